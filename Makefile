@@ -1,0 +1,62 @@
+# Needs make and Python 3.11 or newer; PYTHON=... names another interpreter than python3.
+# stdout belongs to the command that a target runs: set-up speaks on stderr.
+
+PYTHON ?= python3
+# More arguments for the command of a target, as in: make test ARGS='-k rollup'
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+# Builds are pinned too: pip hands the first to their environments, newer pips want the second.
+# The path is relative, because pip splits these at spaces.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+MAKEFLAGS += --no-print-directory
+.SILENT:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help replay verify test lint setup clean
+
+help: ## list the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+replay: $(STAMP) ## replay fixtures/ into out/, and print the summary
+	$(BIN)/usage-stream replay fixtures $(ARGS)
+
+verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, nothing private
+	$(BIN)/usage-stream verify fixtures $(ARGS)
+
+test: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## check style, types, layers, and that each exception has its reason
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	if grep -rnE --include='*.py' '$(BARE_EXCEPTION)' stream tests; \
+	then echo 'each noqa, type: ignore and no cover carries its reason' >&2; exit 1; fi
+
+# An exception to a check with nothing, or only punctuation, after its code.
+BARE_EXCEPTION := \# *(noqa|type: ignore|pragma: no (cover|branch))(: *[A-Z0-9, ]+|\[[a-z0-9, -]*\])?[^[:alnum:]]*$$
+
+setup: $(STAMP) ## make .venv with everything pinned
+
+$(STAMP): pyproject.toml constraints.txt
+	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),,$(error \
+	    usage-stream needs Python 3.11 or newer, and '$(PYTHON)' is not; name one with PYTHON=...))
+	{ \
+	    echo 'setting up $(VENV)' && \
+	    $(PYTHON) -m venv --clear $(VENV) && \
+	    $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' && \
+	    touch $@; \
+	} >&2
+
+clean: ## remove .venv, out/, builds and caches
+	rm -rf $(VENV) out build dist htmlcov .coverage .coverage.* .hypothesis \
+	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

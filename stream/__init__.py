@@ -1,0 +1,13 @@
+"""usage-stream: recorded pages of the OpenAI usage and costs API, turned into figures to trust.
+
+The flow, and where to find each part::
+
+    sources ──pages──▶ channel ──▶ decode ──▶ dedupe (keyed state) ──▶ figures ──▶ sinks
+    fixtures, walk     bounded     columns    snapshots by window      totals,     report, summary,
+                                                                       rollup      dead letters
+
+:mod:`stream.pipeline` alone knows the whole chain. :mod:`stream.endpoints` is the registry of what
+each endpoint answers with, :mod:`stream.records` the values that all layers share. ``decode``,
+``dedupe``, ``rollup``, ``totals`` and ``relations`` are pure. Every error is in
+:mod:`stream.errors` with its exit code, every metric in :mod:`stream.metrics`.
+"""

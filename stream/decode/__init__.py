@@ -1,0 +1,12 @@
+"""Page bytes in, typed columns out: pure, no I/O.
+
+:mod:`~stream.decode.pages` is the hot path, for pages that look as today's schema says.
+:mod:`~stream.decode.careful` takes every other page: older shapes, unknown fields, and whatever is
+wrong, which it names by its JSON path. :mod:`~stream.decode.lists` reads the lists of objects.
+"""
+
+from stream.decode.lists import Element, ListPage, decode_list
+from stream.decode.page import Page, Rejected
+from stream.decode.pages import Decoder
+
+__all__ = ["Decoder", "Element", "ListPage", "Page", "Rejected", "decode_list"]

@@ -1,0 +1,76 @@
+"""Lists of the organization's objects: what each element is, and what it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from stream.decode.parse import object_head, parsed
+from stream.decode.values import bad, member, text_of, time_of
+from stream.endpoints import REFERENCES, Kind, ObjectList
+
+__all__ = ["Element", "ListPage", "decode_list"]
+
+NESTED: Final[dict[str, Kind]] = {
+    name.removesuffix("_id"): kind for name, kind in REFERENCES.items()
+}
+
+
+class Element(NamedTuple):
+    """One object of a list: its id (``None`` for an event without one), and its references."""
+
+    id: str | None
+    references: frozenset[tuple[Kind, str]]
+
+
+class ListPage(NamedTuple):
+    """One page of a list; ``next_page`` is where the next page starts."""
+
+    elements: list[Element]
+    has_more: bool
+    next_page: str | None
+
+
+def decode_list(entry: ObjectList, payload: bytes) -> ListPage:
+    """Decode a page of a list; times may be Unix seconds or ISO texts.
+
+    Raises:
+        BadInput: with the JSON path and what was found and expected there.
+    """
+    root = parsed(payload)
+    data, has_more = object_head(root, f"the {entry.name} list")
+    elements = [element_of(entry, raw, f"$.data[{index}]") for index, raw in enumerate(data)]
+    cursor = next(
+        (root[name] for name in ("next_page", "next", "last_id") if root.get(name) is not None),
+        None,
+    )
+    if cursor is not None and not isinstance(cursor, str):
+        raise bad("type", "$.next_page", cursor, "a text or null")
+    return ListPage(elements, has_more, (cursor or "").strip() or None)
+
+
+def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
+    """Read one element; one that a list defines must have an id."""
+    if not isinstance(raw, dict):
+        raise bad("type", path, raw, "an object")
+    found = raw.get("id")
+    if not isinstance(found, str) or not found.strip():
+        if entry.defines is not None or found is not None:
+            raise bad("type", f"{path}.id", found, "the object's id")
+        found = None
+    for name, value in raw.items():
+        if name.endswith("_at") and value is not None:
+            time_of(value, member(path, name))
+    return Element(None if found is None else text_of(found), frozenset(references_of(raw)))
+
+
+def references_of(raw: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
+    """Find what an element refers to: ``project_id``, ``project: {id}``, ``owner: {user: {id}}``, …"""
+    for name, value in raw.items():
+        if isinstance(value, str) and name in REFERENCES and (text := text_of(value)):
+            yield REFERENCES[name], text
+        elif isinstance(value, dict) and name in NESTED and isinstance(value.get("id"), str):
+            if text := text_of(value["id"]):
+                yield NESTED[name], text
+        elif isinstance(value, dict) and name == "owner":
+            yield from references_of(value)

@@ -1,0 +1,30 @@
+"""What decoding a page gives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stream.errors import BadInput
+from stream.records import Bucket
+
+__all__ = ["Page", "Rejected"]
+
+
+class Rejected(NamedTuple):
+    """A record, or a bucket whose window cannot be known, that was cut out of its page."""
+
+    error: BadInput
+    rows: int
+    content: Any
+
+
+class Page(NamedTuple):
+    """One decoded page; ``rows`` counts what was delivered, the rejected ones included."""
+
+    buckets: list[Bucket]
+    rows: int
+    has_more: bool
+    next_page: str | None
+    data_buckets: int
+    unknown_fields: frozenset[str] = frozenset()
+    rejected: tuple[Rejected, ...] = ()

@@ -1,0 +1,76 @@
+"""JSON as plain values, and the outside of a page or a list, with errors that a person can act on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from stream.decode.values import bad, describe, json_float
+from stream.errors import BadInput
+
+__all__ = ["object_head", "parsed"]
+
+ANY: Final = msgspec.json.Decoder(float_hook=json_float)
+
+
+def parsed(payload: bytes) -> dict[str, Any]:
+    """Parse a file that must hold one JSON object; fractions stay exact.
+
+    Raises:
+        BadInput: it is empty, HTML, truncated, not UTF-8, nested too deeply, or no object.
+    """
+    if not payload.strip():
+        raise BadInput("empty", "found an empty file, expected a JSON page")
+    if payload.lstrip()[:1] == b"<":
+        raise BadInput("html", "found HTML or XML, expected a JSON page")
+    try:
+        root = ANY.decode(payload)
+    except RecursionError:
+        raise BadInput("nesting", "found JSON nested too deeply, expected a page") from None
+    except UnicodeDecodeError:
+        raise BadInput(
+            "utf8", f"found invalid UTF-8{place_of_bad_text(payload)}, expected JSON"
+        ) from None
+    except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
+        raise BadInput("json", f"found broken JSON ({error}), expected a page") from None
+    if not isinstance(root, dict):
+        raise bad("type", "$", root, "a JSON object")
+    return root
+
+
+def place_of_bad_text(payload: bytes) -> str:
+    """Say which byte is not UTF-8."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError as error:
+        return f" at byte {error.start}"
+    return ""
+
+
+def object_head(root: dict[str, Any], expected: str) -> tuple[list[Any], bool]:
+    """Return (``data``, ``has_more``) of a page or a list.
+
+    Today's pages always say whether there is more; the older ``list`` shape may be silent.
+
+    Raises:
+        BadInput: it is an error body, another object, or lacks what a page must have.
+    """
+    if root.get("error") is not None and "data" not in root:
+        error = root["error"]
+        said = error.get("message") if isinstance(error, dict) else error
+        raise BadInput(
+            "error_body",
+            f"found an error body ({describe(said)}), expected {expected}",
+            path="$.error",
+        )
+    shape = root.get("object")
+    if shape not in ("page", "list", None):
+        raise bad("type", "$.object", shape, '"page" or "list"')
+    elements = root.get("data")
+    if not isinstance(elements, list):
+        raise bad("type", "$.data", elements, "an array")
+    has_more = root.get("has_more", False if shape == "list" else None)
+    if not isinstance(has_more, bool):
+        raise bad("type", "$.has_more", has_more, "true or false")
+    return elements, has_more

@@ -1,0 +1,202 @@
+"""Values as the API sends them, made canonical: texts, flags, counts, money, times."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from stream.errors import BadInput
+from stream.privacy import masked_text, shielded
+from stream.records import MAX_COUNT, MAX_TIME, Number, money
+
+__all__ = [
+    "Flags",
+    "Texts",
+    "amount_of",
+    "bad",
+    "count_of",
+    "decimal_of",
+    "describe",
+    "flag_of",
+    "member",
+    "text_of",
+    "time_of",
+    "unknown_number",
+]
+
+INTERNED: Final = 1 << 16
+SHOWN: Final = 40
+NUMBER: Final = re.compile(
+    r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
+)
+PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def text_of(value: str) -> str | None:
+    """Return a dimension's text: trimmed, ``None`` when blank, a digest when it is a secret."""
+    trimmed = value.strip()
+    return shielded(trimmed) if trimmed else None
+
+
+def flag_of(value: bool | str) -> bool | str | None:  # noqa: FBT001 -- the value itself is what is normalised
+    """Return a flag: the texts ``true`` and ``false`` are booleans."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.strip().lower(), text_of(value))
+
+
+class Texts(dict[Any, Any]):
+    """Interns dimension texts: one object for each distinct value, canonical."""
+
+    def __missing__(self, value: Any) -> Any:
+        """Make the value canonical and remember it."""
+        if len(self) >= INTERNED:
+            self.clear()
+        self[value] = canonical = None if value is None else self.canonical(value)
+        return canonical
+
+    canonical = staticmethod(text_of)
+
+
+class Flags(Texts):
+    """Interns the values of a dimension that is true or false."""
+
+    canonical = staticmethod(flag_of)  # type: ignore[assignment]  # wider: a flag may arrive as a text
+
+
+def describe(value: Any) -> str:
+    """Say what was found, briefly, and without its secrets."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, Decimal)):
+        text = (
+            str(value)
+            if abs(value.adjusted() if isinstance(value, Decimal) else value.bit_length()) < 4096
+            else ""
+        )  # noqa: PLR2004
+        return (
+            text if 0 < len(text) <= SHOWN else f"a number of {len(text) or 'too many'} characters"
+        )
+    if isinstance(value, str):
+        text = masked_text(value)
+        return f'"{text[:SHOWN]}…"' if len(text) > SHOWN else f'"{text}"'
+    return "an array" if isinstance(value, list) else "an object"
+
+
+def member(path: str, name: str) -> str:
+    """Return the JSON path of an object's member."""
+    if PLAIN_NAME.fullmatch(name):
+        return f"{path}.{name}"
+    shown = masked_text(name)
+    return f'{path}["{shown[:SHOWN]}…"]' if len(shown) > SHOWN else f'{path}["{shown}"]'
+
+
+def bad(reason: str, path: str, value: Any, expected: str) -> BadInput:
+    """Make the error for a value that is not what was expected."""
+    return BadInput(reason, f"found {describe(value)}, expected {expected}", path=path)
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole JSON number as int, ``None`` for anything else (JSON has one number type)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value.adjusted() < 20
+        and value == int(value)
+    ):  # noqa: PLR2004
+        return int(value)
+    return None
+
+
+def count_of(value: Any, path: str) -> int:
+    """Return a count, 0 ≤ n < 2⁶³.
+
+    Raises:
+        BadInput: it is negative, fractional, too large or no number.
+    """
+    number = whole(value)
+    if number is None or not 0 <= number <= MAX_COUNT:
+        raise bad("count", path, value, f"a whole number from 0 to {MAX_COUNT}")
+    return number
+
+
+def decimal_of(value: Any, path: str) -> Decimal:
+    """Return money in canonical form; it may arrive as a number or as a string.
+
+    Raises:
+        BadInput: it is not a finite number, or has more than 38 integer or 30 fraction digits.
+    """
+    expected = "an amount of at most 38 integer and 30 fraction digits"
+    if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+        number = Decimal(value.strip())
+    elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
+        raise bad("money", path, value, expected)
+    try:
+        return money(number)
+    except ValueError:
+        raise bad("money", path, value, expected) from None
+
+
+def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
+    """Return (value, currency) of an amount: an object, or, in older recordings, a bare number.
+
+    Raises:
+        BadInput: its value is not money, or its currency is not text.
+    """
+    if not isinstance(value, dict):
+        return (None if value is None else decimal_of(value, path)), None
+    inner = value.get("value")
+    currency = value.get("currency")
+    if currency is not None and not isinstance(currency, str):
+        raise bad("type", f"{path}.currency", currency, "a text or null")
+    number = None if inner is None else decimal_of(inner, f"{path}.value")
+    return number, None if currency is None else text_of(currency)
+
+
+def unknown_number(value: int | Decimal, path: str) -> Number:
+    """Return the number of a field that the registry does not know: a count if it can be one.
+
+    Raises:
+        BadInput: it has more digits than money may have.
+    """
+    number = whole(value)
+    if number is not None and 0 <= number <= MAX_COUNT:
+        return number
+    return decimal_of(value, path)
+
+
+def time_of(value: Any, path: str) -> int:
+    """Return Unix seconds from a number or an ISO 8601 text with a zone (UTC where it has none).
+
+    Raises:
+        BadInput: it is neither, or no date can show it.
+    """
+    seconds = whole(value)
+    if isinstance(value, str):
+        try:
+            moment = dt.datetime.fromisoformat(value.strip())
+        except ValueError:
+            moment = None
+        if moment is not None and not moment.microsecond:
+            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+    if seconds is None or not 0 <= seconds <= MAX_TIME:
+        raise bad("time", path, value, "a time in Unix seconds, or in ISO 8601")
+    return seconds
+
+
+def json_float(literal: str) -> Decimal:
+    """Keep a JSON fraction exact; what cannot be held becomes NaN, which every reader refuses."""
+    try:
+        return Decimal(literal)
+    except InvalidOperation:
+        return Decimal("NaN")

@@ -1,0 +1,153 @@
+"""Incremental dedupe: buckets merge into keyed state, and nothing counts twice.
+
+State maps (endpoint, label) to windows, and a window to a :class:`Snapshot`, whose rows are kept as
+columns. It is a join-semilattice: a later revision replaces, at equal revisions rows unite and each
+counter keeps its maximum. So pages may come again, late, or in any order, and give the same state.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from operator import ge, ne
+from typing import Any, Final
+
+from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger
+
+__all__ = ["KeyedState", "merge"]
+
+
+EMPTY: Final = Snapshot(0, (), ())
+
+
+class KeyedState:
+    """The dedupe stage's state: one snapshot for each (endpoint, label, window)."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.chains: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
+
+    def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
+        """Merge a delivered bucket, and say what became of its rows."""
+        slots = self.chains[chain]
+        slot = Slot(bucket.window, bucket.rollup)
+        slots[slot], outcomes = merge(slots.get(slot), bucket, revision)
+        return outcomes
+
+
+def merge(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+    """Join a delivered bucket of a revision with what its window holds."""
+    if snapshot is None:
+        return united(None, bucket, revision)
+    if revision < snapshot.revision:
+        return snapshot, Outcomes(superseded=bucket.rows)
+    if revision > snapshot.revision:
+        return replaced(snapshot, bucket, revision)
+    if bucket.dimensions == snapshot.dimensions:
+        return grown(snapshot, bucket)
+    return united(snapshot, bucket, revision)
+
+
+def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
+    """Merge a re-delivery of the same rows in the same order, column by column."""
+    columns = tuple(map(larger_column, snapshot.counters[:-1], bucket.counters[:-1]))
+    columns += (joined_column(snapshot.counters[-1], bucket.counters[-1]),)
+    before = [old for old, now in zip(snapshot.counters, columns, strict=True) if old is not now]
+    if not before:
+        return snapshot, Outcomes(duplicate=bucket.rows)
+    after = [now for old, now in zip(snapshot.counters, columns, strict=True) if old is not now]
+    revised = sum(map(ne, before[0], after[0]))
+    if revised < bucket.rows and len(before) > 1:
+        revised = sum(map(ne, zip(*before, strict=True), zip(*after, strict=True)))
+    outcomes = Outcomes(duplicate=bucket.rows - revised, revised=revised)
+    return snapshot._replace(counters=columns), outcomes
+
+
+def larger_column(old: Column, new: Column) -> Column:
+    """Return the maximum of two columns, value by value; the old one itself if it is not exceeded."""
+    if old == new:
+        return old
+    try:
+        if all(map(ge, new, old)):
+            return new
+        column = tuple([b if b > a else a for a, b in zip(old, new, strict=True)])
+    except TypeError:  # an absent value compares with nothing
+        column = tuple(map(larger, old, new))
+    return old if column == old else column
+
+
+def joined_column(old: Column, new: Column) -> Column:
+    """Merge the column of counters that the registry does not know."""
+    if old == new:
+        return old
+    column = tuple(map(joined, old, new))
+    return old if column == old else column
+
+
+def joined(old: Any, new: Any) -> Any:
+    """Merge two rows' unknown counters: ``((name, number), …)``, each name's maximum."""
+    if old is None or new is None:
+        return new if old is None else old
+    values = dict(old)
+    for name, number in new:
+        values[name] = larger(values.get(name), number)
+    return tuple(sorted(values.items()))
+
+
+def joined_row(old: Column, new: Column) -> Column:
+    """Merge two rows' counters, the unknown ones last."""
+    return (*map(larger, old[:-1], new[:-1]), joined(old[-1], new[-1]))
+
+
+def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+    """Merge rows one by one: a window's first delivery, or one with other rows than before."""
+    identities = list(zip(*bucket.dimensions, strict=True))
+    if snapshot is None and len(set(identities)) == bucket.rows:
+        return Snapshot(revision, bucket.dimensions, bucket.counters), Outcomes(new=bucket.rows)
+    held = snapshot or EMPTY
+    rows: dict[Identity, Column] = dict(
+        zip(zip(*held.dimensions, strict=True), zip(*held.counters, strict=True), strict=True),
+    )
+    delivered: dict[Identity, Column] = {}
+    collisions = set(held.collisions)
+    new = revised = 0
+    for identity, row in zip(identities, zip(*bucket.counters, strict=True), strict=True):
+        if delivered.setdefault(identity, row) != row:
+            collisions.add(identity)
+        before = rows.get(identity)
+        rows[identity] = after = row if before is None else joined_row(before, row)
+        new += before is None
+        revised += before is not None and after != before
+    outcomes = Outcomes(new=new, revised=revised, duplicate=bucket.rows - new - revised)
+    return snapshot_of(revision, rows, frozenset(collisions)), outcomes
+
+
+def replaced(snapshot: Snapshot, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+    """Replace a window by a later revision; rows are judged by what the window held before."""
+    later, outcomes = united(None, bucket, revision)
+    before = dict(
+        zip(
+            zip(*snapshot.dimensions, strict=True),
+            zip(*snapshot.counters, strict=True),
+            strict=True,
+        )
+    )
+    after = zip(zip(*later.dimensions, strict=True), zip(*later.counters, strict=True), strict=True)
+    known = [(before[identity], row) for identity, row in after if identity in before]
+    revised = sum(old != now for old, now in known)
+    return later, Outcomes(
+        new=outcomes.new - len(known),
+        revised=outcomes.revised + revised,
+        duplicate=outcomes.duplicate + len(known) - revised,
+    )
+
+
+def snapshot_of(
+    revision: int, rows: dict[Identity, Column], collisions: frozenset[Identity]
+) -> Snapshot:
+    """Arrange unique rows as columns."""
+    return Snapshot(
+        revision,
+        tuple(zip(*rows, strict=True)),
+        tuple(zip(*rows.values(), strict=True)),
+        collisions,
+    )

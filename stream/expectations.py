@@ -1,0 +1,130 @@
+"""Expectations beside the fixtures: figures that were typed by hand, and must come out.
+
+``expectations.json`` names each chain's counters, and buckets that must survive the dedupe. They
+are checked on every replay; what does not hold is named, one sentence each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from stream.endpoints import ENDPOINTS
+from stream.errors import BadInput
+from stream.figures import EndpointFigures, label_totals, labels_of
+from stream.records import Chain, Counters, Number, Slot, Snapshot, Window, exact, timestamp
+from stream.rollup import resolve
+
+__all__ = ["Expectations", "check", "decode_expectations"]
+
+FILE = "expectations.json"
+
+
+class ExpectedChain(Struct, rename="camel", forbid_unknown_fields=True):
+    """The counters of one chain alone; a counter that is not named is not checked."""
+
+    endpoint: str
+    label: str
+    metrics: dict[str, int | Decimal]
+
+
+class Survivor(Struct, rename="camel", forbid_unknown_fields=True):
+    """A record that the dedupe must keep apart; dimensions by the API's names."""
+
+    endpoint: str
+    label: str
+    bucket_timestamp: dt.datetime
+    window_end: dt.datetime
+    dimensions: dict[str, str | bool | None]
+    metrics: dict[str, int | Decimal] = {}
+
+
+class Expectations(Struct, forbid_unknown_fields=True):
+    """The whole file."""
+
+    chains: list[ExpectedChain] = []
+    survivors: list[Survivor] = []
+
+
+State = Mapping[Chain, Mapping[Slot, Snapshot]]
+
+
+def decode_expectations(payload: bytes) -> Expectations:
+    """Read the file.
+
+    Raises:
+        BadInput: it is not of the documented shape, or names an endpoint that is not registered.
+    """
+    try:
+        expectations = msgspec.json.decode(payload, type=Expectations)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput("expectations", f"found broken expectations ({error})").at(FILE) from None
+    named = [one.endpoint for one in expectations.chains]
+    for endpoint in named + [one.endpoint for one in expectations.survivors]:
+        if endpoint not in ENDPOINTS:
+            message = f'found the endpoint "{endpoint}", expected one of {", ".join(ENDPOINTS)}'
+            raise BadInput("expectations", message).at(FILE)
+    return expectations
+
+
+def check(
+    expectations: Expectations, state: State, figures: Mapping[str, EndpointFigures]
+) -> list[str]:
+    """Compare what came out with what was expected; one sentence for each thing that does not hold."""
+    said: list[str] = []
+    for one in expectations.chains:
+        name = f"{one.endpoint} (label {one.label})"
+        labels = labels_of(state, one.endpoint)
+        if one.label not in labels:
+            said.append(f"Expected the chain {name}, which is not in the set.")
+            continue
+        found = label_totals(
+            ENDPOINTS[one.endpoint], labels, one.label, figures[one.endpoint]
+        ).metrics()
+        said += differences(f"of {name}", one.metrics, found)
+    for survivor in expectations.survivors:
+        said += missing_survivor(survivor, state)
+    return said
+
+
+def differences(where: str, expected: Mapping[str, Number], found: Counters) -> Iterator[str]:
+    """Name each counter that is not what was expected."""
+    for name, value in sorted(expected.items()):
+        got = found.get(name)
+        if got is None or got != value:
+            shown = (
+                "nothing" if got is None else format(got, "f" if isinstance(got, Decimal) else "d")
+            )
+            yield f"Expected {name} {where} to be {exact(value)}, found {shown}."
+
+
+def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
+    """Look for a bucket that must survive the dedupe; name it when it is gone or its figures differ."""
+    endpoint = ENDPOINTS[survivor.endpoint]
+    window = Window(
+        int(survivor.bucket_timestamp.timestamp()), int(survivor.window_end.timestamp())
+    )
+    wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
+    where = f"of the {survivor.endpoint} bucket {timestamp(window.start)} (label {survivor.label}; {wanted})"
+    slots = labels_of(state, survivor.endpoint).get(survivor.label, {})
+    for found in resolve(endpoint, {survivor.label: slots}, ordered=False):
+        for index, own in enumerate(found.table.windows):
+            row: dict[str, Any] = {
+                name: column[index]
+                for name, column in zip(endpoint.dimensions, found.table.dimensions, strict=False)
+            }
+            if own == window and all(
+                row.get(name) == value for name, value in survivor.dimensions.items()
+            ):
+                columns = zip(endpoint.counters, found.table.counters, strict=False)
+                counters = {
+                    name: column[index] for name, column in columns if column[index] is not None
+                }
+                yield from differences(where, survivor.metrics, counters)
+                return
+    yield f"Expected a record {where} to survive the dedupe, found none."

@@ -1,0 +1,137 @@
+"""Every figure of a report, computed from state when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from stream.endpoints import ENDPOINTS, REFERENCES, Endpoint, Kind
+from stream.records import Chain, Columns, Slot, Snapshot, Window
+from stream.rollup import Finding, resolve
+from stream.totals import Totals
+
+__all__ = [
+    "ChainRun",
+    "Collision",
+    "EndpointFigures",
+    "Labels",
+    "endpoint_figures",
+    "label_totals",
+    "labels_of",
+]
+
+Labels = Mapping[str, Mapping[Slot, Snapshot]]
+Collision = tuple[str, Window, dict[str, Any]]
+
+
+class ChainRun(Struct):
+    """What one walk over a chain delivered, and where it stands."""
+
+    chain: Chain
+    fixtures: list[tuple[int, str, str | None]] = field(default_factory=list)
+    """(page, file name, SHA-256) of each page that was read."""
+    rows: int = 0
+    buckets: int = 0
+    has_more: bool = False
+    next_page: str | None = None
+    window: Window | None = None
+    """From the first bucket's start to the last one's end."""
+    unknown_fields: set[str] = field(default_factory=set)
+    incomplete: str | None = None
+    """Why the chain does not reach its end, if it does not."""
+    dead_letters: bool = False
+
+    def cover(self, window: Window) -> None:
+        """Widen the span of windows that the chain has delivered."""
+        known = self.window or window
+        self.window = Window(min(known.start, window.start), max(known.end, window.end))
+
+
+class EndpointFigures(Struct):
+    """An endpoint's totals over all labels, and what was found while they were resolved."""
+
+    endpoint: Endpoint
+    totals: Totals
+    buckets: int
+    findings: list[Finding]
+    wider: list[tuple[Window, int]]
+    collisions: list[Collision]
+    references: set[tuple[Kind, str]]
+
+
+def labels_of(chains: Mapping[Chain, Mapping[Slot, Snapshot]], key: str) -> Labels:
+    """Return an endpoint's state by label."""
+    return {chain.label: slots for chain, slots in chains.items() if chain.endpoint == key}
+
+
+def endpoint_figures(key: str, labels: Labels) -> EndpointFigures:
+    """Compute an endpoint's figures from its state."""
+    endpoint = ENDPOINTS[key]
+    figures = EndpointFigures(
+        endpoint, Totals(endpoint), 0, [], [], collisions_of(endpoint, labels), set()
+    )
+    figures.buckets = len(
+        {slot.window for slots in labels.values() for slot in slots if not slot.rollup}
+    )
+    for found in resolve(endpoint, labels, ordered=False):
+        figures.totals.add(found.table.dimensions, found.table.counters)
+        figures.findings += found.findings
+        figures.wider += found.wider
+    for slots in labels.values():
+        for snapshot in slots.values():
+            figures.references |= references_of(endpoint, snapshot.dimensions)
+    return figures
+
+
+def label_totals(endpoint: Endpoint, labels: Labels, label: str, whole: EndpointFigures) -> Totals:
+    """Compute the totals of one label alone, as if the others were not there."""
+    if len(labels) == 1:
+        return whole.totals
+    totals = Totals(endpoint)
+    for found in resolve(endpoint, {label: labels[label]}, ordered=False):
+        totals.add(found.table.dimensions, found.table.counters)
+    return totals
+
+
+def named_dimensions(endpoint: Endpoint, identity: tuple[Any, ...]) -> dict[str, Any]:
+    """Return an identity's present dimensions by the API's names."""
+    named = {
+        name: value
+        for name, value in zip(endpoint.dimensions, identity, strict=False)
+        if value is not None
+    }
+    return {**named, **dict(identity[-1] or ())}
+
+
+def collisions_of(endpoint: Endpoint, labels: Labels) -> list[Collision]:
+    """List the identities that one bucket gave different figures for, in canonical order."""
+    return [
+        (label, slot.window, dimensions)
+        for label, slots in sorted(labels.items())
+        for slot, snapshot in sorted(slots.items(), key=lambda one: one[0])
+        if snapshot.collisions
+        for dimensions in sorted(
+            (named_dimensions(endpoint, identity) for identity in snapshot.collisions),
+            key=lambda named: sorted((name, str(value)) for name, value in named.items()),
+        )
+    ]
+
+
+def references_of(endpoint: Endpoint, dimensions: Columns) -> set[tuple[Kind, str]]:
+    """Find what a snapshot's rows refer to: projects, keys, users, accounts, certificates."""
+    found = {
+        (REFERENCES[name], value)
+        for name, column in zip(endpoint.dimensions, dimensions, strict=False)
+        if name in REFERENCES
+        for value in set(column)
+        if value is not None
+    }
+    for pairs in set(dimensions[-1]) if dimensions and dimensions[-1] else ():
+        found |= {
+            (REFERENCES[name], value)
+            for name, value in pairs or ()
+            if name in REFERENCES and isinstance(value, str)
+        }
+    return found

@@ -1,0 +1,105 @@
+"""Keep secrets and personal data out of everything that is written.
+
+Dimension values that look like a key or an email become digests before they enter the state
+(:func:`shielded`); texts and JSON values on their way to a message or a dead letter are masked
+(:func:`masked_text`, :func:`masked_json`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final
+
+__all__ = [
+    "digest",
+    "find_secrets",
+    "is_private_name",
+    "masked_json",
+    "masked_text",
+    "one_line",
+    "shielded",
+]
+
+EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]+\.)+[A-Za-z]{2,}")
+KEY: Final = re.compile(
+    r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|\b(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
+    r"|\b[Bb]earer\s+[A-Za-z0-9._~+/-]{8,}=*"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+)
+PRIVATE_NAME: Final = re.compile(
+    r"(?:^|_)(?:e_?mails?|phones?|passwords?|passwd|secrets?|fingerprint|credentials?|authorization|cookie"
+    r"|ssn|person|owner|redacted_value|ip_address|ip|customer_name|contact)(?:_|$)"
+    r"|^(?:user_|first_|last_|full_|display_)?name$|^username$|^api_key$|(?:^|_)token$|^address$",
+    re.IGNORECASE,
+)
+PRIVATE_MEMBER: Final = re.compile(
+    r'("(?:redacted_value|fingerprint|email|name|secret|password|token|api_key|phone|value_redacted)"\s*:\s*)'
+    r'"(?:[^"\\]|\\.)*(?:"|$)',
+    re.IGNORECASE | re.DOTALL,
+)
+MASK: Final = "***"
+WORD: Final = 63  # bits that every JSON writer can hold in a number
+CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def digest(value: str) -> str:
+    """Return a short stable stand-in for ``value``: equal values stay equal, and unreadable."""
+    return "sha256:" + hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def is_private_name(name: str) -> bool:
+    """Tell whether a field of that name speaks of a person or a secret."""
+    return PRIVATE_NAME.search(name) is not None
+
+
+def shielded(value: str) -> str:
+    """Return ``value``, or its digest when it looks like an email or an API key."""
+    if ("@" in value and EMAIL.search(value)) or KEY.search(value):
+        return digest(value)
+    return value
+
+
+def find_secrets(text: str) -> list[tuple[str, int]]:
+    """List what must not stand in a published file: (kind, offset); example.com is allowed."""
+    found = [("a key-like string", match.start()) for match in KEY.finditer(text)]
+    found += [
+        ("an email outside example.com", match.start())
+        for match in EMAIL.finditer(text)
+        if not match[0].lower().endswith(("@example.com", ".example.com"))
+    ]
+    return sorted(found, key=lambda item: item[1])
+
+
+def masked_text(text: str) -> str:
+    """Return ``text`` with emails, key-like strings and the values of private members hidden."""
+    return EMAIL.sub(MASK, KEY.sub(MASK, PRIVATE_MEMBER.sub(rf'\1"{MASK}"', text)))
+
+
+def masked_json(value: Any) -> Any:
+    """Return a copy of a JSON value with private members and secret-looking strings hidden."""
+    if isinstance(value, dict):
+        return {
+            masked_text(name): MASK
+            if is_private_name(name) and member is not None
+            else masked_json(member)
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [masked_json(member) for member in value]
+    if isinstance(value, int) and value.bit_length() > WORD:
+        return str(value)
+    return masked_text(value) if isinstance(value, str) else value
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` masked and on one line, its control characters escaped."""
+    return CONTROL.sub(
+        lambda match: match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii"),
+        masked_text(text),
+    )

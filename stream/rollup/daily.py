@@ -1,0 +1,129 @@
+"""The rollups of ``daily_costs``: what the day's records do not cover becomes a residual record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import product
+from typing import Any, Final
+
+from stream.endpoints import Endpoint
+from stream.records import Number, canonical_order
+from stream.rollup.table import Finding, Record, rank
+
+__all__ = ["residuals_of"]
+
+ROUNDING: Final = Decimal("0.0000005")
+"""Money that differs by less is rounding (from the design's rollup rule)."""
+
+
+def residuals_of(
+    endpoint: Endpoint, rollups: list[Record], details: list[Record]
+) -> tuple[list[Record], list[Finding]]:
+    """Compare one UTC day's rollups with its records.
+
+    Finer rollups come first, and what remains of them counts as detail for the coarser. A rollup
+    that is absorbed adds its sources to the records that cover it. Returns residuals and findings.
+    """
+    day = Day(endpoint, details)
+    residuals: list[Record] = []
+    findings: list[Finding] = []
+    for rollup in sorted(
+        rollups, key=lambda one: (-len(one.dimensions), canonical_order(one.identity))
+    ):
+        residual = Record(endpoint, rollup.window, rollup.identity, residual=True)
+        residual.sources = set(rollup.sources)
+        residual.revision = rollup.revision
+        for finding, left in day.compare(rollup):
+            findings.append(finding)
+            if finding.status == "excess":
+                residual.counters[finding.counter] = left
+        if residual.counters:
+            residuals.append(residual)
+            day.add(residual)
+    return residuals, findings
+
+
+class Day:
+    """One UTC day's records, found by the values that a rollup has."""
+
+    def __init__(self, endpoint: Endpoint, details: Iterable[Record]) -> None:
+        """Start with the day's records; residuals are added as they arise."""
+        self.endpoint = endpoint
+        self.records: list[Record] = []
+        self.indexes: dict[tuple[str, ...], defaultdict[tuple[Any, ...], list[Record]]] = {}
+        for record in details:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Count a record as detail from now on."""
+        record.spare = dict(record.counters)
+        self.records.append(record)
+        for names, index in self.indexes.items():
+            index[values_of(record, names)].append(record)
+
+    def index(self, names: tuple[str, ...]) -> defaultdict[tuple[Any, ...], list[Record]]:
+        """Return the records by their values of these dimensions, absent ones as ``None``."""
+        if names not in self.indexes:
+            index = self.indexes[names] = defaultdict(list)
+            for record in self.records:
+                index[values_of(record, names)].append(record)
+        return self.indexes[names]
+
+    def compare(self, rollup: Record) -> Iterator[tuple[Finding, Number]]:
+        """Judge each counter of a rollup; yield the finding, and what no record covers of it."""
+        names = tuple(sorted(rollup.dimensions))
+        index = self.index(names)
+        wanted = values_of(rollup, names)
+        agreeing = index.get(wanted, [])
+        vague = [
+            record
+            for values in product(*((value, None) for value in wanted))
+            if values != wanted
+            for record in index.get(values, ())
+        ]
+        vague.sort(key=rank)
+        coverers: list[Record] = []
+        absorbed = False
+        newest = max((record.revision for record in (*agreeing, *vague)), default=0)
+        for name, value in sorted(rollup.counters.items()):
+            details = sum((record.counters.get(name, 0) for record in agreeing), start=0)
+            left = value - details
+            if left > 0:
+                left = cover(name, left, vague, coverers)
+            status = status_of(left, stale=rollup.revision < newest)
+            absorbed |= status in {"absorbed", "rounding"}
+            yield Finding(status, rollup.window, rollup.dimensions, name, value, details), left
+        if absorbed:
+            for record in (*agreeing, *coverers):
+                record.sources |= rollup.sources
+
+
+def values_of(record: Record, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the record's values of these dimensions."""
+    return tuple(map(record.dimensions.get, names))
+
+
+def cover(name: str, left: Number, vague: list[Record], coverers: list[Record]) -> Number:
+    """Let records that are null where the rollup is not cover what is left, each figure once."""
+    for record in vague:
+        given = min(left, record.spare.get(name, 0))
+        if given > 0:
+            record.spare[name] -= given
+            left -= given
+            coverers.append(record)
+        if not left:
+            break
+    return left
+
+
+def status_of(left: Number, *, stale: bool) -> str:
+    """Name what the comparison of one counter came to."""
+    if not left:
+        return "absorbed"
+    if isinstance(left, Decimal) and abs(left) < ROUNDING:
+        return "rounding"
+    if left < 0:
+        return "short"
+    return "stale" if stale else "excess"

@@ -1,0 +1,87 @@
+"""Resolve an endpoint's snapshots into the records that count, a cluster of windows at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import localcontext
+from typing import NamedTuple, TypeAlias
+
+from stream.endpoints import Endpoint
+from stream.records import MONEY, Slot, Snapshot, Window, day_of
+from stream.rollup.daily import residuals_of
+from stream.rollup.table import Finding, Record, Table, merged_records, rank, table_of
+from stream.rollup.windows import excess_of_wider
+
+__all__ = ["Resolved", "resolve"]
+
+Labels: TypeAlias = Mapping[str, Mapping[Slot, Snapshot]]
+Cluster: TypeAlias = dict[Slot, list[tuple[str, Snapshot]]]
+
+
+class Resolved(NamedTuple):
+    """A cluster's records, and what was found on the way to them."""
+
+    table: Table
+    findings: tuple[Finding, ...] = ()
+    wider: tuple[tuple[Window, int], ...] = ()
+
+
+def resolve(endpoint: Endpoint, labels: Labels, *, ordered: bool) -> Iterator[Resolved]:
+    """Yield the endpoint's records, clusters in the order of time.
+
+    ``ordered``: records in canonical order too, as the report's details want them; totals do not.
+    """
+    for cluster in clusters(labels):
+        (slot, snapshots), *more = cluster.items()
+        if more or slot.rollup or ordered or len(snapshots) > 1:
+            yield resolved(endpoint, cluster)
+        else:
+            (label, snapshot), count = snapshots[0], snapshots[0][1].rows
+            sources = [(f"bucket:data:{label}",)] * count
+            yield Resolved(
+                Table([slot.window] * count, snapshot.dimensions, snapshot.counters, sources)
+            )
+
+
+def clusters(labels: Labels) -> Iterator[Cluster]:
+    """Group windows that overlap, and rollups with the windows of their day."""
+    slots: defaultdict[Slot, list[tuple[str, Snapshot]]] = defaultdict(list)
+    for label in sorted(labels):
+        for slot, snapshot in labels[label].items():
+            slots[slot].append((label, snapshot))
+    cluster: Cluster = {}
+    end = 0
+    for slot in sorted(slots):
+        if cluster and slot.window.start >= end:
+            yield cluster
+            cluster = {}
+        cluster[slot] = slots[slot]
+        end = max(end, slot.window.end)
+    if cluster:
+        yield cluster
+
+
+def resolved(endpoint: Endpoint, cluster: Cluster) -> Resolved:
+    """Resolve windows that overlap: labels, then wider windows, then the rollups of each day."""
+    with localcontext(MONEY):
+        by_window: dict[Window, list[Record]] = {}
+        by_day: dict[Window, list[Record]] = {}
+        for slot, snapshots in cluster.items():
+            (by_day if slot.rollup else by_window)[slot.window] = merged_records(
+                endpoint, slot, snapshots
+            )
+        left, wider = excess_of_wider(by_window)
+        records = [record for kept in left.values() for record in kept]
+        details: defaultdict[Window, list[Record]] = defaultdict(list)
+        for record in records:
+            day = day_of(record.window.start)
+            if record.window.end <= day.end:
+                details[day].append(record)
+        findings: list[Finding] = []
+        for day in sorted(by_day):
+            residuals, found = residuals_of(endpoint, by_day[day], details[day])
+            records += residuals
+            findings += found
+        records.sort(key=rank)
+        return Resolved(table_of(endpoint, records), tuple(findings), tuple(sorted(wider.items())))

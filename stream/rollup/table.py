@@ -1,0 +1,128 @@
+"""Records while they are resolved, one by one, and as columns when they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from stream.endpoints import Endpoint
+from stream.records import (
+    Columns,
+    Counters,
+    Identity,
+    Number,
+    Slot,
+    Snapshot,
+    Window,
+    canonical_order,
+    exact,
+    larger,
+)
+
+__all__ = ["Finding", "Record", "Table", "merged_records", "rank", "table_of"]
+
+
+class Table(NamedTuple):
+    """Resolved records as columns; ``windows`` and ``sources`` have an entry for each record."""
+
+    windows: Sequence[Window]
+    dimensions: Columns
+    counters: Columns
+    sources: Sequence[tuple[str, ...]]
+
+
+class Finding(NamedTuple):
+    """What became of one counter of a rollup: absorbed, excess, short, stale or rounding."""
+
+    status: str
+    window: Window
+    dimensions: dict[str, Any]
+    counter: str
+    rollup: Number
+    details: Number
+
+
+class Record:
+    """One record: its identity, its dimensions by name, and the counters that are present.
+
+    ``spare`` is what each counter can still give to cover rollups; it starts as the counter itself.
+    """
+
+    __slots__ = (
+        "counters",
+        "dimensions",
+        "identity",
+        "residual",
+        "revision",
+        "sources",
+        "spare",
+        "window",
+    )
+
+    def __init__(
+        self, endpoint: Endpoint, window: Window, identity: Identity, *, residual: bool = False
+    ) -> None:
+        """Start a record without figures."""
+        self.window = window
+        self.identity = identity
+        self.dimensions = {
+            name: value
+            for name, value in zip(endpoint.dimensions, identity, strict=False)
+            if value is not None
+        }
+        self.dimensions.update(identity[-1] or ())
+        self.counters: Counters = {}
+        self.sources: set[str] = set()
+        self.revision = 0
+        self.residual = residual
+        self.spare: Counters = {}
+
+
+def rank(record: Record) -> tuple[Any, ...]:
+    """Give the canonical order of records: window, dimensions, residuals after records."""
+    return (*record.window, canonical_order(record.identity), record.residual)
+
+
+def merged_records(
+    endpoint: Endpoint,
+    slot: Slot,
+    snapshots: Iterable[tuple[str, Snapshot]],
+) -> list[Record]:
+    """Merge one window's snapshots of several labels by identity, with each counter's maximum."""
+    records: dict[Identity, Record] = {}
+    for label, snapshot in snapshots:
+        source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
+        rows = zip(
+            zip(*snapshot.dimensions, strict=True),
+            zip(*snapshot.counters, strict=True),
+            strict=True,
+        )
+        for identity, row in rows:
+            record = records.get(identity)
+            if record is None:
+                record = records[identity] = Record(endpoint, slot.window, identity)
+            record.sources.add(source)
+            record.revision = max(record.revision, snapshot.revision)
+            for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
+                if value is not None:
+                    record.counters[name] = larger(record.counters.get(name), value)
+    return list(records.values())
+
+
+def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
+    """Arrange records as columns."""
+    known = frozenset(endpoint.counters)
+    figures = [
+        {name: exact(value) for name, value in record.counters.items()} for record in records
+    ]
+    counters = [tuple(row.get(name) for row in figures) for name in endpoint.counters]
+    others = tuple(
+        tuple(sorted((n, v) for n, v in row.items() if n not in known)) or None for row in figures
+    )
+    width = len(endpoint.dimensions) + 1
+    return Table(
+        [record.window for record in records],
+        tuple(tuple(record.identity[index] for record in records) for index in range(width)),
+        (*counters, others),
+        [tuple(sorted(record.sources)) for record in records],
+    )

@@ -1,0 +1,267 @@
+"""The report: a pure function of the pages and the clock, written as a stream in canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stream.endpoints import ENDPOINTS, Endpoint
+from stream.figures import ChainRun, EndpointFigures, Labels, label_totals, labels_of
+from stream.records import Chain, Counters, Number, Slot, Snapshot, timestamp
+from stream.relations import ForeignKeyIssues, Relationships
+from stream.rollup import Finding, Table, resolve
+from stream.sinks.atomic import atomic_file
+
+__all__ = ["COMPLETIONS", "PRIMARY", "Outline", "number", "write_report"]
+
+COMPLETIONS: Final = "usage/completions"
+PRIMARY: Final = "primary"
+STANDARD: Final = ("project_id", "service_tier", "model", "api_key_id", "user_id", "batch")
+CHUNK: Final = 1 << 18
+STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
+
+ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+class Outline(Struct):
+    """Everything that a report shows, but for its details."""
+
+    version: str
+    now: int
+    runs: list[ChainRun]
+    state: Mapping[Chain, Mapping[Slot, Snapshot]]
+    figures: dict[str, EndpointFigures]
+    relationships: Relationships
+    foreign_keys: ForeignKeyIssues
+    issues: list[str]
+
+    def runs_of(self, key: str) -> list[ChainRun]:
+        """Return the chains of an endpoint, by label."""
+        return [run for run in self.runs if run.chain.endpoint == key]
+
+    def sections(self) -> Iterator[tuple[str, Any]]:
+        """Yield the report's members in order, ``dedupedUsage`` left out."""
+        variants = {run.chain.label: self.usage_summary(run) for run in self.runs_of(COMPLETIONS)}
+        yield "metadata", {"version": self.version, "generatedAt": timestamp(self.now)}
+        yield "run", self.run()
+        yield "usageSummary", variants.pop(PRIMARY, None)
+        yield "usageVariants", variants
+        yield (
+            "endpoints",
+            {key: self.endpoint(figures) for key, figures in sorted(self.figures.items())},
+        )
+        yield "relationships", self.relationships
+        yield "foreignKeyIssues", self.foreign_keys
+        yield "reconciliation", self.reconciliation()
+        yield "relationshipIssues", self.issues
+
+    def run(self) -> dict[str, Any]:
+        """Show each fixture with its digest, and how many pages were read."""
+        fixtures = [
+            {
+                "name": name,
+                "sha256": sha256,
+                "endpoint": run.chain.endpoint,
+                "label": run.chain.label,
+                "page": page,
+            }
+            for run in self.runs
+            for page, name, sha256 in run.fixtures
+        ]
+        return {
+            "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
+            "pages": len(fixtures),
+        }
+
+    def usage_summary(self, run: ChainRun) -> dict[str, Any]:
+        """Summarise one completions label alone."""
+        figures = self.figures[COMPLETIONS]
+        labels = labels_of(self.state, COMPLETIONS)
+        totals = label_totals(figures.endpoint, labels, run.chain.label, figures)
+        metrics = totals.metrics()
+        window = run.window
+        return {
+            "totalBuckets": run.buckets,
+            "totalRawEvents": run.rows,
+            "totalDedupedEvents": totals.records,
+            "tokensIn": number(metrics.get("input_tokens")),
+            "tokensOut": number(metrics.get("output_tokens")),
+            "costEstimate": number(metrics.get("cost")),
+            "cursor": {
+                "endpoint": COMPLETIONS,
+                "nextPage": run.next_page,
+                "lastSyncedAt": timestamp(self.now),
+                "hasMore": run.has_more,
+                "windowStart": None if window is None else timestamp(window.start),
+                "windowEnd": None if window is None else timestamp(window.end),
+            },
+        }
+
+    def endpoint(self, figures: EndpointFigures) -> dict[str, Any]:
+        """Show one endpoint's totals, by key, project, tier and model."""
+        endpoint, totals = figures.endpoint, figures.totals
+        runs = self.runs_of(endpoint.key)
+        pending = [run for run in runs if run.has_more]
+        own = set(endpoint.dimensions)
+        return {
+            "fixtures": sorted(name for run in runs for _, name, _ in run.fixtures),
+            "totalBuckets": figures.buckets,
+            "totalResults": sum(run.rows for run in runs),
+            "totalDedupedResults": totals.records,
+            "metrics": shown(endpoint, totals.metrics()),
+            "byKey": self.grouped(figures, "project_id", "service_tier"),
+            "byProject": self.grouped(figures, "project_id"),
+            "byServiceTier": self.grouped(figures, "service_tier")
+            if "service_tier" in own
+            else None,
+            "byModel": self.grouped(figures, "model") if "model" in own else None,
+            "breakdowns": {
+                name: breakdown(figures, dimension) for name, dimension in endpoint.breakdowns
+            },
+            "unknownFields": sorted(set[str]().union(*(run.unknown_fields for run in runs))),
+            "pagesProcessed": sum(len(run.fixtures) for run in runs),
+            "hasMore": bool(pending),
+            "nextPage": pending[0].next_page if pending else None,
+        }
+
+    @staticmethod
+    def grouped(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
+        """Show sums by dimensions."""
+        return [
+            {
+                **{camel(name): value for name, value in zip(names, values, strict=True)},
+                "metrics": shown(figures.endpoint, sums),
+            }
+            for values, sums in figures.totals.by(*names)
+        ]
+
+    def reconciliation(self) -> dict[str, Any]:
+        """Show what became of rollups, wider windows, and rows that contradict each other."""
+        findings: dict[str, list[Any]] = {status: [] for status in STATUSES}
+        wider, collisions = [], []
+        for key, figures in sorted(self.figures.items()):
+            for finding in figures.findings:
+                findings[finding.status].append(judged(key, finding))
+            wider += [
+                {**place(key, window), "narrowerWindows": count} for window, count in figures.wider
+            ]
+            collisions += [
+                {**place(key, window), "label": label, "dimensions": dimensions}
+                for label, window, dimensions in figures.collisions
+            ]
+        return {**findings, "widerWindowsCovered": wider, "identityCollisions": collisions}
+
+
+def place(key: str, window: tuple[int, int]) -> dict[str, Any]:
+    """Name an endpoint's window."""
+    return {
+        "endpoint": key,
+        "bucketTimestamp": timestamp(window[0]),
+        "windowEnd": timestamp(window[1]),
+    }
+
+
+def judged(key: str, finding: Finding) -> dict[str, Any]:
+    """Show what one counter of a rollup came to."""
+    return {
+        **place(key, finding.window),
+        "dimensions": finding.dimensions,
+        "counter": finding.counter,
+        "rollup": number(finding.rollup),
+        "details": number(finding.details),
+        "difference": number(finding.rollup - finding.details),
+    }
+
+
+def camel(name: str) -> str:
+    """Write a dimension's name as the report's own members are written."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def number(value: Number | None) -> Any:
+    """Write money without an exponent; counts and absent values stay as they are."""
+    return Raw(format(value, "f").encode()) if isinstance(value, Decimal) else value
+
+
+def shown(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:
+    """Show every counter of the endpoint, ``null`` where absent, and the unknown ones after them."""
+    known = {name: number(counters.get(name)) for name in endpoint.counters}
+    return known | {
+        name: number(value) for name, value in sorted(counters.items()) if name not in known
+    }
+
+
+def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
+    """Show the main counter by a dimension's values."""
+    sums: dict[str, Any] = {}
+    for (value,), counters in figures.totals.by(dimension):
+        sums["unspecified" if value is None else str(value)] = number(
+            counters.get(figures.endpoint.main)
+        )
+    return sums
+
+
+def details_of(endpoint: Endpoint, labels: Labels) -> Iterator[bytes]:
+    """Yield an endpoint's records as JSON objects, in canonical order."""
+    for found in resolve(endpoint, labels, ordered=True):
+        for record in rows_of(endpoint, found.table):
+            yield ENCODER.encode(record)
+
+
+def rows_of(endpoint: Endpoint, table: Table) -> Iterator[dict[str, Any]]:
+    """Yield the report's view of each record of a table."""
+    added = [name for name in endpoint.dimensions if name not in STANDARD]
+    rows = zip(zip(*table.dimensions, strict=True), zip(*table.counters, strict=True), strict=True)
+    for window, sources, (values, figures) in zip(table.windows, table.sources, rows, strict=True):
+        dimensions = dict(zip(endpoint.dimensions, values, strict=False))
+        others = dict(values[-1] or ())
+        counters = {n: v for n, v in zip(endpoint.counters, figures, strict=False) if v is not None}
+        counters |= dict(figures[-1] or ())
+        standard = {name: dimensions.get(name, others.pop(name, None)) for name in STANDARD}
+        yield {
+            **place(endpoint.key, window),
+            "model": standard["model"],
+            "projectId": standard["project_id"],
+            "openaiApiKeyId": standard["api_key_id"],
+            "openaiUserId": standard["user_id"],
+            "serviceTier": standard["service_tier"],
+            "batch": standard["batch"],
+            "tokensIn": counters.get("input_tokens"),
+            "tokensOut": counters.get("output_tokens"),
+            "costEstimate": number(counters.get("cost")),
+            "metrics": shown(endpoint, counters),
+            "dimensions": {camel(name): dimensions[name] for name in added} | others,
+            "sources": sources,
+        }
+
+
+async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
+    """Write the report: whole, or not at all.
+
+    Raises:
+        Unavailable: it cannot be written.
+    """
+    async with atomic_file(path) as file:
+        opening = b"{\n"
+        for name, section in outline.sections():
+            pretty = msgspec.json.format(ENCODER.encode(section), indent=2).replace(b"\n", b"\n  ")
+            await file.write(opening + b'  "' + name.encode() + b'": ' + pretty)
+            opening = b",\n"
+        if details:
+            await file.write(b',\n  "dedupedUsage": [')
+            chunk, separator = bytearray(), b"\n    "
+            for key in sorted(outline.figures):
+                for record in details_of(ENDPOINTS[key], labels_of(outline.state, key)):
+                    chunk += separator + record
+                    separator = b",\n    "
+                    if len(chunk) > CHUNK:
+                        await file.write(bytes(chunk))
+                        chunk.clear()
+            await file.write(bytes(chunk) + b"\n  ]")
+        await file.write(b"\n}\n")

@@ -1,0 +1,60 @@
+"""The console summary: a report at a glance, from a run or from a report that was written before."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stream.sinks.report import ENCODER, Outline
+
+__all__ = ["previous_summary", "summary_of"]
+
+SHOWN = ("totalBuckets", "totalResults", "totalDedupedResults", "metrics")
+
+
+def summary_of(report: Path | None, outline: Outline) -> bytes:
+    """Return the summary of a run, as indented JSON."""
+    sections = dict(outline.sections())
+    return formatted(
+        report, sections["usageSummary"], sections["endpoints"], sections["relationshipIssues"]
+    )
+
+
+def formatted(report: Path | None, usage: Any, endpoints: dict[str, Any], issues: Any) -> bytes:
+    """Write the summary's four members."""
+    summary = {
+        "reportPath": None if report is None else str(report),
+        "usageSummary": usage,
+        "endpoints": {
+            key: {name: shown[name] for name in SHOWN} for key, shown in endpoints.items()
+        },
+        "relationshipIssues": issues,
+    }
+    return msgspec.json.format(ENCODER.encode(summary), indent=2)
+
+
+class WrittenReport(Struct, rename="camel"):
+    """The members of a written report that a summary shows; the rest is passed over."""
+
+    usage_summary: Raw
+    endpoints: dict[str, dict[str, Raw]]
+    relationship_issues: Raw
+
+
+def previous_summary(report: Path) -> bytes | None:
+    """Return the summary of the report that stands at ``report``; ``None`` when none can be read."""
+    try:
+        with (
+            report.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            written = msgspec.json.decode(content, type=WrittenReport)
+            return formatted(
+                report, written.usage_summary, written.endpoints, written.relationship_issues
+            )
+    except (OSError, ValueError, KeyError, msgspec.MsgspecError, RecursionError):
+        return None

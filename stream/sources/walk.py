@@ -1,0 +1,80 @@
+"""The rules of a page chain: which cursor leads on, and where the chain ends."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from stream.errors import BadInput
+from stream.privacy import masked_text
+
+__all__ = ["Walk", "cursor_of"]
+
+HOST: Final = "api.openai.com"
+ROOT: Final = "/v1/organization/"
+URL_LIKE: Final = re.compile(r"[A-Za-z][\w+.-]*:[/\\]|[/\\].*[.?]", re.DOTALL)
+"""A token may begin with a slash (base64 does), but only a URL has a scheme, a host or a query."""
+
+
+class Walk:
+    """One pass over a chain, page by page. A cursor is checked here, and never used as a path."""
+
+    def __init__(self) -> None:
+        """Start before the first page."""
+        self.seen: set[str] = set()
+        self.has_more = True
+        self.cursor: str | None = None
+        self.faulty = False
+
+    def step(self, *, has_more: bool, next_page: str | None) -> None:
+        """Take the next page's word on where the chain goes.
+
+        Raises:
+            BadInput: the chain had ended, has no cursor to go on with, returns to a cursor that it
+                has seen, or leads to another host. The walk stays where it was.
+        """
+        if not self.has_more:
+            raise BadInput("after_end", "found a page after the end of its chain, expected none")
+        cursor = cursor_of(next_page)
+        if has_more and cursor is None:
+            raise BadInput(
+                "no_cursor",
+                "found has_more without a cursor, expected where to go on",
+                path="$.next_page",
+            )
+        if has_more and cursor in self.seen:
+            raise BadInput(
+                "repeated_cursor",
+                "found a cursor that the chain has seen before",
+                path="$.next_page",
+            )
+        self.has_more = has_more
+        self.cursor = cursor if has_more else None
+        if self.cursor is not None:
+            self.seen.add(self.cursor)
+
+
+def cursor_of(next_page: str | None) -> str | None:
+    """Return the cursor of ``next_page``: an opaque token, or the ``page`` of an older recording's URL.
+
+    Raises:
+        BadInput: it is a URL that is not https on the API's own host below ``/v1/organization/``.
+    """
+    if next_page is None or not URL_LIKE.match(next_page):
+        return next_page
+    try:
+        url = urlsplit(next_page)
+        port, host = url.port, url.hostname
+    except ValueError:
+        port, host, url = None, None, urlsplit("")
+    relative = next_page.startswith(ROOT)
+    own = url.scheme == "https" and host == HOST and port in (None, 443) and "@" not in url.netloc
+    if not (own or relative) or not url.path.startswith(ROOT) or ".." in url.path.split("/"):
+        raise BadInput(
+            "cursor_url",
+            f'found the URL "{masked_text(next_page)[:80]}", expected a cursor or https://{HOST}{ROOT}…',
+            path="$.next_page",
+        )
+    query = parse_qs(url.query)
+    return next((query[name][0] for name in ("page", "after") if name in query), None)

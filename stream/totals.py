@@ -1,0 +1,115 @@
+"""Totals over resolved records: by key (project × service tier), model, and breakdown dimension.
+
+Rows are added up once, in groups by every dimension that any total asks for; each total is then
+a sum of groups. Sums are exact: counts as integers of any size, money under :data:`MONEY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Context, localcontext
+from operator import add
+from typing import Any, TypeAlias
+
+from stream.endpoints import Endpoint
+from stream.records import MONEY, Columns, Counters, Number, canonical_order, exact
+
+__all__ = ["Totals"]
+
+Group: TypeAlias = tuple[Any, ...]
+
+
+class Totals:
+    """Adds up an endpoint's records."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Start with no records."""
+        self.endpoint = endpoint
+        self.records = 0
+        self.names = tuple(
+            dict.fromkeys(
+                ("project_id", "service_tier", "model", *(name for _, name in endpoint.breakdowns))
+            ),
+        )
+        self._groups: dict[Group, Counters] = {}
+        self._context: Context = MONEY
+
+    def add(self, dimensions: Columns, counters: Columns) -> None:
+        """Count resolved records, given as columns."""
+        rows = len(counters[-1])
+        self.records += rows
+        groups = self._groups_of(dimensions, rows)
+        present = [
+            (name, column)
+            for name, column in zip(self.endpoint.counters, counters, strict=False)
+            if column.count(None) < rows
+        ]
+        even = [one for one in present if None not in one[1]]
+        with localcontext(self._context):
+            if even:
+                self._add_even(groups, [name for name, _ in even], [column for _, column in even])
+            for name, column in present:
+                if None in column:
+                    self._add_sparse(groups, name, column)
+            for group, pairs in zip(groups, counters[-1], strict=True):
+                for name, value in pairs or ():
+                    self._add_one(group, name, value)
+
+    def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
+        """Return each row's group; a dimension that only some rows have stands in the last column."""
+        known = dict(zip(self.endpoint.dimensions, dimensions, strict=False))
+        others = dimensions[-1]
+        columns = []
+        for name in self.names:
+            column = known.get(name)
+            if column is None:
+                column = (
+                    (None,) * rows
+                    if others.count(None) == rows
+                    else tuple(dict(pairs or ()).get(name) for pairs in others)
+                )
+            columns.append(column)
+        return list(zip(*columns, strict=True))
+
+    def _add_even(self, groups: list[Group], names: list[str], columns: list[Any]) -> None:
+        """Add counters that every row has."""
+        sums: dict[Group, tuple[Number, ...]] = {}
+        get = sums.get
+        for group, row in zip(groups, zip(*columns, strict=True), strict=True):
+            total = get(group)
+            sums[group] = row if total is None else tuple(map(add, total, row))
+        for group, total in sums.items():
+            for name, value in zip(names, total, strict=True):
+                self._add_one(group, name, value)
+
+    def _add_sparse(self, groups: list[Group], name: str, column: Iterable[Any]) -> None:
+        """Add a counter that only some rows have."""
+        for group, value in zip(groups, column, strict=True):
+            if value is not None:
+                self._add_one(group, name, value)
+
+    def _add_one(self, group: Group, name: str, value: Number) -> None:
+        total = self._groups.setdefault(group, {})
+        total[name] = total.get(name, 0) + value
+
+    def metrics(self) -> Counters:
+        """Return the sums over all records, of the counters that are present."""
+        return self._sums(()).get((), {})
+
+    def by(self, *names: str) -> Iterator[tuple[Group, Counters]]:
+        """Yield (values, sums) for each combination of these dimensions, in canonical order."""
+        sums = self._sums(tuple(self.names.index(name) for name in names))
+        for values in sorted(sums, key=canonical_order):
+            yield values, sums[values]
+
+    def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
+        sums: dict[Group, Counters] = {}
+        with localcontext(self._context):
+            for group, counters in self._groups.items():
+                total = sums.setdefault(tuple(group[position] for position in positions), {})
+                for name, value in counters.items():
+                    total[name] = total.get(name, 0) + value
+        return {
+            group: {name: exact(value) for name, value in total.items()}
+            for group, total in sums.items()
+        }

@@ -1,0 +1,130 @@
+"""Verify a fixture directory: checksums both ways, registration, expectations, sanitisation."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio
+
+from stream.config import DEFAULT_PAGE_BYTES, Replay
+from stream.errors import BadInput
+from stream.expectations import FILE as EXPECTATIONS
+from stream.pipeline import replay
+from stream.privacy import find_secrets
+from stream.sources.fixtures import discover, parse_name, read_regular
+from stream.tally import Tally
+
+__all__ = ["Findings", "verify"]
+
+CHECKSUMS: Final = "CHECKSUMS.sha256"
+ENDPOINTS: Final = "ENDPOINTS.md"
+LINE: Final = re.compile(r"\\?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
+NAMED: Final = re.compile(r"[\w.-]+\.json")
+
+
+class Findings(NamedTuple):
+    """What is wrong: with the files themselves (exit 65), and with what they say (exit 1)."""
+
+    files: list[str]
+    content: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """Return the command's exit code."""
+        return BadInput.exit_code if self.files else int(bool(self.content))
+
+
+def verify(directory: Path, now: int) -> Findings:
+    """Check a fixture directory.
+
+    Raises:
+        Unavailable: the directory or a file in it cannot be read.
+    """
+    discover(directory)
+    names = sorted(
+        path.name
+        for path in directory.iterdir()
+        if not path.name.startswith(".") and not path.is_dir()
+    )
+    content, files = {}, []
+    for name in names:
+        try:
+            content[name] = read_regular(directory / name, DEFAULT_PAGE_BYTES)
+        except BadInput as error:
+            files.append(str(error.at(name)))
+    files += checksum_findings(content)
+    said = [*registration_findings(content), *sanitisation_findings(content)]
+    if EXPECTATIONS not in content:
+        said.append(f"{EXPECTATIONS}: not there, so no figure is checked")
+    try:
+        outline = anyio.run(replay, Replay(directory=directory, now=now, report=None), Tally())
+    except BadInput as error:
+        files.append(str(error))
+    else:
+        said += outline.issues
+        said += unexpected_chains(
+            content, {f"{one.chain.endpoint} {one.chain.label}" for one in outline.runs}
+        )
+    return Findings(files, said)
+
+
+def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
+    """Compare the files with the list of their digests, both ways."""
+    if CHECKSUMS not in content:
+        yield f"{CHECKSUMS}: not there; make it with sha256sum"
+        return
+    listed: dict[str, str] = {}
+    for number, line in enumerate(content[CHECKSUMS].decode(errors="replace").splitlines(), 1):
+        match = LINE.fullmatch(line)
+        if match:
+            listed[match["name"].removeprefix("./")] = match["sha256"].lower()
+        elif line.strip():
+            yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
+    for name in sorted(listed.keys() | content.keys() - {CHECKSUMS}):
+        if name not in content:
+            yield f"{name}: listed in {CHECKSUMS}, and not there"
+        elif name not in listed:
+            yield f"{name}: not listed in {CHECKSUMS}"
+        elif hashlib.sha256(content[name]).hexdigest() != listed[name]:
+            yield f"{name}: changed since {CHECKSUMS} was made"
+
+
+def registration_findings(content: dict[str, bytes]) -> Iterator[str]:
+    """See that every fixture is registered, and that what is registered is there."""
+    registered = set(NAMED.findall(content.get(ENDPOINTS, b"").decode(errors="replace")))
+    if ENDPOINTS not in content:
+        yield f"{ENDPOINTS}: not there, so no fixture is registered"
+        return
+    for name in sorted(content):
+        if parse_name(name) is not None and name not in registered:
+            yield f"{name}: not registered in {ENDPOINTS}"
+    for name in sorted(registered - content.keys()):
+        if parse_name(name) is not None:
+            yield f"{name}: registered in {ENDPOINTS}, and not there"
+
+
+def sanitisation_findings(content: dict[str, bytes]) -> Iterator[str]:
+    """Find key-like strings, and emails outside example.com; where they stand, not what they are."""
+    for name, payload in sorted(content.items()):
+        text = payload.decode(errors="replace")
+        for what, offset in find_secrets(text):
+            yield f"{name}: line {text.count(chr(10), 0, offset) + 1} holds {what}"
+
+
+def unexpected_chains(content: dict[str, bytes], chains: set[str]) -> Iterator[str]:
+    """Name chains that no expectation speaks of."""
+    if EXPECTATIONS in content:
+        from stream.expectations import decode_expectations  # noqa: PLC0415
+
+        expected = {
+            f"{one.endpoint} {one.label}"
+            for one in decode_expectations(content[EXPECTATIONS]).chains
+        }
+        for name in sorted(chains - expected):
+            if "/" in name or name.startswith("costs "):
+                endpoint, _, label = name.partition(" ")
+                yield f"{EXPECTATIONS}: nothing is expected of {endpoint} (label {label})"

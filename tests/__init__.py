@@ -1,0 +1,1 @@
+"""What usage-stream promises, one behaviour a test."""

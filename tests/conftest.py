@@ -1,0 +1,62 @@
+"""What every test may count on: one event loop, no deadlines, and no skip that goes unseen.
+
+A test that drives a program from outside Python says so, and is skipped by name without it::
+
+    @pytest.mark.needs_program("promtool")
+
+Where ``USAGE_STREAM_NO_SKIPS`` is 1, as in ``.ci/run``, a skip for any reason fails the run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+
+import pytest
+from hypothesis import settings
+
+NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
+
+# A slow machine is no failure. Under CI hypothesis loads a profile of its own, with fixed seeds.
+settings.register_profile("patient", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asyncio is the only backend, because aiofiles knows no other."""
+    return "asyncio"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs a program which is not there, by the program's name."""
+    for marker in item.iter_markers("needs_program"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                pytest.skip(f"needs the program {program}")
+
+
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure that gives the skip's reason; an expected failure is no skip."""
+    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (and USAGE_STREAM_NO_SKIPS is set)"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at each test's outcome once it is known."""
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at each module's outcome too: a whole module can be skipped while it is collected."""
+    report = yield
+    refuse_skip(report)
+    return report
