@@ -11,3 +11,5 @@ each endpoint answers with, :mod:`stream.records` the values that all layers sha
 ``dedupe``, ``rollup``, ``totals`` and ``relations`` are pure. Every error is in
 :mod:`stream.errors` with its exit code, every metric in :mod:`stream.metrics`.
 """
+
+__version__ = "0.1.0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -40,6 +40,13 @@ class Channel(Generic[T]):
             finally:
                 self.blocked_seconds += perf_counter() - started
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Say that no more pages come; those inside are still delivered."""
         self._send.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._send.close()
+        self.pages.close()

@@ -3,161 +3,181 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import gc
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import Enum
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
 
 import anyio
+import click
 import msgspec
-import typer
 
+from stream import __version__
 from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay
 from stream.errors import Interrupted, Unavailable, UsageStreamError
 from stream.pipeline import Observer, replay
 from stream.privacy import one_line
+from stream.progress import progress
 from stream.records import MAX_TIME
 from stream.sinks.atomic import prepare
 from stream.sinks.report import Outline
 from stream.sinks.summary import previous_summary, summary_of
 from stream.tally import Tally
 
-__all__ = ["main"]
+__all__ = ["main", "run_command"]
 
-app = typer.Typer(
-    name="usage-stream",
-    help="Turn the pages of the OpenAI usage and costs API into figures that can be trusted.",
-    epilog="Exit codes: 0 done, 1 the report is whole but something in it does not hold, 2 usage, "
-    "65 bad input, 69 a source or store cannot be reached, 70 a bug, 130 or 143 interrupted.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
+EXIT_CODES = """
+\b
+Exit codes:
+  0         done
+  1         the report is whole, but something in it does not hold
+  2         usage
+  65        bad input; no report
+  69        a source or a store cannot be reached or written
+  70        a bug
+  130, 143  interrupted; no report
+"""
+
+
+class Moment(click.ParamType[int]):
+    """The clock, as Unix seconds or as a time in RFC 3339; UTC where it has no zone."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: str | int,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Return Unix seconds."""
+        text = str(value)
+        try:
+            if text.isascii() and text.isdigit():
+                seconds = int(text)
+            else:
+                moment = dt.datetime.fromisoformat(text)
+                zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+                seconds = int(zoned.timestamp())
+        except ValueError:
+            seconds = -1
+        if not 0 <= seconds <= MAX_TIME:
+            shown = f"{one_line(text)!r} is no time"
+            self.fail(f"{shown}; give Unix seconds or 2024-11-01T00:00:00Z", param, ctx)
+        return seconds
+
+
+@click.group(
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-
-class OnError(str, Enum):
-    """What bad input does: end the run, or go to the dead letters."""
-
-    fail = "fail"
-    dead_letter = "dead-letter"
-
-
-def clock(value: str | None) -> int:
-    """Return the clock: ``--now``, else SOURCE_DATE_EPOCH, else the time.
-
-    Raises:
-        typer.BadParameter: it is neither Unix seconds nor RFC 3339.
-    """
-    text = value or os.environ.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return int(time.time())
-    try:
-        if text.isascii() and text.isdigit():
-            seconds = int(text)
-        else:
-            moment = dt.datetime.fromisoformat(text)
-            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= MAX_TIME:
-        what = "--now" if value else "SOURCE_DATE_EPOCH"
-        raise typer.BadParameter(
-            f"{what} is {one_line(text)!r}, expected Unix seconds or a time like 2024-11-01T00:00:00Z"
-        )
-    return seconds
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    *,
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.")
-    ] = False,
-) -> None:
+@click.version_option(__version__, message="%(version)s")
+def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
-    if show_version:
-        typer.echo(version("usage-stream"))
-        raise typer.Exit
 
 
-@app.command("replay")
+@app.command("replay", epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_REPORT,
+    show_default=True,
+    help="Where the report goes. It replaces the one there when it is whole, and not before.",
+)
+@click.option(
+    "--details/--no-details",
+    default=True,
+    help="Put every record into the report (dedupedUsage), or totals alone.",
+)
+@click.option(
+    "--allow-incomplete",
+    is_flag=True,
+    help="Report a chain whose last page says that more follows; exit 1.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "dead-letter"]),
+    default="fail",
+    show_default=True,
+    help="Bad input ends the run with 65, or is set aside; exit 1.",
+)
+@click.option(
+    "--dead-letters",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where bad records go, each with its reason, secrets masked.",
+)
+@click.option(
+    "--channel-capacity",
+    metavar="PAGES",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULT_CAPACITY,
+    show_default=True,
+    help="How many pages may wait between reading and counting.",
+)
+@click.option(
+    "--max-page-bytes",
+    metavar="BYTES",
+    type=click.IntRange(1),
+    default=DEFAULT_PAGE_BYTES,
+    show_default=True,
+    help="A larger file is bad input.",
+)
+@click.option(
+    "--now",
+    metavar="TIME",
+    type=Moment(),
+    envvar="SOURCE_DATE_EPOCH",
+    help="The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.",
+)
+@click.option(
+    "--notes",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Append a Markdown section: command, versions, digests, the summary before and after.",
+)
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write what was counted in Prometheus' text format.",
+)
+@click.pass_context
 def replay_command(
+    context: click.Context,
+    directory: Path,
+    report: Path,
+    dead_letters: Path | None,
+    on_error: str,
+    now: int | None,
+    notes: Path | None,
+    metrics: Path | None,
     *,
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR",
-            help="A directory of fixtures, named usage_<endpoint>[_fixture][_<label>][_page<N>].json.",
-        ),
-    ],
-    report: Annotated[
-        Path,
-        typer.Option(help="Where the report goes; it replaces the one there when it is whole."),
-    ] = DEFAULT_REPORT,
-    details: Annotated[
-        bool,
-        typer.Option(
-            "--details/--no-details", help="Put every record into the report (dedupedUsage)."
-        ),
-    ] = True,
-    allow_incomplete: Annotated[
-        bool,
-        typer.Option(
-            "--allow-incomplete",
-            help="Report a chain whose last page says that more follows (exit 1).",
-        ),
-    ] = False,
-    on_error: Annotated[
-        OnError, typer.Option(help="What bad input does: end the run with 65, or be set aside.")
-    ] = OnError.fail,
-    dead_letters: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Where bad records go, with their reason, secrets masked."
-        ),
-    ] = None,
-    channel_capacity: Annotated[
-        int,
-        typer.Option(min=1, max=1_000_000, help="Pages that wait between reading and counting."),
-    ] = DEFAULT_CAPACITY,
-    max_page_bytes: Annotated[
-        int, typer.Option(min=1, help="A larger file is bad input.")
-    ] = DEFAULT_PAGE_BYTES,
-    now: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="The clock: Unix seconds or RFC 3339; SOURCE_DATE_EPOCH does the same.",
-        ),
-    ] = None,
-    notes: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Append a Markdown section: command, versions, digests, summaries."
-        ),
-    ] = None,
-    metrics: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write what was counted in Prometheus' text format."),
-    ] = None,
+    details: bool,
+    allow_incomplete: bool,
+    channel_capacity: int,
+    max_page_bytes: int,
 ) -> None:
-    """Replay recorded pages into a report, and print its summary as JSON.
+    """Replay the recorded pages of DIR into a report, and print its summary as JSON.
 
-    Example: usage-stream replay fixtures --report out/report.json --no-details
-    """
-    if (on_error is OnError.dead_letter) != (dead_letters is not None):
-        raise typer.BadParameter("--on-error dead-letter and --dead-letters DIR go together")
+    DIR holds fixtures, named usage_<endpoint>[_fixture][_<label>][_page<N>].json or
+    costs[_fixture][_<label>][_page<N>].json, and the lists of projects, accounts, keys and
+    certificates. Expectations beside them (expectations.json) are checked.
+
+    \b
+    Examples:
+      usage-stream replay fixtures
+      usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
+      usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+    if (on_error == "dead-letter") != (dead_letters is not None):
+        raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
     run = Replay(
         directory=directory,
-        now=clock(now),
+        now=int(time.time()) if now is None else now,
         report=report,
         details=details,
         allow_incomplete=allow_incomplete,
@@ -172,36 +192,36 @@ def replay_command(
         outline = anyio.run(until_signalled, run, tally, observer)
     after = summary_of(report, outline)
     if metrics:
-        from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that only this option needs
+        from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
         write_metrics(metrics, tally)
     if notes:
-        from stream.sinks.notes import append_notes  # noqa: PLC0415 -- only this option needs it
+        from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), outline, before, after)
-    typer.echo(after)
-    raise typer.Exit(1 if outline.issues else 0)
+    click.echo(after)
+    context.exit(1 if outline.issues else 0)
 
 
-@app.command("verify")
-def verify_command(
-    *,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory of fixtures.")],
-) -> None:
-    """Check fixtures before they are shared: checksums, registration, expectations, no secrets.
+@app.command("verify", epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_context
+def verify_command(context: click.Context, directory: Path) -> None:
+    """Check the fixtures of DIR before they are shared.
 
-    Findings go to stderr, one a line, and to stdout as JSON. Exit 65 when files are not as they were listed, 1 for what
-    they say.
+    Checksums both ways (CHECKSUMS.sha256; a changed, missing or unlisted file: exit 65);
+    registration in ENDPOINTS.md, expectations, and that no key and no email outside example.com
+    stands in them (exit 1). Findings go to stderr, one a line, and to stdout as JSON.
     """
     from stream.verify import verify  # noqa: PLC0415 -- only this command needs it
 
-    findings = verify(directory, clock(None))
+    findings = verify(directory, int(time.time()))
     lines = [one_line(finding) for finding in (*findings.files, *findings.content)]
     for line in lines:
-        typer.echo(line, err=True)
+        click.echo(line, err=True)
     shown = {"directory": str(directory), "findings": lines}
-    typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
-    raise typer.Exit(findings.exit_code)
+    click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    context.exit(findings.exit_code)
 
 
 async def until_signalled(run: Replay, tally: Tally, observer: Observer) -> Outline:
@@ -211,6 +231,7 @@ async def until_signalled(run: Replay, tally: Tally, observer: Observer) -> Outl
         Interrupted: one came; no report is left.
     """
     received: list[int] = []
+    outline = None
 
     async def watch(scope: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -218,7 +239,6 @@ async def until_signalled(run: Replay, tally: Tally, observer: Observer) -> Outl
                 received.append(number)
                 scope.cancel()
 
-    outline = None
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch, tasks.cancel_scope)
@@ -231,61 +251,33 @@ async def until_signalled(run: Replay, tally: Tally, observer: Observer) -> Outl
     return outline
 
 
-@contextmanager
-def progress() -> Iterator[Observer]:
-    """Show progress on a terminal's stderr; elsewhere only warnings."""
-
-    def warn(name: str) -> None:
-        typer.echo(
-            f"usage-stream: warning: {one_line(name)} is no fixture name that is known; it was left out",
-            err=True,
-        )
-
-    if not sys.stderr.isatty():
-        yield Observer(on_unknown=warn)
-        return
-    from rich.console import Console  # noqa: PLC0415 -- only a terminal needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns: list[Any] = [
-        TextColumn("pages"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    ]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pages", total=None)
-        yield Observer(
-            on_total=lambda total: bar.update(task, total=total),
-            on_page=lambda _: bar.advance(task),
-            on_unknown=warn,
-        )
-
-
 def main() -> None:
-    """Run the command line and exit with the code of what happened."""
+    """Run the command line and exit with the code of what happened.
+
+    Pages become many tuples at once, and hardly any cycles: at Python's own threshold (700) the
+    cyclic collector took a third of a replay's time.
+    """
+    gc.set_threshold(100_000, 50, 100)
     sys.exit(run_command())
 
 
 def run_command(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     try:
-        app(arguments)
+        app(arguments, prog_name="usage-stream")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except Interrupted as error:
+        return complain(str(error), 128 + error.signal_number)
     except UsageStreamError as error:
-        return complain(
-            str(error),
-            128 + error.signal_number if isinstance(error, Interrupted) else error.exit_code,
-        )
+        return complain(str(error), error.exit_code)
     except OSError as error:
-        return complain(
-            f"standard output cannot be written ({error.strerror})", Unavailable.exit_code
-        )
+        reason = error.strerror or str(error)
+        return complain(f"standard output cannot be written ({reason})", Unavailable.exit_code)
     return 0
 
 
 def complain(message: str, code: int) -> int:
     """Say what went wrong on stderr, in one line."""
-    typer.echo(f"usage-stream: {one_line(message)}", err=True)
+    click.echo(f"usage-stream: {one_line(message)}", err=True)
     return code

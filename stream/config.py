@@ -8,7 +8,7 @@ from msgspec import Struct
 
 __all__ = ["DEFAULT_CAPACITY", "DEFAULT_PAGE_BYTES", "DEFAULT_REPORT", "Replay"]
 
-DEFAULT_CAPACITY = 8
+DEFAULT_CAPACITY = 4
 DEFAULT_PAGE_BYTES = 256 * 1024 * 1024
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 

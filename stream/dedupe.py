@@ -8,7 +8,8 @@ counter keeps its maximum. So pages may come again, late, or in any order, and g
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import ge, ne
+from collections.abc import Sequence
+from operator import eq, ge
 from typing import Any, Final
 
 from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger
@@ -51,15 +52,21 @@ def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
     """Merge a re-delivery of the same rows in the same order, column by column."""
     columns = tuple(map(larger_column, snapshot.counters[:-1], bucket.counters[:-1]))
     columns += (joined_column(snapshot.counters[-1], bucket.counters[-1]),)
-    before = [old for old, now in zip(snapshot.counters, columns, strict=True) if old is not now]
-    if not before:
-        return snapshot, Outcomes(duplicate=bucket.rows)
-    after = [now for old, now in zip(snapshot.counters, columns, strict=True) if old is not now]
-    revised = sum(map(ne, before[0], after[0]))
-    if revised < bucket.rows and len(before) > 1:
-        revised = sum(map(ne, zip(*before, strict=True), zip(*after, strict=True)))
+    pairs = zip(snapshot.counters, columns, strict=True)
+    revised = changed_rows([(old, now) for old, now in pairs if old is not now], bucket.rows)
     outcomes = Outcomes(duplicate=bucket.rows - revised, revised=revised)
-    return snapshot._replace(counters=columns), outcomes
+    return (snapshot._replace(counters=columns) if revised else snapshot), outcomes
+
+
+def changed_rows(columns: list[tuple[Column, Column]], rows: int) -> int:
+    """Count the rows that differ in any column; each column is asked of the rows still alike."""
+    alike: Sequence[int] = range(rows)
+    for old, now in columns:
+        if len(alike) == rows:
+            alike = [row for row, same in enumerate(map(eq, old, now)) if same]
+        else:
+            alike = [row for row in alike if old[row] == now[row]]
+    return rows - len(alike)
 
 
 def larger_column(old: Column, new: Column) -> Column:
@@ -69,7 +76,7 @@ def larger_column(old: Column, new: Column) -> Column:
     try:
         if all(map(ge, new, old)):
             return new
-        column = tuple([b if b > a else a for a, b in zip(old, new, strict=True)])
+        column = tuple([max(a, b) for a, b in zip(old, new, strict=True)])
     except TypeError:  # an absent value compares with nothing
         column = tuple(map(larger, old, new))
     return old if column == old else column

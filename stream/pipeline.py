@@ -7,15 +7,12 @@ merges it into keyed state; figures and the report are rendered from state when 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
 
-from stream import expectations
+from stream import __version__, expectations
 from stream.channel import Channel
 from stream.config import Replay
 from stream.decode import Decoder, decode_list
@@ -69,12 +66,10 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     observer.on_total(sum(len(chain.files) for chain in chains))
     intake = Intake(run, tally)
     intake.open(chains)
-    channel: Channel[Delivery] = Channel(run.channel_capacity)
-    await consume_all(chains, channel, intake, run, observer)
-    tally.channel_capacity, tally.channel_blocked_seconds = (
-        channel.capacity,
-        channel.blocked_seconds,
-    )
+    with Channel[Delivery](run.channel_capacity) as channel:
+        await consume_all(chains, channel, intake, run, observer)
+    tally.channel_capacity = channel.capacity
+    tally.channel_blocked_seconds = channel.blocked_seconds
     outline = render(run, intake)
     if run.report is not None:
         await write_report(run.report, outline, details=run.details)
@@ -123,7 +118,7 @@ async def produce_all(
         for chain in chains:
             await turns.acquire()
             producers.start_soon(produce, chain, channel, max_bytes, turns)
-    channel.close()
+    channel.end()
 
 
 async def produce(
@@ -162,7 +157,7 @@ class Intake:
             self.runs[chain.chain] = ChainRun(chain.chain)
             self.walks[chain.chain] = Walk()
             if isinstance(chain.entry, Endpoint):
-                self.state.chains[chain.chain]  # noqa: B018 -- a chain without rows is a chain too
+                self.state.chains[chain.chain]
                 self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
             for name, error in chain.faults:
                 self.set_aside(chain, Fixture(name, 0, b"", None), error, None)
@@ -296,9 +291,7 @@ def render(run: Replay, intake: Intake) -> Outline:
     runs = [intake.runs[chain] for chain in sorted(intake.runs)]
     relationships = intake.objects.relationships()
     foreign_keys = intake.objects.foreign_keys(references)
-    outline = Outline(
-        version("usage-stream"), run.now, runs, state, figures, relationships, foreign_keys, []
-    )
+    outline = Outline(__version__, run.now, runs, state, figures, relationships, foreign_keys, [])
     expected = run.directory / expectations.FILE
     outline.issues = [
         *chain_issues(runs),

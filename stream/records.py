@@ -121,7 +121,7 @@ def larger(old: Any, new: Any) -> Any:
     """Return the larger of two counter values; an absent one is below all."""
     if old is None or new is None:
         return new if old is None else old
-    return new if new > old else old
+    return max(old, new)
 
 
 def money(value: Decimal) -> Decimal:

@@ -6,13 +6,13 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Context, localcontext
-from operator import add
 from typing import Any, TypeAlias
 
 from stream.endpoints import Endpoint
-from stream.records import MONEY, Columns, Counters, Number, canonical_order, exact
+from stream.records import MONEY, Column, Columns, Counters, Number, canonical_order, exact
 
 __all__ = ["Totals"]
 
@@ -38,22 +38,24 @@ class Totals:
         """Count resolved records, given as columns."""
         rows = len(counters[-1])
         self.records += rows
+        if not rows:
+            return
         groups = self._groups_of(dimensions, rows)
-        present = [
-            (name, column)
-            for name, column in zip(self.endpoint.counters, counters, strict=False)
-            if column.count(None) < rows
-        ]
-        even = [one for one in present if None not in one[1]]
+        named = list(zip(self.endpoint.counters, counters, strict=False))
+        full = [one for one in named if one[1][0] is not None]
         with localcontext(self._context):
-            if even:
-                self._add_even(groups, [name for name, _ in even], [column for _, column in even])
-            for name, column in present:
-                if None in column:
-                    self._add_sparse(groups, name, column)
-            for group, pairs in zip(groups, counters[-1], strict=True):
-                for name, value in pairs or ():
-                    self._add_one(group, name, value)
+            sparse = [one for one in named if one[1][0] is None and one[1].count(None) < rows]
+            if not self._add_full(groups, full):
+                sparse += full
+                full = []
+            if not full:  # rows without figures are groups too
+                self._groups.update({group: {} for group in groups if group not in self._groups})
+            for name, column in sparse:
+                self._add_sparse(groups, name, column)
+            if counters[-1].count(None) < rows:
+                for group, pairs in zip(groups, counters[-1], strict=True):
+                    for name, value in pairs or ():
+                        self._add_one(group, name, value)
 
     def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
         """Return each row's group; a dimension that only some rows have stands in the last column."""
@@ -71,16 +73,20 @@ class Totals:
             columns.append(column)
         return list(zip(*columns, strict=True))
 
-    def _add_even(self, groups: list[Group], names: list[str], columns: list[Any]) -> None:
-        """Add counters that every row has."""
-        sums: dict[Group, tuple[Number, ...]] = {}
-        get = sums.get
-        for group, row in zip(groups, zip(*columns, strict=True), strict=True):
-            total = get(group)
-            sums[group] = row if total is None else tuple(map(add, total, row))
+    def _add_full(self, groups: list[Group], named: list[tuple[str, Column]]) -> bool:
+        """Add counters that every row has; tell whether that was so, nothing is added if not."""
+        rows: defaultdict[Group, list[Column]] = defaultdict(list)
+        columns = (column for _, column in named)
+        for group, row in zip(groups, zip(*columns, strict=True), strict=False):
+            rows[group].append(row)
+        try:
+            sums = {group: list(map(sum, zip(*some, strict=True))) for group, some in rows.items()}
+        except TypeError:  # an absent value adds to nothing
+            return False
         for group, total in sums.items():
-            for name, value in zip(names, total, strict=True):
+            for (name, _), value in zip(named, total, strict=True):
                 self._add_one(group, name, value)
+        return True
 
     def _add_sparse(self, groups: list[Group], name: str, column: Iterable[Any]) -> None:
         """Add a counter that only some rows have."""

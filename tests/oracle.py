@@ -487,7 +487,7 @@ def resolved(endpoint: str, state: State) -> Resolved:
             **at(endpoint, place.window),
             "dimensions": dict(identity),
         }
-        for place in sorted(place for place in state if place.kind == "data")
+        for place in sorted(state)
         for identity in sorted(
             state[place].collisions, key=lambda identity: order(endpoint, identity)
         )

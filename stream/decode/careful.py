@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from stream.decode.parse import object_head, parsed
 from stream.decode.page import Page, Rejected
+from stream.decode.parse import object_head, parsed
 from stream.decode.values import (
     amount_of,
     bad,
@@ -152,19 +152,21 @@ class Reader:
             if name == "amount" and (rollup or "amount_value" in self.endpoint.money):
                 self._amount(row, value, where, "cost" if rollup else "amount_value")
             elif not self._known(row, name, value, where):
-                self.unknown.add(shown)
+                self.unknown.update(shown)
                 if value is not None:
                     unknown_field(row, name, value, where)
         return row
 
     def _amount(self, row: Row, value: Any, path: str, counter: str) -> None:
-        """Take an amount: its value is a counter, its currency a dimension."""
+        """Take an amount: its value is a counter (``amount`` wins), its currency a dimension of costs.
+
+        A rollup's currency is left out: no record of usage has one to agree with.
+        """
         number, currency = amount_of(value, path)
-        if number is not None:
+        if number is not None and (path.endswith(".amount") or counter not in row.counters):
             row.counters[counter] = number
-        if currency is not None:
-            known = "currency" in self.endpoint.dimensions
-            (row.dimensions if known else row.others)["currency"] = currency
+        if currency is not None and "currency" in self.endpoint.dimensions:
+            row.dimensions["currency"] = currency
 
     def _known(self, row: Row, name: str, value: Any, path: str) -> bool:
         """Take a field that the registry knows; tell whether it does."""
@@ -172,9 +174,7 @@ class Reader:
             if value is not None:
                 row.counters[name] = count_of(value, path)
         elif name in self.endpoint.money:
-            number, _ = amount_of(value, path)
-            if number is not None:
-                row.counters.setdefault(name, number)
+            self._amount(row, value, path, name)
         elif name in self.endpoint.dimensions:
             if (dimension := dimension_of(name, value, path)) is not None:
                 row.dimensions[name] = dimension
@@ -189,22 +189,23 @@ class Reader:
         return True
 
 
-def fields_of(element: dict[str, Any], path: str) -> dict[str, tuple[Any, str, str]]:
-    """Join a row with its ``metadata``: name → (value, JSON path, shown name); the row wins."""
+def fields_of(element: dict[str, Any], path: str) -> dict[str, tuple[Any, str, tuple[str, ...]]]:
+    """Join a row with its ``metadata``: name → (value, JSON path, shown names); the row wins."""
     metadata = element.get("metadata")
-    fields: dict[str, tuple[Any, str, str]] = {}
+    fields: dict[str, tuple[Any, str, tuple[str, ...]]] = {}
     if isinstance(metadata, dict):
         inner = f"{path}.metadata"
-        fields = {
-            name: (value, member(inner, name), f"metadata.{shielded(name)}")
-            for name, value in metadata.items()
-        }
+        for name, value in metadata.items():
+            fields[name] = value, member(inner, name), (f"metadata.{shielded(name)}",)
     for name, value in element.items():
         if name == "metadata" and (value is None or isinstance(value, dict)):
             continue
-        blank = value is None or (isinstance(value, str) and not value.strip())
-        if not blank or name not in fields:
-            fields[name] = (value, member(path, name), shielded(name))
+        silent = value is None or (isinstance(value, str) and not value.strip())
+        below, where, shown = fields.get(name, (None, "", ()))
+        if silent and below is not None:
+            fields[name] = below, where, (*shown, shielded(name))
+        else:
+            fields[name] = value, member(path, name), (*shown, shielded(name))
     return fields
 
 

@@ -134,10 +134,14 @@ class Decoder:
 
     def _dimensions(self, wire: dict[str, Column], absent: Column) -> Columns:
         """Intern the dimension columns, in identity order."""
+        columns = [wire.get(name, absent) for name in self.endpoint.dimensions]
+        rows = len(absent)
         return (
             *(
-                tuple(map(self._flags if name == "batch" else self._texts, wire.get(name, absent)))
-                for name in self.endpoint.dimensions
+                absent
+                if rows and column[0] is None and column.count(None) == rows
+                else tuple(map(self._flags if name == "batch" else self._texts, column))
+                for name, column in zip(self.endpoint.dimensions, columns, strict=True)
             ),
             absent,
         )

@@ -77,7 +77,7 @@ def describe(value: Any) -> str:
             str(value)
             if abs(value.adjusted() if isinstance(value, Decimal) else value.bit_length()) < 4096
             else ""
-        )  # noqa: PLR2004
+        )
         return (
             text if 0 < len(text) <= SHOWN else f"a number of {len(text) or 'too many'} characters"
         )
@@ -111,7 +111,7 @@ def whole(value: Any) -> int | None:
         and value.is_finite()
         and value.adjusted() < 20
         and value == int(value)
-    ):  # noqa: PLR2004
+    ):
         return int(value)
     return None
 

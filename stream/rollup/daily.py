@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Final
 
 from stream.endpoints import Endpoint
-from stream.records import Number, canonical_order
+from stream.records import Number, canonical_order, exact
 from stream.rollup.table import Finding, Record, rank
 
 __all__ = ["residuals_of"]
@@ -88,13 +88,25 @@ class Day:
         absorbed = False
         newest = max((record.revision for record in (*agreeing, *vague)), default=0)
         for name, value in sorted(rollup.counters.items()):
-            details = sum((record.counters.get(name, 0) for record in agreeing), start=0)
-            left = value - details
+            shown = [record.counters[name] for record in agreeing if name in record.counters]
+            difference = left = value - sum(shown)
             if left > 0:
                 left = cover(name, left, vague, coverers)
             status = status_of(left, stale=rollup.revision < newest)
             absorbed |= status in {"absorbed", "rounding"}
-            yield Finding(status, rollup.window, rollup.dimensions, name, value, details), left
+            details = exact(sum(shown)) if shown else None
+            yield (
+                Finding(
+                    status,
+                    rollup.window,
+                    rollup.dimensions,
+                    name,
+                    value,
+                    details,
+                    exact(difference),
+                ),
+                left,
+            )
         if absorbed:
             for record in (*agreeing, *coverers):
                 record.sources |= rollup.sources

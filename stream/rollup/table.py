@@ -32,14 +32,18 @@ class Table(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What became of one counter of a rollup: absorbed, excess, short, stale or rounding."""
+    """What became of one counter of a rollup: absorbed, excess, short, stale or rounding.
+
+    ``difference`` is the rollup less its ``details``, the sum of the records that agree with it.
+    """
 
     status: str
     window: Window
     dimensions: dict[str, Any]
     counter: str
     rollup: Number
-    details: Number
+    details: Number | None
+    difference: Number
 
 
 class Record:

@@ -174,7 +174,7 @@ def judged(key: str, finding: Finding) -> dict[str, Any]:
         "counter": finding.counter,
         "rollup": number(finding.rollup),
         "details": number(finding.details),
-        "difference": number(finding.rollup - finding.details),
+        "difference": number(finding.difference),
     }
 
 

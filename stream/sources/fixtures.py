@@ -15,8 +15,8 @@ import aiofiles.os
 
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
-from stream.records import Chain
 from stream.privacy import one_line
+from stream.records import Chain
 
 __all__ = [
     "COMPANIONS",
