@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import shlex
-import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -17,16 +17,18 @@ import msgspec
 from stream import __version__
 from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay
 from stream.errors import Interrupted, Unavailable, UsageStreamError
-from stream.pipeline import Observer, replay
+from stream.pipeline import replay
 from stream.privacy import one_line
 from stream.progress import progress
 from stream.records import MAX_TIME
+from stream.signals import until_signalled
 from stream.sinks.atomic import prepare
-from stream.sinks.report import Outline
 from stream.sinks.summary import previous_summary, summary_of
 from stream.tally import Tally
 
 __all__ = ["main", "run_command"]
+
+BUG = UsageStreamError.exit_code
 
 EXIT_CODES = """
 \b
@@ -146,7 +148,7 @@ def app() -> None:
     help="Write what was counted in Prometheus' text format.",
 )
 @click.pass_context
-def replay_command(
+def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it has options
     context: click.Context,
     directory: Path,
     report: Path,
@@ -189,7 +191,7 @@ def replay_command(
     before = previous_summary(report) if notes else None
     tally = Tally()
     with progress() as observer:
-        outline = anyio.run(until_signalled, run, tally, observer)
+        outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
     after = summary_of(report, outline)
     if metrics:
         from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
@@ -224,33 +226,6 @@ def verify_command(context: click.Context, directory: Path) -> None:
     context.exit(findings.exit_code)
 
 
-async def until_signalled(run: Replay, tally: Tally, observer: Observer) -> Outline:
-    """Replay, unless SIGINT or SIGTERM comes first.
-
-    Raises:
-        Interrupted: one came; no report is left.
-    """
-    received: list[int] = []
-    outline = None
-
-    async def watch(scope: anyio.CancelScope) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
-                received.append(number)
-                scope.cancel()
-
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch, tasks.cancel_scope)
-            outline = await replay(run, tally, observer)
-            tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
-    if outline is None:
-        raise Interrupted(received[0])
-    return outline
-
-
 def main() -> None:
     """Run the command line and exit with the code of what happened.
 
@@ -274,6 +249,11 @@ def run_command(arguments: list[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         return complain(f"standard output cannot be written ({reason})", Unavailable.exit_code)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return complain(f"a bug ({what}); python -X dev -m stream shows where", BUG)
     return 0
 
 

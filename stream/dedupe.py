@@ -70,7 +70,7 @@ def changed_rows(columns: list[tuple[Column, Column]], rows: int) -> int:
 
 
 def larger_column(old: Column, new: Column) -> Column:
-    """Return the maximum of two columns, value by value; the old one itself if it is not exceeded."""
+    """Return the maximum of two columns, value by value; the old one itself if not exceeded."""
     if old == new:
         return old
     try:

@@ -59,7 +59,7 @@ DESCRIBING: Final = frozenset(
 
 
 class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
-    """One endpoint: ``counts`` are whole numbers, ``money`` exact decimals, ``main`` the breakdowns' counter."""
+    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum."""
 
     name: str
     path: str
@@ -118,7 +118,7 @@ TOKENS: Final = (
 )
 
 
-def usage(
+def usage(  # noqa: PLR0913 -- a row of the registry has these columns
     name: str,
     counts: tuple[str, ...],
     grouped_by: tuple[str, ...],

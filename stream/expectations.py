@@ -75,7 +75,7 @@ def decode_expectations(payload: bytes) -> Expectations:
 def check(
     expectations: Expectations, state: State, figures: Mapping[str, EndpointFigures]
 ) -> list[str]:
-    """Compare what came out with what was expected; one sentence for each thing that does not hold."""
+    """Compare what came out with what was expected; one sentence for each difference."""
     said: list[str] = []
     for one in expectations.chains:
         name = f"{one.endpoint} (label {one.label})"
@@ -104,13 +104,14 @@ def differences(where: str, expected: Mapping[str, Number], found: Counters) -> 
 
 
 def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
-    """Look for a bucket that must survive the dedupe; name it when it is gone or its figures differ."""
+    """Look for a bucket that must survive the dedupe; name it when it is gone or differs."""
     endpoint = ENDPOINTS[survivor.endpoint]
     window = Window(
         int(survivor.bucket_timestamp.timestamp()), int(survivor.window_end.timestamp())
     )
     wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
-    where = f"of the {survivor.endpoint} bucket {timestamp(window.start)} (label {survivor.label}; {wanted})"
+    bucket = f"{survivor.endpoint} bucket {timestamp(window.start)}"
+    where = f"of the {bucket} (label {survivor.label}; {wanted})"
     slots = labels_of(state, survivor.endpoint).get(survivor.label, {})
     for found in resolve(endpoint, {survivor.label: slots}, ordered=False):
         for index, own in enumerate(found.table.windows):

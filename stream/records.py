@@ -50,7 +50,7 @@ Number: TypeAlias = int | Decimal
 Column: TypeAlias = tuple[Any, ...]
 Columns: TypeAlias = tuple[Column, ...]
 Identity: TypeAlias = tuple[Any, ...]
-"""Dimension values in the registry's order, then the unknown ones as ``((name, value), …)`` or ``None``."""
+"""Dimension values in the registry's order, then ``((name, value), …)`` of the unknown ones."""
 Counters: TypeAlias = dict[str, Number]
 """The counters that are present, by the API's own name; an absent one is not in it."""
 
@@ -70,7 +70,7 @@ class Bucket(NamedTuple):
     """One time slice as a page delivered it: rows as columns.
 
     ``dimensions`` and ``counters`` have a column for each name in the registry's entry and one for
-    the unknown; a column has one value for each row. ``rollup`` tells ``daily_costs`` from ``data``.
+    the unknown; a column has one value for each row. ``rollup`` tells ``daily_costs`` from data.
     """
 
     window: Window

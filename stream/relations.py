@@ -39,7 +39,7 @@ class Relationships(Struct, rename="camel", frozen=True):
             for one in self.orphan_service_account_ids
         ]
         said += [
-            f"The lists refer to service account {one}, which the service accounts list does not define."
+            f"The lists refer to service account {one}, which no service accounts list defines."
             for one in self.missing_service_account_ids
         ]
         said += [

@@ -58,7 +58,7 @@ class Totals:
                         self._add_one(group, name, value)
 
     def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
-        """Return each row's group; a dimension that only some rows have stands in the last column."""
+        """Return each row's group; unknown dimensions stand in the last column."""
         known = dict(zip(self.endpoint.dimensions, dimensions, strict=False))
         others = dimensions[-1]
         columns = []

@@ -108,7 +108,7 @@ def registration_findings(content: dict[str, bytes]) -> Iterator[str]:
 
 
 def sanitisation_findings(content: dict[str, bytes]) -> Iterator[str]:
-    """Find key-like strings, and emails outside example.com; where they stand, not what they are."""
+    """Say where key-like strings and emails outside example.com stand, not what they are."""
     for name, payload in sorted(content.items()):
         text = payload.decode(errors="replace")
         for what, offset in find_secrets(text):

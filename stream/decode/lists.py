@@ -65,7 +65,7 @@ def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
 
 
 def references_of(raw: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
-    """Find what an element refers to: ``project_id``, ``project: {id}``, ``owner: {user: {id}}``, …"""
+    """Find what an element refers to: by ``project_id``, ``project.id``, ``owner.user.id``."""
     for name, value in raw.items():
         if isinstance(value, str) and name in REFERENCES and (text := text_of(value)):
             yield REFERENCES[name], text

@@ -30,7 +30,7 @@ class Amount(Struct, forbid_unknown_fields=True, gc=False):
 
 
 def row_fields(endpoint: Endpoint) -> list[tuple[str, Any, Any]]:
-    """List a row's fields in wire order; ``cost`` is of the older shape, which decodes carefully."""
+    """List a row's fields in wire order; ``cost`` is left to the careful path: it is older."""
     fields: list[tuple[str, Any, Any]] = [("object", Literal[endpoint.result] | None, None)]
     fields += [(name, Count | None, None) for name in endpoint.counts]
     if "amount_value" in endpoint.money:

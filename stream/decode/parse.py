@@ -1,4 +1,4 @@
-"""JSON as plain values, and the outside of a page or a list, with errors that a person can act on."""
+"""JSON as plain values, and the outside of a page or a list."""
 
 from __future__ import annotations
 

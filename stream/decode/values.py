@@ -28,6 +28,8 @@ __all__ = [
 
 INTERNED: Final = 1 << 16
 SHOWN: Final = 40
+PRINTABLE: Final = 4096
+COUNT_DIGITS: Final = 20  # a count has 19 at most
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 )
@@ -73,11 +75,7 @@ def describe(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, Decimal)):
-        text = (
-            str(value)
-            if abs(value.adjusted() if isinstance(value, Decimal) else value.bit_length()) < 4096
-            else ""
-        )
+        text = str(value) if magnitude(value) < PRINTABLE else ""
         return (
             text if 0 < len(text) <= SHOWN else f"a number of {len(text) or 'too many'} characters"
         )
@@ -85,6 +83,11 @@ def describe(value: Any) -> str:
         text = masked_text(value)
         return f'"{text[:SHOWN]}…"' if len(text) > SHOWN else f'"{text}"'
     return "an array" if isinstance(value, list) else "an object"
+
+
+def magnitude(value: int | Decimal) -> int:
+    """Say how long a number is, in bits or in digits; cheap, however long it is."""
+    return value.bit_length() if isinstance(value, int) else abs(value.adjusted())
 
 
 def member(path: str, name: str) -> str:
@@ -109,7 +112,7 @@ def whole(value: Any) -> int | None:
     if (
         isinstance(value, Decimal)
         and value.is_finite()
-        and value.adjusted() < 20
+        and value.adjusted() < COUNT_DIGITS
         and value == int(value)
     ):
         return int(value)

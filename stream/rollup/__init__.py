@@ -1,9 +1,9 @@
 """The same usage at a coarser grain, resolved when figures are rendered, and never stored.
 
 Three things happen to an endpoint's snapshots, in this order: labels merge by identity; a window
-that contains narrower ones keeps only its excess over them (:mod:`~stream.rollup.windows`); and each
-rollup of ``daily_costs`` is compared with the records of its UTC day, so that only what they do not
-cover counts (:mod:`~stream.rollup.daily`). Windows that touch no other pass as they are, as columns.
+that contains narrower ones keeps only its excess over them (:mod:`~stream.rollup.windows`); and
+each rollup of ``daily_costs`` is compared with the records of its UTC day, so that only what they
+do not cover counts (:mod:`~stream.rollup.daily`). Windows that touch no other pass as columns.
 """
 
 from stream.rollup.resolve import Resolved, resolve

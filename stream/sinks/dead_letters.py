@@ -22,7 +22,7 @@ KEPT: Final = 64 * 1024
 
 
 class DeadLetter(Struct, rename="camel", frozen=True):
-    """One record, bucket or page that was set aside; ``fixture`` and ``sha256`` say where it is whole."""
+    """A record, bucket or page that was set aside; ``fixture`` says where it stands whole."""
 
     endpoint: str
     label: str
@@ -48,7 +48,9 @@ class DeadLetters:
         self.path = directory / FILE
         prepare(self.path)
         try:
-            self._spool: IO[bytes] = tempfile.TemporaryFile(dir=directory)
+            self._spool: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 -- lives as long as this
+                dir=directory
+            )
         except OSError as error:
             raise unwritable(self.path, error) from None
         self._places: list[tuple[tuple[Any, ...], int, int]] = []
@@ -102,7 +104,7 @@ class DeadLetters:
 
 
 def masked_page(payload: bytes) -> Any:
-    """Return what a page that could not be used held, masked; its first 64 KiB when it is longer."""
+    """Return what an unusable page held, masked; its first 64 KiB when it is longer."""
     with suppress(Exception):  # any reason not to be JSON leaves the text
         if len(payload) <= KEPT:
             return masked_json(msgspec.json.decode(payload))

@@ -1,4 +1,4 @@
-"""Notes: one Markdown section for each run, so that a reviewer can trace where a change came from."""
+"""Notes: a Markdown section for each run, so that reviewers can trace where a change came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console summary: a report at a glance, from a run or from a report that was written before."""
+"""The console summary: a report at a glance, from a run or from one that was written before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from stream.sinks.report import ENCODER, Outline
+from stream.sinks.details import ENCODER
+from stream.sinks.report import Outline
 
 __all__ = ["previous_summary", "summary_of"]
 
@@ -46,7 +47,7 @@ class WrittenReport(Struct, rename="camel"):
 
 
 def previous_summary(report: Path) -> bytes | None:
-    """Return the summary of the report that stands at ``report``; ``None`` when none can be read."""
+    """Return the summary of the report at ``report``; ``None`` when none can be read there."""
     try:
         with (
             report.open("rb") as file,

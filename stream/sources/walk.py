@@ -56,7 +56,7 @@ class Walk:
 
 
 def cursor_of(next_page: str | None) -> str | None:
-    """Return the cursor of ``next_page``: an opaque token, or the ``page`` of an older recording's URL.
+    """Return the cursor: an opaque token, or the ``page`` of an older recording's URL.
 
     Raises:
         BadInput: it is a URL that is not https on the API's own host below ``/v1/organization/``.

@@ -1,0 +1,155 @@
+"""One row of any shape, field by field: known, unknown, or in its ``metadata``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from stream.decode.values import (
+    amount_of,
+    bad,
+    count_of,
+    flag_of,
+    member,
+    text_of,
+    unknown_number,
+)
+from stream.endpoints import DESCRIBING, ENDPOINTS, Endpoint
+from stream.privacy import digest, is_private_name, shielded
+from stream.records import Bucket, Counters, Window
+
+__all__ = ["Row", "columns_of", "row_of"]
+
+RESULTS: Final = {endpoint.result: key for key, endpoint in ENDPOINTS.items()}
+
+
+class Row(NamedTuple):
+    """A normalised row: known dimensions, unknown ones, and the counters that are present."""
+
+    dimensions: dict[str, Any]
+    others: dict[str, Any]
+    counters: Counters
+
+
+def row_of(endpoint: Endpoint, element: Any, path: str, unknown: set[str], *, rollup: bool) -> Row:
+    """Normalise one row: every field is a dimension, a counter, or listed in ``unknown``.
+
+    Raises:
+        BadInput: a field is not of its type, or the row is another endpoint's.
+    """
+    if not isinstance(element, dict):
+        raise bad("type", path, element, "a row")
+    row = Row({}, {}, {})
+    for name, (value, where, shown) in fields_of(element, path).items():
+        if name == "amount" and (rollup or "amount_value" in endpoint.money):
+            take_amount(endpoint, row, value, where, "cost" if rollup else "amount_value")
+        elif not take_known(endpoint, row, name, value, where):
+            unknown.update(shown)
+            if value is not None:
+                unknown_field(row, name, value, where)
+    return row
+
+
+def take_amount(endpoint: Endpoint, row: Row, value: Any, path: str, counter: str) -> None:
+    """Take an amount: its value is a counter (``amount`` wins), its currency a dimension.
+
+    Where the endpoint has no currency (a rollup's amount) it is left out: no record of usage
+    has one to agree with.
+    """
+    number, currency = amount_of(value, path)
+    if number is not None and (path.endswith(".amount") or counter not in row.counters):
+        row.counters[counter] = number
+    if currency is not None and "currency" in endpoint.dimensions:
+        row.dimensions["currency"] = currency
+
+
+def take_known(endpoint: Endpoint, row: Row, name: str, value: Any, path: str) -> bool:
+    """Take a field that the registry knows; tell whether it does."""
+    if name in endpoint.counts:
+        if value is not None:
+            row.counters[name] = count_of(value, path)
+    elif name in endpoint.money:
+        take_amount(endpoint, row, value, path, name)
+    elif name in endpoint.dimensions:
+        if (dimension := dimension_of(name, value, path)) is not None:
+            row.dimensions[name] = dimension
+    elif (
+        name == "object"
+        and isinstance(value, str)
+        and RESULTS.get(value, endpoint.key) != endpoint.key
+    ):
+        raise bad("type", path, value, f'"{endpoint.result}"')
+    else:
+        return name in DESCRIBING
+    return True
+
+
+def fields_of(element: dict[str, Any], path: str) -> dict[str, tuple[Any, str, tuple[str, ...]]]:
+    """Join a row with its ``metadata``: name → (value, JSON path, shown names); the row wins."""
+    metadata = element.get("metadata")
+    fields: dict[str, tuple[Any, str, tuple[str, ...]]] = {}
+    if isinstance(metadata, dict):
+        inner = f"{path}.metadata"
+        for name, value in metadata.items():
+            fields[name] = value, member(inner, name), (f"metadata.{shielded(name)}",)
+    for name, value in element.items():
+        if name == "metadata" and (value is None or isinstance(value, dict)):
+            continue
+        silent = value is None or (isinstance(value, str) and not value.strip())
+        below, where, shown = fields.get(name, (None, "", ()))
+        if silent and below is not None:
+            fields[name] = below, where, (*shown, shielded(name))
+        else:
+            fields[name] = value, member(path, name), (*shown, shielded(name))
+    return fields
+
+
+def dimension_of(name: str, value: Any, path: str) -> Any:
+    """Return a known dimension's canonical value.
+
+    Raises:
+        BadInput: it is neither text (for ``batch`` also a boolean) nor null.
+    """
+    if value is None:
+        return None
+    if name == "batch" and isinstance(value, (bool, str)):
+        return flag_of(value)
+    if not isinstance(value, str):
+        raise bad("type", path, value, "a text or null")
+    return text_of(value)
+
+
+def unknown_field(row: Row, name: str, value: Any, path: str) -> None:
+    """Keep what the registry does not know, so that rows that differ stay apart."""
+    if isinstance(value, (dict, list)) or name.endswith("_at"):
+        return
+    kept = shielded(name)
+    if is_private_name(name):
+        row.others[kept] = digest(str(value))
+    elif isinstance(value, (bool, str)):
+        row.others[kept] = flag_of(value)
+    else:
+        row.counters[kept] = unknown_number(value, path)
+
+
+def columns_of(endpoint: Endpoint, window: Window, rows: Sequence[Row], *, rollup: bool) -> Bucket:
+    """Arrange normalised rows as columns."""
+    known = frozenset(endpoint.counters)
+    dimensions = tuple(
+        tuple(row.dimensions.get(name) for row in rows) for name in endpoint.dimensions
+    )
+    counters = tuple(tuple(row.counters.get(name) for row in rows) for name in endpoint.counters)
+    other_dimensions = tuple(pairs(row.others) for row in rows)
+    other_counters = tuple(
+        pairs({n: v for n, v in row.counters.items() if n not in known}) for row in rows
+    )
+    return Bucket(
+        window, len(rows), (*dimensions, other_dimensions), (*counters, other_counters), rollup
+    )
+
+
+def pairs(values: dict[str, Any]) -> tuple[tuple[str, Any], ...] | None:
+    """Return the present values as sorted pairs, ``None`` when there are none."""
+    return (
+        tuple(sorted((name, value) for name, value in values.items() if value is not None)) or None
+    )

@@ -1,0 +1,171 @@
+"""The consumer's side of the channel: decode a page, follow its chain, merge it into state."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stream.config import Replay
+from stream.decode import Decoder, decode_list
+from stream.dedupe import KeyedState
+from stream.endpoints import Endpoint
+from stream.errors import BadInput
+from stream.figures import ChainRun
+from stream.records import Chain
+from stream.relations import Objects
+from stream.sinks.dead_letters import DeadLetters, masked_page
+from stream.sources.fixtures import Fixture, FixtureChain
+from stream.sources.walk import Walk
+from stream.tally import Tally
+
+__all__ = ["Delivery", "Intake"]
+
+
+class Delivery(NamedTuple):
+    """A page on the channel; a chain's last delivery has none: the chain has ended."""
+
+    chain: FixtureChain
+    page: Fixture | None
+
+
+class Intake:
+    """The consumer: decodes pages, follows each chain's cursors, and merges records into state."""
+
+    def __init__(self, run: Replay, tally: Tally) -> None:
+        """Start with empty state."""
+        self.run = run
+        self.tally = tally
+        self.state = KeyedState()
+        self.objects = Objects()
+        self.runs: dict[Chain, ChainRun] = {}
+        self.walks: dict[Chain, Walk] = {}
+        self.decoders: dict[str, Decoder] = {}
+        self.dead_letters = None if run.dead_letters is None else DeadLetters(run.dead_letters)
+
+    def open(self, chains: list[FixtureChain]) -> None:
+        """Expect these chains; what is wrong with the set of their files is a fault.
+
+        Raises:
+            BadInput: two files for a page, a page 0, or a gap, unless bad input is set aside.
+        """
+        for chain in chains:
+            self.runs[chain.chain] = ChainRun(chain.chain)
+            self.walks[chain.chain] = Walk()
+            if isinstance(chain.entry, Endpoint):
+                self.state.chains[chain.chain]
+                self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
+            for name, error in chain.faults:
+                self.set_aside(chain, Fixture(name, 0, b"", None), error, None)
+            for number in chain.missing:
+                error = BadInput("gap", f"page {number} is missing, and later pages are there")
+                self.anomaly(chain, error.at(place_of(chain)))
+
+    def anomaly(self, chain: FixtureChain, error: BadInput) -> None:
+        """Name what breaks a chain; it ends the run unless bad input is set aside."""
+        self.tally.anomalies[error.reason] += 1
+        if self.dead_letters is None:
+            raise error
+        self.runs[chain.chain].incomplete = error.message.partition(" (")[0]
+
+    def take(self, delivery: Delivery) -> None:
+        """Take one page, or the end of a chain.
+
+        Raises:
+            BadInput: the page cannot be trusted, unless bad input is set aside.
+        """
+        chain, page = delivery
+        if page is None:
+            self.end(chain)
+            return
+        self.tally.page_bytes += len(page.payload)
+        try:
+            if page.error is not None:
+                raise page.error
+            if isinstance(chain.entry, Endpoint):
+                self.take_page(chain, page)
+            else:
+                listed = decode_list(chain.entry, page.payload)
+                self.step(chain, page, has_more=listed.has_more, next_page=listed.next_page)
+                self.objects.take(chain.entry, listed.elements)
+        except BadInput as error:
+            self.set_aside(chain, page, error, masked_page(page.payload))
+        else:
+            self.tally.pages[chain.chain.endpoint, "ok"] += 1
+
+    def take_page(self, chain: FixtureChain, page: Fixture) -> None:
+        """Decode a page of buckets, and merge it when all of it has been read."""
+        key, run = chain.chain.endpoint, self.runs[chain.chain]
+        decoded = self.decoders[key].decode(page.payload, tolerant=self.dead_letters is not None)
+        self.step(chain, page, has_more=decoded.has_more, next_page=decoded.next_page)
+        run.rows += decoded.rows
+        run.buckets += decoded.data_buckets
+        self.tally.unknown_fields[key] += len(decoded.unknown_fields)
+        run.unknown_fields |= decoded.unknown_fields
+        for bucket in decoded.buckets:
+            run.cover(bucket.window)
+            outcomes = self.state.take(chain.chain, bucket)
+            for outcome, count in zip(outcomes._fields, outcomes, strict=True):
+                if count:
+                    self.tally.records[key, outcome] += count
+        for rejected in decoded.rejected:
+            self.tally.records[key, "dead_lettered"] += rejected.rows
+            self.letter(chain, page, rejected.error, rejected.rows, rejected.content)
+
+    def step(
+        self, chain: FixtureChain, page: Fixture, *, has_more: bool, next_page: str | None
+    ) -> None:
+        """Follow the cursor, and note the page as read."""
+        walk, run = self.walks[chain.chain], self.runs[chain.chain]
+        try:
+            walk.step(has_more=has_more, next_page=next_page)
+        except BadInput as error:
+            self.tally.anomalies[error.reason] += 1
+            raise
+        run.fixtures.append((page.page, page.name, page.sha256))
+        run.has_more, run.next_page = walk.has_more, walk.cursor
+
+    def set_aside(self, chain: FixtureChain, page: Fixture, error: BadInput, content: Any) -> None:
+        """Set a whole page aside with its reason, or end the run with it."""
+        error.at(place_of(chain, page))
+        if self.dead_letters is None:
+            raise error
+        self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
+        if not isinstance(chain.entry, Endpoint):
+            self.objects.partial.add(chain.entry.name)
+        self.letter(chain, page, error, 0, content)
+
+    def letter(
+        self, chain: FixtureChain, page: Fixture, error: BadInput, rows: int, content: Any
+    ) -> None:
+        """Write a dead letter."""
+        if self.dead_letters is not None:
+            self.runs[chain.chain].dead_letters = True
+            self.tally.dead_letters[chain.chain.endpoint, error.reason] += 1
+            self.dead_letters.put(
+                chain.chain, (page.page, page.name, page.sha256), error, rows, content
+            )
+
+    def end(self, chain: FixtureChain) -> None:
+        """Judge a chain that has no more pages: it must have said so itself."""
+        walk, run = self.walks[chain.chain], self.runs[chain.chain]
+        if not walk.has_more:
+            return
+        last = max((page for page, _, _ in run.fixtures), default=0)
+        message = (
+            f"page {last} says that more follows, and page {last + 1} is not in the set"
+            if last
+            else "no page of it could be read"
+        )
+        error = BadInput("incomplete", f"{message} (--allow-incomplete reports it all the same)")
+        if not isinstance(chain.entry, Endpoint):
+            self.objects.partial.add(chain.entry.name)
+        if not self.run.allow_incomplete:
+            self.anomaly(chain, error.at(place_of(chain)))
+        run.incomplete = run.incomplete or message
+
+
+def place_of(chain: FixtureChain, page: Fixture | None = None) -> str:
+    """Name a chain, or a file and its place in its chain."""
+    name = f"{chain.chain.endpoint}, label {chain.chain.label}"
+    if page is None:
+        return f"chain {name}"
+    return f"{page.name} (page {page.page} of {name})" if page.page else f"{page.name} ({name})"

@@ -1,0 +1,44 @@
+"""What does not hold: one sentence each. A report with such a sentence ends with exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from stream.figures import ChainRun, EndpointFigures
+from stream.records import timestamp
+
+__all__ = ["chain_issues", "figure_issues"]
+
+
+def chain_issues(runs: Iterable[ChainRun]) -> Iterator[str]:
+    """Name chains that do not reach their end, and chains with dead letters."""
+    for run in runs:
+        name = f"{run.chain.endpoint} (label {run.chain.label})"
+        if run.incomplete:
+            yield f"{name} is incomplete: {run.incomplete}."
+        if run.dead_letters:
+            yield f"{name} has dead letters: what they hold is not counted."
+
+
+def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
+    """Name rollups that are smaller than their details, and rows that contradict each other."""
+    for one in figures:
+        key = one.endpoint.key
+        for finding in one.findings:
+            if finding.status == "short":
+                day, rollup = timestamp(finding.window.start), named(finding.dimensions)
+                yield (
+                    f"The {key} rollup of {day} ({rollup}) is short of its records: "
+                    f"{finding.counter} is {finding.rollup}, they have {finding.details}."
+                )
+        for label, window, dimensions in one.collisions:
+            yield (
+                f"{key} (label {label}) has a bucket of {timestamp(window.start)} with different "
+                f"figures for the same record ({named(dimensions)})."
+            )
+
+
+def named(dimensions: dict[str, Any]) -> str:
+    """Write dimensions in a sentence."""
+    return ", ".join(f"{name} {value}" for name, value in dimensions.items()) or "no dimensions"
