@@ -19,7 +19,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify test lint setup clean
+.PHONY: help replay verify test bench lint setup clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, n
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMP) ## replay 200,000 rows beside a script that only decodes them
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(STAMP) ## check style, types, layers, and that each exception has its reason
 	$(BIN)/ruff check .
