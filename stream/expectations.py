@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -114,18 +113,10 @@ def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
     slots = labels_of(state, survivor.endpoint).get(survivor.label, {})
     for found in resolve(endpoint, {survivor.label: slots}, ordered=False):
-        for index, own in enumerate(found.table.windows):
-            row: dict[str, Any] = {
-                name: column[index]
-                for name, column in zip(endpoint.dimensions, found.table.dimensions, strict=False)
-            }
-            if own == window and all(
-                row.get(name) == value for name, value in survivor.dimensions.items()
+        for row in found.table.rows(endpoint):
+            if row.window == window and all(
+                row.dimensions.get(name) == value for name, value in survivor.dimensions.items()
             ):
-                columns = zip(endpoint.counters, found.table.counters, strict=False)
-                counters = {
-                    name: column[index] for name, column in columns if column[index] is not None
-                }
-                yield from differences(where, survivor.metrics, counters)
+                yield from differences(where, survivor.metrics, row.counters)
                 return
     yield f"Expected a record {where} to survive the dedupe, found none."

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from stream.endpoints import ENDPOINTS, REFERENCES, Endpoint, Kind
 from stream.records import Chain, Columns, Slot, Snapshot, Window
-from stream.rollup import Finding, resolve
+from stream.rollup import Finding, present, resolve
 from stream.totals import Totals
 
 __all__ = [
@@ -95,16 +95,6 @@ def label_totals(endpoint: Endpoint, labels: Labels, label: str, whole: Endpoint
     return totals
 
 
-def named_dimensions(endpoint: Endpoint, identity: tuple[Any, ...]) -> dict[str, Any]:
-    """Return an identity's present dimensions by the API's names."""
-    named = {
-        name: value
-        for name, value in zip(endpoint.dimensions, identity, strict=False)
-        if value is not None
-    }
-    return {**named, **dict(identity[-1] or ())}
-
-
 def collisions_of(endpoint: Endpoint, labels: Labels) -> list[Collision]:
     """List the identities that one bucket gave different figures for, in canonical order."""
     return [
@@ -113,7 +103,7 @@ def collisions_of(endpoint: Endpoint, labels: Labels) -> list[Collision]:
         for slot, snapshot in sorted(slots.items(), key=lambda one: one[0])
         if snapshot.collisions
         for dimensions in sorted(
-            (named_dimensions(endpoint, identity) for identity in snapshot.collisions),
+            (present(endpoint.dimensions, identity) for identity in snapshot.collisions),
             key=lambda named: sorted((name, str(value)) for name, value in named.items()),
         )
     ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from stream.config import Replay
 from stream.decode import Decoder, decode_list
 from stream.dedupe import KeyedState
-from stream.endpoints import Endpoint
+from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.figures import ChainRun
 from stream.records import Chain
@@ -41,6 +41,11 @@ class Intake:
         self.decoders: dict[str, Decoder] = {}
         self.dead_letters = None if run.dead_letters is None else DeadLetters(run.dead_letters)
 
+    def close(self) -> None:
+        """Give up what is held open; dead letters that were not finished are gone."""
+        if self.dead_letters is not None:
+            self.dead_letters.close()
+
     def open(self, chains: list[FixtureChain]) -> None:
         """Expect these chains; what is wrong with the set of their files is a fault.
 
@@ -53,8 +58,8 @@ class Intake:
             if isinstance(chain.entry, Endpoint):
                 self.state.chains[chain.chain]
                 self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
-            for name, error in chain.faults:
-                self.set_aside(chain, Fixture(name, 0, b"", None), error, None)
+            for number, name, error in chain.faults:
+                self.set_aside(chain, Fixture(name, number, b"", None), error, None)
             for number in chain.missing:
                 error = BadInput("gap", f"page {number} is missing, and later pages are there")
                 self.anomaly(chain, error.at(place_of(chain)))
@@ -65,6 +70,7 @@ class Intake:
         if self.dead_letters is None:
             raise error
         self.runs[chain.chain].incomplete = error.message.partition(" (")[0]
+        self.objects.partial.add(chain.chain.endpoint)
 
     def take(self, delivery: Delivery) -> None:
         """Take one page, or the end of a chain.
@@ -83,9 +89,7 @@ class Intake:
             if isinstance(chain.entry, Endpoint):
                 self.take_page(chain, page)
             else:
-                listed = decode_list(chain.entry, page.payload)
-                self.step(chain, page, has_more=listed.has_more, next_page=listed.next_page)
-                self.objects.take(chain.entry, listed.elements)
+                self.take_list(chain, chain.entry, page)
         except BadInput as error:
             self.set_aside(chain, page, error, masked_page(page.payload))
         else:
@@ -110,6 +114,14 @@ class Intake:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letter(chain, page, rejected.error, rejected.rows, rejected.content)
 
+    def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> None:
+        """Decode a page of a list, and remember what it defines and refers to."""
+        listed = decode_list(entry, page.payload, tolerant=self.dead_letters is not None)
+        self.step(chain, page, has_more=listed.has_more, next_page=listed.next_page)
+        self.objects.take(entry, listed.elements)
+        for rejected in listed.rejected:
+            self.letter(chain, page, rejected.error, 1, rejected.content)
+
     def step(
         self, chain: FixtureChain, page: Fixture, *, has_more: bool, next_page: str | None
     ) -> None:
@@ -129,8 +141,6 @@ class Intake:
         if self.dead_letters is None:
             raise error
         self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
-        if not isinstance(chain.entry, Endpoint):
-            self.objects.partial.add(chain.entry.name)
         self.letter(chain, page, error, 0, content)
 
     def letter(
@@ -139,6 +149,7 @@ class Intake:
         """Write a dead letter."""
         if self.dead_letters is not None:
             self.runs[chain.chain].dead_letters = True
+            self.objects.partial.add(chain.chain.endpoint)
             self.tally.dead_letters[chain.chain.endpoint, error.reason] += 1
             self.dead_letters.put(
                 chain.chain, (page.page, page.name, page.sha256), error, rows, content
@@ -156,8 +167,7 @@ class Intake:
             else "no page of it could be read"
         )
         error = BadInput("incomplete", f"{message} (--allow-incomplete reports it all the same)")
-        if not isinstance(chain.entry, Endpoint):
-            self.objects.partial.add(chain.entry.name)
+        self.objects.partial.add(chain.chain.endpoint)
         if not self.run.allow_incomplete:
             self.anomaly(chain, error.at(place_of(chain)))
         run.incomplete = run.incomplete or message

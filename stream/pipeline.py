@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final, NamedTuple
 
 import anyio
@@ -53,7 +54,18 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
             f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, …",
         )
     observer.on_total(sum(len(chain.files) for chain in chains))
-    intake = Intake(run, tally)
+    with closing(Intake(run, tally)) as intake:
+        return await ingest(chains, intake, run, tally, observer)
+
+
+async def ingest(
+    chains: list[FixtureChain], intake: Intake, run: Replay, tally: Tally, observer: Observer
+) -> Outline:
+    """Read every chain into state, and write what comes of it.
+
+    Raises:
+        BadInput, Unavailable: as :func:`replay`.
+    """
     intake.open(chains)
     with Channel[Delivery](run.channel_capacity) as channel:
         await consume_all(chains, channel, intake, run, observer)
@@ -140,6 +152,10 @@ def render(run: Replay, intake: Intake) -> Outline:
     ]
     expected = run.directory / expectations.FILE
     if os.path.lexists(expected):
-        wanted = expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
+        try:
+            payload = read_regular(expected, run.max_page_bytes)
+        except BadInput as error:
+            raise error.at(expectations.FILE) from None
+        wanted = expectations.decode_expectations(payload)
         issues += expectations.check(wanted, state, figures)
     return Outline(__version__, run.now, runs, state, figures, relationships, foreign_keys, issues)

@@ -36,11 +36,6 @@ PRIVATE_NAME: Final = re.compile(
     r"|^(?:user_|first_|last_|full_|display_)?name$|^username$|^api_key$|(?:^|_)token$|^address$",
     re.IGNORECASE,
 )
-PRIVATE_MEMBER: Final = re.compile(
-    r'("(?:redacted_value|fingerprint|email|name|secret|password|token|api_key|phone|value_redacted)"\s*:\s*)'
-    r'"(?:[^"\\]|\\.)*(?:"|$)',
-    re.IGNORECASE | re.DOTALL,
-)
 MASK: Final = "***"
 WORD: Final = 63  # bits that every JSON writer can hold in a number
 CONTROL: Final = re.compile(
@@ -77,8 +72,8 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 
 
 def masked_text(text: str) -> str:
-    """Return ``text`` with emails, key-like strings and the values of private members hidden."""
-    return EMAIL.sub(MASK, KEY.sub(MASK, PRIVATE_MEMBER.sub(rf'\1"{MASK}"', text)))
+    """Return ``text`` with emails and key-like strings hidden."""
+    return EMAIL.sub(MASK, KEY.sub(MASK, text))
 
 
 def masked_json(value: Any) -> Any:

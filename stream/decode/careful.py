@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from stream.decode.page import Page, Rejected
+from stream.decode.page import Page, Rejected, content_of
 from stream.decode.parse import object_head, parsed
 from stream.decode.rows import Row, columns_of, row_of
 from stream.decode.values import (
@@ -19,7 +19,7 @@ from stream.decode.values import (
 )
 from stream.endpoints import Endpoint
 from stream.errors import BadInput
-from stream.privacy import masked_json, shielded
+from stream.privacy import shielded
 from stream.records import DAY, MAX_TIME, Bucket, Window, day_of
 
 __all__ = ["careful_page"]
@@ -180,11 +180,3 @@ def rows_in(element: Any) -> int:
         return 0
     rows = [element.get(name) for name in ("results", "result", "line_items")]
     return sum(len(found) for found in rows if isinstance(found, list))
-
-
-def content_of(element: Any) -> Any:
-    """Return a masked copy of what is set aside; nesting too deep to copy is named instead."""
-    try:
-        return masked_json(element)
-    except RecursionError:
-        return "nested too deeply to be copied"

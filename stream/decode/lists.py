@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from stream.decode.page import Rejected, content_of
 from stream.decode.parse import object_head, parsed
 from stream.decode.values import bad, member, text_of, time_of
 from stream.endpoints import REFERENCES, Kind, ObjectList
+from stream.errors import BadInput
 
 __all__ = ["Element", "ListPage", "decode_list"]
 
@@ -29,24 +31,36 @@ class ListPage(NamedTuple):
     elements: list[Element]
     has_more: bool
     next_page: str | None
+    rejected: tuple[Rejected, ...] = ()
 
 
-def decode_list(entry: ObjectList, payload: bytes) -> ListPage:
+def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) -> ListPage:
     """Decode a page of a list; times may be Unix seconds or ISO texts.
+
+    Tolerant, a bad element is cut out and listed in ``rejected``.
 
     Raises:
         BadInput: with the JSON path and what was found and expected there.
     """
     root = parsed(payload)
     data, has_more = object_head(root, f"the {entry.name} list")
-    elements = [element_of(entry, raw, f"$.data[{index}]") for index, raw in enumerate(data)]
+    elements: list[Element] = []
+    rejected: list[Rejected] = []
+    for index, raw in enumerate(data):
+        try:
+            elements.append(element_of(entry, raw, f"$.data[{index}]"))
+        except BadInput as error:
+            if not tolerant:
+                raise
+            rejected.append(Rejected(error, 1, content_of(raw)))
     cursor = next(
         (root[name] for name in ("next_page", "next", "last_id") if root.get(name) is not None),
         None,
     )
     if cursor is not None and not isinstance(cursor, str):
         raise bad("type", "$.next_page", cursor, "a text or null")
-    return ListPage(elements, has_more, (cursor or "").strip() or None)
+    next_page = (cursor or "").strip() or None
+    return ListPage(elements, has_more, next_page, tuple(rejected))
 
 
 def element_of(entry: ObjectList, raw: Any, path: str) -> Element:

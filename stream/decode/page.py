@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from stream.errors import BadInput
+from stream.privacy import masked_json
 from stream.records import Bucket
 
-__all__ = ["Page", "Rejected"]
+__all__ = ["Page", "Rejected", "content_of"]
 
 
 class Rejected(NamedTuple):
@@ -28,3 +29,11 @@ class Page(NamedTuple):
     data_buckets: int
     unknown_fields: frozenset[str] = frozenset()
     rejected: tuple[Rejected, ...] = ()
+
+
+def content_of(element: Any) -> Any:
+    """Return a masked copy of what is set aside; nesting too deep to copy is named instead."""
+    try:
+        return masked_json(element)
+    except RecursionError:
+        return "nested too deeply to be copied"

@@ -56,7 +56,7 @@ def object_head(root: dict[str, Any], expected: str) -> tuple[list[Any], bool]:
     Raises:
         BadInput: it is an error body, another object, or lacks what a page must have.
     """
-    if root.get("error") is not None and "data" not in root:
+    if root.get("error") is not None:
         error = root["error"]
         said = error.get("message") if isinstance(error, dict) else error
         raise BadInput(

@@ -7,6 +7,6 @@ do not cover counts (:mod:`~stream.rollup.daily`). Windows that touch no other p
 """
 
 from stream.rollup.resolve import Resolved, resolve
-from stream.rollup.table import Finding, Table
+from stream.rollup.table import Finding, Table, present
 
-__all__ = ["Finding", "Resolved", "Table", "resolve"]
+__all__ = ["Finding", "Resolved", "Table", "present", "resolve"]

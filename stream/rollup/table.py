@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stream.endpoints import Endpoint
 from stream.records import (
+    Column,
     Columns,
     Counters,
     Identity,
@@ -19,7 +20,7 @@ from stream.records import (
     larger,
 )
 
-__all__ = ["Finding", "Record", "Table", "merged_records", "rank", "table_of"]
+__all__ = ["Finding", "Record", "Table", "merged_records", "present", "rank", "table_of"]
 
 
 class Table(NamedTuple):
@@ -29,6 +30,36 @@ class Table(NamedTuple):
     dimensions: Columns
     counters: Columns
     sources: Sequence[tuple[str, ...]]
+
+    def rows(self, endpoint: Endpoint) -> Iterator[Row]:
+        """Yield the records one by one, by the API's names, what is absent left out."""
+        values = zip(
+            zip(*self.dimensions, strict=True), zip(*self.counters, strict=True), strict=True
+        )
+        for window, sources, (dimensions, counters) in zip(
+            self.windows, self.sources, values, strict=True
+        ):
+            yield Row(
+                window,
+                sources,
+                present(endpoint.dimensions, dimensions),
+                present(endpoint.counters, counters),
+            )
+
+
+class Row(NamedTuple):
+    """One resolved record, as the report and the expectations see it."""
+
+    window: Window
+    sources: tuple[str, ...]
+    dimensions: dict[str, Any]
+    counters: Counters
+
+
+def present(names: Iterable[str], values: Column) -> dict[str, Any]:
+    """Return the values that are there by name; the last one holds the unknown names."""
+    known = {name: value for name, value in zip(names, values, strict=False) if value is not None}
+    return {**known, **dict(values[-1] or ())}
 
 
 class Finding(NamedTuple):
@@ -69,12 +100,7 @@ class Record:
         """Start a record without figures."""
         self.window = window
         self.identity = identity
-        self.dimensions = {
-            name: value
-            for name, value in zip(endpoint.dimensions, identity, strict=False)
-            if value is not None
-        }
-        self.dimensions.update(identity[-1] or ())
+        self.dimensions = present(endpoint.dimensions, identity)
         self.counters: Counters = {}
         self.sources: set[str] = set()
         self.revision = 0

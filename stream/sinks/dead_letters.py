@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -11,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from stream.errors import BadInput
-from stream.privacy import masked_json, masked_text, one_line
+from stream.privacy import masked_json, one_line
 from stream.records import Chain
 from stream.sinks.atomic import atomic_file, prepare, unwritable
 
@@ -100,12 +99,21 @@ class DeadLetters:
             for _, start, length in sorted(self._places):
                 self._spool.seek(start)
                 await file.write(self._spool.read(length))
+
+    def close(self) -> None:
+        """Drop what has not been finished."""
         self._spool.close()
 
 
 def masked_page(payload: bytes) -> Any:
-    """Return what an unusable page held, masked; its first 64 KiB when it is longer."""
-    with suppress(Exception):  # any reason not to be JSON leaves the text
-        if len(payload) <= KEPT:
-            return masked_json(msgspec.json.decode(payload))
-    return masked_text(payload[: 2 * KEPT].decode(errors="replace"))[:KEPT]
+    """Return what an unusable page holds, masked.
+
+    ``None`` when it is longer than 64 KiB, or no JSON, where nobody can tell what is a secret: the
+    dead letter names the file and its digest, and the file is still there.
+    """
+    if len(payload) > KEPT:
+        return None
+    try:
+        return masked_json(msgspec.json.decode(payload))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

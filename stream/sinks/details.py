@@ -59,25 +59,24 @@ def details_of(endpoint: Endpoint, labels: Labels) -> Iterator[bytes]:
 def rows_of(endpoint: Endpoint, table: Table) -> Iterator[dict[str, Any]]:
     """Yield the report's view of each record of a table."""
     added = [name for name in endpoint.dimensions if name not in STANDARD]
-    rows = zip(zip(*table.dimensions, strict=True), zip(*table.counters, strict=True), strict=True)
-    for window, sources, (values, figures) in zip(table.windows, table.sources, rows, strict=True):
-        dimensions = dict(zip(endpoint.dimensions, values, strict=False))
-        others = dict(values[-1] or ())
-        counters = {n: v for n, v in zip(endpoint.counters, figures, strict=False) if v is not None}
-        counters |= dict(figures[-1] or ())
-        standard = {name: dimensions.get(name, others.pop(name, None)) for name in STANDARD}
+    for window, sources, dimensions, counters in table.rows(endpoint):
+        others = {
+            name: value
+            for name, value in dimensions.items()
+            if name not in STANDARD and name not in added
+        }
         yield {
             **place(endpoint.key, window),
-            "model": standard["model"],
-            "projectId": standard["project_id"],
-            "openaiApiKeyId": standard["api_key_id"],
-            "openaiUserId": standard["user_id"],
-            "serviceTier": standard["service_tier"],
-            "batch": standard["batch"],
-            "tokensIn": counters.get("input_tokens"),
-            "tokensOut": counters.get("output_tokens"),
+            "model": dimensions.get("model"),
+            "projectId": dimensions.get("project_id"),
+            "openaiApiKeyId": dimensions.get("api_key_id"),
+            "openaiUserId": dimensions.get("user_id"),
+            "serviceTier": dimensions.get("service_tier"),
+            "batch": dimensions.get("batch"),
+            "tokensIn": number(counters.get("input_tokens")),
+            "tokensOut": number(counters.get("output_tokens")),
             "costEstimate": number(counters.get("cost")),
             "metrics": shown(endpoint, counters),
-            "dimensions": {camel(name): dimensions[name] for name in added} | others,
+            "dimensions": {camel(name): dimensions.get(name) for name in added} | others,
             "sources": sources,
         }

@@ -53,9 +53,12 @@ def previous_summary(report: Path) -> bytes | None:
             report.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            written = msgspec.json.decode(content, type=WrittenReport)
-            return formatted(
-                report, written.usage_summary, written.endpoints, written.relationship_issues
-            )
+            return rewritten(report, content)
     except (OSError, ValueError, KeyError, msgspec.MsgspecError, RecursionError):
         return None
+
+
+def rewritten(report: Path, content: mmap.mmap) -> bytes:
+    """Write the summary of a mapped report; nothing keeps pointing into the map."""
+    written = msgspec.json.decode(content, type=WrittenReport)
+    return formatted(report, written.usage_summary, written.endpoints, written.relationship_issues)

@@ -15,7 +15,6 @@ import aiofiles.os
 
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
-from stream.privacy import one_line
 from stream.records import Chain
 
 __all__ = [
@@ -70,7 +69,7 @@ class FixtureChain(NamedTuple):
     entry: Endpoint | ObjectList
     chain: Chain
     files: list[tuple[int, Path]]
-    faults: list[tuple[str, BadInput]]
+    faults: list[tuple[int, str, BadInput]]
     missing: list[int]
 
 
@@ -83,9 +82,8 @@ def parse_name(name: str) -> FixtureName | None:
         if stem.startswith(known):
             match = REST.fullmatch(stem, len(known))
             if match:
-                return FixtureName(
-                    STEMS[known], match["label"] or "primary", int(match["page"] or 1)
-                )
+                label = spelled(match["label"] or "primary")
+                return FixtureName(STEMS[known], label, int(match["page"] or 1))
     return None
 
 
@@ -130,21 +128,11 @@ def chain_of(
     faults = []
     for number, names in sorted(pages.items()):
         if number < 1:
-            faults += [
-                (name, BadInput("page_number", "found page 0, expected pages from 1 on"))
-                for name in names
-            ]
+            zero = "found page 0, expected pages from 1 on"
+            faults += [(number, name, BadInput("page_number", zero)) for name in names]
         elif len(names) > 1:
-            rivals = " and ".join(names)
-            faults += [
-                (
-                    name,
-                    BadInput(
-                        "two_files", f"found two files for page {number} ({rivals}), expected one"
-                    ),
-                )
-                for name in names
-            ]
+            rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
+            faults += [(number, name, BadInput("two_files", rivals)) for name in names]
     files = [
         (number, directory / names[0])
         for number, names in sorted(pages.items())
@@ -170,6 +158,11 @@ async def read_chain(chain: FixtureChain, max_bytes: int) -> AsyncIterator[Fixtu
             yield batch.pop(0)
 
 
+def spelled(name: str) -> str:
+    """Return a file name as text that can be written anywhere; bytes that are no UTF-8 escaped."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def read_batch(files: list[tuple[int, Path]], max_bytes: int) -> list[Fixture]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[Fixture] = []
@@ -178,9 +171,10 @@ def read_batch(files: list[tuple[int, Path]], max_bytes: int) -> list[Fixture]:
         try:
             payload = read_regular(path, max_bytes)
         except BadInput as error:
-            batch.append(Fixture(path.name, number, b"", None, error))
+            batch.append(Fixture(spelled(path.name), number, b"", None, error))
             continue
-        batch.append(Fixture(path.name, number, payload, hashlib.sha256(payload).hexdigest()))
+        digest = hashlib.sha256(payload).hexdigest()
+        batch.append(Fixture(spelled(path.name), number, payload, digest))
         total += len(payload)
         if total >= BATCH_BYTES:
             break
@@ -198,13 +192,16 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         if stat.S_ISLNK(path.lstat().st_mode):
             raise BadInput("file", "found a symbolic link, expected a regular file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 -- a descriptor that was opened with flags
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise BadInput("file", "found no regular file, expected one")
-            payload = file.readall() if status.st_size <= max_bytes else b""
+            with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                payload = file.readall() if status.st_size <= max_bytes else b""
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise Unavailable(f"{one_line(str(path))}: cannot be read ({error.strerror})") from None
+        raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
     size = max(status.st_size, len(payload))
     if size > max_bytes:
         raise BadInput(

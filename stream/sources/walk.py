@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from stream.errors import BadInput
 from stream.privacy import masked_text
@@ -13,8 +13,9 @@ __all__ = ["Walk", "cursor_of"]
 
 HOST: Final = "api.openai.com"
 ROOT: Final = "/v1/organization/"
-URL_LIKE: Final = re.compile(r"[A-Za-z][\w+.-]*:[/\\]|[/\\].*[.?]", re.DOTALL)
-"""A token may begin with a slash (base64 does), but only a URL has a scheme, a host or a query."""
+URL_LIKE: Final = re.compile(r":[/\\]|^[/\\].*[.?%]|[\x00-\x20\x7f]", re.DOTALL)
+"""A token may begin with a slash (base64 does), but only a URL has a scheme, a host or a query.
+Nothing that a browser would pass over (tabs, line breaks) makes a token of a URL."""
 
 
 class Walk:
@@ -61,20 +62,30 @@ def cursor_of(next_page: str | None) -> str | None:
     Raises:
         BadInput: it is a URL that is not https on the API's own host below ``/v1/organization/``.
     """
-    if next_page is None or not URL_LIKE.match(next_page):
+    if next_page is None or not URL_LIKE.search(next_page):
         return next_page
-    try:
-        url = urlsplit(next_page)
-        port, host = url.port, url.hostname
-    except ValueError:
-        port, host, url = None, None, urlsplit("")
-    relative = next_page.startswith(ROOT)
-    own = url.scheme == "https" and host == HOST and port in (None, 443) and "@" not in url.netloc
-    if not (own or relative) or not url.path.startswith(ROOT) or ".." in url.path.split("/"):
+    if not leads_home(next_page):
         raise BadInput(
             "cursor_url",
-            f'found the URL "{masked_text(next_page)[:80]}", expected a cursor or https://{HOST}{ROOT}…',
+            f'found the URL "{masked_text(next_page)[:80]}", '
+            f"expected a cursor or https://{HOST}{ROOT}…",
             path="$.next_page",
         )
-    query = parse_qs(url.query)
+    query = parse_qs(urlsplit(next_page).query)
     return next((query[name][0] for name in ("page", "after") if name in query), None)
+
+
+def leads_home(text: str) -> bool:
+    """Tell whether a URL is one that may be followed; a path alone is on the API's own host."""
+    try:
+        url = urlsplit(text)
+        own = (url.scheme, url.hostname, url.port or 443) == ("https", HOST, 443)
+    except ValueError:
+        return False
+    path = unquote(url.path)
+    return (
+        ((own and "@" not in url.netloc) or text.startswith(ROOT))
+        and path.startswith(ROOT)
+        and ".." not in path.split("/")
+        and not any(character.isspace() or not character.isprintable() for character in text)
+    )
