@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import os
 import shlex
+import signal
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +26,12 @@ from stream.progress import progress
 from stream.records import MAX_TIME
 from stream.signals import until_signalled
 from stream.sinks.atomic import prepare
+from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
+from stream.sources.fixtures import is_input
 from stream.tally import Tally
 
-__all__ = ["main", "run_command"]
+__all__ = ["run_command"]
 
 BUG = UsageStreamError.exit_code
 
@@ -187,7 +192,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
     )
-    prepare(report)
+    check_outputs(run, notes, metrics)
     before = previous_summary(report) if notes else None
     tally = Tally()
     with progress() as observer:
@@ -201,7 +206,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), outline, before, after)
-    click.echo(after)
+    show(after)
     context.exit(1 if outline.issues else 0)
 
 
@@ -222,42 +227,85 @@ def verify_command(context: click.Context, directory: Path) -> None:
     for line in lines:
         click.echo(line, err=True)
     shown = {"directory": str(directory), "findings": lines}
-    click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    show(msgspec.json.format(msgspec.json.encode(shown), indent=2))
     context.exit(findings.exit_code)
 
 
-def main() -> None:
-    """Run the command line and exit with the code of what happened.
+def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:
+    """See that everything can be written, and that nothing overwrites a fixture or each other.
+
+    Raises:
+        click.UsageError: two outputs are one file, or one is among what DIR is read for.
+        Unavailable: a file cannot be written.
+    """
+    letters = None if run.dead_letters is None else run.dead_letters / DEAD_LETTERS
+    taken: set[Path] = set()
+    for path in filter(None, (run.report, notes, metrics, letters)):
+        place = prepare(path)
+        if place in taken:
+            raise click.UsageError(f"{path} is named for two outputs; give each its own file")
+        if place.parent == run.directory.resolve() and is_input(place.name):
+            raise click.UsageError(f"{path} is a file that DIR is read for; write elsewhere")
+        taken.add(place)
+
+
+def show(summary: bytes) -> None:
+    """Write what programs read to stdout; a reader that has gone away wants no more.
+
+    Raises:
+        Unavailable: stdout is closed or full.
+    """
+    try:
+        if sys.stdout is None:
+            raise Unavailable("standard output is closed, and the summary has nowhere to go")
+        click.echo(summary)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        with suppress(OSError):  # nothing may be left for the interpreter to flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unavailable(f"standard output cannot be written ({error.strerror})") from None
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit code.
 
     Pages become many tuples at once, and hardly any cycles: at Python's own threshold (700) the
     cyclic collector took a third of a replay's time.
     """
     gc.set_threshold(100_000, 50, 100)
-    sys.exit(run_command())
-
-
-def run_command(arguments: list[str] | None = None) -> int:
-    """Run the command line; return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, prog_name="usage-stream")
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else int(done.code is not None)
-    except Interrupted as error:
-        return complain(str(error), 128 + error.signal_number)
-    except UsageStreamError as error:
-        return complain(str(error), error.exit_code)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return complain(f"standard output cannot be written ({reason})", Unavailable.exit_code)
-    except Exception as error:
-        if sys.flags.dev_mode:
-            raise
-        what = f"{type(error).__name__}: {error}"
-        return complain(f"a bug ({what}); python -X dev -m stream shows where", BUG)
+        with app.make_context("usage-stream", list(given)) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- each ends in a line and a code
+        return explain(error)
     return 0
 
 
+def explain(error: BaseException) -> int:
+    """Say what ended the command, and return its exit code."""
+    match error:
+        case click.UsageError():
+            error.show()
+            return error.exit_code
+        case Interrupted():
+            return complain(str(error), 128 + error.signal_number)
+        case KeyboardInterrupt():
+            return complain(str(Interrupted(signal.SIGINT)), 128 + signal.SIGINT)
+        case UsageStreamError():
+            return complain(str(error), error.exit_code)
+        case _ if sys.flags.dev_mode:
+            raise error
+    what = f"{type(error).__name__}: {error}"
+    return complain(f"a bug ({what}); python -X dev -m stream shows where", BUG)
+
+
 def complain(message: str, code: int) -> int:
-    """Say what went wrong on stderr, in one line."""
-    click.echo(f"usage-stream: {one_line(message)}", err=True)
+    """Say what went wrong on stderr, in one line; where that is closed, the code has to do."""
+    with suppress(OSError):
+        click.echo(f"usage-stream: {one_line(message)}", err=True)
     return code

@@ -9,19 +9,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stream.endpoints import ENDPOINTS
 from stream.errors import BadInput
 from stream.figures import EndpointFigures, label_totals, labels_of
-from stream.records import Chain, Counters, Number, Slot, Snapshot, Window, exact, timestamp
+from stream.records import Chain, Counters, Number, Slot, Snapshot, Window, money, plain, timestamp
 from stream.rollup import resolve
 
 __all__ = ["Expectations", "check", "decode_expectations"]
 
 FILE = "expectations.json"
+
+
+Time = Annotated[dt.datetime, Meta(tz=True)]
 
 
 class ExpectedChain(Struct, rename="camel", forbid_unknown_fields=True):
@@ -37,8 +41,8 @@ class Survivor(Struct, rename="camel", forbid_unknown_fields=True):
 
     endpoint: str
     label: str
-    bucket_timestamp: dt.datetime
-    window_end: dt.datetime
+    bucket_timestamp: Time
+    window_end: Time
     dimensions: dict[str, str | bool | None]
     metrics: dict[str, int | Decimal] = {}
 
@@ -61,7 +65,10 @@ def decode_expectations(payload: bytes) -> Expectations:
     """
     try:
         expectations = msgspec.json.decode(payload, type=Expectations)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        figures = [one.metrics for one in expectations.chains]
+        for metrics in figures + [one.metrics for one in expectations.survivors]:
+            metrics.update({name: canonical(value) for name, value in metrics.items()})
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadInput("expectations", f"found broken expectations ({error})").at(FILE) from None
     named = [one.endpoint for one in expectations.chains]
     for endpoint in named + [one.endpoint for one in expectations.survivors]:
@@ -69,6 +76,15 @@ def decode_expectations(payload: bytes) -> Expectations:
             message = f'found the endpoint "{endpoint}", expected one of {", ".join(ENDPOINTS)}'
             raise BadInput("expectations", message).at(FILE)
     return expectations
+
+
+def canonical(value: Number) -> Number:
+    """Return an expected figure as the figures are: counts whole, money without an exponent.
+
+    Raises:
+        ValueError: it is no finite number, or has too many digits.
+    """
+    return money(value) if isinstance(value, Decimal) else value
 
 
 def check(
@@ -99,7 +115,7 @@ def differences(where: str, expected: Mapping[str, Number], found: Counters) -> 
             shown = (
                 "nothing" if got is None else format(got, "f" if isinstance(got, Decimal) else "d")
             )
-            yield f"Expected {name} {where} to be {exact(value)}, found {shown}."
+            yield f"Expected {name} {where} to be {plain(value)}, found {shown}."
 
 
 def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:

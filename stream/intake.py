@@ -10,6 +10,7 @@ from stream.dedupe import KeyedState
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.figures import ChainRun
+from stream.privacy import shielded
 from stream.records import Chain
 from stream.relations import Objects
 from stream.sinks.dead_letters import DeadLetters, masked_page
@@ -54,7 +55,8 @@ class Intake:
         """
         for chain in chains:
             self.runs[chain.chain] = ChainRun(chain.chain)
-            self.walks[chain.chain] = Walk()
+            path = chain.entry.path if isinstance(chain.entry, Endpoint) else None
+            self.walks[chain.chain] = Walk(path)
             if isinstance(chain.entry, Endpoint):
                 self.state.chains[chain.chain]
                 self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
@@ -69,7 +71,8 @@ class Intake:
         self.tally.anomalies[error.reason] += 1
         if self.dead_letters is None:
             raise error
-        self.runs[chain.chain].incomplete = error.message.partition(" (")[0]
+        run = self.runs[chain.chain]
+        run.incomplete = run.incomplete or error.message.partition(" (")[0]
         self.objects.partial.add(chain.chain.endpoint)
 
     def take(self, delivery: Delivery) -> None:
@@ -92,16 +95,16 @@ class Intake:
                 self.take_list(chain, chain.entry, page)
         except BadInput as error:
             self.set_aside(chain, page, error, masked_page(page.payload))
-        else:
-            self.tally.pages[chain.chain.endpoint, "ok"] += 1
 
     def take_page(self, chain: FixtureChain, page: Fixture) -> None:
         """Decode a page of buckets, and merge it when all of it has been read."""
         key, run = chain.chain.endpoint, self.runs[chain.chain]
         decoded = self.decoders[key].decode(page.payload, tolerant=self.dead_letters is not None)
-        self.step(chain, page, has_more=decoded.has_more, next_page=decoded.next_page)
         run.rows += decoded.rows
         run.buckets += decoded.data_buckets
+        if not self.step(chain, page, decoded.rows, decoded.has_more, decoded.next_page):
+            self.tally.records[key, "dead_lettered"] += decoded.rows
+            return
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
         run.unknown_fields |= decoded.unknown_fields
         for bucket in decoded.buckets:
@@ -117,23 +120,40 @@ class Intake:
     def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> None:
         """Decode a page of a list, and remember what it defines and refers to."""
         listed = decode_list(entry, page.payload, tolerant=self.dead_letters is not None)
-        self.step(chain, page, has_more=listed.has_more, next_page=listed.next_page)
-        self.objects.take(entry, listed.elements)
-        for rejected in listed.rejected:
-            self.letter(chain, page, rejected.error, 1, rejected.content)
+        rows = len(listed.elements)
+        if self.step(chain, page, rows, listed.has_more, listed.next_page):
+            self.objects.take(entry, listed.elements)
+            for rejected in listed.rejected:
+                self.letter(chain, page, rejected.error, 1, rejected.content)
 
     def step(
-        self, chain: FixtureChain, page: Fixture, *, has_more: bool, next_page: str | None
-    ) -> None:
-        """Follow the cursor, and note the page as read."""
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        rows: int,
+        has_more: bool,  # noqa: FBT001 -- the two words of the page on where its chain goes
+        next_page: str | None,
+    ) -> bool:
+        """Follow the cursor; tell whether the page counts.
+
+        Where bad input is set aside, a page after the end of its chain goes whole, and one whose
+        cursor is bad counts, in a chain that is incomplete.
+        """
         walk, run = self.walks[chain.chain], self.runs[chain.chain]
         try:
             walk.step(has_more=has_more, next_page=next_page)
         except BadInput as error:
-            self.tally.anomalies[error.reason] += 1
-            raise
+            self.anomaly(chain, error.at(place_of(chain, page)))
+            beyond = error.reason == "after_end"
+            content = masked_page(page.payload) if beyond else None
+            self.letter(chain, page, error, rows if beyond else 0, content)
+            if beyond:
+                self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
+                return False
+        self.tally.pages[chain.chain.endpoint, "ok"] += 1
         run.fixtures.append((page.page, page.name, page.sha256))
-        run.has_more, run.next_page = walk.has_more, walk.cursor
+        run.has_more, run.next_page = walk.has_more, walk.cursor and shielded(walk.cursor)
+        return True
 
     def set_aside(self, chain: FixtureChain, page: Fixture, error: BadInput, content: Any) -> None:
         """Set a whole page aside with its reason, or end the run with it."""
@@ -162,7 +182,7 @@ class Intake:
             return
         last = max((page for page, _, _ in run.fixtures), default=0)
         message = (
-            f"page {last} says that more follows, and page {last + 1} is not in the set"
+            f"page {last} says that more follows, and no page {last + 1} could be counted"
             if last
             else "no page of it could be read"
         )

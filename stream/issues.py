@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stream.figures import ChainRun, EndpointFigures
-from stream.records import timestamp
+from stream.records import plain, timestamp
 
 __all__ = ["chain_issues", "figure_issues"]
 
@@ -28,9 +28,10 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
         for finding in one.findings:
             if finding.status == "short":
                 day, rollup = timestamp(finding.window.start), named(finding.dimensions)
+                has, need = plain(finding.rollup), plain(finding.details or 0)
                 yield (
                     f"The {key} rollup of {day} ({rollup}) is short of its records: "
-                    f"{finding.counter} is {finding.rollup}, they have {finding.details}."
+                    f"{finding.counter} is {has}, they have {need}."
                 )
         for label, window, dimensions in one.collisions:
             yield (

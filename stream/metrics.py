@@ -26,7 +26,7 @@ class TallyCollector(Collector):
         self.tally = tally
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Name the metrics without counting, so that a registry can refuse doubles."""
+        """Name the metrics, so that a registry can refuse doubles."""
         return self.collect()
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:

@@ -21,21 +21,22 @@ __all__ = [
     "shielded",
 ]
 
-EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]+\.)+[A-Za-z]{2,}")
+EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
 KEY: Final = re.compile(
-    r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|\b(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
-    r"|\b[Bb]earer\s+[A-Za-z0-9._~+/-]{8,}=*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    r"(?<![A-Za-z0-9])(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
+    r"|(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|(?<![A-Za-z0-9])(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
+    r"|\b[Bb]earer\s{1,8}[A-Za-z0-9._~+/-]{8,}=*"
+    r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----"
+    r"|(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
 )
 PRIVATE_NAME: Final = re.compile(
-    r"(?:^|_)(?:e_?mails?|phones?|passwords?|passwd|secrets?|fingerprint|credentials?|authorization|cookie"
-    r"|ssn|person|owner|redacted_value|ip_address|ip|customer_name|contact)(?:_|$)"
-    r"|^(?:user_|first_|last_|full_|display_)?name$|^username$|^api_key$|(?:^|_)token$|^address$",
-    re.IGNORECASE,
+    r"(?:^|_)(?:e_?mails?|phones?|passwords?|passwd|secrets?|fingerprint|credentials?|authorization"
+    r"|cookie|ssn|person|owner|redacted_value|ip_address|ip|customer_name|contact|surname)(?:_|$)"
+    r"|^(?:user_|first_|last_|full_|display_|given_|family_)?name$|^username$|(?:^|_)token$"
+    r"|^address$|(?:^|_)(?:api|private|access|secret)_?key$",
 )
+HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MASK: Final = "***"
 WORD: Final = 63  # bits that every JSON writer can hold in a number
 CONTROL: Final = re.compile(
@@ -49,8 +50,8 @@ def digest(value: str) -> str:
 
 
 def is_private_name(name: str) -> bool:
-    """Tell whether a field of that name speaks of a person or a secret."""
-    return PRIVATE_NAME.search(name) is not None
+    """Tell whether a field of that name, in snake or camel case, speaks of a person or a secret."""
+    return PRIVATE_NAME.search(HUMP.sub("_", name).lower().replace("-", "_")) is not None
 
 
 def shielded(value: str) -> str:
@@ -68,7 +69,7 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
         for match in EMAIL.finditer(text)
         if not match[0].lower().endswith(("@example.com", ".example.com"))
     ]
-    return sorted(found, key=lambda item: item[1])
+    return sorted(found, key=lambda one: one[1])
 
 
 def masked_text(text: str) -> str:

@@ -24,7 +24,7 @@ def warn(name: str) -> None:
 @contextmanager
 def progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield Observer(on_unknown=warn)
         return
     from rich.console import Console  # noqa: PLC0415 -- 50 ms that only a terminal needs

@@ -34,6 +34,7 @@ __all__ = [
     "exact",
     "larger",
     "money",
+    "plain",
     "timestamp",
 ]
 
@@ -160,6 +161,11 @@ def exact(value: Number) -> Number:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return Decimal("0" if text in {"-0", ""} else text)
+
+
+def plain(value: Number) -> str:
+    """Write a number without an exponent."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def timestamp(seconds: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+from anyio.abc import TaskStatus
 
 from stream.errors import Interrupted
 
@@ -24,15 +25,18 @@ async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
     received: list[int] = []
     results: list[T] = []
 
-    async def watch(scope: anyio.CancelScope) -> None:
+    async def watch(
+        scope: anyio.CancelScope, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for number in signals:
                 received.append(number)
                 scope.cancel()
 
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch, tasks.cancel_scope)
+            await tasks.start(watch, tasks.cancel_scope)
             results.append(await work())
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:

@@ -11,10 +11,14 @@ from typing import Final, NamedTuple
 import anyio
 
 from stream.config import DEFAULT_PAGE_BYTES, Replay
-from stream.errors import BadInput
+from stream.endpoints import ENDPOINTS as REGISTRY
+from stream.errors import BadInput, Unavailable
 from stream.expectations import FILE as EXPECTATIONS
+from stream.expectations import decode_expectations
+from stream.figures import ChainRun
 from stream.pipeline import replay
 from stream.privacy import find_secrets
+from stream.records import Chain
 from stream.sources.fixtures import discover, parse_name, read_regular
 from stream.tally import Tally
 
@@ -22,8 +26,9 @@ __all__ = ["Findings", "verify"]
 
 CHECKSUMS: Final = "CHECKSUMS.sha256"
 ENDPOINTS: Final = "ENDPOINTS.md"
-LINE: Final = re.compile(r"\\?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
-NAMED: Final = re.compile(r"[\w.-]+\.json")
+ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+LINE: Final = re.compile(r"(?P<escaped>\\)?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
+NAMED: Final = re.compile(r"(?<![\w.-])[\w.-]+\.json(?![\w-]|\.\w)")
 
 
 class Findings(NamedTuple):
@@ -45,11 +50,14 @@ def verify(directory: Path, now: int) -> Findings:
         Unavailable: the directory or a file in it cannot be read.
     """
     discover(directory)
-    names = sorted(
-        path.name
-        for path in directory.iterdir()
-        if not path.name.startswith(".") and not path.is_dir()
-    )
+    try:
+        names = sorted(
+            path.relative_to(directory).as_posix()
+            for path in directory.rglob("*")
+            if path.is_symlink() or not path.is_dir()
+        )
+    except OSError as error:
+        raise Unavailable(f"{directory}: cannot be read ({error.strerror})") from None
     content, files = {}, []
     for name in names:
         try:
@@ -66,9 +74,7 @@ def verify(directory: Path, now: int) -> Findings:
         files.append(str(error))
     else:
         said += outline.issues
-        said += unexpected_chains(
-            content, {f"{one.chain.endpoint} {one.chain.label}" for one in outline.runs}
-        )
+        said += unexpected_chains(content, outline.runs)
     return Findings(files, said)
 
 
@@ -80,10 +86,14 @@ def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
     listed: dict[str, str] = {}
     for number, line in enumerate(content[CHECKSUMS].decode(errors="replace").splitlines(), 1):
         match = LINE.fullmatch(line)
-        if match:
-            listed[match["name"].removeprefix("./")] = match["sha256"].lower()
-        elif line.strip():
-            yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
+        if match is None:
+            if line.strip():
+                yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
+            continue
+        name = unescaped(match["name"]) if match["escaped"] else match["name"]
+        if name.removeprefix("./") in listed:
+            yield f"{CHECKSUMS}: line {number} lists {name} again"
+        listed[name.removeprefix("./")] = match["sha256"].lower()
     for name in sorted(listed.keys() | content.keys() - {CHECKSUMS}):
         if name not in content:
             yield f"{name}: listed in {CHECKSUMS}, and not there"
@@ -91,6 +101,11 @@ def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
             yield f"{name}: not listed in {CHECKSUMS}"
         elif hashlib.sha256(content[name]).hexdigest() != listed[name]:
             yield f"{name}: changed since {CHECKSUMS} was made"
+
+
+def unescaped(name: str) -> str:
+    """Undo how sha256sum writes a name with backslashes or line breaks."""
+    return re.sub(r"\\([\\nr])", lambda match: {"n": "\n", "r": "\r"}.get(match[1], "\\"), name)
 
 
 def registration_findings(content: dict[str, bytes]) -> Iterator[str]:
@@ -108,23 +123,26 @@ def registration_findings(content: dict[str, bytes]) -> Iterator[str]:
 
 
 def sanitisation_findings(content: dict[str, bytes]) -> Iterator[str]:
-    """Say where key-like strings and emails outside example.com stand, not what they are."""
+    """Say where key-like strings and emails outside example.com stand, not what they are.
+
+    JSON escapes hide nothing, and names of files count too.
+    """
     for name, payload in sorted(content.items()):
-        text = payload.decode(errors="replace")
+        for what, _ in find_secrets(name):
+            yield f"{name}: the file's name holds {what}"
+        text = ESCAPE.sub(
+            lambda match: chr(int(match[1], 16)).strip() or " ", payload.decode(errors="replace")
+        )
         for what, offset in find_secrets(text):
             yield f"{name}: line {text.count(chr(10), 0, offset) + 1} holds {what}"
 
 
-def unexpected_chains(content: dict[str, bytes], chains: set[str]) -> Iterator[str]:
-    """Name chains that no expectation speaks of."""
+def unexpected_chains(content: dict[str, bytes], runs: list[ChainRun]) -> Iterator[str]:
+    """Name chains of usage and costs that no expectation speaks of."""
     if EXPECTATIONS in content:
-        from stream.expectations import decode_expectations  # noqa: PLC0415
-
-        expected = {
-            f"{one.endpoint} {one.label}"
-            for one in decode_expectations(content[EXPECTATIONS]).chains
-        }
-        for name in sorted(chains - expected):
-            if "/" in name or name.startswith("costs "):
-                endpoint, _, label = name.partition(" ")
+        chains = decode_expectations(content[EXPECTATIONS]).chains
+        expected = {Chain(one.endpoint, one.label) for one in chains}
+        for run in runs:
+            endpoint, label = run.chain
+            if endpoint in REGISTRY and run.chain not in expected:
                 yield f"{EXPECTATIONS}: nothing is expected of {endpoint} (label {label})"

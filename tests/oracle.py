@@ -375,11 +375,12 @@ def without_narrower(
         for record in [r for r in records if r.window == wide]:
             inside = [r for r in counted if r.window in narrower and r.identity == record.identity]
             if inside:
-                excess = {
-                    name: value - (total(inside, name) or 0)
+                sums = {name: total(inside, name) for name in record.counters}
+                record.counters = {
+                    name: value - (sums[name] or 0)
                     for name, value in record.counters.items()
+                    if sums[name] is None or value > sums[name]
                 }
-                record.counters = {n: d for n, d in excess.items() if d > 0}
             if record.counters or not inside:
                 counted.append(record)
     return counted, covered

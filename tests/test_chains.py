@@ -72,7 +72,7 @@ def test_every_endpoint_has_file_names(endpoint: Endpoint) -> None:
 
 
 def test_unknown_files_are_warned_of(tmp_path: Path) -> None:
-    """A file that is no fixture is named on stderr; companions, directories and dot files are not."""
+    """A file that is no fixture is named on stderr; companions and directories are not."""
     silent = ["CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", ".hidden"]
     put_all(tmp_path, {ONE: page(GOOD), "usage_telepathy.json": "", "notes\n.txt": ""})
     put_all(tmp_path, dict.fromkeys(silent, ""))
@@ -132,7 +132,8 @@ def test_the_cursor_of_a_url_is_its_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"last_id": "proj_a"}, {"next": "2"}, {"next_page": "2"}, {"first_id": "x", "next": "2"}]
+    "more",
+    [{"last_id": "proj_a"}, {"next": "2"}, {"next_page": "2"}, {"first_id": "x", "next": "2"}],
 )
 def test_lists_are_chains_too(more: Json, tmp_path: Path) -> None:
     """A list goes on at its last id or its cursor, and both of its pages define objects."""

@@ -53,7 +53,9 @@ def careful_page(endpoint: Endpoint, payload: bytes, *, tolerant: bool) -> Page:
     cursor = root.get("next_page")
     if cursor is not None and not isinstance(cursor, str):
         raise bad("type", "$.next_page", cursor, "a text or null")
-    days = root.get("daily_costs") or []
+    days = root.get("daily_costs")
+    if days is None:
+        days = []
     if not isinstance(days, list):
         raise bad("type", "$.daily_costs", days, "an array")
     reader = Reader(endpoint, tolerant=tolerant)
@@ -101,7 +103,9 @@ class Reader:
             raise bad("type", f"{path}.object", shape, '"bucket"')
         window = window_of(element, path)
         self.unknown.update(f"bucket.{shielded(name)}" for name in element.keys() - BUCKET_FIELDS)
-        name = "result" if "result" in element and "results" not in element else "results"
+        name = "result" if element.get("results") is None and "result" in element else "results"
+        if name == "results" and element.get("result") is not None:
+            raise bad("type", f"{path}.result", element["result"], "results alone, or result alone")
         self._rows(window, element.get(name), f"{path}.{name}", rollup=False)
 
     def day(self, element: Any, path: str) -> None:

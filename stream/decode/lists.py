@@ -74,17 +74,20 @@ def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
         found = None
     for name, value in raw.items():
         if name.endswith("_at") and value is not None:
-            time_of(value, member(path, name))
-    return Element(None if found is None else text_of(found), frozenset(references_of(raw)))
+            time_of(value, member(path, name), fractions=True)
+    return Element(None if found is None else text_of(found), frozenset(references_of(raw, path)))
 
 
-def references_of(raw: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
+def references_of(raw: dict[str, Any], path: str) -> Iterator[tuple[Kind, str]]:
     """Find what an element refers to: by ``project_id``, ``project.id``, ``owner.user.id``."""
     for name, value in raw.items():
-        if isinstance(value, str) and name in REFERENCES and (text := text_of(value)):
-            yield REFERENCES[name], text
+        if name in REFERENCES and value is not None:
+            if not isinstance(value, str):
+                raise bad("type", member(path, name), value, "an id or null")
+            if text := text_of(value):
+                yield REFERENCES[name], text
         elif isinstance(value, dict) and name in NESTED and isinstance(value.get("id"), str):
             if text := text_of(value["id"]):
                 yield NESTED[name], text
         elif isinstance(value, dict) and name == "owner":
-            yield from references_of(value)
+            yield from references_of(value, member(path, name))

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct, defstruct
+from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple
 
 from stream.decode.careful import careful_page
@@ -23,9 +23,9 @@ Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
 
 
 class Amount(Struct, forbid_unknown_fields=True, gc=False):
-    """A cost; the API has sent the value as a number and as a string."""
+    """A cost; its value is read from the JSON text, as what arrives as a string wants a look."""
 
-    value: Decimal | None = None
+    value: Raw | None = None
     currency: str | None = None
 
 
@@ -34,7 +34,7 @@ def row_fields(endpoint: Endpoint) -> list[tuple[str, Any, Any]]:
     fields: list[tuple[str, Any, Any]] = [("object", Literal[endpoint.result] | None, None)]
     fields += [(name, Count | None, None) for name in endpoint.counts]
     if "amount_value" in endpoint.money:
-        fields += [("amount", Amount | None, None), ("quantity", Decimal | None, None)]
+        fields += [("amount", Amount | None, None), ("quantity", Raw | None, None)]
     for name in endpoint.grouped_by:
         if name == "batch":
             fields.append((name, bool | str | None, None))
@@ -153,4 +153,18 @@ class Decoder:
         wire["currency"] = tuple(amount and amount.currency for amount in amounts)
         wire["amount_value"] = tuple(amount and amount.value for amount in amounts)
         for name in ("amount_value", "quantity"):
-            wire[name] = tuple(None if value is None else money(value) for value in wire[name])
+            wire[name] = tuple(map(money_of, wire[name]))
+
+
+def money_of(written: Raw | None) -> Decimal | None:
+    """Return the canonical amount of a JSON number.
+
+    Raises:
+        ValueError: it is a string or out of bounds; the careful path looks at it.
+    """
+    text = b"null" if written is None else bytes(written)
+    if text == b"null":
+        return None
+    if text[:1] not in b"-0123456789":
+        raise ValueError(text)
+    return money(Decimal(text.decode()))

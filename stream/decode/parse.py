@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +13,7 @@ from stream.errors import BadInput
 
 __all__ = ["object_head", "parsed"]
 
+LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
 
 
@@ -25,7 +28,7 @@ def parsed(payload: bytes) -> dict[str, Any]:
     if payload.lstrip()[:1] == b"<":
         raise BadInput("html", "found HTML or XML, expected a JSON page")
     try:
-        root = ANY.decode(payload)
+        root = plain_json(payload)
     except RecursionError:
         raise BadInput("nesting", "found JSON nested too deeply, expected a page") from None
     except UnicodeDecodeError:
@@ -37,6 +40,19 @@ def parsed(payload: bytes) -> dict[str, Any]:
     if not isinstance(root, dict):
         raise bad("type", "$", root, "a JSON object")
     return root
+
+
+def plain_json(payload: bytes) -> Any:
+    """Decode JSON; an integer that msgspec cannot hold is read by the standard library instead."""
+    try:
+        return ANY.decode(payload)
+    except msgspec.ValidationError:
+        return json.loads(payload, parse_int=json_int, parse_float=json_float)
+
+
+def json_int(literal: str) -> int | Decimal:
+    """Keep an integer exact, of whatever length."""
+    return int(literal) if len(literal) < LONG else Decimal(literal)
 
 
 def place_of_bad_text(payload: bytes) -> str:

@@ -115,7 +115,8 @@ def dimension_of(name: str, value: Any, path: str) -> Any:
     if name == "batch" and isinstance(value, (bool, str)):
         return flag_of(value)
     if not isinstance(value, str):
-        raise bad("type", path, value, "a text or null")
+        wanted = "true, false, a text or null" if name == "batch" else "a text or null"
+        raise bad("type", path, value, wanted)
     return text_of(value)
 
 
@@ -124,8 +125,10 @@ def unknown_field(row: Row, name: str, value: Any, path: str) -> None:
     if isinstance(value, (dict, list)) or name.endswith("_at"):
         return
     kept = shielded(name)
+    if isinstance(value, str) and not value.strip():
+        return
     if is_private_name(name):
-        row.others[kept] = digest(str(value))
+        row.others[kept] = digest(str(value).strip())
     elif isinstance(value, (bool, str)):
         row.others[kept] = flag_of(value)
     else:

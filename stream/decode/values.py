@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -178,11 +179,11 @@ def unknown_number(value: int | Decimal, path: str) -> Number:
     return decimal_of(value, path)
 
 
-def time_of(value: Any, path: str) -> int:
-    """Return Unix seconds from a number or an ISO 8601 text with a zone (UTC where it has none).
+def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
+    """Return Unix seconds from a number or an ISO 8601 text (in UTC where it names no zone).
 
     Raises:
-        BadInput: it is neither, or no date can show it.
+        BadInput: it is neither, no date can show it, or it has a fraction that is not asked for.
     """
     seconds = whole(value)
     if isinstance(value, str):
@@ -190,8 +191,9 @@ def time_of(value: Any, path: str) -> int:
             moment = dt.datetime.fromisoformat(value.strip())
         except ValueError:
             moment = None
-        if moment is not None and not moment.microsecond:
-            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+        if moment is not None and (fractions or not moment.microsecond):
+            zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            seconds = math.floor(zoned.timestamp())
     if seconds is None or not 0 <= seconds <= MAX_TIME:
         raise bad("time", path, value, "a time in Unix seconds, or in ISO 8601")
     return seconds

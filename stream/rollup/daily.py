@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from heapq import merge
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
 from stream.records import Number, canonical_order, exact
 from stream.rollup.table import Finding, Record, rank
 
 __all__ = ["residuals_of"]
+
+Index: TypeAlias = defaultdict[tuple[Any, ...], list[Record]]
 
 ROUNDING: Final = Decimal("0.0000005")
 """Money that differs by less is rounding (from the design's rollup rule)."""
@@ -52,8 +56,8 @@ class Day:
         """Start with the day's records; residuals are added as they arise."""
         self.endpoint = endpoint
         self.records: list[Record] = []
-        self.indexes: dict[tuple[str, ...], defaultdict[tuple[Any, ...], list[Record]]] = {}
-        for record in details:
+        self.indexes: dict[tuple[str, ...], Index] = {}
+        for record in sorted(details, key=rank):
             self.add(record)
 
     def add(self, record: Record) -> None:
@@ -61,9 +65,9 @@ class Day:
         record.spare = dict(record.counters)
         self.records.append(record)
         for names, index in self.indexes.items():
-            index[values_of(record, names)].append(record)
+            insort(index[values_of(record, names)], record, key=rank)
 
-    def index(self, names: tuple[str, ...]) -> defaultdict[tuple[Any, ...], list[Record]]:
+    def index(self, names: tuple[str, ...]) -> Index:
         """Return the records by their values of these dimensions, absent ones as ``None``."""
         if names not in self.indexes:
             index = self.indexes[names] = defaultdict(list)
@@ -77,21 +81,15 @@ class Day:
         index = self.index(names)
         wanted = values_of(rollup, names)
         agreeing = index.get(wanted, [])
-        vague = [
-            record
-            for values in product(*((value, None) for value in wanted))
-            if values != wanted
-            for record in index.get(values, ())
-        ]
-        vague.sort(key=rank)
+        vague = [index[values] for values in vaguer(index, wanted)]
         coverers: list[Record] = []
         absorbed = False
-        newest = max((record.revision for record in (*agreeing, *vague)), default=0)
         for name, value in sorted(rollup.counters.items()):
             shown = [record.counters[name] for record in agreeing if name in record.counters]
             difference = left = value - sum(shown)
             if left > 0:
-                left = cover(name, left, vague, coverers)
+                left = cover(name, left, merge(*vague, key=rank), coverers)
+            newest = max((record.revision for record in (*agreeing, *coverers)), default=0)
             status = status_of(left, stale=rollup.revision < newest)
             absorbed |= status in {"absorbed", "rounding"}
             details = exact(sum(shown)) if shown else None
@@ -112,12 +110,25 @@ class Day:
                 record.sources |= rollup.sources
 
 
+def vaguer(index: Index, wanted: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield the index's keys that agree with ``wanted`` or are null, and are null somewhere."""
+    if 1 << len(wanted) <= len(index):
+        choices = product(*((value, None) for value in wanted))
+        yield from (values for values in choices if values != wanted and values in index)
+        return
+    for values in list(index):
+        if values != wanted and all(
+            value is None or value == want for value, want in zip(values, wanted, strict=True)
+        ):
+            yield values
+
+
 def values_of(record: Record, names: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the record's values of these dimensions."""
     return tuple(map(record.dimensions.get, names))
 
 
-def cover(name: str, left: Number, vague: list[Record], coverers: list[Record]) -> Number:
+def cover(name: str, left: Number, vague: Iterable[Record], coverers: list[Record]) -> Number:
     """Let records that are null where the rollup is not cover what is left, each figure once."""
     for record in vague:
         given = min(left, record.spare.get(name, 0))

@@ -52,7 +52,7 @@ def summed(records: ByWindow, windows: list[Window]) -> dict[Identity, Counters]
 def exceeds(record: Record, sums: Mapping[Identity, Counters]) -> bool:
     """Reduce a record to its excess over the narrower windows; tell whether anything is left.
 
-    A record whose identity no narrower window shows stays whole.
+    A record or counter that no narrower window shows stays whole.
     """
     covered = sums.get(record.identity)
     if covered is None:
@@ -60,6 +60,6 @@ def exceeds(record: Record, sums: Mapping[Identity, Counters]) -> bool:
     record.counters = {
         name: value - covered.get(name, 0)
         for name, value in record.counters.items()
-        if value > covered.get(name, 0)
+        if name not in covered or value > covered[name]
     }
     return bool(record.counters)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import aiofiles
 import aiofiles.os
+import anyio
+import anyio.lowlevel
 
 from stream.errors import Unavailable
 
@@ -22,48 +24,57 @@ __all__ = ["atomic_file", "prepare"]
 fsync = aiofiles.os.wrap(os.fsync)
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path) -> Path:
     """Make the directory that ``path`` will stand in, and see that a file can be put there.
 
+    Returns the path with its symbolic links followed.
+
     Raises:
-        Unavailable: the directory cannot be made or written to, or ``path`` is a directory.
+        Unavailable: the directory cannot be made or written to, or something stands at ``path``
+            that is no regular file (a device, a pipe, a directory) and would be lost.
     """
     try:
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        if path.exists() and not path.is_file():
+            raise Unavailable(f"{path}: cannot be written (no regular file stands there)")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise Unavailable(f"{path}: cannot be written (no permission)")
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise unwritable(path, error) from None
-    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise Unavailable(
-            f"{path}: cannot be written ({'a directory' if path.is_dir() else 'no permission'})"
-        )
+    return path
 
 
-def unwritable(path: Path, error: OSError) -> Unavailable:
+def unwritable(path: Path, error: OSError | RuntimeError) -> Unavailable:
     """Say that a file could not be written, and why."""
-    return Unavailable(f"{path}: cannot be written ({error.strerror or error})")
+    return Unavailable(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
 
 
 @asynccontextmanager
 async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
     """Open a file that appears at ``path`` when the block ends well, readable by its owner alone.
 
+    A symbolic link stays one: what it points to is replaced.
+
     Raises:
         Unavailable: the store cannot be written; what stood at ``path`` before is still there.
     """
-    prepare(path)
+    path = prepare(path)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
             async with aiofiles.open(descriptor, "wb") as file:
                 yield file
                 await file.flush()
                 await fsync(descriptor)
-            await aiofiles.os.replace(name, path)
+            await anyio.lowlevel.checkpoint()  # the last moment at which the file can be given up
+            os.replace(name, path)  # noqa: PTH105 -- not awaited: a rename is done or not done
         except BaseException:
             with suppress(OSError):
                 os.unlink(name)  # noqa: PTH108 -- also while cancelled, when nothing can be awaited
             raise
-        await sync_directory(path.parent)
+        with anyio.CancelScope(shield=True):
+            await sync_directory(path.parent)
     except OSError as error:
         raise unwritable(path, error) from None
 

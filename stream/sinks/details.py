@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from stream.endpoints import Endpoint
 from stream.figures import Labels
-from stream.records import Counters, Number, timestamp
+from stream.records import Counters, Number, plain, timestamp
 from stream.rollup import Table, resolve
 
 __all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
@@ -38,7 +38,7 @@ def camel(name: str) -> str:
 
 def number(value: Number | None) -> Any:
     """Write money without an exponent; counts and absent values stay as they are."""
-    return Raw(format(value, "f").encode()) if isinstance(value, Decimal) else value
+    return Raw(plain(value).encode()) if isinstance(value, Decimal) else value
 
 
 def shown(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from stream.privacy import one_line
 from stream.records import timestamp
 from stream.sinks.atomic import unwritable
 from stream.sinks.report import Outline
@@ -26,12 +27,12 @@ def append_notes(
     """
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     fixtures = "\n".join(
-        f"| `{one['name']}` | `{one['sha256']}` |" for one in outline.run()["fixtures"]
+        f"| `{quoted(one['name'])}` | `{one['sha256']}` |" for one in outline.run()["fixtures"]
     )
     section = f"""
 ## Replay of {timestamp(outline.now)}
 
-Command: `{command}`
+Command: `{quoted(command)}`
 
 Versions: {versions}, Python {platform.python_version()}
 
@@ -58,6 +59,11 @@ Summary after:
             os.close(descriptor)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def quoted(text: str) -> str:
+    """Return a text that can stand between backticks in a table."""
+    return one_line(text).replace("`", "'").replace("|", "\\|")
 
 
 def fenced(summary: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import localcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +12,13 @@ from msgspec import Struct
 
 from stream.endpoints import ENDPOINTS
 from stream.figures import ChainRun, EndpointFigures, label_totals, labels_of
-from stream.records import Chain, Slot, Snapshot, timestamp
+from stream.records import MONEY, Chain, Number, Slot, Snapshot, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
 from stream.sinks.atomic import atomic_file
 from stream.sinks.details import ENCODER, camel, details_of, number, place, shown
 
-__all__ = ["COMPLETIONS", "PRIMARY", "Outline", "number", "write_report"]
+__all__ = ["Outline", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
 PRIMARY: Final = "primary"
@@ -168,12 +169,13 @@ def judged(key: str, finding: Finding) -> dict[str, Any]:
 
 def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     """Show the main counter by a dimension's values."""
-    sums: dict[str, Any] = {}
+    sums: dict[str, Number | None] = {}
     for (value,), counters in figures.totals.by(dimension):
-        sums["unspecified" if value is None else str(value)] = number(
-            counters.get(figures.endpoint.main)
-        )
-    return sums
+        name = "unspecified" if value is None else str(value)
+        main, known = counters.get(figures.endpoint.main), sums.get(name)
+        with localcontext(MONEY):
+            sums[name] = main if known is None or main is None else known + main
+    return {name: number(value) for name, value in sums.items()}
 
 
 async def write_report(path: Path, outline: Outline, *, details: bool) -> None:

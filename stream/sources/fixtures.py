@@ -15,16 +15,17 @@ import aiofiles.os
 
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
+from stream.privacy import masked_text, shielded
 from stream.records import Chain
 
 __all__ = [
-    "COMPANIONS",
     "Fixture",
     "FixtureChain",
-    "FixtureName",
     "discover",
+    "is_input",
     "parse_name",
     "read_chain",
+    "read_regular",
 ]
 
 COMPANIONS: Final = frozenset(
@@ -38,7 +39,7 @@ STEMS: Final[dict[str, Endpoint | ObjectList]] = {
 }
 LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
 REST: Final = re.compile(
-    r"(?:_fixture)?(?:_(?P<label>[^_].*?))??(?:_page(?P<page>[0-9]{1,18}))?", re.ASCII | re.DOTALL
+    r"(?:_fixture)?(?:_(?P<label>[^_].*?))??(?:_page(?P<page>[0-9]+))?", re.ASCII | re.DOTALL
 )
 
 BATCH_FILES: Final = 32
@@ -82,9 +83,15 @@ def parse_name(name: str) -> FixtureName | None:
         if stem.startswith(known):
             match = REST.fullmatch(stem, len(known))
             if match:
-                label = spelled(match["label"] or "primary")
+                label = os.fsencode(match["label"] or "primary").decode(errors="backslashreplace")
+                label = shielded(label)
                 return FixtureName(STEMS[known], label, int(match["page"] or 1))
     return None
+
+
+def is_input(name: str) -> bool:
+    """Tell whether a file of that name is read, or checked, in a fixture directory."""
+    return name in COMPANIONS or parse_name(name) is not None
 
 
 def discover(directory: Path) -> tuple[list[FixtureChain], list[str]]:
@@ -159,8 +166,8 @@ async def read_chain(chain: FixtureChain, max_bytes: int) -> AsyncIterator[Fixtu
 
 
 def spelled(name: str) -> str:
-    """Return a file name as text that can be written anywhere; bytes that are no UTF-8 escaped."""
-    return os.fsencode(name).decode(errors="backslashreplace")
+    """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
+    return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
 def read_batch(files: list[tuple[int, Path]], max_bytes: int) -> list[Fixture]:

@@ -21,12 +21,12 @@ Nothing that a browser would pass over (tabs, line breaks) makes a token of a UR
 class Walk:
     """One pass over a chain, page by page. A cursor is checked here, and never used as a path."""
 
-    def __init__(self) -> None:
-        """Start before the first page."""
+    def __init__(self, path: str | None = None) -> None:
+        """Start before the first page; ``path`` is the endpoint's own, where its URLs must lead."""
+        self.root = f"/v1{path}" if path else ROOT
         self.seen: set[str] = set()
         self.has_more = True
         self.cursor: str | None = None
-        self.faulty = False
 
     def step(self, *, has_more: bool, next_page: str | None) -> None:
         """Take the next page's word on where the chain goes.
@@ -37,8 +37,8 @@ class Walk:
         """
         if not self.has_more:
             raise BadInput("after_end", "found a page after the end of its chain, expected none")
-        cursor = cursor_of(next_page)
-        if has_more and cursor is None:
+        cursor = cursor_of(next_page, self.root)
+        if has_more and not cursor:
             raise BadInput(
                 "no_cursor",
                 "found has_more without a cursor, expected where to go on",
@@ -56,26 +56,26 @@ class Walk:
             self.seen.add(self.cursor)
 
 
-def cursor_of(next_page: str | None) -> str | None:
+def cursor_of(next_page: str | None, root: str = ROOT) -> str | None:
     """Return the cursor: an opaque token, or the ``page`` of an older recording's URL.
 
     Raises:
-        BadInput: it is a URL that is not https on the API's own host below ``/v1/organization/``.
+        BadInput: it is a URL that is not https on the API's own host, below ``root``.
     """
     if next_page is None or not URL_LIKE.search(next_page):
         return next_page
-    if not leads_home(next_page):
+    if not leads_home(next_page, root):
         raise BadInput(
             "cursor_url",
             f'found the URL "{masked_text(next_page)[:80]}", '
-            f"expected a cursor or https://{HOST}{ROOT}…",
+            f"expected a cursor or https://{HOST}{root}",
             path="$.next_page",
         )
     query = parse_qs(urlsplit(next_page).query)
     return next((query[name][0] for name in ("page", "after") if name in query), None)
 
 
-def leads_home(text: str) -> bool:
+def leads_home(text: str, root: str) -> bool:
     """Tell whether a URL is one that may be followed; a path alone is on the API's own host."""
     try:
         url = urlsplit(text)
@@ -85,7 +85,7 @@ def leads_home(text: str) -> bool:
     path = unquote(url.path)
     return (
         ((own and "@" not in url.netloc) or text.startswith(ROOT))
-        and path.startswith(ROOT)
+        and (path.startswith(root) if root.endswith("/") else path.rstrip("/") == root)
         and ".." not in path.split("/")
         and not any(character.isspace() or not character.isprintable() for character in text)
     )
