@@ -376,10 +376,11 @@ def without_narrower(
             inside = [r for r in counted if r.window in narrower and r.identity == record.identity]
             if inside:
                 sums = {name: total(inside, name) for name in record.counters}
+                known = {name: value for name, value in sums.items() if value is not None}
                 record.counters = {
-                    name: value - (sums[name] or 0)
+                    name: value - known.get(name, 0)
                     for name, value in record.counters.items()
-                    if sums[name] is None or value > sums[name]
+                    if name not in known or value > known[name]
                 }
             if record.counters or not inside:
                 counted.append(record)
