@@ -72,10 +72,10 @@ async def ingest(
     tally.channel_capacity = channel.capacity
     tally.channel_blocked_seconds = channel.blocked_seconds
     outline = render(run, intake)
-    if run.report is not None:
-        await write_report(run.report, outline, details=run.details)
     if intake.dead_letters is not None:
         await intake.dead_letters.finish()
+    if run.report is not None:  # last, so that a report is there only after all has been written
+        await write_report(run.report, outline, details=run.details)
     return outline
 
 
