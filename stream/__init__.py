@@ -4,7 +4,8 @@ The flow, and where to find each part::
 
     sources ──pages──▶ channel ──▶ decode ──▶ dedupe (keyed state) ──▶ figures ──▶ sinks
     fixtures, walk     bounded     columns    snapshots by window      totals,     report, summary,
-                                                                       rollup      dead letters
+                                              ▲ checkpoint ▼           rollup      dead letters
+                                              SQLite
 
 :mod:`stream.pipeline` alone knows the whole chain. :mod:`stream.endpoints` is the registry of what
 each endpoint answers with, :mod:`stream.records` the values that all layers share. ``decode``,

@@ -118,6 +118,12 @@ def app() -> None:
     help="Where bad records go, each with its reason, secrets masked.",
 )
 @click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Resume from this state file, and checkpoint into it; pages it has are not read again.",
+)
+@click.option(
     "--channel-capacity",
     metavar="PAGES",
     type=click.IntRange(1, 1_000_000),
@@ -158,6 +164,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     directory: Path,
     report: Path,
     dead_letters: Path | None,
+    state: Path | None,
     on_error: str,
     now: int | None,
     notes: Path | None,
@@ -189,6 +196,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         details=details,
         allow_incomplete=allow_incomplete,
         dead_letters=dead_letters,
+        state=state,
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
     )
@@ -240,7 +248,7 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
     """
     letters = None if run.dead_letters is None else run.dead_letters / DEAD_LETTERS
     taken: set[Path] = set()
-    for path in filter(None, (run.report, notes, metrics, letters)):
+    for path in filter(None, (run.report, notes, metrics, letters, run.state)):
         place = prepare(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")

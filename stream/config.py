@@ -16,7 +16,8 @@ DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 class Replay(Struct, frozen=True, kw_only=True):
     """One run over a fixture directory; ``now`` is the clock, in Unix seconds.
 
-    ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
+    ``state`` is the file that the run resumes from and checkpoints into, every so many pages or
+    seconds. ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings).
     ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
     """
 
@@ -26,5 +27,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     details: bool = True
     allow_incomplete: bool = False
     dead_letters: Path | None = None
+    state: Path | None = None
+    checkpoint_pages: int = 500
+    checkpoint_seconds: float = 5.0
     channel_capacity: int = DEFAULT_CAPACITY
     max_page_bytes: int = DEFAULT_PAGE_BYTES

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger
 
-__all__ = ["KeyedState", "merge"]
+__all__ = ["KeyedState", "fallen", "merge"]
 
 
 EMPTY: Final = Snapshot(0, (), ())
@@ -26,13 +26,37 @@ class KeyedState:
     def __init__(self) -> None:
         """Start with nothing."""
         self.chains: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
+        self.changed: set[tuple[Chain, Slot]] = set()
+        """Windows that a checkpoint has not seen yet."""
 
     def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
         """Merge a delivered bucket, and say what became of its rows."""
         slots = self.chains[chain]
         slot = Slot(bucket.window, bucket.rollup)
-        slots[slot], outcomes = merge(slots.get(slot), bucket, revision)
+        before = slots.get(slot)
+        slots[slot], outcomes = merge(before, bucket, revision)
+        if slots[slot] is not before:
+            self.changed.add((chain, slot))
         return outcomes
+
+
+def fallen(snapshot: Snapshot | None, bucket: Bucket) -> bool:
+    """Tell whether a delivered bucket has a figure that is lower than its window holds."""
+    if snapshot is None:
+        return False
+    held = dict(
+        zip(
+            zip(*snapshot.dimensions, strict=True),
+            zip(*snapshot.counters, strict=True),
+            strict=True,
+        )
+    )
+    rows = zip(
+        zip(*bucket.dimensions, strict=True), zip(*bucket.counters, strict=True), strict=True
+    )
+    return any(
+        identity in held and joined_row(held[identity], row) != row for identity, row in rows
+    )
 
 
 def merge(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:

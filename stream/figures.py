@@ -17,21 +17,43 @@ __all__ = [
     "Collision",
     "EndpointFigures",
     "Labels",
+    "PageEntry",
     "endpoint_figures",
     "label_totals",
     "labels_of",
+    "spanned",
 ]
 
 Labels = Mapping[str, Mapping[Slot, Snapshot]]
 Collision = tuple[str, Window, dict[str, Any]]
 
 
+class PageEntry(Struct, frozen=True):
+    """What a page delivered, and what it said of its chain; durable state keeps one for each page.
+
+    ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
+    the figures of a changed file that are lower than what had been counted.
+    """
+
+    page: int
+    name: str
+    sha256: str | None
+    signature: str | None
+    has_more: bool
+    next_page: str | None
+    rows: int = 0
+    buckets: int = 0
+    window: Window | None = None
+    unknown_fields: list[str] = []
+    fell: list[str] = []
+
+
 class ChainRun(Struct):
     """What one walk over a chain delivered, and where it stands."""
 
     chain: Chain
-    fixtures: list[tuple[int, str, str | None]] = field(default_factory=list)
-    """(page, file name, SHA-256) of each page that was read."""
+    fixtures: list[PageEntry] = field(default_factory=list)
+    """The pages that count, in order."""
     rows: int = 0
     buckets: int = 0
     has_more: bool = False
@@ -43,10 +65,20 @@ class ChainRun(Struct):
     """Why the chain does not reach its end, if it does not."""
     dead_letters: bool = False
 
-    def cover(self, window: Window) -> None:
-        """Widen the span of windows that the chain has delivered."""
-        known = self.window or window
-        self.window = Window(min(known.start, window.start), max(known.end, window.end))
+    def add(self, entry: PageEntry) -> None:
+        """Count a page."""
+        self.fixtures.append(entry)
+        self.rows += entry.rows
+        self.buckets += entry.buckets
+        self.unknown_fields.update(entry.unknown_fields)
+        self.window = spanned(self.window, entry.window)
+
+
+def spanned(known: Window | None, window: Window | None) -> Window | None:
+    """Return the span of both windows."""
+    if known is None or window is None:
+        return window if known is None else known
+    return Window(min(known.start, window.start), max(known.end, window.end))
 
 
 class EndpointFigures(Struct):

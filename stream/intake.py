@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from stream.checkpoint import Checkpoint, Saved, Store
 from stream.config import Replay
 from stream.decode import Decoder, decode_list
-from stream.dedupe import KeyedState
+from stream.dedupe import KeyedState, fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
-from stream.figures import ChainRun
+from stream.figures import ChainRun, PageEntry, spanned
 from stream.privacy import shielded
-from stream.records import Chain
+from stream.records import Bucket, Chain, Slot, Window, timestamp
 from stream.relations import Objects
 from stream.sinks.dead_letters import DeadLetters, masked_page
 from stream.sources.fixtures import Fixture, FixtureChain
@@ -32,7 +36,12 @@ class Intake:
     """The consumer: decodes pages, follows each chain's cursors, and merges records into state."""
 
     def __init__(self, run: Replay, tally: Tally) -> None:
-        """Start with empty state."""
+        """Start with what the state file holds, or with empty state.
+
+        Raises:
+            Unavailable: a file that the run writes to cannot be opened, or is in use.
+            BadInput: the state file is damaged.
+        """
         self.run = run
         self.tally = tally
         self.state = KeyedState()
@@ -40,12 +49,68 @@ class Intake:
         self.runs: dict[Chain, ChainRun] = {}
         self.walks: dict[Chain, Walk] = {}
         self.decoders: dict[str, Decoder] = {}
-        self.dead_letters = None if run.dead_letters is None else DeadLetters(run.dead_letters)
+        self.known: dict[Chain, dict[int, PageEntry]] = {}
+        self.pending: list[tuple[Chain, PageEntry]] = []
+        self.due = 0.0
+        self.store = None if run.state is None else Store(run.state)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self.dead_letters = None if run.dead_letters is None else DeadLetters(run.dead_letters)
+            if self.store is not None:
+                self.restore(self.store.load())
+            undo.pop_all()
 
     def close(self) -> None:
         """Give up what is held open; dead letters that were not finished are gone."""
-        if self.dead_letters is not None:
-            self.dead_letters.close()
+        letters: DeadLetters | None = getattr(self, "dead_letters", None)
+        if letters is not None:
+            letters.close()
+        if self.store is not None:
+            self.store.close()
+
+    def restore(self, saved: Saved) -> None:
+        """Take over what a state file holds."""
+        self.known = saved.pages
+        self.state.chains.update(saved.snapshots)
+        self.objects.restore(saved.objects)
+        self.tally.restore(saved.tally)
+
+    def checkpoint_if_due(self, now: float) -> None:
+        """Store a checkpoint when enough pages or seconds have passed; ``now`` is monotonic.
+
+        Raises:
+            Unavailable: as :meth:`checkpoint`.
+        """
+        if self.store is None or not self.pending:
+            self.due = now + self.run.checkpoint_seconds
+        elif now >= self.due or len(self.pending) >= self.run.checkpoint_pages:
+            self.checkpoint()
+            self.due = now + self.run.checkpoint_seconds
+
+    def checkpoint(self) -> None:
+        """Store what has changed since the last checkpoint, in one transaction.
+
+        Raises:
+            Unavailable: the state file cannot be written; it holds the last checkpoint.
+        """
+        if self.store is None:
+            return
+        touched = {chain for chain, _ in self.pending}
+        self.store.save(
+            Checkpoint(
+                self.run.now,
+                self.pending,
+                [self.runs[chain] for chain in sorted(touched)],
+                (
+                    (chain, slot, self.state.chains[chain][slot])
+                    for chain, slot in sorted(self.state.changed)
+                ),
+                self.objects.saved(),
+                self.tally.saved(),
+            )
+        )
+        self.pending = []
+        self.state.changed.clear()
 
     def open(self, chains: list[FixtureChain]) -> None:
         """Expect these chains; what is wrong with the set of their files is a fault.
@@ -85,30 +150,49 @@ class Intake:
         if page is None:
             self.end(chain)
             return
+        if page.known is not None and page.sha256 == page.known.sha256 and page.error is None:
+            self.take_known(chain, page, page.known)
+            return
         self.tally.page_bytes += len(page.payload)
+        letters = sum(self.tally.dead_letters.values())
         try:
             if page.error is not None:
                 raise page.error
             if isinstance(chain.entry, Endpoint):
-                self.take_page(chain, page)
+                entry = self.take_page(chain, page)
             else:
-                self.take_list(chain, chain.entry, page)
+                entry = self.take_list(chain, chain.entry, page)
         except BadInput as error:
             self.set_aside(chain, page, error, masked_page(page.payload))
+            return
+        if entry is not None:
+            self.tally.pages[chain.chain.endpoint, "ok"] += 1
+            self.runs[chain.chain].add(entry)
+            if letters == sum(self.tally.dead_letters.values()):  # else it is read again
+                self.pending.append((chain.chain, entry))
 
-    def take_page(self, chain: FixtureChain, page: Fixture) -> None:
+    def take_known(self, chain: FixtureChain, page: Fixture, known: PageEntry) -> None:
+        """Follow the cursor of a page that durable state has; its records are there already."""
+        self.step(chain, page, known.rows, known.has_more, known.next_page)
+        entry = replace(known, name=page.name, signature=page.signature)
+        self.runs[chain.chain].add(entry)
+        if entry != known:
+            self.pending.append((chain.chain, entry))
+
+    def take_page(self, chain: FixtureChain, page: Fixture) -> PageEntry | None:
         """Decode a page of buckets, and merge it when all of it has been read."""
-        key, run = chain.chain.endpoint, self.runs[chain.chain]
+        key = chain.chain.endpoint
         decoded = self.decoders[key].decode(page.payload, tolerant=self.dead_letters is not None)
-        run.rows += decoded.rows
-        run.buckets += decoded.data_buckets
         if not self.step(chain, page, decoded.rows, decoded.has_more, decoded.next_page):
             self.tally.records[key, "dead_lettered"] += decoded.rows
-            return
+            self.runs[chain.chain].rows += decoded.rows
+            self.runs[chain.chain].buckets += decoded.data_buckets
+            return None
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
-        run.unknown_fields |= decoded.unknown_fields
+        fell = [] if page.known is None else self.fallen(chain, page, decoded.buckets)
+        window: Window | None = None
         for bucket in decoded.buckets:
-            run.cover(bucket.window)
+            window = spanned(window, bucket.window)
             outcomes = self.state.take(chain.chain, bucket)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
@@ -116,15 +200,46 @@ class Intake:
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letter(chain, page, rejected.error, rejected.rows, rejected.content)
+        entry = self.entry_of(chain, page)
+        return replace(
+            entry,
+            rows=decoded.rows,
+            buckets=decoded.data_buckets,
+            window=window,
+            unknown_fields=sorted(decoded.unknown_fields),
+            fell=fell,
+        )
 
-    def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> None:
+    def fallen(self, chain: FixtureChain, page: Fixture, buckets: list[Bucket]) -> list[str]:
+        """Name windows of a changed file with figures lower than what has been counted.
+
+        A plain file has no revision, so nobody can tell a correction from an older copy.
+        """
+        slots = self.state.chains[chain.chain]
+        return [
+            f"{page.name} has changed, and figures of {timestamp(bucket.window.start)} in it fell: "
+            "the higher ones still count."
+            for bucket in buckets
+            if fallen(slots.get(Slot(bucket.window, bucket.rollup)), bucket)
+        ]
+
+    def entry_of(self, chain: FixtureChain, page: Fixture) -> PageEntry:
+        """Note a page as read, and what it said of its chain."""
+        run = self.runs[chain.chain]
+        return PageEntry(
+            page.page, page.name, page.sha256, page.signature, run.has_more, run.next_page
+        )
+
+    def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> PageEntry | None:
         """Decode a page of a list, and remember what it defines and refers to."""
         listed = decode_list(entry, page.payload, tolerant=self.dead_letters is not None)
         rows = len(listed.elements)
-        if self.step(chain, page, rows, listed.has_more, listed.next_page):
-            self.objects.take(entry, listed.elements)
-            for rejected in listed.rejected:
-                self.letter(chain, page, rejected.error, 1, rejected.content)
+        if not self.step(chain, page, rows, listed.has_more, listed.next_page):
+            return None
+        self.objects.take(entry, listed.elements)
+        for rejected in listed.rejected:
+            self.letter(chain, page, rejected.error, 1, rejected.content)
+        return self.entry_of(chain, page)
 
     def step(
         self,
@@ -150,8 +265,6 @@ class Intake:
             if beyond:
                 self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
                 return False
-        self.tally.pages[chain.chain.endpoint, "ok"] += 1
-        run.fixtures.append((page.page, page.name, page.sha256))
         run.has_more, run.next_page = walk.has_more, walk.cursor and shielded(walk.cursor)
         return True
 
@@ -180,7 +293,7 @@ class Intake:
         walk, run = self.walks[chain.chain], self.runs[chain.chain]
         if not walk.has_more:
             return
-        last = max((page for page, _, _ in run.fixtures), default=0)
+        last = max((entry.page for entry in run.fixtures), default=0)
         message = (
             f"page {last} says that more follows, and no page {last + 1} could be counted"
             if last

@@ -12,11 +12,13 @@ __all__ = ["chain_issues", "figure_issues"]
 
 
 def chain_issues(runs: Iterable[ChainRun]) -> Iterator[str]:
-    """Name chains that do not reach their end, and chains with dead letters."""
+    """Name chains that do not reach their end, figures that fell, and chains with dead letters."""
     for run in runs:
         name = f"{run.chain.endpoint} (label {run.chain.label})"
         if run.incomplete:
             yield f"{name} is incomplete: {run.incomplete}."
+        for entry in run.fixtures:
+            yield from entry.fell
         if run.dead_letters:
             yield f"{name} has dead letters: what they hold is not counted."
 

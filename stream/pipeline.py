@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import Final, NamedTuple
 
 import anyio
+from anyio import current_time
 
 from stream import __version__, expectations
 from stream.channel import Channel
@@ -22,7 +23,13 @@ from stream.figures import endpoint_figures, labels_of
 from stream.intake import Delivery, Intake
 from stream.issues import chain_issues, figure_issues
 from stream.sinks.report import Outline, write_report
-from stream.sources.fixtures import FixtureChain, discover, read_chain, read_regular
+from stream.sources.fixtures import (
+    FixtureChain,
+    discover,
+    read_chain,
+    read_regular,
+    recall,
+)
 from stream.tally import Tally
 
 __all__ = ["Observer", "replay"]
@@ -45,16 +52,17 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         BadInput: a page or a chain cannot be trusted; no report is written.
         Unavailable: the directory cannot be read, or the report cannot be written.
     """
-    chains, unknown = discover(run.directory)
+    found, unknown = discover(run.directory)
     for name in unknown:
         observer.on_unknown(name)
-    if not chains:
+    if not found:
         raise BadInput(
             "no_fixtures",
             f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, …",
         )
-    observer.on_total(sum(len(chain.files) for chain in chains))
     with closing(Intake(run, tally)) as intake:
+        chains = recall(found, intake.known)
+        observer.on_total(sum(len(chain.files) for chain in chains))
         return await ingest(chains, intake, run, tally, observer)
 
 
@@ -68,7 +76,10 @@ async def ingest(
     """
     intake.open(chains)
     with Channel[Delivery](run.channel_capacity) as channel:
-        await consume_all(chains, channel, intake, run, observer)
+        try:
+            await consume_all(chains, channel, intake, run, observer)
+        finally:  # also when a signal or a bad page ends the run: what was taken in stays
+            intake.checkpoint()
     tally.channel_capacity = channel.capacity
     tally.channel_blocked_seconds = channel.blocked_seconds
     outline = render(run, intake)
@@ -96,6 +107,7 @@ async def consume_all(
             tasks.start_soon(produce_all, chains, channel, run.max_page_bytes)
             async for delivery in channel.pages:
                 intake.take(delivery)
+                intake.checkpoint_if_due(current_time())
                 if delivery.page is not None:
                     observer.on_page(delivery.page.name)
     except BaseExceptionGroup as group:

@@ -14,9 +14,11 @@ from msgspec import Struct
 
 from stream.endpoints import LISTS, Kind, ObjectList
 
-__all__ = ["ForeignKeyIssues", "Objects", "Relationships"]
+__all__ = ["ForeignKeyIssues", "Objects", "Relationships", "SavedObjects"]
 
 Reference = tuple[Kind, str]
+SavedObjects = dict[str, list[tuple[str | None, list[Reference]]]]
+"""Each list's elements: (id, references), as a state file keeps them."""
 
 
 class Relationships(Struct, rename="camel", frozen=True):
@@ -94,6 +96,18 @@ class Objects:
         known = self.elements.setdefault(entry.name, {})
         for name, references in elements:
             known.setdefault(name, set()).update(references)
+
+    def saved(self) -> SavedObjects:
+        """Return what has been gathered, for a state file."""
+        return {
+            name: [(one, sorted(references)) for one, references in elements.items()]
+            for name, elements in sorted(self.elements.items())
+        }
+
+    def restore(self, saved: SavedObjects) -> None:
+        """Take over what :meth:`saved` returned."""
+        for name, elements in saved.items():
+            self.take(LISTS[name], ((one, frozenset(found)) for one, found in elements))
 
     def defined(self) -> dict[Kind, set[str]]:
         """Return the ids of each kind whose list is in the set, and whole."""

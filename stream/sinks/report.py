@@ -62,14 +62,14 @@ class Outline(Struct):
         """Show each fixture with its digest, and how many pages were read."""
         fixtures = [
             {
-                "name": name,
-                "sha256": sha256,
+                "name": entry.name,
+                "sha256": entry.sha256,
                 "endpoint": run.chain.endpoint,
                 "label": run.chain.label,
-                "page": page,
+                "page": entry.page,
             }
             for run in self.runs
-            for page, name, sha256 in run.fixtures
+            for entry in run.fixtures
         ]
         return {
             "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
@@ -107,7 +107,7 @@ class Outline(Struct):
         pending = [run for run in runs if run.has_more]
         own = set(endpoint.dimensions)
         return {
-            "fixtures": sorted(name for run in runs for _, name, _ in run.fixtures),
+            "fixtures": sorted(entry.name for run in runs for entry in run.fixtures),
             "totalBuckets": figures.buckets,
             "totalResults": sum(run.rows for run in runs),
             "totalDedupedResults": totals.records,

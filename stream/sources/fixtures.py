@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ import aiofiles.os
 
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
+from stream.figures import PageEntry
 from stream.privacy import masked_text, shielded
 from stream.records import Chain
 
@@ -26,6 +27,7 @@ __all__ = [
     "parse_name",
     "read_chain",
     "read_regular",
+    "recall",
 ]
 
 COMPANIONS: Final = frozenset(
@@ -62,6 +64,17 @@ class Fixture(NamedTuple):
     payload: bytes
     sha256: str | None
     error: BadInput | None = None
+    signature: str | None = None
+    known: PageEntry | None = None
+    """What durable state has of this page; with no payload it is all there is to know."""
+
+
+class PageFile(NamedTuple):
+    """Where a page is read from; ``path`` is ``None`` for one that only durable state still has."""
+
+    page: int
+    path: Path | None
+    known: PageEntry | None = None
 
 
 class FixtureChain(NamedTuple):
@@ -69,7 +82,7 @@ class FixtureChain(NamedTuple):
 
     entry: Endpoint | ObjectList
     chain: Chain
-    files: list[tuple[int, Path]]
+    files: list[PageFile]
     faults: list[tuple[int, str, BadInput]]
     missing: list[int]
 
@@ -141,13 +154,35 @@ def chain_of(
             rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
             faults += [(number, name, BadInput("two_files", rivals)) for name in names]
     files = [
-        (number, directory / names[0])
+        PageFile(number, directory / names[0])
         for number, names in sorted(pages.items())
         if len(names) == 1 and number > 0
     ]
     last = max(pages)
     missing = [number for number in range(1, min(last, len(pages) + 1)) if number not in pages]
     return FixtureChain(entry, chain, files, faults, missing[:1])
+
+
+def recall(
+    chains: list[FixtureChain], known: Mapping[Chain, Mapping[int, PageEntry]]
+) -> list[FixtureChain]:
+    """Add what durable state has: pages whose files are gone, and chains without any file."""
+    found = {chain.chain: chain for chain in chains}
+    for name in sorted(known.keys() - found.keys()):
+        entry = ENDPOINTS.get(name.endpoint) or LISTS[name.endpoint]
+        found[name] = FixtureChain(entry, name, [], [], [])
+    return [with_known(found[name], known.get(name, {})) for name in sorted(found)]
+
+
+def with_known(chain: FixtureChain, known: Mapping[int, PageEntry]) -> FixtureChain:
+    """Add to a chain what durable state has of its pages."""
+    paths = {file.page: file.path for file in chain.files}
+    files = [
+        PageFile(number, paths.get(number), known.get(number))
+        for number in sorted(paths.keys() | known.keys())
+    ]
+    missing = [number for number in chain.missing if number not in known]
+    return chain._replace(files=files, missing=missing)
 
 
 async def read_chain(chain: FixtureChain, max_bytes: int) -> AsyncIterator[Fixture]:
@@ -170,22 +205,44 @@ def spelled(name: str) -> str:
     return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
-def read_batch(files: list[tuple[int, Path]], max_bytes: int) -> list[Fixture]:
+def read_batch(files: list[PageFile], max_bytes: int) -> list[Fixture]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[Fixture] = []
     total = 0
-    for number, path in files:
-        try:
-            payload = read_regular(path, max_bytes)
-        except BadInput as error:
-            batch.append(Fixture(spelled(path.name), number, b"", None, error))
-            continue
-        digest = hashlib.sha256(payload).hexdigest()
-        batch.append(Fixture(spelled(path.name), number, payload, digest))
-        total += len(payload)
+    for file in files:
+        batch.append(read_page(file, max_bytes))
+        total += len(batch[-1].payload)
         if total >= BATCH_BYTES:
             break
     return batch
+
+
+def read_page(file: PageFile, max_bytes: int) -> Fixture:
+    """Read a page, unless durable state has it as it is."""
+    number, path, known = file
+    if known is not None and (path is None or signature_of(path) == known.signature):
+        return Fixture(known.name, number, b"", known.sha256, None, known.signature, known)
+    if path is None:
+        raise Unavailable(f"page {number} is gone")
+    name, signature = spelled(path.name), signature_of(path)
+    try:
+        payload = read_regular(path, max_bytes)
+    except BadInput as error:
+        return Fixture(name, number, b"", None, error, None, known)
+    digest = hashlib.sha256(payload).hexdigest()
+    if known is not None and known.sha256 == digest:
+        payload = b""
+    return Fixture(name, number, payload, digest, None, signature, known)
+
+
+def signature_of(path: Path) -> str | None:
+    """Return what changes when a file is written again; ``None`` when it is not there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
+    return f"{status.st_size}:{times}:{status.st_dev}:{status.st_ino}"
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:

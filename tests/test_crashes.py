@@ -1,0 +1,80 @@
+"""Real kills: whatever moment a run dies at, the next one goes on and ends with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pages import bucket, page, put_all, used
+from tests.running import NOW
+
+PAGES = 2_000
+TICKS = range(14, 62, 4)  # hundredths of a CPU second, from before the first page to the report
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a long chain whose buckets come again and grow."""
+    directory = tmp_path_factory.mktemp("pages")
+    names = ["usage_completions.json"]
+    names += [f"usage_completions_page{number}.json" for number in range(2, PAGES + 1)]
+    for number, name in enumerate(names, 1):
+        rows = [used(number, model=f"m{index}") for index in range(5)]
+        cursor = f"c{number}" if number < PAGES else None
+        put_all(directory, {name: page(bucket(*rows, day=number % 300), cursor=cursor)})
+    return directory
+
+
+def command(pages: Path, report: Path, *options: str) -> list[str]:
+    """Write the command of a replay."""
+    base = [sys.executable, "-m", "stream", "replay", str(pages), "--now", NOW]
+    return [*base, "--report", str(report), *options]
+
+
+def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:
+    """Kill a process when it has used so much CPU time; tell whether it was still running."""
+    stat = Path(f"/proc/{child.pid}/stat")
+    while child.poll() is None:
+        fields = stat.read_text("ascii").rpartition(")")[2].split()
+        if int(fields[11]) + int(fields[12]) >= ticks:
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+            return True
+    return False
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(pages: Path, tmp_path: Path) -> None:
+    """After kills at many moments of one history, the report is the one of an unbroken run."""
+    whole, report = tmp_path / "whole.json", tmp_path / "report.json"
+    subprocess.run(command(pages, whole), check=True, capture_output=True)
+    state = ["--state", str(tmp_path / "state.db")]
+    kills = 0
+    for ticks in TICKS:
+        child = subprocess.Popen(command(pages, report, *state), stdout=subprocess.DEVNULL)
+        kills += killed_at(child, ticks)
+    subprocess.run(command(pages, report, *state), check=True, capture_output=True)
+    assert kills > 3
+    assert report.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_has_checkpointed(
+    number: signal.Signals, pages: Path, tmp_path: Path
+) -> None:
+    """A signal ends the run without a report, and what it had taken in is in the state file."""
+    report, state = tmp_path / "report.json", tmp_path / "state.db"
+    child = subprocess.Popen(
+        command(pages, report, "--state", str(state)), stderr=subprocess.DEVNULL
+    )
+    while child.poll() is None and not state.with_name("state.db-wal").exists():
+        pass
+    child.send_signal(number)
+    code = child.wait()
+    assert (code, report.exists()) == (128 + number, False)
+    resumed = command(pages, report, "--state", str(state))
+    assert subprocess.run(resumed, check=False, stdout=subprocess.DEVNULL).returncode == 0

@@ -1,0 +1,195 @@
+"""Durable state: a run goes on where the last one stopped, and counts nothing twice."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from stream.checkpoint.lock import Lock
+from tests.bad_pages import END, GOOD, MORE, ONE, TWO
+from tests.pages import Content, bucket, listed, page, put, put_all, used
+from tests.running import Replayed, replay
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+FILES: dict[str, Content] = {
+    ONE: page(bucket(used(7, project_id="p", note="x", batch="true"), used(2)), cursor="2"),
+    TWO: page(bucket(used(9, project_id="p", ratio=0.25), day=1)),
+    "costs.json": page(bucket({"amount": {"value": "0.125", "currency": "usd"}})),
+    "projects.json": listed({"id": "p"}),
+}
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Make a directory of pages."""
+    return put_all(tmp_path / "pages", FILES)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Name a state file that is not there yet."""
+    return tmp_path / "state.db"
+
+
+def tokens(replayed: Replayed) -> int:
+    """Return the tokens that a report counts."""
+    assert replayed.report is not None, replayed.errors
+    found: int = replayed.report["usageSummary"]["tokensIn"]
+    return found
+
+
+def counted(pages: Path, state: Path, scratch: Path) -> tuple[Replayed, str]:
+    """Replay with state; return what came of it, and the records' outcomes."""
+    metrics = scratch / "metrics.prom"
+    replayed = replay(pages, state=state, metrics=metrics)
+    lines = metrics.read_text("utf-8").splitlines()
+    return replayed, "\n".join(line for line in lines if "records_total{" in line)
+
+
+@pytest.mark.parametrize("directory", ["pages", "fixtures"])
+def test_a_resumed_run_gives_the_same_bytes(directory: str, pages: Path, state: Path) -> None:
+    """With state or without, at once or again, the report is the same."""
+    place = pages if directory == "pages" else FIXTURES
+    reports = {replay(place).raw, *(replay(place, state=state).raw for _ in range(3))}
+    assert len(reports) == 1
+
+
+def test_pages_in_state_are_not_read_again(pages: Path, state: Path, tmp_path: Path) -> None:
+    """What is in a checkpoint still counts when its file is gone, and once."""
+    first, outcomes = counted(pages, state, tmp_path)
+    for name in (ONE, "costs.json", "projects.json"):
+        (pages / name).unlink()
+    again, outcomes_again = counted(pages, state, tmp_path)
+    assert (again.raw, outcomes_again) == (first.raw, outcomes)
+
+
+def test_a_chain_goes_on_where_it_ended(tmp_path: Path, state: Path) -> None:
+    """A last page that is written again with a cursor, and a page after it, are taken in."""
+    pages = put_all(tmp_path / "pages", {ONE: page(GOOD)})
+    assert tokens(replay(pages, state=state)) == 7
+    put_all(pages, {ONE: MORE, TWO: END})
+    assert tokens(replay(pages, state=state)) == 12
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, state: Path) -> None:
+    """Figures that grew are taken over from a file whose bytes have changed."""
+    pages = put_all(tmp_path / "pages", {ONE: page(GOOD)})
+    replay(pages, state=state)
+    put(pages, ONE, page(bucket(used(8), used(3, model="m"))))
+    replayed = replay(pages, state=state)
+    assert (replayed.code, tokens(replayed)) == (0, 11)
+
+
+def test_figures_that_fell_are_named(tmp_path: Path, state: Path) -> None:
+    """A lower figure of a changed file cannot be taken over; it is named, in later runs too."""
+    pages = put_all(tmp_path / "pages", {ONE: page(GOOD)})
+    replay(pages, state=state)
+    put(pages, ONE, page(bucket(used(3))))
+    for _ in range(2):
+        replayed = replay(pages, state=state)
+        assert (replayed.code, tokens(replayed)) == (1, 7)
+        assert replayed.report is not None
+        (issue,) = replayed.report["relationshipIssues"]
+        assert ONE in issue
+        assert "2024-11-01" in issue
+
+
+def test_a_page_with_dead_letters_is_read_again(tmp_path: Path, state: Path) -> None:
+    """What was set aside is set aside again by the next run, until its file is mended."""
+    pages = put_all(tmp_path / "pages", {ONE: page(bucket(used(7), used(-1, model="m")))})
+    dead = tmp_path / "dead"
+    for _ in range(2):
+        replayed = replay(pages, state=state, on_error="dead-letter", dead_letters=dead)
+        assert (replayed.code, tokens(replayed)) == (1, 7)
+        assert len((dead / "dead_letters.ndjson").read_bytes().splitlines()) == 1
+    put(pages, ONE, page(bucket(used(7), used(1, model="m"))))
+    replayed = replay(pages, state=state)
+    assert (replayed.code, tokens(replayed)) == (0, 8)
+
+
+def test_what_came_before_a_bad_page_is_kept(tmp_path: Path, state: Path) -> None:
+    """A run that a bad page ends has checkpointed the pages before it."""
+    pages = put_all(tmp_path / "pages", {ONE: MORE, TWO: "{"})
+    assert replay(pages, state=state).code == 65
+    with sqlite3.connect(state) as database:
+        assert database.execute("SELECT page FROM pages").fetchall() == [(1,)]
+    database.close()
+    put(pages, TWO, END)
+    assert tokens(replay(pages, state=state)) == 12
+
+
+def test_a_second_process_is_refused(pages: Path, state: Path) -> None:
+    """State that is in use ends the run with 69, and names who holds it."""
+    lock = Lock(state)
+    replayed = replay(pages, state=state)
+    assert replayed.code == 69
+    assert f"pid {os.getpid()}" in replayed.errors
+    lock.release()
+    assert replay(pages, state=state).code == 0
+
+
+def test_state_is_for_its_owner_alone(pages: Path, state: Path) -> None:
+    """The state file and its lock are readable by their owner alone."""
+    replay(pages, state=state)
+    assert {path.stat().st_mode & 0o077 for path in state.parent.glob("state.db*")} == {0}
+
+
+def test_state_tells_no_secret(tmp_path: Path, state: Path) -> None:
+    """Emails, keys and private values reach the state file as digests."""
+    row = used(5, project_id="sk-proj-Abcdefgh0123", owner="Jane Doe", mail="a@corp.test")
+    keys = listed({"id": "key_a", "redacted_value": "sk-hidden", "fingerprint": "5F:2A"})
+    files: dict[str, Content] = {ONE: page(bucket(row)), "service_account_keys.json": keys}
+    replay(put_all(tmp_path / "pages", files), state=state)
+    held = state.read_bytes()
+    with sqlite3.connect(state) as database:
+        held += b"".join(row[0] for row in database.execute("SELECT body FROM counts"))
+    database.close()
+    for secret in (b"Abcdefgh", b"Jane", b"corp.test", b"sk-hidden", b"5F:2A"):
+        assert secret not in held
+
+
+def flipped(state: Path) -> None:
+    """Change a byte in the midst of a stored snapshot."""
+    with sqlite3.connect(state) as database:
+        ((body,),) = database.execute("SELECT body FROM snapshots LIMIT 1").fetchall()
+        changed = body[:10] + bytes([body[10] ^ 1]) + body[11:]
+        database.execute("UPDATE snapshots SET body = ? WHERE body = ?", (changed, body))
+    database.close()
+
+
+def stamped(pragma: str, value: int) -> object:
+    """Write another number into the file's header."""
+
+    def stamp(state: Path) -> None:
+        with sqlite3.connect(state) as database:
+            database.execute(f"PRAGMA {pragma} = {value}")
+        database.close()
+
+    return stamp
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda state: state.write_bytes(b"not a database" * 100), id="no database"),
+        pytest.param(lambda state: os.truncate(state, 10_000), id="truncated"),
+        pytest.param(lambda state: os.truncate(state, 4096 * 3), id="truncated to pages"),
+        pytest.param(flipped, id="changed snapshot"),
+        pytest.param(stamped("user_version", 99), id="newer version"),
+        pytest.param(stamped("application_id", 7), id="another program"),
+    ],
+)
+def test_damaged_state_is_named_and_left(damage: object, pages: Path, state: Path) -> None:
+    """State that cannot be trusted ends the run with 65, one line, and is not touched."""
+    replay(pages, state=state)
+    assert callable(damage)
+    damage(state)
+    before = state.read_bytes()
+    replayed = replay(pages, state=state)
+    assert (replayed.code, replayed.report) == (65, None), replayed.errors
+    assert len(replayed.errors.splitlines()) == 1
+    assert str(state) in replayed.errors
+    assert state.read_bytes() == before
