@@ -16,8 +16,8 @@ from msgspec import Meta, Struct
 
 from stream.endpoints import ENDPOINTS
 from stream.errors import BadInput
-from stream.figures import EndpointFigures, label_totals, labels_of
-from stream.records import Chain, Counters, Number, Slot, Snapshot, Window, money, plain, timestamp
+from stream.figures import EndpointFigures, State, label_totals
+from stream.records import Counters, Number, Window, money, plain, timestamp
 from stream.rollup import resolve
 
 __all__ = ["Expectations", "check", "decode_expectations"]
@@ -52,9 +52,6 @@ class Expectations(Struct, forbid_unknown_fields=True):
 
     chains: list[ExpectedChain] = []
     survivors: list[Survivor] = []
-
-
-State = Mapping[Chain, Mapping[Slot, Snapshot]]
 
 
 def decode_expectations(payload: bytes) -> Expectations:
@@ -94,7 +91,7 @@ def check(
     said: list[str] = []
     for one in expectations.chains:
         name = f"{one.endpoint} (label {one.label})"
-        labels = labels_of(state, one.endpoint)
+        labels = state.get(one.endpoint, {})
         if one.label not in labels:
             said.append(f"Expected the chain {name}, which is not in the set.")
             continue
@@ -127,7 +124,7 @@ def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
     wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
     bucket = f"{survivor.endpoint} bucket {timestamp(window.start)}"
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
-    slots = labels_of(state, survivor.endpoint).get(survivor.label, {})
+    slots = state.get(survivor.endpoint, {}).get(survivor.label, {})
     for found in resolve(endpoint, {survivor.label: slots}, ordered=False):
         for row in found.table.rows(endpoint):
             if row.window == window and all(

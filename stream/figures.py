@@ -18,13 +18,15 @@ __all__ = [
     "EndpointFigures",
     "Labels",
     "PageEntry",
+    "State",
+    "by_endpoint",
     "endpoint_figures",
     "label_totals",
-    "labels_of",
     "spanned",
 ]
 
 Labels = Mapping[str, Mapping[Slot, Snapshot]]
+State = Mapping[str, Labels]
 Collision = tuple[str, Window, dict[str, Any]]
 
 
@@ -93,9 +95,12 @@ class EndpointFigures(Struct):
     references: set[tuple[Kind, str]]
 
 
-def labels_of(chains: Mapping[Chain, Mapping[Slot, Snapshot]], key: str) -> Labels:
-    """Return an endpoint's state by label."""
-    return {chain.label: slots for chain, slots in chains.items() if chain.endpoint == key}
+def by_endpoint(chains: Mapping[Chain, Mapping[Slot, Snapshot]]) -> State:
+    """Arrange state by endpoint, and each endpoint's by label."""
+    state: dict[str, dict[str, Mapping[Slot, Snapshot]]] = {}
+    for chain, slots in chains.items():
+        state.setdefault(chain.endpoint, {})[chain.label] = slots
+    return state
 
 
 def endpoint_figures(key: str, labels: Labels) -> EndpointFigures:

@@ -19,7 +19,7 @@ from stream import __version__, expectations
 from stream.channel import Channel
 from stream.config import Replay
 from stream.errors import BadInput
-from stream.figures import endpoint_figures, labels_of
+from stream.figures import by_endpoint, endpoint_figures
 from stream.intake import Delivery, Intake
 from stream.issues import chain_issues, figure_issues
 from stream.sinks.report import Outline, write_report
@@ -148,9 +148,8 @@ async def produce(
 
 def render(run: Replay, intake: Intake) -> Outline:
     """Compute every figure from state, and name what does not hold."""
-    state = intake.state.chains
-    keys = {chain.endpoint for chain in state}
-    figures = {key: endpoint_figures(key, labels_of(state, key)) for key in sorted(keys)}
+    state = by_endpoint(intake.state.chains)
+    figures = {key: endpoint_figures(key, labels) for key, labels in sorted(state.items())}
     relationships = intake.objects.relationships()
     foreign_keys = intake.objects.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references

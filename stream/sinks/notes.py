@@ -27,7 +27,8 @@ def append_notes(
     """
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     fixtures = "\n".join(
-        f"| `{quoted(one['name'])}` | `{one['sha256']}` |" for one in outline.run()["fixtures"]
+        f"| `{quoted(one['name'])}` | `{one['sha256']}` |"
+        for one in outline.sections["run"]["fixtures"]
     )
     section = f"""
 ## Replay of {timestamp(outline.now)}

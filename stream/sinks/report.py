@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from decimal import localcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from stream.endpoints import ENDPOINTS
-from stream.figures import ChainRun, EndpointFigures, label_totals, labels_of
-from stream.records import MONEY, Chain, Number, Slot, Snapshot, timestamp
+from stream.figures import ChainRun, EndpointFigures, State, label_totals
+from stream.records import MONEY, Number, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
 from stream.sinks.atomic import atomic_file
@@ -26,13 +26,13 @@ CHUNK: Final = 1 << 18
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
-class Outline(Struct):
+class Outline(Struct, dict=True):
     """Everything that a report shows, but for its details."""
 
     version: str
     now: int
     runs: list[ChainRun]
-    state: Mapping[Chain, Mapping[Slot, Snapshot]]
+    state: State
     figures: dict[str, EndpointFigures]
     relationships: Relationships
     foreign_keys: ForeignKeyIssues
@@ -42,21 +42,22 @@ class Outline(Struct):
         """Return the chains of an endpoint, by label."""
         return [run for run in self.runs if run.chain.endpoint == key]
 
-    def sections(self) -> Iterator[tuple[str, Any]]:
-        """Yield the report's members in order, ``dedupedUsage`` left out."""
+    @cached_property
+    def sections(self) -> dict[str, Any]:
+        """The report's members in order, ``dedupedUsage`` left out; worked out once."""
         variants = {run.chain.label: self.usage_summary(run) for run in self.runs_of(COMPLETIONS)}
-        yield "metadata", {"version": self.version, "generatedAt": timestamp(self.now)}
-        yield "run", self.run()
-        yield "usageSummary", variants.pop(PRIMARY, None)
-        yield "usageVariants", variants
-        yield (
-            "endpoints",
-            {key: self.endpoint(figures) for key, figures in sorted(self.figures.items())},
-        )
-        yield "relationships", self.relationships
-        yield "foreignKeyIssues", self.foreign_keys
-        yield "reconciliation", self.reconciliation()
-        yield "relationshipIssues", self.issues
+        figures = sorted(self.figures.items())
+        return {
+            "metadata": {"version": self.version, "generatedAt": timestamp(self.now)},
+            "run": self.run(),
+            "usageSummary": variants.pop(PRIMARY, None),
+            "usageVariants": variants,
+            "endpoints": {key: self.endpoint(found) for key, found in figures},
+            "relationships": self.relationships,
+            "foreignKeyIssues": self.foreign_keys,
+            "reconciliation": self.reconciliation(),
+            "relationshipIssues": self.issues,
+        }
 
     def run(self) -> dict[str, Any]:
         """Show each fixture with its digest, and how many pages were read."""
@@ -79,7 +80,7 @@ class Outline(Struct):
     def usage_summary(self, run: ChainRun) -> dict[str, Any]:
         """Summarise one completions label alone."""
         figures = self.figures[COMPLETIONS]
-        labels = labels_of(self.state, COMPLETIONS)
+        labels = self.state[COMPLETIONS]
         totals = label_totals(figures.endpoint, labels, run.chain.label, figures)
         metrics = totals.metrics()
         window = run.window
@@ -186,7 +187,7 @@ async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
     """
     async with atomic_file(path) as file:
         opening = b"{\n"
-        for name, section in outline.sections():
+        for name, section in outline.sections.items():
             pretty = msgspec.json.format(ENCODER.encode(section), indent=2).replace(b"\n", b"\n  ")
             await file.write(opening + b'  "' + name.encode() + b'": ' + pretty)
             opening = b",\n"
@@ -194,7 +195,7 @@ async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
             await file.write(b',\n  "dedupedUsage": [')
             chunk, separator = bytearray(), b"\n    "
             for key in sorted(outline.figures):
-                for record in details_of(ENDPOINTS[key], labels_of(outline.state, key)):
+                for record in details_of(ENDPOINTS[key], outline.state[key]):
                     chunk += separator + record
                     separator = b",\n    "
                     if len(chunk) > CHUNK:

@@ -19,7 +19,7 @@ SHOWN = ("totalBuckets", "totalResults", "totalDedupedResults", "metrics")
 
 def summary_of(report: Path | None, outline: Outline) -> bytes:
     """Return the summary of a run, as indented JSON."""
-    sections = dict(outline.sections())
+    sections = outline.sections
     return formatted(
         report, sections["usageSummary"], sections["endpoints"], sections["relationshipIssues"]
     )
