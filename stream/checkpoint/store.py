@@ -70,20 +70,25 @@ class Saved(NamedTuple):
 class Store:
     """A state file that this process alone works on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the file, or make a new one that its owner alone can read.
+
+        Read-only, it must be there, and may be in use: a reader sees the last checkpoint.
 
         Raises:
             Unavailable: it cannot be opened, or another process holds it.
             BadInput: it is no state file, damaged, or made by a newer version.
         """
         self.path = path
-        self._lock = Lock(path)
+        self._lock = None if read_only else Lock(path)
+        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
+        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(path, isolation_level=None)
+            os.close(os.open(path, flags | os.O_CLOEXEC, 0o600))
+            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
             with self._reading():
@@ -95,7 +100,8 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _prepare(self) -> None:
         """Check what the file is, and make the tables of a new one."""

@@ -46,6 +46,25 @@ class Table(NamedTuple):
                 present(endpoint.counters, counters),
             )
 
+    def by_window(self) -> Iterator[tuple[Window, Table]]:
+        """Yield each window with its records."""
+        places: dict[Window, list[int]] = {}
+        for place, window in enumerate(self.windows):
+            places.setdefault(window, []).append(place)
+        if len(places) == 1:
+            yield self.windows[0], self
+            return
+        for window, some in places.items():
+            yield (
+                window,
+                Table(
+                    [window] * len(some),
+                    tuple(tuple(column[place] for place in some) for column in self.dimensions),
+                    tuple(tuple(column[place] for place in some) for column in self.counters),
+                    [self.sources[place] for place in some],
+                ),
+            )
+
 
 class Row(NamedTuple):
     """One resolved record, as the report and the expectations see it."""
