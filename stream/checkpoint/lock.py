@@ -31,8 +31,12 @@ class Lock:
             holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise Unavailable(f"{path}: in use by another process (pid {holder})") from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.release()
+            raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
 
     def release(self) -> None:
         """Let others in."""
