@@ -52,21 +52,22 @@ class Intake:
         self.known: dict[Chain, dict[int, PageEntry]] = {}
         self.pending: list[tuple[Chain, PageEntry]] = []
         self.due = 0.0
-        self.store = None if run.state is None else Store(run.state)
+        self.store: Store | None = None
+        self.dead_letters: DeadLetters | None = None
         with ExitStack() as undo:
             undo.callback(self.close)
-            self.dead_letters = None if run.dead_letters is None else DeadLetters(run.dead_letters)
-            if self.store is not None:
+            if run.state is not None:
+                self.store = Store(run.state)
                 self.restore(self.store.load())
+            if run.dead_letters is not None:
+                self.dead_letters = DeadLetters(run.dead_letters)
             undo.pop_all()
 
     def close(self) -> None:
         """Give up what is held open; dead letters that were not finished are gone."""
-        letters: DeadLetters | None = getattr(self, "dead_letters", None)
-        if letters is not None:
-            letters.close()
-        if self.store is not None:
-            self.store.close()
+        for held in (self.dead_letters, self.store):
+            if held is not None:
+                held.close()
 
     def restore(self, saved: Saved) -> None:
         """Take over what a state file holds."""
