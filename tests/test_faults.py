@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,11 +25,14 @@ def command(place: Path) -> list[str]:
 
 
 def run(place: Path, *inject: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a replay, with faults injected into its system calls."""
+    """Run a replay with faults in its system calls; coverage would write files of its own there."""
     traced = [part for one in inject for part in ("-e", f"inject={one}")]
     tracer = ["strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", *traced]
     return subprocess.run(
-        [*(tracer if inject else []), *command(place)], check=False, capture_output=True
+        [*(tracer if inject else []), *command(place)],
+        check=False,
+        capture_output=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
     )
 
 
