@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from heapq import merge
-from itertools import product
+from itertools import islice, product
 from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
@@ -16,7 +16,7 @@ from stream.rollup.table import Finding, Record, rank
 
 __all__ = ["residuals_of"]
 
-Index: TypeAlias = defaultdict[tuple[Any, ...], list[Record]]
+Index: TypeAlias = "defaultdict[tuple[Any, ...], Pile]"
 
 ROUNDING: Final = Decimal("0.0000005")
 """Money that differs by less is rounding (from the design's rollup rule)."""
@@ -49,6 +49,30 @@ def residuals_of(
     return residuals, findings
 
 
+class Pile:
+    """Records that are alike in some dimensions, in canonical order."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.records: list[Record] = []
+        self._spent: dict[str, int] = {}
+        """Counter → how many of the first records have nothing of it left to give."""
+
+    def add(self, record: Record) -> None:
+        """Put a record in its place."""
+        place = bisect(self.records, rank(record), key=rank)
+        self.records.insert(place, record)
+        self._spent = {name: min(count, place) for name, count in self._spent.items()}
+
+    def giving(self, name: str) -> Iterator[Record]:
+        """Yield the records that may still have something of a counter to give."""
+        spent = self._spent.get(name, 0)
+        while spent < len(self.records) and self.records[spent].spare.get(name, 0) <= 0:
+            spent += 1
+        self._spent[name] = spent
+        yield from islice(self.records, spent, None)
+
+
 class Day:
     """One UTC day's records, found by the values that a rollup has."""
 
@@ -65,14 +89,14 @@ class Day:
         record.spare = dict(record.counters)
         self.records.append(record)
         for names, index in self.indexes.items():
-            insort(index[values_of(record, names)], record, key=rank)
+            index[values_of(record, names)].add(record)
 
     def index(self, names: tuple[str, ...]) -> Index:
         """Return the records by their values of these dimensions, absent ones as ``None``."""
         if names not in self.indexes:
-            index = self.indexes[names] = defaultdict(list)
-            for record in self.records:
-                index[values_of(record, names)].append(record)
+            index = self.indexes[names] = defaultdict(Pile)
+            for record in sorted(self.records, key=rank):
+                index[values_of(record, names)].records.append(record)
         return self.indexes[names]
 
     def compare(self, rollup: Record) -> Iterator[tuple[Finding, Number]]:
@@ -80,16 +104,18 @@ class Day:
         names = tuple(sorted(rollup.dimensions))
         index = self.index(names)
         wanted = values_of(rollup, names)
-        agreeing = index.get(wanted, [])
+        agreeing = index[wanted].records if wanted in index else []
         vague = [index[values] for values in vaguer(index, wanted)]
+        newest = max((record.revision for record in agreeing), default=0)
         coverers: list[Record] = []
         absorbed = False
         for name, value in sorted(rollup.counters.items()):
             shown = [record.counters[name] for record in agreeing if name in record.counters]
             difference = left = value - sum(shown)
             if left > 0:
-                left = cover(name, left, merge(*vague, key=rank), coverers)
-            newest = max((record.revision for record in (*agreeing, *coverers)), default=0)
+                giving = merge(*(pile.giving(name) for pile in vague), key=rank)
+                left = cover(name, left, giving, coverers)
+            newest = max(newest, *(record.revision for record in coverers), 0)
             status = status_of(left, stale=rollup.revision < newest)
             absorbed |= status in {"absorbed", "rounding"}
             details = exact(sum(shown)) if shown else None
