@@ -33,6 +33,8 @@ from stream.tally import Tally
 
 __all__ = ["run_command"]
 
+SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
+"""What stands beside a state file while it is in use."""
 BUG = UsageStreamError.exit_code
 
 EXIT_CODES = """
@@ -295,7 +297,8 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
     """
     letters = None if run.dead_letters is None else run.dead_letters / DEAD_LETTERS
     taken: set[Path] = set()
-    for path in filter(None, (run.report, notes, metrics, letters, run.state)):
+    beside = [run.state.with_name(run.state.name + end) for end in SIDE_FILES] if run.state else []
+    for path in filter(None, (run.report, notes, metrics, letters, run.state, *beside)):
         place = prepare(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")

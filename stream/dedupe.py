@@ -40,22 +40,22 @@ class KeyedState:
         return outcomes
 
 
-def fallen(snapshot: Snapshot | None, bucket: Bucket) -> bool:
-    """Tell whether a delivered bucket has a figure that is lower than its window holds."""
-    if snapshot is None:
-        return False
-    held = dict(
-        zip(
-            zip(*snapshot.dimensions, strict=True),
-            zip(*snapshot.counters, strict=True),
-            strict=True,
-        )
-    )
-    rows = zip(
-        zip(*bucket.dimensions, strict=True), zip(*bucket.counters, strict=True), strict=True
-    )
-    return any(
-        identity in held and joined_row(held[identity], row) != row for identity, row in rows
+def fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
+    """Tell whether a page that was read again says less than its window holds.
+
+    That is a lower figure, and where the page is the ``sole`` one that delivered the window, also a
+    record or a whole bucket that is gone.
+    """
+    if bucket is None:
+        return sole and snapshot.rows > 0
+    identities = zip(*snapshot.dimensions, strict=True)
+    held = dict(zip(identities, zip(*snapshot.counters, strict=True), strict=True))
+    seen: dict[Identity, Column] = {}
+    figures = zip(*bucket.counters, strict=True)
+    for identity, row in zip(zip(*bucket.dimensions, strict=True), figures, strict=True):
+        seen[identity] = joined_row(seen[identity], row) if identity in seen else row
+    return any(joined_row(held[one], row) != row for one, row in seen.items() if one in held) or (
+        sole and not held.keys() <= seen.keys()
     )
 
 

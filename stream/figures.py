@@ -34,7 +34,7 @@ class PageEntry(Struct, frozen=True):
     """What a page delivered, and what it said of its chain; durable state keeps one for each page.
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
-    the figures of a changed file that are lower than what had been counted.
+    what a changed file no longer says and still counts, ``slots`` the windows that it delivered.
     """
 
     page: int
@@ -47,6 +47,7 @@ class PageEntry(Struct, frozen=True):
     buckets: int = 0
     window: Window | None = None
     unknown_fields: list[str] = []
+    slots: list[Slot] = []
     fell: list[str] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -190,9 +191,10 @@ class Intake:
             self.runs[chain.chain].buckets += decoded.data_buckets
             return None
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
-        fell = [] if page.known is None else self.fallen(chain, page, decoded.buckets)
+        known, buckets = page.known, decoded.buckets
+        fell = [] if known is None else self.fallen(chain, page, known, buckets)
         window: Window | None = None
-        for bucket in decoded.buckets:
+        for bucket in buckets:
             window = spanned(window, bucket.window)
             outcomes = self.state.take(chain.chain, bucket)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
@@ -208,20 +210,25 @@ class Intake:
             buckets=decoded.data_buckets,
             window=window,
             unknown_fields=sorted(decoded.unknown_fields),
+            slots=sorted({Slot(bucket.window, bucket.rollup) for bucket in buckets}),
             fell=fell,
         )
 
-    def fallen(self, chain: FixtureChain, page: Fixture, buckets: list[Bucket]) -> list[str]:
-        """Name windows of a changed file with figures lower than what has been counted.
+    def fallen(
+        self, chain: FixtureChain, page: Fixture, known: PageEntry, buckets: list[Bucket]
+    ) -> list[str]:
+        """Name what a changed file no longer says, and what still counts all the same.
 
         A plain file has no revision, so nobody can tell a correction from an older copy.
         """
-        slots = self.state.chains[chain.chain]
+        held = self.state.chains[chain.chain]
+        others = Counter(slot for entry in self.known[chain.chain].values() for slot in entry.slots)
+        again = {Slot(bucket.window, bucket.rollup): bucket for bucket in buckets}
         return [
-            f"{page.name} has changed, and figures of {timestamp(bucket.window.start)} in it fell: "
-            "the higher ones still count."
-            for bucket in buckets
-            if fallen(slots.get(Slot(bucket.window, bucket.rollup)), bucket)
+            f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it fell "
+            "or are gone: what had been counted still counts."
+            for slot in known.slots
+            if slot in held and fallen(held[slot], again.get(slot), sole=others[slot] == 1)
         ]
 
     def entry_of(self, chain: FixtureChain, page: Fixture) -> PageEntry:
@@ -237,7 +244,7 @@ class Intake:
         rows = len(listed.elements)
         if not self.step(chain, page, rows, listed.has_more, listed.next_page):
             return None
-        self.objects.take(entry, listed.elements)
+        self.objects.take((*chain.chain, page.page), listed.elements)
         for rejected in listed.rejected:
             self.letter(chain, page, rejected.error, 1, rejected.content)
         return self.entry_of(chain, page)

@@ -55,13 +55,13 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     found, unknown = discover(run.directory)
     for name in unknown:
         observer.on_unknown(name)
-    if not found:
-        raise BadInput(
-            "no_fixtures",
-            f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, …",
-        )
     with closing(Intake(run, tally)) as intake:
         chains = recall(found, intake.known)
+        if not chains:
+            raise BadInput(
+                "no_fixtures",
+                f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, …",
+            )
         observer.on_total(sum(len(chain.files) for chain in chains))
         return await ingest(chains, intake, run, tally, observer)
 

@@ -12,13 +12,15 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from stream.endpoints import LISTS, Kind, ObjectList
+from stream.endpoints import LISTS, Kind
 
 __all__ = ["ForeignKeyIssues", "Objects", "Relationships", "SavedObjects"]
 
 Reference = tuple[Kind, str]
-SavedObjects = dict[str, list[tuple[str | None, list[Reference]]]]
-"""Each list's elements: (id, references), as a state file keeps them."""
+Place = tuple[str, str, int]
+"""A page of a list: its name, the label, the page's number."""
+SavedObjects = list[tuple[Place, list[tuple[str | None, list[Reference]]]]]
+"""Each page's elements, (id, references), as a state file keeps them."""
 
 
 class Relationships(Struct, rename="camel", frozen=True):
@@ -86,44 +88,53 @@ class Objects:
 
     def __init__(self) -> None:
         """Start with no list."""
-        self.elements: dict[str, dict[str | None, set[Reference]]] = {}
+        self.pages: dict[Place, dict[str | None, frozenset[Reference]]] = {}
         self.partial: set[str] = set()
 
     def take(
-        self, entry: ObjectList, elements: Iterable[tuple[str | None, frozenset[Reference]]]
+        self, place: Place, elements: Iterable[tuple[str | None, frozenset[Reference]]]
     ) -> None:
-        """Add a page of a list; one that comes again changes nothing."""
-        known = self.elements.setdefault(entry.name, {})
-        for name, references in elements:
-            known.setdefault(name, set()).update(references)
+        """Take a page of a list, in the place of what it said before."""
+        known: dict[str | None, frozenset[Reference]] = {}
+        for one, references in elements:
+            known[one] = known.get(one, frozenset()) | references
+        self.pages[place] = known
 
     def saved(self) -> SavedObjects:
         """Return what has been gathered, for a state file."""
-        return {
-            name: [(one, sorted(references)) for one, references in elements.items()]
-            for name, elements in sorted(self.elements.items())
-        }
+        return [
+            (place, [(one, sorted(references)) for one, references in elements.items()])
+            for place, elements in sorted(self.pages.items())
+        ]
 
     def restore(self, saved: SavedObjects) -> None:
         """Take over what :meth:`saved` returned."""
-        for name, elements in saved.items():
-            self.take(LISTS[name], ((one, frozenset(found)) for one, found in elements))
+        for place, elements in saved:
+            self.take(place, ((one, frozenset(found)) for one, found in elements))
+
+    def elements(self) -> dict[str, dict[str | None, frozenset[Reference]]]:
+        """Return each list's elements, its pages together."""
+        lists: dict[str, dict[str | None, frozenset[Reference]]] = {}
+        for (name, _, _), elements in sorted(self.pages.items()):
+            known = lists.setdefault(name, {})
+            for one, references in elements.items():
+                known[one] = known.get(one, frozenset()) | references
+        return lists
 
     def defined(self) -> dict[Kind, set[str]]:
         """Return the ids of each kind whose list is in the set, and whole."""
+        lists = self.elements()
         found: dict[Kind, set[str]] = {
             LISTS[name].defines: {one for one in elements if one is not None}  # type: ignore[misc]  # filtered below
-            for name, elements in self.elements.items()
+            for name, elements in lists.items()
             if LISTS[name].defines is not None and name not in self.partial
         }
         if "api_keys" in found:  # a service account's key is an API key too
             found["api_keys"] |= {
-                one for one in self.elements.get("service_account_keys", ()) if one is not None
+                one for one in lists.get("service_account_keys", ()) if one is not None
             }
         if "users" in found:
-            found["users"] |= {
-                one for one in self.elements.get("service_accounts", ()) if one is not None
-            }
+            found["users"] |= {one for one in lists.get("service_accounts", ()) if one is not None}
         return found
 
     def relationships(self) -> Relationships:
@@ -131,7 +142,7 @@ class Objects:
         defined = self.defined()
         missing: defaultdict[Kind, set[str]] = defaultdict(set)
         orphans: defaultdict[tuple[str, Kind], set[str]] = defaultdict(set)
-        for name, elements in self.elements.items():
+        for name, elements in self.elements().items():
             for one, references in elements.items():
                 for kind, wanted in references:
                     if kind in defined and wanted not in defined[kind]:

@@ -42,6 +42,19 @@ def test_a_rollup_of_forty_dimensions_is_compared(tmp_path: Path) -> None:
     assert report["endpoints"]["usage/completions"]["metrics"]["input_tokens"] == 5
 
 
+def test_residuals_keep_their_place_in_the_order(tmp_path: Path) -> None:
+    """What a residual covers does not depend on when its dimensions were first asked for."""
+    hour = bucket(used(5, model="m2"), start_time=FIRST + 3600, end_time=FIRST + 7200)
+    rows = [
+        {"input_tokens": 10, "project_id": "A", "model": "m", "user_id": "u"},
+        {"input_tokens": 5, "service_tier": "t"},
+        {"input_tokens": 5, "project_id": "B"},
+    ]
+    daily = {"timestamp": FIRST, "line_items": rows}
+    report = report_of(tmp_path, {ONE: page(hour, daily_costs=[daily])})
+    assert report["usageSummary"]["tokensIn"] == 15
+
+
 def test_what_no_narrower_window_has_is_kept(tmp_path: Path) -> None:
     """A credit or a zero of a wider window stays when no narrower window shows that counter."""
     wide = bucket(amount(-5), end_time=FIRST + 2 * DAY)

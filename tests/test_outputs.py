@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +81,9 @@ def test_streams_that_are_gone_end_in_a_code(
 ) -> None:
     """A closed stderr changes nothing, a closed stdout is 69, a reader that left is no failure."""
     put_all(tmp_path / "pages", {ONE: PAGE})
-    script = f"set -o pipefail; {sys.executable} -m stream replay {directory} {redirect}"
+    script = (
+        f"set -o pipefail; {shlex.quote(sys.executable)} -m stream replay {directory} {redirect}"
+    )
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == code, done.stderr
     assert (tmp_path / "out" / "admin_ingestion_report.json").exists() == (directory == "pages")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.endpoints import ENDPOINTS
-from stream.records import Chain, Column, Slot, Snapshot
+from stream.records import Column, Snapshot
 
 __all__ = ["checksum_of", "packed", "unpacked"]
 
@@ -63,7 +63,6 @@ def number_pairs(value: Any) -> Column | None:
     return None if value is None else tuple((name, number(inner)) for name, inner in value)
 
 
-def checksum_of(chain: Chain, slot: Slot, revision: int, body: bytes) -> bytes:
-    """Return 16 bytes that tell whether a stored snapshot is whole, and in its place."""
-    place = f"{chain.endpoint}\0{chain.label}\0{slot.window}\0{slot.rollup}\0{revision}\0"
-    return hashlib.sha256(place.encode(errors="surrogatepass") + body).digest()[:16]
+def checksum_of(*row: str | int | bytes) -> bytes:
+    """Return 16 bytes that tell whether a stored row is whole, and in its place."""
+    return hashlib.sha256(ENCODER.encode(row)).digest()[:16]

@@ -15,6 +15,7 @@ from msgspec.msgpack import decode, encode
 
 from stream.checkpoint.codec import checksum_of, packed, unpacked
 from stream.checkpoint.lock import Lock
+from stream.endpoints import ENDPOINTS, LISTS
 from stream.errors import BadInput, Unavailable
 from stream.figures import ChainRun, PageEntry
 from stream.records import Chain, Slot, Snapshot, Window
@@ -28,7 +29,7 @@ VERSION: Final = 1
 
 SCHEMA: Final = """
 CREATE TABLE pages (
-    endpoint TEXT, label TEXT, page INTEGER, entry BLOB NOT NULL,
+    endpoint TEXT, label TEXT, page INTEGER, checksum BLOB NOT NULL, entry BLOB NOT NULL,
     PRIMARY KEY (endpoint, label, page)
 ) WITHOUT ROWID;
 CREATE TABLE cursors (
@@ -41,7 +42,9 @@ CREATE TABLE snapshots (
     revision INTEGER NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (endpoint, label, window_start, window_end, rollup)
 ) WITHOUT ROWID;
-CREATE TABLE counts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (
+    name TEXT PRIMARY KEY, checksum BLOB NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
 """
 
 REBUILD: Final = "move it away and replay the pages to build it again"
@@ -86,6 +89,7 @@ class Store:
         try:
             os.close(os.open(path, flags | os.O_CLOEXEC, 0o600))
             self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._database.text_factory = lambda text: text.decode(errors="surrogateescape")
         except (OSError, sqlite3.Error) as error:
             if self._lock is not None:
                 self._lock.release()
@@ -135,6 +139,8 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:  # a format that is none
+                raise self._bad(f"found a damaged state file ({error}); {REBUILD}") from None
             raise Unavailable(f"{self.path}: cannot be read ({error})") from None
         except (
             sqlite3.DatabaseError,
@@ -156,18 +162,23 @@ class Store:
         snapshots: dict[Chain, dict[Slot, Snapshot]] = {}
         with self._reading():
             ask = self._database.execute
-            for endpoint, label, page, entry in ask("SELECT * FROM pages"):
+            for endpoint, label, page, checksum, entry in ask("SELECT * FROM pages"):
+                checked(checksum, endpoint, label, page, entry)
+                if endpoint not in ENDPOINTS and endpoint not in LISTS:
+                    raise ValueError(f"{endpoint} is not registered")
                 found = pages.setdefault(Chain(endpoint, label), {})
                 found[page] = decode(entry, type=PageEntry)
-            for endpoint, label, start, end, rollup, revision, checksum, body in ask(
-                "SELECT * FROM snapshots"
-            ):
-                chain, slot = Chain(endpoint, label), Slot(Window(start, end), bool(rollup))
-                if checksum != checksum_of(chain, slot, revision, body):
-                    raise ValueError(f"the checksum of a window of {endpoint} is wrong")
-                snapshots.setdefault(chain, {})[slot] = unpacked(endpoint, revision, body)
-            counts: dict[str, bytes] = dict(ask("SELECT name, body FROM counts").fetchall())
-            objects = decode(counts["objects"], type=SavedObjects) if counts else {}
+            for *key, checksum, body in ask("SELECT * FROM snapshots"):
+                checked(checksum, *key, body)
+                endpoint, label, start, end, rollup, revision = key
+                slot = Slot(Window(start, end), bool(rollup))
+                slots = snapshots.setdefault(Chain(endpoint, label), {})
+                slots[slot] = unpacked(endpoint, revision, body)
+            counts: dict[str, bytes] = {}
+            for name, checksum, body in ask("SELECT * FROM counts"):
+                checked(checksum, name, body)
+                counts[name] = body
+            objects = decode(counts["objects"], type=SavedObjects) if counts else []
             tally = decode(counts["tally"], type=SavedTally) if counts else SavedTally()
         return Saved(pages, snapshots, objects, tally)
 
@@ -193,8 +204,8 @@ class Store:
         """Put a checkpoint's rows into the tables."""
         many = self._database.executemany
         many(
-            "REPLACE INTO pages VALUES (?, ?, ?, ?)",
-            ((*chain, entry.page, encode(entry)) for chain, entry in checkpoint.pages),
+            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?)",
+            (sealed((*chain, entry.page), encode(entry)) for chain, entry in checkpoint.pages),
         )
         many(
             "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -205,19 +216,32 @@ class Store:
         )
         many(
             "REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (snapshot_row(*changed) for changed in checkpoint.snapshots),
+            (
+                sealed(
+                    (*chain, *slot.window, int(slot.rollup), snapshot.revision), packed(snapshot)
+                )
+                for chain, slot, snapshot in checkpoint.snapshots
+            ),
         )
         many(
-            "REPLACE INTO counts VALUES (?, ?)",
+            "REPLACE INTO counts VALUES (?, ?, ?)",
             [
-                ("objects", encode(checkpoint.objects)),
-                ("tally", encode(checkpoint.tally)),
+                sealed(("objects",), encode(checkpoint.objects)),
+                sealed(("tally",), encode(checkpoint.tally)),
             ],
         )
 
 
-def snapshot_row(chain: Chain, slot: Slot, snapshot: Snapshot) -> tuple[Any, ...]:
-    """Return a snapshot as a row of its table."""
-    body = packed(snapshot)
-    checksum = checksum_of(chain, slot, snapshot.revision, body)
-    return (*chain, *slot.window, slot.rollup, snapshot.revision, checksum, body)
+def sealed(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:
+    """Return a table's row: its key, the checksum of key and body, and the body."""
+    return (*key, checksum_of(*key, body), body)
+
+
+def checked(checksum: bytes, *row: str | int | bytes) -> None:
+    """See that a row is what was written.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if checksum != checksum_of(*row):
+        raise ValueError("a row's checksum is wrong")
