@@ -19,7 +19,8 @@ from stream.privacy import shielded
 from stream.records import Bucket, Chain, Slot, Window, timestamp
 from stream.relations import Objects
 from stream.sinks.dead_letters import DeadLetters, masked_page
-from stream.sources.fixtures import Fixture, FixtureChain
+from stream.sources.fixtures import FixtureChain
+from stream.sources.reading import Fixture
 from stream.sources.walk import Walk
 from stream.tally import Tally
 

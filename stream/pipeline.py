@@ -23,13 +23,8 @@ from stream.figures import by_endpoint, endpoint_figures
 from stream.intake import Delivery, Intake
 from stream.issues import chain_issues, figure_issues
 from stream.sinks.report import Outline, write_report
-from stream.sources.fixtures import (
-    FixtureChain,
-    discover,
-    read_chain,
-    read_regular,
-    recall,
-)
+from stream.sources.fixtures import FixtureChain, discover, recall
+from stream.sources.reading import read_pages, read_regular
 from stream.tally import Tally
 
 __all__ = ["Observer", "replay"]
@@ -139,7 +134,7 @@ async def produce(
 ) -> None:
     """Walk one chain: put its pages into the channel in order, then its end."""
     try:
-        async for page in read_chain(chain, max_bytes):
+        async for page in read_pages(chain.files, max_bytes):
             await channel.send(Delivery(chain, page))
         await channel.send(Delivery(chain, None))
     finally:

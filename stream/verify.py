@@ -19,7 +19,8 @@ from stream.figures import ChainRun
 from stream.pipeline import replay
 from stream.privacy import find_secrets
 from stream.records import Chain
-from stream.sources.fixtures import discover, parse_name, read_regular
+from stream.sources.fixtures import discover, parse_name
+from stream.sources.reading import read_regular
 from stream.tally import Tally
 
 __all__ = ["Findings", "verify"]

@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.pages import Content, bucket, listed, page, put_all, used
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 
@@ -22,6 +25,30 @@ NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 settings.register_profile("patient", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("patient")
+
+
+FILES: dict[str, Content] = {
+    "usage_completions_fixture.json": page(
+        bucket(used(7, project_id="p", note="x", batch="true"), used(2)), cursor="2"
+    ),
+    "usage_completions_fixture_page2.json": page(
+        bucket(used(9, project_id="p", ratio=0.25), day=1)
+    ),
+    "costs.json": page(bucket({"amount": {"value": "0.125", "currency": "usd"}})),
+    "projects.json": listed({"id": "p"}),
+}
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Make a directory of pages."""
+    return put_all(tmp_path / "pages", FILES)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Name a state file that is not there yet."""
+    return tmp_path / "state.db"
 
 
 @pytest.fixture(scope="session")

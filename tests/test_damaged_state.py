@@ -9,21 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import put_all
 from tests.running import replay
-from tests.test_state import FILES
-
-
-@pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    """Make a directory of pages."""
-    return put_all(tmp_path / "pages", FILES)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    """Name a state file that is not there yet."""
-    return tmp_path / "state.db"
 
 
 def test_no_flipped_bit_changes_a_report(pages: Path, state: Path) -> None:

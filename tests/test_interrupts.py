@@ -55,7 +55,7 @@ def test_an_interrupt_before_the_replay_is_130(
     def interrupted(_: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stream.cli.prepare", interrupted)
+    monkeypatch.setattr("stream.cli.replay.prepare", interrupted)
     pages = put_all(tmp_path / "pages", {ONE: page(GOOD)})
     code, output, errors = run(["replay", str(pages), "--report", str(tmp_path / "report.json")])
     assert (code, output, len(errors.splitlines())) == (130, "", 1)

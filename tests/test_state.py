@@ -14,24 +14,6 @@ from tests.pages import Content, Json, bucket, listed, page, put, put_all, used
 from tests.running import Replayed, replay
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-FILES: dict[str, Content] = {
-    ONE: page(bucket(used(7, project_id="p", note="x", batch="true"), used(2)), cursor="2"),
-    TWO: page(bucket(used(9, project_id="p", ratio=0.25), day=1)),
-    "costs.json": page(bucket({"amount": {"value": "0.125", "currency": "usd"}})),
-    "projects.json": listed({"id": "p"}),
-}
-
-
-@pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    """Make a directory of pages."""
-    return put_all(tmp_path / "pages", FILES)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Path:
-    """Name a state file that is not there yet."""
-    return tmp_path / "state.db"
 
 
 def tokens(replayed: Replayed) -> int:

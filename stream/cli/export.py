@@ -1,0 +1,60 @@
+"""``usage-stream export``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+
+__all__ = ["export_command"]
+
+
+@click.group("export", epilog=EXIT_CODES)
+def export_command() -> None:
+    """Write what a state file holds in another tool's format."""
+
+
+@export_command.command("openmetrics", epilog=EXIT_CODES)
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=FILE,
+    required=True,
+    help="The state file; it may be in use, and is only read.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=FILE,
+    required=True,
+    help="Where the history goes.",
+)
+@click.option(
+    "--now",
+    metavar="TIME",
+    type=Moment(),
+    envvar="SOURCE_DATE_EPOCH",
+    help="The clock: windows that have not ended by then are left out.",
+)
+def openmetrics_command(state: Path, out: Path, now: int | None) -> None:
+    """Write recorded usage with each window's own time, ready for a backfill of Prometheus.
+
+    Each window is one sample, a second before its end. Add up with sum_over_time, as in
+    sum by (project_id) (sum_over_time(openai_api_tokens{token_type="input"}[1d])).
+
+    \b
+    Example:
+      usage-stream export openmetrics --state state.db --out usage.om
+      promtool tsdb create-blocks-from openmetrics --max-block-duration=744h usage.om data/
+
+    Blocks do not overwrite each other: after figures were corrected, delete the series before the
+    next backfill. Prometheus must keep data longer than the history is.
+    """  # noqa: D301 -- as above
+    from stream.export import export_openmetrics  # noqa: PLC0415 -- only this command needs it
+
+    exported = export_openmetrics(state, out, int(time.time()) if now is None else now)
+    show(msgspec.json.format(msgspec.json.encode(exported), indent=2))

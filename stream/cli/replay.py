@@ -1,0 +1,180 @@
+"""``usage-stream replay``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import anyio
+import click
+
+from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay
+from stream.pipeline import replay
+from stream.progress import progress
+from stream.signals import until_signalled
+from stream.sinks.atomic import prepare
+from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+from stream.sinks.summary import previous_summary, summary_of
+from stream.sources.fixtures import is_input
+from stream.tally import Tally
+
+__all__ = ["replay_command"]
+
+SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
+"""What stands beside a state file while it is in use."""
+
+
+@click.command("replay", epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=FILE)
+@click.option(
+    "--report",
+    type=FILE,
+    default=DEFAULT_REPORT,
+    show_default=True,
+    help="Where the report goes. It replaces the one there when it is whole, and not before.",
+)
+@click.option(
+    "--details/--no-details",
+    default=True,
+    help="Put every record into the report (dedupedUsage), or totals alone.",
+)
+@click.option(
+    "--allow-incomplete",
+    is_flag=True,
+    help="Report a chain whose last page says that more follows; exit 1.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "dead-letter"]),
+    default="fail",
+    show_default=True,
+    help="Bad input ends the run with 65, or is set aside; exit 1.",
+)
+@click.option(
+    "--dead-letters",
+    metavar="DIR",
+    type=FILE,
+    help="Where bad records go, each with its reason, secrets masked.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=FILE,
+    help="Resume from this state file, and checkpoint into it; pages it has are not read again.",
+)
+@click.option(
+    "--channel-capacity",
+    metavar="PAGES",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULT_CAPACITY,
+    show_default=True,
+    help="How many pages may wait between reading and counting.",
+)
+@click.option(
+    "--max-page-bytes",
+    metavar="BYTES",
+    type=click.IntRange(1),
+    default=DEFAULT_PAGE_BYTES,
+    show_default=True,
+    help="A larger file is bad input.",
+)
+@click.option(
+    "--now",
+    metavar="TIME",
+    type=Moment(),
+    envvar="SOURCE_DATE_EPOCH",
+    help="The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.",
+)
+@click.option(
+    "--notes",
+    metavar="FILE",
+    type=FILE,
+    help="Append a Markdown section: command, versions, digests, the summary before and after.",
+)
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    type=FILE,
+    help="Write what was counted in Prometheus' text format.",
+)
+@click.pass_context
+def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it has options
+    context: click.Context,
+    directory: Path,
+    report: Path,
+    dead_letters: Path | None,
+    state: Path | None,
+    on_error: str,
+    now: int | None,
+    notes: Path | None,
+    metrics: Path | None,
+    *,
+    details: bool,
+    allow_incomplete: bool,
+    channel_capacity: int,
+    max_page_bytes: int,
+) -> None:
+    """Replay the recorded pages of DIR into a report, and print its summary as JSON.
+
+    DIR holds fixtures, named usage_<endpoint>[_fixture][_<label>][_page<N>].json or
+    costs[_fixture][_<label>][_page<N>].json, and the lists of projects, accounts, keys and
+    certificates. Expectations beside them (expectations.json) are checked.
+
+    \b
+    Examples:
+      usage-stream replay fixtures
+      usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
+      usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+    if (on_error == "dead-letter") != (dead_letters is not None):
+        raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
+    run = Replay(
+        directory=directory,
+        now=int(time.time()) if now is None else now,
+        report=report,
+        details=details,
+        allow_incomplete=allow_incomplete,
+        dead_letters=dead_letters,
+        state=state,
+        channel_capacity=channel_capacity,
+        max_page_bytes=max_page_bytes,
+    )
+    check_outputs(run, notes, metrics)
+    before = previous_summary(report) if notes else None
+    tally = Tally()
+    with progress() as observer:
+        outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
+    after = summary_of(report, outline)
+    if metrics:
+        from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+
+        write_metrics(metrics, tally)
+    if notes:
+        from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
+
+        append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), outline, before, after)
+    show(after)
+    context.exit(1 if outline.issues else 0)
+
+
+def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:
+    """See that everything can be written, and that nothing overwrites a fixture or each other.
+
+    Raises:
+        click.UsageError: two outputs are one file, or one is among what DIR is read for.
+        Unavailable: a file cannot be written.
+    """
+    letters = None if run.dead_letters is None else run.dead_letters / DEAD_LETTERS
+    taken: set[Path] = set()
+    beside = [run.state.with_name(run.state.name + end) for end in SIDE_FILES] if run.state else []
+    for path in filter(None, (run.report, notes, metrics, letters, run.state, *beside)):
+        place = prepare(path)
+        if place in taken:
+            raise click.UsageError(f"{path} is named for two outputs; give each its own file")
+        if place.parent == run.directory.resolve() and is_input(place.name):
+            raise click.UsageError(f"{path} is a file that DIR is read for; write elsewhere")
+        taken.add(place)

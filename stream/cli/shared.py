@@ -1,0 +1,80 @@
+"""What the commands share: exit codes in their help, the clock, and stdout."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from stream.errors import Unavailable
+from stream.privacy import one_line
+from stream.records import MAX_TIME
+
+__all__ = ["EXIT_CODES", "FILE", "Moment", "show"]
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0         done
+  1         the report is whole, but something in it does not hold
+  2         usage
+  65        bad input; no report
+  69        a source or a store cannot be reached or written
+  70        a bug
+  130, 143  interrupted; no report
+"""
+
+
+FILE: Final = click.Path(path_type=Path)
+
+
+class Moment(click.ParamType[int]):
+    """The clock, as Unix seconds or as a time in RFC 3339; UTC where it has no zone."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: str | int,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Return Unix seconds."""
+        text = str(value)
+        try:
+            if text.isascii() and text.isdigit():
+                seconds = int(text)
+            else:
+                moment = dt.datetime.fromisoformat(text)
+                zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+                seconds = int(zoned.timestamp())
+        except ValueError:
+            seconds = -1
+        if not 0 <= seconds <= MAX_TIME:
+            shown = f"{one_line(text)!r} is no time"
+            self.fail(f"{shown}; give Unix seconds or 2024-11-01T00:00:00Z", param, ctx)
+        return seconds
+
+
+def show(summary: bytes) -> None:
+    """Write what programs read to stdout; a reader that has gone away wants no more.
+
+    Raises:
+        Unavailable: stdout is closed or full.
+    """
+    try:
+        if sys.stdout is None:
+            raise Unavailable("standard output is closed, and the summary has nowhere to go")
+        click.echo(summary)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        with suppress(OSError):  # nothing may be left for the interpreter to flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unavailable(f"standard output cannot be written ({error.strerror})") from None

@@ -1,0 +1,35 @@
+"""``usage-stream verify``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from stream.cli.shared import EXIT_CODES, FILE, show
+from stream.privacy import one_line
+
+__all__ = ["verify_command"]
+
+
+@click.command("verify", epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=FILE)
+@click.pass_context
+def verify_command(context: click.Context, directory: Path) -> None:
+    """Check the fixtures of DIR before they are shared.
+
+    Checksums both ways (CHECKSUMS.sha256; a changed, missing or unlisted file: exit 65);
+    registration in ENDPOINTS.md, expectations, and that no key and no email outside example.com
+    stands in them (exit 1). Findings go to stderr, one a line, and to stdout as JSON.
+    """
+    from stream.verify import verify  # noqa: PLC0415 -- only this command needs it
+
+    findings = verify(directory, int(time.time()))
+    lines = [one_line(finding) for finding in (*findings.files, *findings.content)]
+    for line in lines:
+        click.echo(line, err=True)
+    shown = {"directory": str(directory), "findings": lines}
+    show(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    context.exit(findings.exit_code)

@@ -1,0 +1,131 @@
+"""Reading pages from files: in order, a few small ones at a time, and nothing but regular files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import aiofiles.os
+
+from stream.errors import BadInput, Unavailable
+from stream.figures import PageEntry
+from stream.privacy import masked_text
+
+__all__ = ["Fixture", "PageFile", "read_pages", "read_regular"]
+
+BATCH_FILES: Final = 32
+BATCH_BYTES: Final = 1024 * 1024
+
+
+class Fixture(NamedTuple):
+    """One page as it was read; ``error`` instead of a payload when the file cannot be a page."""
+
+    name: str
+    page: int
+    payload: bytes
+    sha256: str | None
+    error: BadInput | None = None
+    signature: str | None = None
+    known: PageEntry | None = None
+    """What durable state has of this page; with no payload it is all there is to know."""
+
+
+class PageFile(NamedTuple):
+    """Where a page is read from; ``path`` is ``None`` for one that only durable state still has."""
+
+    page: int
+    path: Path | None
+    known: PageEntry | None = None
+
+
+async def read_pages(files: list[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
+    """Read pages in order; small files share one hop to a thread.
+
+    Raises:
+        Unavailable: a file is gone, or may not be read.
+    """
+    read = aiofiles.os.wrap(read_batch)
+    position = 0
+    while position < len(files):
+        batch: list[Fixture] = await read(files[position : position + BATCH_FILES], max_bytes)
+        position += len(batch)
+        while batch:
+            yield batch.pop(0)
+
+
+def spelled(name: str) -> str:
+    """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
+    return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
+
+
+def read_batch(files: list[PageFile], max_bytes: int) -> list[Fixture]:
+    """Read files until they come to :data:`BATCH_BYTES`; at least one."""
+    batch: list[Fixture] = []
+    total = 0
+    for file in files:
+        batch.append(read_page(file, max_bytes))
+        total += len(batch[-1].payload)
+        if total >= BATCH_BYTES:
+            break
+    return batch
+
+
+def read_page(file: PageFile, max_bytes: int) -> Fixture:
+    """Read a page, unless durable state has it as it is."""
+    number, path, known = file
+    if known is not None and (path is None or signature_of(path) == known.signature):
+        return Fixture(known.name, number, b"", known.sha256, None, known.signature, known)
+    if path is None:
+        raise Unavailable(f"page {number} is gone")
+    name, signature = spelled(path.name), signature_of(path)
+    try:
+        payload = read_regular(path, max_bytes)
+    except BadInput as error:
+        return Fixture(name, number, b"", None, error, None, known)
+    digest = hashlib.sha256(payload).hexdigest()
+    if known is not None and known.sha256 == digest:
+        payload = b""
+    return Fixture(name, number, payload, digest, None, signature, known)
+
+
+def signature_of(path: Path) -> str | None:
+    """Return what changes when a file is written again; ``None`` when it is not there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
+    return f"{status.st_size}:{times}:{status.st_dev}:{status.st_ino}"
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Read a regular file of at most ``max_bytes``; a link is not followed, a FIFO not waited for.
+
+    Raises:
+        BadInput: it is no regular file, or too large.
+        Unavailable: it is gone, or may not be read.
+    """
+    try:
+        if stat.S_ISLNK(path.lstat().st_mode):
+            raise BadInput("file", "found a symbolic link, expected a regular file")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise BadInput("file", "found no regular file, expected one")
+            with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                payload = file.readall() if status.st_size <= max_bytes else b""
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
+    size = max(status.st_size, len(payload))
+    if size > max_bytes:
+        raise BadInput(
+            "size", f"found {size} bytes, expected at most {max_bytes} (--max-page-bytes)"
+        )
+    return payload
