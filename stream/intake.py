@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from stream.checkpoint import Checkpoint, Saved, Store
+from stream.checkpoint import Checkpoints
 from stream.config import Replay
 from stream.decode import Decoder, decode_list
 from stream.dedupe import KeyedState, fallen
@@ -51,69 +50,20 @@ class Intake:
         self.runs: dict[Chain, ChainRun] = {}
         self.walks: dict[Chain, Walk] = {}
         self.decoders: dict[str, Decoder] = {}
-        self.known: dict[Chain, dict[int, PageEntry]] = {}
-        self.pending: list[tuple[Chain, PageEntry]] = []
-        self.due = 0.0
-        self.store: Store | None = None
+        self.checkpoints = Checkpoints(run, self.state, self.objects, tally)
         self.dead_letters: DeadLetters | None = None
-        with ExitStack() as undo:
-            undo.callback(self.close)
-            if run.state is not None:
-                self.store = Store(run.state)
-                self.restore(self.store.load())
-            if run.dead_letters is not None:
+        if run.dead_letters is not None:
+            try:
                 self.dead_letters = DeadLetters(run.dead_letters)
-            undo.pop_all()
+            except BaseException:
+                self.checkpoints.close()
+                raise
 
     def close(self) -> None:
         """Give up what is held open; dead letters that were not finished are gone."""
-        for held in (self.dead_letters, self.store):
-            if held is not None:
-                held.close()
-
-    def restore(self, saved: Saved) -> None:
-        """Take over what a state file holds."""
-        self.known = saved.pages
-        self.state.chains.update(saved.snapshots)
-        self.objects.restore(saved.objects)
-        self.tally.restore(saved.tally)
-
-    def checkpoint_if_due(self, now: float) -> None:
-        """Store a checkpoint when enough pages or seconds have passed; ``now`` is monotonic.
-
-        Raises:
-            Unavailable: as :meth:`checkpoint`.
-        """
-        if self.store is None or not self.pending:
-            self.due = now + self.run.checkpoint_seconds
-        elif now >= self.due or len(self.pending) >= self.run.checkpoint_pages:
-            self.checkpoint()
-            self.due = now + self.run.checkpoint_seconds
-
-    def checkpoint(self) -> None:
-        """Store what has changed since the last checkpoint, in one transaction.
-
-        Raises:
-            Unavailable: the state file cannot be written; it holds the last checkpoint.
-        """
-        if self.store is None:
-            return
-        touched = {chain for chain, _ in self.pending}
-        self.store.save(
-            Checkpoint(
-                self.run.now,
-                self.pending,
-                [self.runs[chain] for chain in sorted(touched)],
-                (
-                    (chain, slot, self.state.chains[chain][slot])
-                    for chain, slot in sorted(self.state.changed)
-                ),
-                self.objects.saved(),
-                self.tally.saved(),
-            )
-        )
-        self.pending = []
-        self.state.changed.clear()
+        if self.dead_letters is not None:
+            self.dead_letters.close()
+        self.checkpoints.close()
 
     def open(self, chains: list[FixtureChain]) -> None:
         """Expect these chains; what is wrong with the set of their files is a fault.
@@ -172,7 +122,7 @@ class Intake:
             self.tally.pages[chain.chain.endpoint, "ok"] += 1
             self.runs[chain.chain].add(entry)
             if letters == sum(self.tally.dead_letters.values()):  # else it is read again
-                self.pending.append((chain.chain, entry))
+                self.checkpoints.add(chain.chain, entry)
 
     def take_known(self, chain: FixtureChain, page: Fixture, known: PageEntry) -> None:
         """Follow the cursor of a page that durable state has; its records are there already."""
@@ -180,7 +130,7 @@ class Intake:
         entry = replace(known, name=page.name, signature=page.signature)
         self.runs[chain.chain].add(entry)
         if entry != known:
-            self.pending.append((chain.chain, entry))
+            self.checkpoints.add(chain.chain, entry)
 
     def take_page(self, chain: FixtureChain, page: Fixture) -> PageEntry | None:
         """Decode a page of buckets, and merge it when all of it has been read."""
@@ -223,7 +173,9 @@ class Intake:
         A plain file has no revision, so nobody can tell a correction from an older copy.
         """
         held = self.state.chains[chain.chain]
-        others = Counter(slot for entry in self.known[chain.chain].values() for slot in entry.slots)
+        others = Counter(
+            slot for entry in self.checkpoints.known[chain.chain].values() for slot in entry.slots
+        )
         again = {Slot(bucket.window, bucket.rollup): bucket for bucket in buckets}
         return [
             f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it fell "

@@ -51,7 +51,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     for name in unknown:
         observer.on_unknown(name)
     with closing(Intake(run, tally)) as intake:
-        chains = recall(found, intake.known)
+        chains = recall(found, intake.checkpoints.known)
         if not chains:
             raise BadInput(
                 "no_fixtures",
@@ -74,7 +74,7 @@ async def ingest(
         try:
             await consume_all(chains, channel, intake, run, observer)
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
-            intake.checkpoint()
+            intake.checkpoints.store(intake.runs)
     tally.channel_capacity = channel.capacity
     tally.channel_blocked_seconds = channel.blocked_seconds
     outline = render(run, intake)
@@ -102,7 +102,7 @@ async def consume_all(
             tasks.start_soon(produce_all, chains, channel, run.max_page_bytes)
             async for delivery in channel.pages:
                 intake.take(delivery)
-                intake.checkpoint_if_due(current_time())
+                intake.checkpoints.store_if_due(intake.runs, current_time())
                 if delivery.page is not None:
                     observer.on_page(delivery.page.name)
     except BaseExceptionGroup as group:

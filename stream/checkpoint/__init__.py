@@ -1,9 +1,11 @@
 """Durable state: SQLite, in which one transaction moves snapshots and cursors together.
 
-:mod:`~stream.checkpoint.store` is the file, :mod:`~stream.checkpoint.codec` the bytes in it, and
-:mod:`~stream.checkpoint.lock` keeps a second process out.
+:mod:`~stream.checkpoint.checkpoints` says when and what, :mod:`~stream.checkpoint.store` is the
+file, :mod:`~stream.checkpoint.codec` the bytes in it, and :mod:`~stream.checkpoint.lock` keeps a
+second process out.
 """
 
-from stream.checkpoint.store import Checkpoint, Saved, Store
+from stream.checkpoint.checkpoints import Checkpoints
+from stream.checkpoint.store import Store
 
-__all__ = ["Checkpoint", "Saved", "Store"]
+__all__ = ["Checkpoints", "Store"]
