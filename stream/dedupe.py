@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from operator import eq, ge
 from typing import Any, Final
 
-from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger
+from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger, paired
 
 __all__ = ["KeyedState", "fallen", "merge"]
 
@@ -48,11 +48,9 @@ def fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
     """
     if bucket is None:
         return sole and snapshot.rows > 0
-    identities = zip(*snapshot.dimensions, strict=True)
-    held = dict(zip(identities, zip(*snapshot.counters, strict=True), strict=True))
+    held = dict(paired(snapshot))
     seen: dict[Identity, Column] = {}
-    figures = zip(*bucket.counters, strict=True)
-    for identity, row in zip(zip(*bucket.dimensions, strict=True), figures, strict=True):
+    for identity, row in paired(bucket):
         seen[identity] = joined_row(seen[identity], row) if identity in seen else row
     return any(joined_row(held[one], row) != row for one, row in seen.items() if one in held) or (
         sole and not held.keys() <= seen.keys()
@@ -100,7 +98,8 @@ def larger_column(old: Column, new: Column) -> Column:
     try:
         if all(map(ge, new, old)):
             return new
-        column = tuple([max(a, b) for a, b in zip(old, new, strict=True)])
+        pairs = zip(old, new, strict=True)
+        column = tuple([b if b > a else a for a, b in pairs])  # noqa: FURB136 -- as in larger()
     except TypeError:  # an absent value compares with nothing
         column = tuple(map(larger, old, new))
     return old if column == old else column
@@ -135,9 +134,7 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
     if snapshot is None and len(set(identities)) == bucket.rows:
         return Snapshot(revision, bucket.dimensions, bucket.counters), Outcomes(new=bucket.rows)
     held = snapshot or EMPTY
-    rows: dict[Identity, Column] = dict(
-        zip(zip(*held.dimensions, strict=True), zip(*held.counters, strict=True), strict=True),
-    )
+    rows = dict(paired(held))
     delivered: dict[Identity, Column] = {}
     collisions = set(held.collisions)
     new = revised = 0
@@ -155,15 +152,8 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
 def replaced(snapshot: Snapshot, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
     """Replace a window by a later revision; rows are judged by what the window held before."""
     later, outcomes = united(None, bucket, revision)
-    before = dict(
-        zip(
-            zip(*snapshot.dimensions, strict=True),
-            zip(*snapshot.counters, strict=True),
-            strict=True,
-        )
-    )
-    after = zip(zip(*later.dimensions, strict=True), zip(*later.counters, strict=True), strict=True)
-    known = [(before[identity], row) for identity, row in after if identity in before]
+    before = dict(paired(snapshot))
+    known = [(before[identity], row) for identity, row in paired(later) if identity in before]
     revised = sum(old != now for old, now in known)
     return later, Outcomes(
         new=outcomes.new - len(known),

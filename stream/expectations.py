@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from stream.endpoints import ENDPOINTS
 from stream.errors import BadInput
-from stream.figures import EndpointFigures, State, label_totals
+from stream.figures import EndpointFigures, State
 from stream.records import Counters, Number, Window, money, plain, timestamp
 from stream.rollup import resolve
 
@@ -95,9 +95,7 @@ def check(
         if one.label not in labels:
             said.append(f"Expected the chain {name}, which is not in the set.")
             continue
-        found = label_totals(
-            ENDPOINTS[one.endpoint], labels, one.label, figures[one.endpoint]
-        ).metrics()
+        found = figures[one.endpoint].of_label(one.label).metrics()
         said += differences(f"of {name}", one.metrics, found)
     for survivor in expectations.survivors:
         said += missing_survivor(survivor, state)
@@ -109,9 +107,7 @@ def differences(where: str, expected: Mapping[str, Number], found: Counters) -> 
     for name, value in sorted(expected.items()):
         got = found.get(name)
         if got is None or got != value:
-            shown = (
-                "nothing" if got is None else format(got, "f" if isinstance(got, Decimal) else "d")
-            )
+            shown = "nothing" if got is None else plain(got)
             yield f"Expected {name} {where} to be {plain(value)}, found {shown}."
 
 

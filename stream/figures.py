@@ -9,23 +9,20 @@ from msgspec import Struct, field
 
 from stream.endpoints import ENDPOINTS, REFERENCES, Endpoint, Kind
 from stream.records import Chain, Columns, Slot, Snapshot, Window
-from stream.rollup import Finding, present, resolve
+from stream.rollup import Finding, Labels, present, resolve
 from stream.totals import Totals
 
 __all__ = [
     "ChainRun",
     "Collision",
     "EndpointFigures",
-    "Labels",
     "PageEntry",
     "State",
     "by_endpoint",
     "endpoint_figures",
-    "label_totals",
     "spanned",
 ]
 
-Labels = Mapping[str, Mapping[Slot, Snapshot]]
 State = Mapping[str, Labels]
 Collision = tuple[str, Window, dict[str, Any]]
 
@@ -88,12 +85,24 @@ class EndpointFigures(Struct):
     """An endpoint's totals over all labels, and what was found while they were resolved."""
 
     endpoint: Endpoint
+    labels: Labels
     totals: Totals
     buckets: int
     findings: list[Finding]
     wider: list[tuple[Window, int]]
     collisions: list[Collision]
     references: set[tuple[Kind, str]]
+    label_totals: dict[str, Totals] = field(default_factory=dict)
+
+    def of_label(self, label: str) -> Totals:
+        """Return the totals of one label alone, as if the others were not there; added up once."""
+        if len(self.labels) == 1:
+            return self.totals
+        if label not in self.label_totals:
+            totals = self.label_totals[label] = Totals(self.endpoint)
+            for found in resolve(self.endpoint, {label: self.labels[label]}, ordered=False):
+                totals.add(found.table.dimensions, found.table.counters)
+        return self.label_totals[label]
 
 
 def by_endpoint(chains: Mapping[Chain, Mapping[Slot, Snapshot]]) -> State:
@@ -108,7 +117,7 @@ def endpoint_figures(key: str, labels: Labels) -> EndpointFigures:
     """Compute an endpoint's figures from its state."""
     endpoint = ENDPOINTS[key]
     figures = EndpointFigures(
-        endpoint, Totals(endpoint), 0, [], [], collisions_of(endpoint, labels), set()
+        endpoint, labels, Totals(endpoint), 0, [], [], collisions_of(endpoint, labels), set()
     )
     figures.buckets = len(
         {slot.window for slots in labels.values() for slot in slots if not slot.rollup}
@@ -121,16 +130,6 @@ def endpoint_figures(key: str, labels: Labels) -> EndpointFigures:
         for snapshot in slots.values():
             figures.references |= references_of(endpoint, snapshot.dimensions)
     return figures
-
-
-def label_totals(endpoint: Endpoint, labels: Labels, label: str, whole: EndpointFigures) -> Totals:
-    """Compute the totals of one label alone, as if the others were not there."""
-    if len(labels) == 1:
-        return whole.totals
-    totals = Totals(endpoint)
-    for found in resolve(endpoint, {label: labels[label]}, ordered=False):
-        totals.add(found.table.dimensions, found.table.counters)
-    return totals
 
 
 def collisions_of(endpoint: Endpoint, labels: Labels) -> list[Collision]:

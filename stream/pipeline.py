@@ -164,4 +164,4 @@ def render(run: Replay, intake: Intake) -> Outline:
             raise error.at(expectations.FILE) from None
         wanted = expectations.decode_expectations(payload)
         issues += expectations.check(wanted, state, figures)
-    return Outline(__version__, run.now, runs, state, figures, relationships, foreign_keys, issues)
+    return Outline(__version__, run.now, runs, figures, relationships, foreign_keys, issues)

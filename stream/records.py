@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 __all__ = [
     "DAY",
@@ -34,6 +34,7 @@ __all__ = [
     "exact",
     "larger",
     "money",
+    "paired",
     "plain",
     "timestamp",
 ]
@@ -109,6 +110,15 @@ class Snapshot(NamedTuple):
         return len(self.counters[0])
 
 
+class HasColumns(Protocol):
+    """Anything whose rows stand as columns."""
+
+    @property
+    def dimensions(self) -> Columns: ...
+    @property
+    def counters(self) -> Columns: ...
+
+
 class Outcomes(NamedTuple):
     """What became of a bucket's rows; the four add up to the rows that came in."""
 
@@ -118,11 +128,16 @@ class Outcomes(NamedTuple):
     superseded: int = 0
 
 
+def paired(held: HasColumns) -> Iterator[tuple[Identity, Column]]:
+    """Yield the rows that stand as columns, each as its identity and its counters."""
+    return zip(zip(*held.dimensions, strict=True), zip(*held.counters, strict=True), strict=True)
+
+
 def larger(old: Any, new: Any) -> Any:
     """Return the larger of two counter values; an absent one is below all."""
     if old is None or new is None:
         return new if old is None else old
-    return max(old, new)
+    return new if new > old else old  # noqa: FURB136 -- max() takes four times as long
 
 
 def money(value: Decimal) -> Decimal:

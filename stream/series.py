@@ -21,12 +21,11 @@ TOKENS: Final = "_tokens"
 
 
 class Family(NamedTuple):
-    """A metric family; ``level`` tells a level (bytes stored) from a flow that adds up."""
+    """A metric family."""
 
     name: str
     help: str
     labels: tuple[str, ...]
-    level: bool = False
 
 
 class Series(NamedTuple):
@@ -48,7 +47,7 @@ FAMILIES: Final = {
         Family("openai_api_audio_seconds", "Seconds of audio transcribed.", USUAL),
         Family("openai_api_sessions", "Code interpreter sessions.", USUAL),
         Family("openai_api_calls", "Calls of search tools.", USUAL),
-        Family("openai_api_vector_store_bytes", "Bytes in vector stores.", USUAL, level=True),
+        Family("openai_api_vector_store_bytes", "Bytes in vector stores.", USUAL),
         Family("openai_api_cost", "Cost as billed.", ("project_id", "line_item", "currency")),
     )
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from decimal import Context, localcontext
+from decimal import localcontext
 from typing import Any, TypeAlias
 
 from stream.endpoints import Endpoint
@@ -32,7 +32,6 @@ class Totals:
             ),
         )
         self._groups: dict[Group, Counters] = {}
-        self._context: Context = MONEY
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
@@ -43,7 +42,7 @@ class Totals:
         groups = self._groups_of(dimensions, rows)
         named = list(zip(self.endpoint.counters, counters, strict=False))
         full = [one for one in named if one[1][0] is not None]
-        with localcontext(self._context):
+        with localcontext(MONEY):
             sparse = [one for one in named if one[1][0] is None and one[1].count(None) < rows]
             if not self._add_full(groups, full):
                 sparse += full
@@ -110,7 +109,7 @@ class Totals:
 
     def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
         sums: dict[Group, Counters] = {}
-        with localcontext(self._context):
+        with localcontext(MONEY):
             for group, counters in self._groups.items():
                 total = sums.setdefault(tuple(group[position] for position in positions), {})
                 for name, value in counters.items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
 
 __all__ = ["export_command"]
 
@@ -33,14 +32,8 @@ def export_command() -> None:
     required=True,
     help="Where the history goes.",
 )
-@click.option(
-    "--now",
-    metavar="TIME",
-    type=Moment(),
-    envvar="SOURCE_DATE_EPOCH",
-    help="The clock: windows that have not ended by then are left out.",
-)
-def openmetrics_command(state: Path, out: Path, now: int | None) -> None:
+@clock_option(" Windows that have not ended by then are left out.")
+def openmetrics_command(state: Path, out: Path, now: int) -> None:
     """Write recorded usage with each window's own time, ready for a backfill of Prometheus.
 
     Each window is one sample, a second before its end. Add up with sum_over_time, as in
@@ -49,12 +42,12 @@ def openmetrics_command(state: Path, out: Path, now: int | None) -> None:
     \b
     Example:
       usage-stream export openmetrics --state state.db --out usage.om
-      promtool tsdb create-blocks-from openmetrics --max-block-duration=744h usage.om data/
+      promtool tsdb create-blocks-from --max-block-duration=744h openmetrics usage.om data/
 
     Blocks do not overwrite each other: after figures were corrected, delete the series before the
     next backfill. Prometheus must keep data longer than the history is.
-    """  # noqa: D301 -- as above
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     from stream.export import export_openmetrics  # noqa: PLC0415 -- only this command needs it
 
-    exported = export_openmetrics(state, out, int(time.time()) if now is None else now)
+    exported = export_openmetrics(state, out, now)
     show(msgspec.json.format(msgspec.json.encode(exported), indent=2))

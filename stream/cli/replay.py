@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import anyio
 import click
 
-from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
 from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay
 from stream.pipeline import replay
 from stream.progress import progress
@@ -82,13 +81,7 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
     show_default=True,
     help="A larger file is bad input.",
 )
-@click.option(
-    "--now",
-    metavar="TIME",
-    type=Moment(),
-    envvar="SOURCE_DATE_EPOCH",
-    help="The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.",
-)
+@clock_option()
 @click.option(
     "--notes",
     metavar="FILE",
@@ -109,7 +102,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     dead_letters: Path | None,
     state: Path | None,
     on_error: str,
-    now: int | None,
+    now: int,
     notes: Path | None,
     metrics: Path | None,
     *,
@@ -134,7 +127,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
     run = Replay(
         directory=directory,
-        now=int(time.time()) if now is None else now,
+        now=now,
         report=report,
         details=details,
         allow_incomplete=allow_incomplete,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,7 +17,9 @@ from stream.errors import Unavailable
 from stream.privacy import one_line
 from stream.records import MAX_TIME
 
-__all__ = ["EXIT_CODES", "FILE", "Moment", "show"]
+__all__ = ["EXIT_CODES", "FILE", "clock_option", "show"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_CODES = """
 \b
@@ -59,6 +63,18 @@ class Moment(click.ParamType[int]):
             shown = f"{one_line(text)!r} is no time"
             self.fail(f"{shown}; give Unix seconds or 2024-11-01T00:00:00Z", param, ctx)
         return seconds
+
+
+def clock_option(use: str = "") -> Callable[[Command], Command]:
+    """Return the option ``--now``: the clock, which is the time unless somebody fixes it."""
+    return click.option(
+        "--now",
+        metavar="TIME",
+        type=Moment(),
+        default=lambda: int(time.time()),
+        envvar="SOURCE_DATE_EPOCH",
+        help=f"The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.{use}",
+    )
 
 
 def show(summary: bytes) -> None:

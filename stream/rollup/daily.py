@@ -30,7 +30,7 @@ def residuals_of(
     Finer rollups come first, and what remains of them counts as detail for the coarser. A rollup
     that is absorbed adds its sources to the records that cover it. Returns residuals and findings.
     """
-    day = Day(endpoint, details)
+    day = Day(details)
     residuals: list[Record] = []
     findings: list[Finding] = []
     for rollup in sorted(
@@ -76,12 +76,11 @@ class Pile:
 class Day:
     """One UTC day's records, found by the values that a rollup has."""
 
-    def __init__(self, endpoint: Endpoint, details: Iterable[Record]) -> None:
+    def __init__(self, details: Iterable[Record]) -> None:
         """Start with the day's records; residuals are added as they arise."""
-        self.endpoint = endpoint
         self.records: list[Record] = []
         self.indexes: dict[tuple[str, ...], Index] = {}
-        for record in sorted(details, key=rank):
+        for record in details:
             self.add(record)
 
     def add(self, record: Record) -> None:

@@ -13,9 +13,10 @@ from stream.rollup.daily import residuals_of
 from stream.rollup.table import Finding, Record, Table, merged_records, rank, table_of
 from stream.rollup.windows import excess_of_wider
 
-__all__ = ["Resolved", "resolve"]
+__all__ = ["Labels", "Resolved", "resolve"]
 
 Labels: TypeAlias = Mapping[str, Mapping[Slot, Snapshot]]
+"""An endpoint's state, by label."""
 Cluster: TypeAlias = dict[Slot, list[tuple[str, Snapshot]]]
 
 

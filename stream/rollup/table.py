@@ -18,6 +18,7 @@ from stream.records import (
     canonical_order,
     exact,
     larger,
+    paired,
 )
 
 __all__ = ["Finding", "Record", "Table", "merged_records", "present", "rank", "table_of"]
@@ -33,11 +34,8 @@ class Table(NamedTuple):
 
     def rows(self, endpoint: Endpoint) -> Iterator[Row]:
         """Yield the records one by one, by the API's names, what is absent left out."""
-        values = zip(
-            zip(*self.dimensions, strict=True), zip(*self.counters, strict=True), strict=True
-        )
         for window, sources, (dimensions, counters) in zip(
-            self.windows, self.sources, values, strict=True
+            self.windows, self.sources, paired(self), strict=True
         ):
             yield Row(
                 window,
@@ -141,12 +139,7 @@ def merged_records(
     records: dict[Identity, Record] = {}
     for label, snapshot in snapshots:
         source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
-        rows = zip(
-            zip(*snapshot.dimensions, strict=True),
-            zip(*snapshot.counters, strict=True),
-            strict=True,
-        )
-        for identity, row in rows:
+        for identity, row in paired(snapshot):
             record = records.get(identity)
             if record is None:
                 record = records[identity] = Record(endpoint, slot.window, identity)

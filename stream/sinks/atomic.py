@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiofiles
 import aiofiles.os
@@ -19,7 +19,9 @@ from stream.errors import Unavailable
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-__all__ = ["atomic_file", "prepare"]
+__all__ = ["atomic_file", "prepare", "write_pieces"]
+
+CHUNK: Final = 1 << 18
 
 fsync = aiofiles.os.wrap(os.fsync)
 
@@ -77,6 +79,17 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
             await sync_directory(path.parent)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+async def write_pieces(file: AsyncBufferedIOBase, pieces: Iterable[bytes]) -> None:
+    """Write many small pieces in few hops to a thread."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) > CHUNK:
+            await file.write(bytes(chunk))
+            chunk.clear()
+    await file.write(bytes(chunk))
 
 
 async def sync_directory(directory: Path) -> None:

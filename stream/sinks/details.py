@@ -10,9 +10,8 @@ import msgspec
 from msgspec import Raw
 
 from stream.endpoints import Endpoint
-from stream.figures import Labels
 from stream.records import Counters, Number, plain, timestamp
-from stream.rollup import Table, resolve
+from stream.rollup import Labels, Table, resolve
 
 __all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
 

@@ -18,14 +18,13 @@ from stream.figures import State
 from stream.records import MONEY, Number, plain
 from stream.rollup import resolve
 from stream.series import FAMILIES, Series, series_of
-from stream.sinks.atomic import atomic_file
+from stream.sinks.atomic import atomic_file, write_pieces
 from stream.totals import Totals
 
 __all__ = ["History", "history_of", "write_openmetrics"]
 
 History: TypeAlias = dict[Series, dict[int, Number]]
 ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-CHUNK: Final = 10_000
 
 
 def history_of(state: State, now: int) -> tuple[History, int]:
@@ -70,11 +69,5 @@ async def write_openmetrics(path: Path, history: History) -> int:
         Unavailable: it cannot be written.
     """
     async with atomic_file(path) as file:
-        chunk: list[str] = []
-        for line in lines_of(history):
-            chunk.append(line)
-            if len(chunk) == CHUNK:
-                await file.write("".join(f"{one}\n" for one in chunk).encode())
-                chunk.clear()
-        await file.write("".join(f"{one}\n" for one in chunk).encode())
+        await write_pieces(file, (f"{line}\n".encode() for line in lines_of(history)))
     return sum(map(len, history.values()))

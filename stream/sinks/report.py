@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from functools import cached_property
 from pathlib import Path
@@ -10,19 +11,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from stream.endpoints import ENDPOINTS
-from stream.figures import ChainRun, EndpointFigures, State, label_totals
+from stream.figures import ChainRun, EndpointFigures
 from stream.records import MONEY, Number, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
-from stream.sinks.atomic import atomic_file
+from stream.sinks.atomic import atomic_file, write_pieces
 from stream.sinks.details import ENCODER, camel, details_of, number, place, shown
 
 __all__ = ["Outline", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
 PRIMARY: Final = "primary"
-CHUNK: Final = 1 << 18
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
@@ -32,7 +31,6 @@ class Outline(Struct, dict=True):
     version: str
     now: int
     runs: list[ChainRun]
-    state: State
     figures: dict[str, EndpointFigures]
     relationships: Relationships
     foreign_keys: ForeignKeyIssues
@@ -79,9 +77,7 @@ class Outline(Struct, dict=True):
 
     def usage_summary(self, run: ChainRun) -> dict[str, Any]:
         """Summarise one completions label alone."""
-        figures = self.figures[COMPLETIONS]
-        labels = self.state[COMPLETIONS]
-        totals = label_totals(figures.endpoint, labels, run.chain.label, figures)
+        totals = self.figures[COMPLETIONS].of_label(run.chain.label)
         metrics = totals.metrics()
         window = run.window
         return {
@@ -179,6 +175,15 @@ def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     return {name: number(value) for name, value in sums.items()}
 
 
+def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
+    """Yield every record of every endpoint, each on a line of its own."""
+    separator = b"\n    "
+    for _, found in sorted(figures.items()):
+        for record in details_of(found.endpoint, found.labels):
+            yield separator + record
+            separator = b",\n    "
+
+
 async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
     """Write the report: whole, or not at all.
 
@@ -193,13 +198,6 @@ async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
             opening = b",\n"
         if details:
             await file.write(b',\n  "dedupedUsage": [')
-            chunk, separator = bytearray(), b"\n    "
-            for key in sorted(outline.figures):
-                for record in details_of(ENDPOINTS[key], outline.state[key]):
-                    chunk += separator + record
-                    separator = b",\n    "
-                    if len(chunk) > CHUNK:
-                        await file.write(bytes(chunk))
-                        chunk.clear()
-            await file.write(bytes(chunk) + b"\n  ]")
+            await write_pieces(file, separated(outline.figures))
+            await file.write(b"\n  ]")
         await file.write(b"\n}\n")
