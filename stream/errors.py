@@ -5,6 +5,7 @@
     UsageStreamError            70  a bug, unless a subclass says otherwise
     ├── BadInput                65  a page, chain or checksum that cannot be trusted
     ├── Unavailable             69  a source or a store that cannot be reached or written
+    ├── BadConfiguration        78  a setting that is unknown, of the wrong type, or unsafe
     └── Interrupted            130  SIGINT (143: SIGTERM) ended a replay
 
 Exit code 1 is no error: the report is whole, and names what does not hold. Exit code 2 is the
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["BadInput", "Interrupted", "Unavailable", "UsageStreamError"]
+__all__ = ["BadConfiguration", "BadInput", "Interrupted", "Unavailable", "UsageStreamError"]
 
 
 class UsageStreamError(Exception):
@@ -54,6 +55,12 @@ class Unavailable(UsageStreamError):
     """Raised when a source or a store cannot be reached or written; trying again may help."""
 
     exit_code: ClassVar[int] = 69
+
+
+class BadConfiguration(UsageStreamError):
+    """Raised when a configuration is wrong; mend the key, variable or flag that it names."""
+
+    exit_code: ClassVar[int] = 78
 
 
 class Interrupted(UsageStreamError):

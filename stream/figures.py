@@ -8,12 +8,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from stream.endpoints import ENDPOINTS, REFERENCES, Endpoint, Kind
-from stream.records import Chain, Columns, Slot, Snapshot, Window
+from stream.records import Chain, Columns, Origin, Slot, Snapshot, Window
 from stream.rollup import Finding, Labels, present, resolve
 from stream.totals import Totals
 
 __all__ = [
     "ChainRun",
+    "ChainSummary",
     "Collision",
     "EndpointFigures",
     "PageEntry",
@@ -21,6 +22,7 @@ __all__ = [
     "by_endpoint",
     "endpoint_figures",
     "spanned",
+    "summaries",
 ]
 
 State = Mapping[str, Labels]
@@ -32,6 +34,8 @@ class PageEntry(Struct, frozen=True):
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
     what a changed file no longer says and still counts, ``slots`` the windows that it delivered.
+    ``letters`` counts its dead letters; ``set_aside``: it is one as a whole, and does not count.
+    ``fault`` is what was wrong with its cursor, ``loop`` how often it had been replayed before.
     """
 
     page: int
@@ -46,32 +50,98 @@ class PageEntry(Struct, frozen=True):
     unknown_fields: list[str] = []
     slots: list[Slot] = []
     fell: list[str] = []
+    letters: int = 0
+    set_aside: bool = False
+    fault: str | None = None
+    loop: int = 0
 
 
 class ChainRun(Struct):
-    """What one walk over a chain delivered, and where it stands."""
+    """What has been read of a chain, and where its walk stands."""
 
     chain: Chain
-    fixtures: list[PageEntry] = field(default_factory=list)
-    """The pages that count, in order."""
-    rows: int = 0
-    buckets: int = 0
+    pages: dict[int, PageEntry] = field(default_factory=dict)
     has_more: bool = False
     next_page: str | None = None
-    window: Window | None = None
-    """From the first bucket's start to the last one's end."""
-    unknown_fields: set[str] = field(default_factory=set)
     incomplete: str | None = None
     """Why the chain does not reach its end, if it does not."""
-    dead_letters: bool = False
+    waiting: bool = False
+    """The next page has not arrived, and that is no error."""
 
-    def add(self, entry: PageEntry) -> None:
-        """Count a page."""
-        self.fixtures.append(entry)
-        self.rows += entry.rows
-        self.buckets += entry.buckets
-        self.unknown_fields.update(entry.unknown_fields)
-        self.window = spanned(self.window, entry.window)
+    def entries(self) -> list[PageEntry]:
+        """Return every page that was read, in order."""
+        return [self.pages[page] for page in sorted(self.pages)]
+
+    def summary(self) -> ChainSummary:
+        """Add up what the pages delivered."""
+        entries = self.entries()
+        window: Window | None = None
+        for entry in entries:
+            window = spanned(window, entry.window)
+        return ChainSummary(
+            self.chain,
+            [entry for entry in entries if not entry.set_aside],
+            sum(entry.rows for entry in entries),
+            sum(entry.buckets for entry in entries),
+            self.has_more,
+            self.next_page,
+            window,
+            {name for entry in entries for name in entry.unknown_fields},
+            self.incomplete,
+            dead_letters=any(entry.letters for entry in entries),
+            waiting=self.waiting,
+        )
+
+
+class ChainSummary(Struct):
+    """What a chain delivered, its sources together, as the report shows it.
+
+    ``fixtures`` are the pages that count, ``window`` goes from the first bucket's start to the last
+    one's end.
+    """
+
+    chain: Chain
+    fixtures: list[PageEntry]
+    rows: int
+    buckets: int
+    has_more: bool
+    next_page: str | None
+    window: Window | None
+    unknown_fields: set[str]
+    incomplete: str | None
+    dead_letters: bool
+    waiting: bool
+
+    def joined(self, other: ChainSummary) -> ChainSummary:
+        """Add what another source delivered of the same chain."""
+        pending = self if self.has_more else other
+        return ChainSummary(
+            self.chain,
+            self.fixtures + other.fixtures,
+            self.rows + other.rows,
+            self.buckets + other.buckets,
+            pending.has_more,
+            pending.next_page,
+            spanned(self.window, other.window),
+            self.unknown_fields | other.unknown_fields,
+            self.incomplete or other.incomplete,
+            self.dead_letters or other.dead_letters,
+            self.waiting or other.waiting,
+        )
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether something of the chain is not counted, or not there yet."""
+        return self.dead_letters or self.waiting or self.incomplete is not None
+
+
+def summaries(runs: Mapping[Origin, ChainRun]) -> list[ChainSummary]:
+    """Return each chain's summary, in order; what several sources have of one is added up."""
+    found: dict[Chain, ChainSummary] = {}
+    for origin in sorted(runs):
+        known, summary = found.get(origin.chain), runs[origin].summary()
+        found[origin.chain] = summary if known is None else known.joined(summary)
+    return [found[chain] for chain in sorted(found)]
 
 
 def spanned(known: Window | None, window: Window | None) -> Window | None:

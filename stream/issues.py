@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stream.figures import ChainRun, EndpointFigures
+from stream.figures import ChainSummary, EndpointFigures
 from stream.records import plain, timestamp
 
 __all__ = ["chain_issues", "figure_issues"]
 
 
-def chain_issues(runs: Iterable[ChainRun]) -> Iterator[str]:
+def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
     """Name chains that do not reach their end, figures that fell, and chains with dead letters."""
     for run in runs:
         name = f"{run.chain.endpoint} (label {run.chain.label})"

@@ -31,7 +31,7 @@ class TallyCollector(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Yield every metric."""
-        tally = self.tally
+        tally = self.tally.lasting
         yield labelled(
             "pages_read", "Pages read, by outcome.", ("endpoint", "outcome"), tally.pages
         )
@@ -62,12 +62,12 @@ class TallyCollector(Collector):
         yield GaugeMetricFamily(
             f"{PREFIX}channel_capacity",
             "Pages that the channel holds at most.",
-            value=tally.channel_capacity,
+            value=self.tally.channel_capacity,
         )
         yield CounterMetricFamily(
             f"{PREFIX}channel_blocked_seconds",
             "Seconds that producers waited for room in the channel.",
-            value=tally.channel_blocked_seconds,
+            value=self.tally.channel_blocked_seconds,
         )
 
 

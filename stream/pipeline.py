@@ -19,15 +19,19 @@ from stream import __version__, expectations
 from stream.channel import Channel
 from stream.config import Replay
 from stream.errors import BadInput
-from stream.figures import by_endpoint, endpoint_figures
+from stream.figures import ChainSummary, State, by_endpoint, endpoint_figures, summaries
 from stream.intake import Delivery, Intake
 from stream.issues import chain_issues, figure_issues
+from stream.relations import Objects
+from stream.sinks.atomic import prepare
+from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
 from stream.sources.fixtures import FixtureChain, discover, recall
 from stream.sources.reading import read_pages, read_regular
 from stream.tally import Tally
 
-__all__ = ["Observer", "replay"]
+__all__ = ["Observer", "View", "first_of", "render", "replay", "view_of"]
 
 CHAINS_AT_ONCE: Final = 4
 
@@ -50,7 +54,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     found, unknown = discover(run.directory)
     for name in unknown:
         observer.on_unknown(name)
-    with closing(Intake(run, tally)) as intake:
+    with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         chains = recall(found, intake.checkpoints.known)
         if not chains:
             raise BadInput(
@@ -69,17 +73,20 @@ async def ingest(
     Raises:
         BadInput, Unavailable: as :func:`replay`.
     """
-    intake.open(chains)
+    if run.rules.dead_letters is not None:
+        prepare(run.rules.dead_letters / DEAD_LETTERS)
+    for chain in chains:
+        intake.open(chain)
     with Channel[Delivery](run.channel_capacity) as channel:
         try:
             await consume_all(chains, channel, intake, run, observer)
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
-            intake.checkpoints.store(intake.runs)
+            intake.store()
     tally.channel_capacity = channel.capacity
     tally.channel_blocked_seconds = channel.blocked_seconds
-    outline = render(run, intake)
-    if intake.dead_letters is not None:
-        await intake.dead_letters.finish()
+    outline = render(view_of(intake), run.now, expected_in(run))
+    if run.rules.dead_letters is not None:
+        await write_letters(run.rules.dead_letters, intake.checkpoints.letters())
     if run.report is not None:  # last, so that a report is there only after all has been written
         await write_report(run.report, outline, details=run.details)
     return outline
@@ -102,7 +109,8 @@ async def consume_all(
             tasks.start_soon(produce_all, chains, channel, run.max_page_bytes)
             async for delivery in channel.pages:
                 intake.take(delivery)
-                intake.checkpoints.store_if_due(intake.runs, current_time())
+                if intake.checkpoints.due(current_time()):
+                    intake.store()
                 if delivery.page is not None:
                     observer.on_page(delivery.page.name)
     except BaseExceptionGroup as group:
@@ -141,27 +149,57 @@ async def produce(
         turns.release()
 
 
-def render(run: Replay, intake: Intake) -> Outline:
-    """Compute every figure from state, and name what does not hold."""
-    state = by_endpoint(intake.state.chains)
-    figures = {key: endpoint_figures(key, labels) for key, labels in sorted(state.items())}
-    relationships = intake.objects.relationships()
-    foreign_keys = intake.objects.foreign_keys(
+class View(NamedTuple):
+    """State as it stands at one moment: nothing in it changes while figures are computed."""
+
+    state: State
+    runs: list[ChainSummary]
+    objects: Objects
+
+
+def view_of(intake: Intake) -> View:
+    """Take a view of the state; snapshots are immutable, so only the maps are copied."""
+    chains = {chain: dict(slots) for chain, slots in intake.state.chains.items()}
+    objects = Objects()
+    objects.pages = dict(intake.objects.pages)
+    runs = summaries(intake.runs)
+    objects.partial = {run.chain.endpoint for run in runs if run.partial}
+    return View(by_endpoint(chains), runs, objects)
+
+
+def expected_in(run: Replay) -> bytes | None:
+    """Return what the directory says of the figures that must come out, if it does.
+
+    Raises:
+        BadInput: there is something of that name which cannot be read.
+    """
+    expected = run.directory / expectations.FILE
+    if not os.path.lexists(expected):
+        return None
+    try:
+        return read_regular(expected, run.max_page_bytes)
+    except BadInput as error:
+        raise error.at(expectations.FILE) from None
+
+
+def render(view: View, now: int, expected: bytes | None = None) -> Outline:
+    """Compute every figure from state, and name what does not hold.
+
+    Raises:
+        BadInput: the expectations are broken.
+    """
+    figures = {key: endpoint_figures(key, labels) for key, labels in sorted(view.state.items())}
+    relationships = view.objects.relationships()
+    foreign_keys = view.objects.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references
     )
-    runs = [intake.runs[chain] for chain in sorted(intake.runs)]
     issues = [
-        *chain_issues(runs),
+        *chain_issues(view.runs),
         *figure_issues(figures.values()),
         *relationships.sentences(),
         *foreign_keys.sentences(),
     ]
-    expected = run.directory / expectations.FILE
-    if os.path.lexists(expected):
-        try:
-            payload = read_regular(expected, run.max_page_bytes)
-        except BadInput as error:
-            raise error.at(expectations.FILE) from None
-        wanted = expectations.decode_expectations(payload)
-        issues += expectations.check(wanted, state, figures)
-    return Outline(__version__, run.now, runs, figures, relationships, foreign_keys, issues)
+    if expected is not None:
+        wanted = expectations.decode_expectations(expected)
+        issues += expectations.check(wanted, view.state, figures)
+    return Outline(__version__, now, view.runs, figures, relationships, foreign_keys, issues)

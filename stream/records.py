@@ -25,6 +25,7 @@ __all__ = [
     "Counters",
     "Identity",
     "Number",
+    "Origin",
     "Outcomes",
     "Slot",
     "Snapshot",
@@ -87,6 +88,16 @@ class Chain(NamedTuple):
 
     endpoint: str
     label: str
+
+
+class Origin(NamedTuple):
+    """Where pages come from: a source's name (empty for the directory of a replay), and the chain.
+
+    State is one for all sources; which pages of a chain have been read is known for each of them.
+    """
+
+    source: str
+    chain: Chain
 
 
 class Slot(NamedTuple):

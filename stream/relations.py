@@ -90,6 +90,9 @@ class Objects:
         """Start with no list."""
         self.pages: dict[Place, dict[str | None, frozenset[Reference]]] = {}
         self.partial: set[str] = set()
+        """Lists of which something is not counted, or not there yet: they define nothing."""
+        self.changed = False
+        """Whether a checkpoint has not seen all of it yet."""
 
     def take(
         self, place: Place, elements: Iterable[tuple[str | None, frozenset[Reference]]]
@@ -99,6 +102,7 @@ class Objects:
         for one, references in elements:
             known[one] = known.get(one, frozenset()) | references
         self.pages[place] = known
+        self.changed = True
 
     def saved(self) -> SavedObjects:
         """Return what has been gathered, for a state file."""
@@ -111,6 +115,7 @@ class Objects:
         """Take over what :meth:`saved` returned."""
         for place, elements in saved:
             self.take(place, ((one, frozenset(found)) for one, found in elements))
+        self.changed = False
 
     def elements(self) -> dict[str, dict[str | None, frozenset[Reference]]]:
         """Return each list's elements, its pages together."""

@@ -14,7 +14,7 @@ from stream.endpoints import Endpoint
 from stream.records import MONEY, Number
 from stream.totals import Totals
 
-__all__ = ["FAMILIES", "Family", "Series", "series_of"]
+__all__ = ["FAMILIES", "Family", "SavedSeries", "Series", "series_of"]
 
 UNSPECIFIED: Final = "unspecified"
 TOKENS: Final = "_tokens"
@@ -26,6 +26,19 @@ class Family(NamedTuple):
     name: str
     help: str
     labels: tuple[str, ...]
+
+
+class SavedSeries(NamedTuple):
+    """A series as a state file keeps it: labels as JSON, counts as their digits.
+
+    ``folded``: it has no counts of its own, what it counts is in the family's ``__other__``.
+    """
+
+    family: str
+    labels: str
+    accepted: str
+    corrected: str
+    folded: int
 
 
 class Series(NamedTuple):

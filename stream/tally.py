@@ -5,15 +5,19 @@ Counting costs an addition, and the core never imports the metrics library.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["SavedTally", "Tally"]
+__all__ = ["Counts", "Histogram", "SavedTally", "Tally"]
 
 
 Pairs = list[tuple[tuple[str, str], int]]
 Singles = list[tuple[str, int]]
+
+SECONDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 
 
 class SavedTally(Struct, array_like=True):
@@ -25,10 +29,12 @@ class SavedTally(Struct, array_like=True):
     dead_letters: Pairs = []
     anomalies: Singles = []
     unknown_fields: Singles = []
+    cursor_updated: Singles = []
+    last_success: Singles = []
 
 
-class Tally:
-    """Counts pages, bytes, and what became of each record; keys are label values."""
+class Counts:
+    """Counts that must not fall: they are kept in the state file. Keys are label values."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -43,11 +49,13 @@ class Tally:
         """Kind → faults of a chain."""
         self.unknown_fields: Counter[str] = Counter()
         """Endpoint → fields that the registry does not know."""
-        self.channel_capacity = 0
-        self.channel_blocked_seconds = 0.0
+        self.cursor_updated: dict[str, int] = {}
+        """Endpoint → when the cursor of one of its chains last moved, in Unix seconds."""
+        self.last_success: dict[str, int] = {}
+        """Endpoint → when one of its pages was last taken in, in Unix seconds."""
 
     def saved(self) -> SavedTally:
-        """Return the counts that must not fall, for a state file."""
+        """Return the counts for a state file."""
         return SavedTally(
             self.page_bytes,
             sorted(self.pages.items()),
@@ -55,6 +63,8 @@ class Tally:
             sorted(self.dead_letters.items()),
             sorted(self.anomalies.items()),
             sorted(self.unknown_fields.items()),
+            sorted(self.cursor_updated.items()),
+            sorted(self.last_success.items()),
         )
 
     def restore(self, saved: SavedTally) -> None:
@@ -65,3 +75,55 @@ class Tally:
         self.dead_letters.update(dict(saved.dead_letters))
         self.anomalies.update(dict(saved.anomalies))
         self.unknown_fields.update(dict(saved.unknown_fields))
+        self.cursor_updated.update(dict(saved.cursor_updated))
+        self.last_success.update(dict(saved.last_success))
+
+
+class Histogram:
+    """How long something took: observations by upper bound, in seconds, and their sum."""
+
+    def __init__(self) -> None:
+        """Start without observations."""
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count an observation."""
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.sum += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return (upper bound, observations up to it) for each bound, the last one infinite."""
+        found, total = [], 0
+        for bound, count in zip((*map(str, SECONDS), "+Inf"), self.counts, strict=True):
+            total += count
+            found.append((bound, float(total)))
+        return found
+
+
+class Tally(Counts):
+    """Counts pages, bytes, and what became of each record; and what only this process knows."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        super().__init__()
+        self.channel_capacity = 0
+        self.channel_depth = 0
+        self.channel_blocked_seconds = 0.0
+        self.page_read = Histogram()
+        self.page_decode = Histogram()
+        self.checkpoint = Histogram()
+        self.report_write = Histogram()
+        self.checkpoint_failures = 0
+        self.checkpointed_at: int | None = None
+        self._stored: Counts | None = None
+
+    @property
+    def lasting(self) -> Counts:
+        """What a checkpoint holds, once there is one: no count shown falls when a process dies."""
+        return self._stored or self
+
+    def seal(self) -> None:
+        """Note that everything counted so far is in a checkpoint."""
+        self._stored = Counts()
+        self._stored.restore(self.saved())

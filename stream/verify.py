@@ -15,7 +15,7 @@ from stream.endpoints import ENDPOINTS as REGISTRY
 from stream.errors import BadInput, Unavailable
 from stream.expectations import FILE as EXPECTATIONS
 from stream.expectations import decode_expectations
-from stream.figures import ChainRun
+from stream.figures import ChainSummary
 from stream.pipeline import replay
 from stream.privacy import find_secrets
 from stream.records import Chain
@@ -138,7 +138,7 @@ def sanitisation_findings(content: dict[str, bytes]) -> Iterator[str]:
             yield f"{name}: line {text.count(chr(10), 0, offset) + 1} holds {what}"
 
 
-def unexpected_chains(content: dict[str, bytes], runs: list[ChainRun]) -> Iterator[str]:
+def unexpected_chains(content: dict[str, bytes], runs: list[ChainSummary]) -> Iterator[str]:
     """Name chains of usage and costs that no expectation speaks of."""
     if EXPECTATIONS in content:
         chains = decode_expectations(content[EXPECTATIONS]).chains

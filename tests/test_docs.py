@@ -29,7 +29,7 @@ COMMANDS: dict[str, click.Command] = {
     if isinstance(group, click.Group)
     for name, command in group.commands.items()
 }
-CODES = {0, 1, 2, 65, 69, 70, 130, 143}
+CODES = {0, 1, 2, 65, 69, 70, 78, 130, 143}
 
 
 def help_of(*command: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from stream.endpoints import ENDPOINTS
 from stream.records import Column, Snapshot
 
-__all__ = ["checksum_of", "packed", "unpacked"]
+__all__ = ["checked", "checksum_of", "packed", "sealed", "unpacked"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
 Columns = tuple[tuple[Any, ...], ...]
@@ -66,3 +66,18 @@ def number_pairs(value: Any) -> Column | None:
 def checksum_of(*row: str | int | bytes) -> bytes:
     """Return 16 bytes that tell whether a stored row is whole, and in its place."""
     return hashlib.sha256(ENCODER.encode(row)).digest()[:16]
+
+
+def sealed(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:
+    """Return a table's row: its key, the checksum of key and body, and the body."""
+    return (*key, checksum_of(*key, body), body)
+
+
+def checked(checksum: bytes, *row: str | int | bytes) -> None:
+    """See that a row is what was written.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if checksum != checksum_of(*row):
+        raise ValueError("a row's checksum is wrong")

@@ -5,69 +5,55 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.msgpack import decode, encode
 
-from stream.checkpoint.codec import checksum_of, packed, unpacked
+from stream.checkpoint import schema
+from stream.checkpoint.codec import checked, checksum_of, packed, sealed, unpacked
+from stream.checkpoint.letters import PageKey, letters_in, put_letters
 from stream.checkpoint.lock import Lock
 from stream.endpoints import ENDPOINTS, LISTS
 from stream.errors import BadInput, Unavailable
-from stream.figures import ChainRun, PageEntry
-from stream.records import Chain, Slot, Snapshot, Window
+from stream.figures import ChainSummary, PageEntry
+from stream.records import Chain, Origin, Slot, Snapshot, Window
 from stream.relations import SavedObjects
+from stream.series import SavedSeries
 from stream.tally import SavedTally
 
 __all__ = ["Checkpoint", "Saved", "Store"]
-
-APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
-VERSION: Final = 1
-
-SCHEMA: Final = """
-CREATE TABLE pages (
-    endpoint TEXT, label TEXT, page INTEGER, checksum BLOB NOT NULL, entry BLOB NOT NULL,
-    PRIMARY KEY (endpoint, label, page)
-) WITHOUT ROWID;
-CREATE TABLE cursors (
-    endpoint TEXT, label TEXT, next_page TEXT, window_start INTEGER, window_end INTEGER,
-    last_synced_at INTEGER NOT NULL, error_count INTEGER NOT NULL,
-    PRIMARY KEY (endpoint, label)
-) WITHOUT ROWID;
-CREATE TABLE snapshots (
-    endpoint TEXT, label TEXT, window_start INTEGER, window_end INTEGER, rollup INTEGER,
-    revision INTEGER NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (endpoint, label, window_start, window_end, rollup)
-) WITHOUT ROWID;
-CREATE TABLE counts (
-    name TEXT PRIMARY KEY, checksum BLOB NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
-"""
 
 REBUILD: Final = "move it away and replay the pages to build it again"
 
 
 class Checkpoint(NamedTuple):
-    """What has changed since the last checkpoint; it is stored whole, or not at all."""
+    """What has changed since the last checkpoint; it is stored whole, or not at all.
+
+    A page without an entry is forgotten. ``objects`` is ``None`` when no list has changed.
+    """
 
     now: int
-    pages: list[tuple[Chain, PageEntry]]
-    runs: Iterable[ChainRun]
+    pages: Mapping[PageKey, PageEntry | None]
+    letters: Mapping[PageKey, list[bytes]]
+    runs: Iterable[tuple[Origin, ChainSummary]]
     snapshots: Iterable[tuple[Chain, Slot, Snapshot]]
-    objects: SavedObjects
+    objects: SavedObjects | None
     tally: SavedTally
+    series: Iterable[SavedSeries] = ()
 
 
 class Saved(NamedTuple):
     """What a state file holds."""
 
-    pages: dict[Chain, dict[int, PageEntry]]
+    pages: dict[Origin, dict[int, PageEntry]]
     snapshots: dict[Chain, dict[Slot, Snapshot]]
     objects: SavedObjects
     tally: SavedTally
+    series: list[SavedSeries]
 
 
 class Store:
@@ -88,7 +74,9 @@ class Store:
         uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
         try:
             os.close(os.open(path, flags | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._database = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False
+            )
             self._database.text_factory = lambda text: text.decode(errors="surrogateescape")
         except (OSError, sqlite3.Error) as error:
             if self._lock is not None:
@@ -96,7 +84,7 @@ class Store:
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
             with self._reading():
-                self._prepare()
+                self._prepare(read_only=read_only)
         except BaseException:
             self.close()
             raise
@@ -107,8 +95,17 @@ class Store:
         if self._lock is not None:
             self._lock.release()
 
-    def _prepare(self) -> None:
-        """Check what the file is, and make the tables of a new one."""
+    @property
+    def size(self) -> int:
+        """How many bytes it has on disk, with the log beside it."""
+        found = 0
+        for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+            with suppress(OSError):
+                found += path.stat().st_size
+        return found
+
+    def _prepare(self, *, read_only: bool) -> None:
+        """Check what the file is; make the tables of a new one, move an older one on."""
         ask = self._database.execute
         application, version, tables = (
             ask("PRAGMA application_id").fetchone()[0],
@@ -116,19 +113,23 @@ class Store:
             ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
         )
         if not tables and not version:
-            ask("PRAGMA journal_mode = WAL")
-            self._database.executescript(
-                f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-                f"{SCHEMA} COMMIT;"
-            )
-        elif application != APPLICATION:
+            schema.create(self._database)
+        elif application != schema.APPLICATION:
             raise self._bad("found a database of another program, expected a state file")
-        elif version != VERSION:
-            raise self._bad(f"found state of version {version}, expected {VERSION}; {REBUILD}")
+        elif not 0 < version <= schema.VERSION:
+            wanted = f"expected {schema.VERSION} or older"
+            raise self._bad(f"found state of version {version}, {wanted}; {REBUILD}")
         ask("PRAGMA synchronous = FULL")
         found = ask("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise self._bad(f"found a damaged state file ({found}); {REBUILD}")
+        if 0 < version < schema.VERSION:
+            if read_only:
+                raise self._bad(
+                    f"found state of version {version}, expected {schema.VERSION}; "
+                    "replay or the daemon moves it on"
+                )
+            schema.migrate(self._database)
 
     def _bad(self, message: str) -> BadInput:
         return BadInput("state", message).at(str(self.path))
@@ -152,35 +153,58 @@ class Store:
             raise self._bad(f"found a damaged state file ({error}); {REBUILD}") from None
 
     def load(self) -> Saved:
-        """Return everything that the file holds, each snapshot checked.
+        """Return everything that the file holds but its letters, each row checked.
 
         Raises:
             BadInput: something in it is not what was written.
             Unavailable: it cannot be read.
         """
-        pages: dict[Chain, dict[int, PageEntry]] = {}
-        snapshots: dict[Chain, dict[Slot, Snapshot]] = {}
         with self._reading():
-            ask = self._database.execute
-            for endpoint, label, page, checksum, entry in ask("SELECT * FROM pages"):
-                checked(checksum, endpoint, label, page, entry)
-                if endpoint not in ENDPOINTS and endpoint not in LISTS:
-                    raise ValueError(f"{endpoint} is not registered")
-                found = pages.setdefault(Chain(endpoint, label), {})
-                found[page] = decode(entry, type=PageEntry)
-            for *key, checksum, body in ask("SELECT * FROM snapshots"):
-                checked(checksum, *key, body)
-                endpoint, label, start, end, rollup, revision = key
-                slot = Slot(Window(start, end), bool(rollup))
-                slots = snapshots.setdefault(Chain(endpoint, label), {})
-                slots[slot] = unpacked(endpoint, revision, body)
             counts: dict[str, bytes] = {}
-            for name, checksum, body in ask("SELECT * FROM counts"):
+            for name, checksum, body in self._database.execute("SELECT * FROM counts"):
                 checked(checksum, name, body)
                 counts[name] = body
-            objects = decode(counts["objects"], type=SavedObjects) if counts else []
-            tally = decode(counts["tally"], type=SavedTally) if counts else SavedTally()
-        return Saved(pages, snapshots, objects, tally)
+            return Saved(
+                self._pages(),
+                self._snapshots(),
+                decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
+                decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
+                list(self._series()),
+            )
+
+    def _pages(self) -> dict[Origin, dict[int, PageEntry]]:
+        pages: dict[Origin, dict[int, PageEntry]] = {}
+        rows = self._database.execute("SELECT * FROM pages")
+        for source, endpoint, label, page, checksum, entry in rows:
+            checked(checksum, source, endpoint, label, page, entry)
+            if endpoint not in ENDPOINTS and endpoint not in LISTS:
+                raise ValueError(f"{endpoint} is not registered")
+            found = pages.setdefault(Origin(source, Chain(endpoint, label)), {})
+            found[page] = decode(entry, type=PageEntry)
+        return pages
+
+    def _snapshots(self) -> dict[Chain, dict[Slot, Snapshot]]:
+        snapshots: dict[Chain, dict[Slot, Snapshot]] = {}
+        for *key, checksum, body in self._database.execute("SELECT * FROM snapshots"):
+            checked(checksum, *key, body)
+            endpoint, label, start, end, rollup, revision = key
+            slots = snapshots.setdefault(Chain(endpoint, label), {})
+            slots[Slot(Window(start, end), bool(rollup))] = unpacked(endpoint, revision, body)
+        return snapshots
+
+    def _series(self) -> Iterator[SavedSeries]:
+        for *row, checksum in self._database.execute("SELECT * FROM series"):
+            checked(checksum, *row)
+            yield SavedSeries(*row)
+
+    def letters(self) -> Iterator[bytes]:
+        """Yield the dead letters in the order of chains and pages.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self._reading():
+            yield from letters_in(self._database)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
@@ -203,15 +227,28 @@ class Store:
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
         many = self._database.executemany
+        keys = {
+            (origin.source, *origin.chain, page): entry
+            for (origin, page), entry in checkpoint.pages.items()
+        }
         many(
-            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?)",
-            (sealed((*chain, entry.page), encode(entry)) for chain, entry in checkpoint.pages),
+            "DELETE FROM pages WHERE (source, endpoint, label, page) = (?, ?, ?, ?)",
+            (key for key, entry in keys.items() if entry is None),
         )
         many(
-            "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?)",
+            (sealed(key, encode(entry)) for key, entry in keys.items() if entry is not None),
+        )
+        put_letters(self._database, checkpoint.letters)
+        many(
+            "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (*run.chain, run.next_page, *(run.window or (None, None)), checkpoint.now, 0)
-                for run in checkpoint.runs
+                (
+                    *(origin.source, *origin.chain, run.next_page),
+                    *(run.window or (None, None)),
+                    *(checkpoint.now, int(run.dead_letters)),
+                )
+                for origin, run in checkpoint.runs
             ),
         )
         many(
@@ -223,25 +260,14 @@ class Store:
                 for chain, slot, snapshot in checkpoint.snapshots
             ),
         )
+        counts = {"tally": encode(checkpoint.tally)}
+        if checkpoint.objects is not None:
+            counts["objects"] = encode(checkpoint.objects)
         many(
             "REPLACE INTO counts VALUES (?, ?, ?)",
-            [
-                sealed(("objects",), encode(checkpoint.objects)),
-                sealed(("tally",), encode(checkpoint.tally)),
-            ],
+            (sealed((name,), body) for name, body in counts.items()),
         )
-
-
-def sealed(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:
-    """Return a table's row: its key, the checksum of key and body, and the body."""
-    return (*key, checksum_of(*key, body), body)
-
-
-def checked(checksum: bytes, *row: str | int | bytes) -> None:
-    """See that a row is what was written.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if checksum != checksum_of(*row):
-        raise ValueError("a row's checksum is wrong")
+        many(
+            "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
+            ((*row, checksum_of(*row)) for row in checkpoint.series),
+        )

@@ -11,7 +11,7 @@ import anyio
 import click
 
 from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
-from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay
+from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay, Rules
 from stream.pipeline import replay
 from stream.progress import progress
 from stream.signals import until_signalled
@@ -130,9 +130,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         now=now,
         report=report,
         details=details,
-        allow_incomplete=allow_incomplete,
-        dead_letters=dead_letters,
-        state=state,
+        rules=Rules(
+            state=state,
+            dead_letters=dead_letters,
+            unfinished="report" if allow_incomplete else "refuse",
+        ),
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
     )
@@ -161,10 +163,11 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
         click.UsageError: two outputs are one file, or one is among what DIR is read for.
         Unavailable: a file cannot be written.
     """
-    letters = None if run.dead_letters is None else run.dead_letters / DEAD_LETTERS
+    state, dead = run.rules.state, run.rules.dead_letters
+    letters = None if dead is None else dead / DEAD_LETTERS
     taken: set[Path] = set()
-    beside = [run.state.with_name(run.state.name + end) for end in SIDE_FILES] if run.state else []
-    for path in filter(None, (run.report, notes, metrics, letters, run.state, *beside)):
+    beside = [state.with_name(state.name + end) for end in SIDE_FILES] if state else []
+    for path in filter(None, (run.report, notes, metrics, letters, state, *beside)):
         place = prepare(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")

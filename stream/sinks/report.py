@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from stream.figures import ChainRun, EndpointFigures
+from stream.figures import ChainSummary, EndpointFigures
 from stream.records import MONEY, Number, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
@@ -30,13 +30,13 @@ class Outline(Struct, dict=True):
 
     version: str
     now: int
-    runs: list[ChainRun]
+    runs: list[ChainSummary]
     figures: dict[str, EndpointFigures]
     relationships: Relationships
     foreign_keys: ForeignKeyIssues
     issues: list[str]
 
-    def runs_of(self, key: str) -> list[ChainRun]:
+    def runs_of(self, key: str) -> list[ChainSummary]:
         """Return the chains of an endpoint, by label."""
         return [run for run in self.runs if run.chain.endpoint == key]
 
@@ -75,7 +75,7 @@ class Outline(Struct, dict=True):
             "pages": len(fixtures),
         }
 
-    def usage_summary(self, run: ChainRun) -> dict[str, Any]:
+    def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""
         totals = self.figures[COMPLETIONS].of_label(run.chain.label)
         metrics = totals.metrics()

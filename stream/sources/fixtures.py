@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
 from stream.figures import PageEntry
 from stream.privacy import shielded
-from stream.records import Chain
+from stream.records import Chain, Origin
 from stream.sources.reading import PageFile
 
-__all__ = ["FixtureChain", "discover", "is_input", "parse_name", "recall"]
+__all__ = ["FixtureChain", "discover", "entry_named", "is_input", "parse_name", "recall"]
 
 COMPANIONS: Final = frozenset(
     {"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", "expectations.json"}
@@ -42,13 +43,19 @@ class FixtureName(NamedTuple):
 
 
 class FixtureChain(NamedTuple):
-    """One chain's files in page order, and what is wrong with the set of them."""
+    """One chain's files in page order, and what is wrong with the set of them, by page."""
 
     entry: Endpoint | ObjectList
     chain: Chain
-    files: list[PageFile]
-    faults: list[tuple[int, str, BadInput]]
-    missing: list[int]
+    source: str = ""
+    files: Sequence[PageFile] = ()
+    faults: Mapping[int, list[tuple[str, BadInput]]] = MappingProxyType({})
+    missing: Sequence[int] = ()
+
+    @property
+    def origin(self) -> Origin:
+        """The source, and the chain."""
+        return Origin(self.source, self.chain)
 
 
 def parse_name(name: str) -> FixtureName | None:
@@ -71,7 +78,12 @@ def is_input(name: str) -> bool:
     return name in COMPANIONS or parse_name(name) is not None
 
 
-def discover(directory: Path) -> tuple[list[FixtureChain], list[str]]:
+def entry_named(key: str) -> Endpoint | ObjectList:
+    """Return the registry's entry of a chain's endpoint or list."""
+    return ENDPOINTS.get(key) or LISTS[key]
+
+
+def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], list[str]]:
     """Find the chains of a directory; return them, and the names of files that are no fixtures.
 
     Raises:
@@ -100,23 +112,23 @@ def discover(directory: Path) -> tuple[list[FixtureChain], list[str]]:
         elif name not in COMPANIONS and not is_directory:
             unknown.append(name)
     return [
-        chain_of(directory, entries_of[key], Chain(key, label), files[key, label])
+        chain_of(
+            directory, FixtureChain(entries_of[key], Chain(key, label), source), files[key, label]
+        )
         for key, label in sorted(files)
     ], unknown
 
 
-def chain_of(
-    directory: Path, entry: Endpoint | ObjectList, chain: Chain, pages: dict[int, list[str]]
-) -> FixtureChain:
+def chain_of(directory: Path, chain: FixtureChain, pages: Mapping[int, list[str]]) -> FixtureChain:
     """Put a chain's files in order, and name two files for one page, a page 0, and gaps."""
-    faults = []
+    faults = {}
     for number, names in sorted(pages.items()):
         if number < 1:
             zero = "found page 0, expected pages from 1 on"
-            faults += [(number, name, BadInput("page_number", zero)) for name in names]
+            faults[number] = [(name, BadInput("page_number", zero)) for name in names]
         elif len(names) > 1:
             rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
-            faults += [(number, name, BadInput("two_files", rivals)) for name in names]
+            faults[number] = [(name, BadInput("two_files", rivals)) for name in names]
     files = [
         PageFile(number, directory / names[0])
         for number, names in sorted(pages.items())
@@ -124,18 +136,18 @@ def chain_of(
     ]
     last = max(pages)
     missing = [number for number in range(1, min(last, len(pages) + 1)) if number not in pages]
-    return FixtureChain(entry, chain, files, faults, missing[:1])
+    return chain._replace(files=files, faults=faults, missing=missing[:1])
 
 
 def recall(
-    chains: list[FixtureChain], known: Mapping[Chain, Mapping[int, PageEntry]]
+    chains: list[FixtureChain], known: Mapping[Origin, Mapping[int, PageEntry]]
 ) -> list[FixtureChain]:
     """Add what durable state has: pages whose files are gone, and chains without any file."""
-    found = {chain.chain: chain for chain in chains}
-    for name in sorted(known.keys() - found.keys()):
-        entry = ENDPOINTS.get(name.endpoint) or LISTS[name.endpoint]
-        found[name] = FixtureChain(entry, name, [], [], [])
-    return [with_known(found[name], known.get(name, {})) for name in sorted(found)]
+    found = {chain.origin: chain for chain in chains}
+    for origin in known.keys() - found.keys():
+        entry = entry_named(origin.chain.endpoint)
+        found[origin] = FixtureChain(entry, origin.chain, origin.source)
+    return [with_known(found[origin], known.get(origin, {})) for origin in sorted(found)]
 
 
 def with_known(chain: FixtureChain, known: Mapping[int, PageEntry]) -> FixtureChain:

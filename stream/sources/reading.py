@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Final, NamedTuple
 
 import aiofiles.os
@@ -15,7 +16,7 @@ from stream.errors import BadInput, Unavailable
 from stream.figures import PageEntry
 from stream.privacy import masked_text
 
-__all__ = ["Fixture", "PageFile", "read_pages", "read_regular"]
+__all__ = ["Fixture", "PageFile", "read_batch", "read_pages", "read_regular", "signature_of"]
 
 BATCH_FILES: Final = 32
 BATCH_BYTES: Final = 1024 * 1024
@@ -31,7 +32,9 @@ class Fixture(NamedTuple):
     error: BadInput | None = None
     signature: str | None = None
     known: PageEntry | None = None
-    """What durable state has of this page; with no payload it is all there is to know."""
+    seconds: float = 0.0
+    """Where ``known``, what durable state has of the page, comes without a payload and an error,
+    it is all there is to know. ``seconds`` is how long reading took."""
 
 
 class PageFile(NamedTuple):
@@ -42,7 +45,7 @@ class PageFile(NamedTuple):
     known: PageEntry | None = None
 
 
-async def read_pages(files: list[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
+async def read_pages(files: Sequence[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
     """Read pages in order; small files share one hop to a thread.
 
     Raises:
@@ -62,7 +65,7 @@ def spelled(name: str) -> str:
     return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
-def read_batch(files: list[PageFile], max_bytes: int) -> list[Fixture]:
+def read_batch(files: Sequence[PageFile], max_bytes: int) -> list[Fixture]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[Fixture] = []
     total = 0
@@ -77,19 +80,23 @@ def read_batch(files: list[PageFile], max_bytes: int) -> list[Fixture]:
 def read_page(file: PageFile, max_bytes: int) -> Fixture:
     """Read a page, unless durable state has it as it is."""
     number, path, known = file
-    if known is not None and (path is None or signature_of(path) == known.signature):
+    if known is not None and (
+        path is None or (not known.letters and signature_of(path) == known.signature)
+    ):
         return Fixture(known.name, number, b"", known.sha256, None, known.signature, known)
     if path is None:
         raise Unavailable(f"page {number} is gone")
+    started = perf_counter()
     name, signature = spelled(path.name), signature_of(path)
     try:
         payload = read_regular(path, max_bytes)
     except BadInput as error:
-        return Fixture(name, number, b"", None, error, None, known)
+        return Fixture(name, number, b"", None, error, signature, known)
     digest = hashlib.sha256(payload).hexdigest()
-    if known is not None and known.sha256 == digest:
+    if known is not None and not known.letters and known.sha256 == digest:
         payload = b""
-    return Fixture(name, number, payload, digest, None, signature, known)
+    seconds = perf_counter() - started
+    return Fixture(name, number, payload, digest, None, signature, known, seconds)
 
 
 def signature_of(path: Path) -> str | None:

@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from stream.errors import BadInput
-from stream.privacy import masked_text
+from stream.privacy import masked_text, shielded
 
-__all__ = ["Walk", "cursor_of"]
+__all__ = ["Walk", "cursor_of", "word_of"]
 
 HOST: Final = "api.openai.com"
 ROOT: Final = "/v1/organization/"
@@ -24,6 +24,8 @@ class Walk:
     def __init__(self, path: str | None = None) -> None:
         """Start before the first page; ``path`` is the endpoint's own, where its URLs must lead."""
         self.root = f"/v1{path}" if path else ROOT
+        self.page = 0
+        """The number of the last page that it has come to."""
         self.seen: set[str] = set()
         self.has_more = True
         self.cursor: str | None = None
@@ -73,6 +75,15 @@ def cursor_of(next_page: str | None, root: str = ROOT) -> str | None:
         )
     query = parse_qs(urlsplit(next_page).query)
     return next((query[name][0] for name in ("page", "after") if name in query), None)
+
+
+def word_of(next_page: str | None, root: str) -> str | None:
+    """Return a page's word on where its chain goes, as it may be kept: no URL, no secret."""
+    try:
+        cursor = cursor_of(next_page, root)
+    except BadInput:
+        cursor = next_page
+    return cursor and shielded(cursor)
 
 
 def leads_home(text: str, root: str) -> bool:

@@ -1,0 +1,44 @@
+"""What a replay was asked to do, and the rules by which pages are taken in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["DEFAULT_CAPACITY", "DEFAULT_PAGE_BYTES", "DEFAULT_REPORT", "Replay", "Rules"]
+
+DEFAULT_CAPACITY = 4
+DEFAULT_PAGE_BYTES = 256 * 1024 * 1024
+DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """How pages are taken in.
+
+    ``state`` is the file to resume from and to checkpoint into, every so many pages or seconds.
+    ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
+    ``unfinished`` is what becomes of a chain whose last page says that more follows.
+    """
+
+    state: Path | None = None
+    dead_letters: Path | None = None
+    unfinished: Literal["refuse", "report", "wait"] = "refuse"
+    checkpoint_pages: int = 500
+    checkpoint_seconds: float = 5.0
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """One run over a fixture directory; ``now`` is the clock, in Unix seconds.
+
+    ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings).
+    """
+
+    directory: Path
+    now: int
+    report: Path | None = DEFAULT_REPORT
+    details: bool = True
+    rules: Rules = Rules()
+    channel_capacity: int = DEFAULT_CAPACITY
+    max_page_bytes: int = DEFAULT_PAGE_BYTES
