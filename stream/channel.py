@@ -47,6 +47,10 @@ class Channel(Generic[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close both ends; pages inside are gone."""
         self._send.close()
         self.pages.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,24 +21,12 @@ from stream.records import Bucket, Chain, Origin, Slot, Window, timestamp
 from stream.relations import Objects
 from stream.series import SavedSeries
 from stream.sinks.dead_letters import letter_of, masked_page
-from stream.sources.fixtures import FixtureChain, entry_named
+from stream.sources.fixtures import Delivery, FixtureChain, entry_named
 from stream.sources.reading import Fixture
 from stream.sources.walk import Walk, word_of
 from stream.tally import Tally
 
-__all__ = ["Delivery", "Intake"]
-
-
-class Delivery(NamedTuple):
-    """A page on the channel; without one, the chain has no more pages for now.
-
-    A page that is replayed again has its windows moved on by ``shift`` seconds, in loop ``loop``.
-    """
-
-    chain: FixtureChain
-    page: Fixture | None
-    shift: int = 0
-    loop: int = 0
+__all__ = ["Intake"]
 
 
 class Intake:
@@ -65,6 +53,10 @@ class Intake:
         """How many pages delivered each window."""
         self.again: set[tuple[Origin, int]] = set()
         """Pages that were set aside for their place in the chain, which has changed since."""
+        self.fell: Counter[str] = Counter()
+        """Endpoint → changed pages whose figures fell, and still count as they were."""
+        self.letters_changed = True
+        """Whether the dead letters on disk are not those of the pages any more."""
         self._letters: list[bytes] = []
 
     def close(self) -> None:
@@ -108,6 +100,7 @@ class Intake:
             self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
         for entry in self.checkpoints.known.get(chain.origin, {}).values():
             self.delivered.update((chain.chain, slot) for slot in entry.slots)
+            self.fell[chain.chain.endpoint] += bool(entry.fell)
 
     def recall(self) -> None:
         """Walk every chain that durable state has, by what its pages said."""
@@ -134,10 +127,15 @@ class Intake:
             BadInput: the page cannot be trusted, unless bad input is set aside.
         """
         chain, page = delivery.chain, delivery.page
+        if chain.origin not in self.runs:
+            self.start(chain)
         if page is None:
             self.end(chain)
             return
         self._letters = []
+        if delivery.gone:
+            self.forget(chain, page.page)
+            return
         if page.known is not None and not page.payload and page.error is None:
             self.take_known(chain, page, page.known)
             return
@@ -177,13 +175,19 @@ class Intake:
         self.delivered.update((chain.chain, slot) for slot in entry.slots)
         if before is not None:
             self.delivered.subtract((chain.chain, slot) for slot in before.slots)
+            self.fell[key] -= bool(before.fell)
+        self.fell[key] += bool(entry.fell)
+        self.letters_changed |= bool(self._letters or (before is not None and before.letters))
         self.checkpoints.add(origin, entry.page, entry, self._letters)
         self._letters = []
 
     def forget(self, chain: FixtureChain, page: int) -> None:
         """Forget a page that was set aside and whose file is gone."""
-        self.runs[chain.origin].pages.pop(page, None)
-        self.checkpoints.add(chain.origin, page, None, [])
+        known = self.runs[chain.origin].pages.get(page)
+        if known is not None and known.set_aside:
+            del self.runs[chain.origin].pages[page]
+            self.letters_changed = True
+            self.checkpoints.add(chain.origin, page, None, [])
 
     def take_known(self, chain: FixtureChain, page: Fixture, known: PageEntry) -> None:
         """Follow the cursor of a page that durable state has; its records are there already."""

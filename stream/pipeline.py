@@ -20,14 +20,14 @@ from stream.channel import Channel
 from stream.config import Replay
 from stream.errors import BadInput
 from stream.figures import ChainSummary, State, by_endpoint, endpoint_figures, summaries
-from stream.intake import Delivery, Intake
+from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
 from stream.relations import Objects
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
-from stream.sources.fixtures import FixtureChain, discover, recall
+from stream.sources.fixtures import Delivery, FixtureChain, discover, recall
 from stream.sources.reading import read_pages, read_regular
 from stream.tally import Tally
 

@@ -14,9 +14,11 @@ from stream.endpoints import Endpoint
 from stream.records import MONEY, Number
 from stream.totals import Totals
 
-__all__ = ["FAMILIES", "Family", "SavedSeries", "Series", "series_of"]
+__all__ = ["FAMILIES", "OTHER", "Family", "SavedSeries", "Series", "series_of"]
 
 UNSPECIFIED: Final = "unspecified"
+OTHER: Final = "__other__"
+"""What the series beyond a metric's limit are added up under."""
 TOKENS: Final = "_tokens"
 
 
@@ -26,6 +28,7 @@ class Family(NamedTuple):
     name: str
     help: str
     labels: tuple[str, ...]
+    gauge: bool = False
 
 
 class SavedSeries(NamedTuple):
@@ -60,8 +63,13 @@ FAMILIES: Final = {
         Family("openai_api_audio_seconds", "Seconds of audio transcribed.", USUAL),
         Family("openai_api_sessions", "Code interpreter sessions.", USUAL),
         Family("openai_api_calls", "Calls of search tools.", USUAL),
-        Family("openai_api_vector_store_bytes", "Bytes in vector stores.", USUAL),
-        Family("openai_api_cost", "Cost as billed.", ("project_id", "line_item", "currency")),
+        Family("openai_api_vector_store_bytes", "Bytes in vector stores.", USUAL, gauge=True),
+        Family(
+            "openai_api_cost",
+            "Cost as billed.",
+            ("project_id", "line_item", "currency"),
+            gauge=True,
+        ),
     )
 }
 

@@ -1,5 +1,7 @@
 """What a command was asked to do: the settings of a replay, and those of the daemon."""
 
+from stream.config.daemon import Http, Log, Pace, Settings, Watch
+from stream.config.loading import Setting, load, settings_of, token_of
 from stream.config.replay import (
     DEFAULT_CAPACITY,
     DEFAULT_PAGE_BYTES,
@@ -8,4 +10,19 @@ from stream.config.replay import (
     Rules,
 )
 
-__all__ = ["DEFAULT_CAPACITY", "DEFAULT_PAGE_BYTES", "DEFAULT_REPORT", "Replay", "Rules"]
+__all__ = [
+    "DEFAULT_CAPACITY",
+    "DEFAULT_PAGE_BYTES",
+    "DEFAULT_REPORT",
+    "Http",
+    "Log",
+    "Pace",
+    "Replay",
+    "Rules",
+    "Setting",
+    "Settings",
+    "Watch",
+    "load",
+    "settings_of",
+    "token_of",
+]

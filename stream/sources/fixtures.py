@@ -15,9 +15,17 @@ from stream.errors import BadInput, Unavailable
 from stream.figures import PageEntry
 from stream.privacy import shielded
 from stream.records import Chain, Origin
-from stream.sources.reading import PageFile
+from stream.sources.reading import Fixture, PageFile
 
-__all__ = ["FixtureChain", "discover", "entry_named", "is_input", "parse_name", "recall"]
+__all__ = [
+    "Delivery",
+    "FixtureChain",
+    "discover",
+    "entry_named",
+    "is_input",
+    "parse_name",
+    "recall",
+]
 
 COMPANIONS: Final = frozenset(
     {"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", "expectations.json"}
@@ -56,6 +64,20 @@ class FixtureChain(NamedTuple):
     def origin(self) -> Origin:
         """The source, and the chain."""
         return Origin(self.source, self.chain)
+
+
+class Delivery(NamedTuple):
+    """A page on the channel; without one, the chain has no more pages for now.
+
+    A page that is replayed again has its windows moved on by ``shift`` seconds, in loop ``loop``.
+    ``gone``: the page's file is no longer there.
+    """
+
+    chain: FixtureChain
+    page: Fixture | None
+    shift: int = 0
+    loop: int = 0
+    gone: bool = False
 
 
 def parse_name(name: str) -> FixtureName | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
+import signal
 import stat
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -16,7 +19,15 @@ from stream.errors import BadInput, Unavailable
 from stream.figures import PageEntry
 from stream.privacy import masked_text
 
-__all__ = ["Fixture", "PageFile", "read_batch", "read_pages", "read_regular", "signature_of"]
+__all__ = [
+    "Fixture",
+    "PageFile",
+    "open_elsewhere",
+    "read_batch",
+    "read_pages",
+    "read_regular",
+    "signature_of",
+]
 
 BATCH_FILES: Final = 32
 BATCH_BYTES: Final = 1024 * 1024
@@ -97,6 +108,27 @@ def read_page(file: PageFile, max_bytes: int) -> Fixture:
         payload = b""
     seconds = perf_counter() - started
     return Fixture(name, number, payload, digest, None, signature, known, seconds)
+
+
+def open_elsewhere(path: Path) -> bool:
+    """Tell whether some process has a file open for writing, as far as the kernel says.
+
+    A read lease is refused while that is so. Where leases cannot be had (another owner's file, a
+    network's file system) nobody knows, and the answer is no.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored, where SIGIO would kill
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def signature_of(path: Path) -> str | None:

@@ -1,0 +1,212 @@
+"""The consumer: takes pages off the channel, checkpoints, and knows how everything stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from stream.channel import Channel
+from stream.config import Settings
+from stream.coverage import Coverage
+from stream.daemon.health import Health
+from stream.errors import Unavailable
+from stream.figures import by_endpoint
+from stream.intake import Intake
+from stream.ledger import Draft, Ledger
+from stream.metrics import Exposition, Standing
+from stream.records import Chain, Slot
+from stream.sinks.dead_letters import write_letters
+from stream.sources.fixtures import Delivery
+from stream.tally import Tally
+
+__all__ = ["CaughtUp", "Core"]
+
+HEARTBEAT: Final = 60.0
+"""Seconds after which a checkpoint is stored although nothing changed: to see that it can be."""
+FIRST_RETRY: Final = 0.5
+LAST_RETRY: Final = 15.0
+
+
+class CaughtUp:
+    """Comes after the last page of a source's first look; set when all of that is stored."""
+
+    def __init__(self) -> None:
+        """Start unset."""
+        self.stored = anyio.Event()
+
+
+class Core:
+    """State, and the one task that changes it."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+        """Open the state file, and take up what it holds.
+
+        Raises:
+            Unavailable: it cannot be opened, or is in use.
+            BadInput: it is damaged.
+        """
+        self.settings = settings
+        self.clock = clock
+        self.tally = Tally()
+        self.health = Health(clock, time.monotonic)
+        self.intake = Intake(settings.rules, self.tally, clock)
+        self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
+        self.coverage = Coverage()
+        self.standing = Standing(series_limit=settings.series_limit)
+        self.exposition = Exposition(self.tally, self.standing, self.ledger)
+        self.channel: Channel[Delivery | CaughtUp] = Channel(settings.channel_capacity)
+        self.tally.channel_capacity = settings.channel_capacity
+        self.changes = 0
+        """Grows when figures may have changed; the report is written when it did."""
+        self.waiting_again = anyio.Event()
+        """Set when a page that was set aside wants to be read again."""
+        self._heartbeat = 0.0
+        chains = self.intake.state.chains
+        held = [(chain, slot) for chain, slots in chains.items() for slot in slots]
+        self.coverage.take(chains, held, clock())
+        self.intake.recall()
+        self.stand()
+
+    def close(self) -> None:
+        """Let go of the state file, and of pages that nobody took."""
+        self.channel.close()
+        self.intake.close()
+
+    async def consume(self) -> None:
+        """Take what comes until the channel ends; then everything is in a checkpoint.
+
+        Raises:
+            Unavailable: the store could not be written for ``give_up_seconds``.
+        """
+        await self.checkpoint()
+        while True:
+            try:
+                delivery = await self._next()
+            except anyio.EndOfStream:
+                break
+            if delivery is not None:
+                await self._take(delivery)
+            if self._due():
+                await self.checkpoint()
+        await self.checkpoint()
+
+    async def _next(self) -> Delivery | CaughtUp | None:
+        """Return what comes next; ``None`` when it is time to see whether a checkpoint is due."""
+        try:
+            return self.channel.pages.receive_nowait()
+        except anyio.WouldBlock:
+            pending = self.intake.checkpoints.pending
+            pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
+            with anyio.move_on_after(min(pause, HEARTBEAT)):
+                return await self.channel.pages.receive()
+        return None
+
+    async def _take(self, delivery: Delivery | CaughtUp) -> None:
+        """Take one page, or store everything when a source has caught up."""
+        self.health.busy_since = time.monotonic()
+        if isinstance(delivery, CaughtUp):
+            await self.checkpoint()
+            delivery.stored.set()
+        else:
+            self.intake.take(delivery)
+            self.changes += 1
+            if delivery.page is not None:
+                self._tell(delivery)
+            if self.intake.again:
+                self.waiting_again.set()
+        self.health.busy_since = None
+
+    def _tell(self, delivery: Delivery) -> None:
+        """Log a page, and remember what is wrong with it."""
+        origin, page = delivery.chain.origin, delivery.page
+        entry = self.intake.runs[origin].pages.get(page.page) if page is not None else None
+        if page is None or entry is None:
+            return
+        log = structlog.get_logger()
+        where = {"source": origin.source, "endpoint": origin.chain.endpoint}
+        more = {**where, "label": origin.chain.label, "page": page.page, "file": page.name}
+        log.debug("page", **more, rows=entry.rows, bytes=len(page.payload), loop=delivery.loop)
+        for sentence in entry.fell:
+            log.warning(sentence, **more)
+        if entry.letters and (not page.known or page.known.letters != entry.letters):
+            self.health.mishap(
+                f"{page.name}: {entry.letters} set aside, see {self.settings.dead_letters}", **more
+            )
+
+    def _due(self) -> bool:
+        """Tell whether a checkpoint is due, or the heartbeat."""
+        now = time.monotonic()
+        return self.intake.checkpoints.due(now) or now - self._heartbeat >= HEARTBEAT
+
+    async def checkpoint(self) -> None:
+        """Store a checkpoint; while it cannot be stored nothing is taken, and it is tried again.
+
+        Raises:
+            Unavailable: it could not be stored for ``give_up_seconds``.
+        """
+        pause = FIRST_RETRY
+        while True:
+            self.health.busy_since = time.monotonic()
+            try:
+                await self._store()
+            except Unavailable as error:
+                self.health.busy_since = None
+                self.tally.checkpoint_failures += 1
+                self.health.fails("checkpoint", error, self.settings.give_up_seconds)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, LAST_RETRY)
+            else:
+                self.health.busy_since = None
+                self.health.works("checkpoint")
+                return
+
+    async def _store(self) -> None:
+        """Store state, series and counts together; then show them, and write the dead letters."""
+        intake = self.intake
+        pages, changed = intake.checkpoints.pending, set(intake.state.changed)
+        draft = await anyio.to_thread.run_sync(self._write, changed)
+        self.ledger.commit(draft)
+        self.exposition.forget()
+        self.coverage.take(intake.state.chains, changed, self.clock())
+        self.stand()
+        self._heartbeat = time.monotonic()
+        if intake.letters_changed:
+            await write_letters(self.settings.dead_letters, intake.checkpoints.letters())
+            intake.letters_changed = False
+        structlog.get_logger().info(
+            "checkpoint", pages=pages, windows=len(changed), bytes=self.standing.state_bytes
+        )
+
+    def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
+        """Work out what moves, and store it in one transaction; runs in a thread."""
+        draft = self.ledger.draft(by_endpoint(self.intake.state.chains), changed)
+        self.intake.store(draft.saved)
+        return draft
+
+    def stand(self) -> None:
+        """Bring up to date what is shown of the state."""
+        standing, coverage = self.standing, self.coverage
+        standing.watermarks = coverage.watermarks()
+        standing.missing = coverage.missing()
+        standing.records = coverage.records
+        standing.state_bytes = self.intake.checkpoints.size
+        standing.series_folded = len(self.ledger.folded)
+        standing.fallen = dict.fromkeys(standing.watermarks, 0) | self.intake.fell
+
+    def follow(self, settings: Settings) -> None:
+        """Go on by other settings."""
+        self.settings = settings
+        self.intake.rules = self.intake.checkpoints.rules = settings.rules
+        self.intake.letters_changed = True
+
+    def scrape(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics as they stand, and their content type."""
+        self.tally.channel_depth = self.channel.depth
+        self.tally.channel_blocked_seconds = self.channel.blocked_seconds
+        self.standing.open_windows = self.coverage.open_windows(self.clock())
+        return self.exposition.render(accept)

@@ -1,0 +1,158 @@
+"""The sources: one task for each, which goes on when a file or a directory cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import anyio
+import anyio.abc
+import structlog
+
+from stream.config import Pace, Settings, Watch
+from stream.daemon.core import CaughtUp, Core
+from stream.errors import BadConfiguration, Unavailable
+from stream.sources.fixtures import Delivery, discover
+from stream.sources.paced import Paced
+from stream.sources.watched import Patience, Watched
+
+__all__ = ["Feeding", "check_directories"]
+
+Source: TypeAlias = Watch | Pace
+RETRY: Final = 5.0
+
+
+def check_directories(settings: Settings) -> None:
+    """See that every source's directory can be read.
+
+    Raises:
+        BadConfiguration: one cannot.
+    """
+    for path in [one.path for one in settings.watch] + [one.path for one in settings.pace]:
+        try:
+            discover(path)
+        except Unavailable as error:
+            raise BadConfiguration(str(error)) from None
+
+
+class Feeding:
+    """Runs the sources of the settings, which may change."""
+
+    def __init__(self, core: Core) -> None:
+        """Feed ``core``; nothing runs yet."""
+        self.core = core
+        self.running: dict[Source, anyio.CancelScope] = {}
+        self.watched: dict[Source, Watched] = {}
+        self._behind: set[Source] = set()
+        """Sources that have not been looked through once."""
+
+    async def run(self, stopping: anyio.Event) -> None:
+        """Run the sources until ``stopping`` is set; then the channel ends."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            self.follow(self.core.settings)
+            tasks.start_soon(self._read_again)
+            await stopping.wait()
+            tasks.cancel_scope.cancel()
+        self.core.channel.end()
+
+    def follow(self, settings: Settings) -> None:
+        """Start the sources that are new, and stop those that are gone."""
+        wanted: set[Source] = {*settings.watch, *settings.pace}
+        for source in self.running.keys() - wanted:
+            self.running.pop(source).cancel()
+            self.watched.pop(source, None)
+            self._behind.discard(source)
+        for source in sorted(wanted - self.running.keys(), key=lambda one: one.name):
+            self.running[source] = scope = anyio.CancelScope()
+            self._behind.add(source)
+            self._tasks.start_soon(self._run_one, source, settings, scope)
+        self._see_who_is_behind()
+
+    async def _run_one(self, source: Source, settings: Settings, scope: anyio.CancelScope) -> None:
+        """Run one source, and start it again when something cannot be read."""
+        with scope:
+            if isinstance(source, Watch):
+                patience = Patience(
+                    settings.settle_seconds, settings.rescan_seconds, settings.max_page_bytes
+                )
+                runs = self.core.intake.runs
+                watched = Watched(source.path, source.name, patience, runs)
+                self.watched[source] = watched
+                await self._watch(source, watched)
+            else:
+                paced = Paced(source, settings.max_page_bytes, self.core.intake.runs)
+                await self._caught_up(source)
+                await self._steadily(source, lambda: paced.replay(self._send))
+                structlog.get_logger().info("replayed to the end", source=source.name)
+                await anyio.sleep_forever()
+
+    async def _send(self, delivery: Delivery) -> None:
+        """Put a page into the channel, waiting for room."""
+        await self.core.channel.send(delivery)
+
+    async def _steadily(self, source: Source, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something until it succeeds; what cannot be read is said, and tried again."""
+        while True:
+            try:
+                await work()
+            except Unavailable as error:
+                self.core.health.mishap(str(error), source=source.name)
+                await anyio.sleep(RETRY)
+            else:
+                self.core.health.works(f"source {source.name}")
+                return
+
+    async def _watch(self, source: Watch, watched: Watched) -> None:
+        """Look at a directory, and again whenever something may have changed."""
+        wake, pause = anyio.Event(), 0.0
+
+        async def listen() -> None:
+            while True:
+                try:
+                    async for _ in watched.told():
+                        wake.set()
+                except Unavailable as error:
+                    self.core.health.mishap(str(error), source=source.name)
+                    await anyio.sleep(RETRY)
+                wake.set()
+
+        async def look() -> None:
+            nonlocal pause
+            known = watched.unknown
+            pause = await watched.scan(self._send)
+            for name in sorted(watched.unknown - known):
+                structlog.get_logger().warning("no fixture's name; left out", file=name)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            while True:
+                wake = anyio.Event()
+                await self._steadily(source, look)
+                await self._caught_up(source)
+                with anyio.move_on_after(pause):
+                    await wake.wait()
+
+    async def _caught_up(self, source: Source) -> None:
+        """Wait until all that a source has delivered is stored, the first time."""
+        if source in self._behind:
+            mark = CaughtUp()
+            await self.core.channel.send(mark)
+            await mark.stored.wait()
+            self._behind.discard(source)
+            self._see_who_is_behind()
+
+    def _see_who_is_behind(self) -> None:
+        """Note whether every source has been looked through."""
+        self.core.health.caught_up = self.core.health.caught_up or not self._behind
+
+    async def _read_again(self) -> None:
+        """Have pages delivered once more whose place in their chain has changed."""
+        while True:
+            await self.core.waiting_again.wait()
+            self.core.waiting_again = anyio.Event()
+            for origin, page in self.core.intake.again:
+                for source, watched in self.watched.items():
+                    if source.name == origin.source:
+                        watched.again(origin, page)
+            self.core.intake.again.clear()

@@ -1,0 +1,130 @@
+"""The page at ``/``: how everything stands, at a look, without a script."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined
+
+from stream import __version__
+from stream.daemon.core import Core
+from stream.ledger import Ledger
+from stream.privacy import one_line
+from stream.records import MAX_TIME, plain, timestamp
+
+__all__ = ["STYLE", "page_of"]
+
+HERE: Final = files(__package__)
+STYLE: Final = HERE.joinpath("page.css").read_text("utf-8")
+MOST_CHAINS: Final = 200
+MOST_KEYS: Final = 100
+MINUTE: Final = 60
+HOUR: Final = 3600
+DAY: Final = 86_400
+
+
+def grouped(value: int | Decimal) -> str:
+    """Write a number with its thousands apart."""
+    return f"{value:,}" if isinstance(value, int) else plain(value)
+
+
+def span(seconds: int | None) -> str:
+    """Write a span of time as people say it."""
+    if seconds is None:
+        return "–"
+    ahead, seconds = seconds < 0, abs(seconds)
+    for unit, length in (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", 1)):
+        if seconds >= 2 * length or length == 1:
+            return f"{seconds // length} {unit}{' ahead' if ahead else ''}"
+    return ""
+
+
+TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
+    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+).from_string(HERE.joinpath("page.html").read_text("utf-8"), {"grouped": grouped, "span": span})
+
+
+def page_of(core: Core) -> str:
+    """Render the page."""
+    now = core.clock()
+    counts = core.tally.lasting
+    reason = core.health.why_not_ready()
+    keys = by_key(core.ledger)
+    chains = chains_of(core, now)
+    outcomes: dict[str, dict[str, int]] = defaultdict(dict)
+    for (endpoint, outcome), count in sorted(counts.records.items()):
+        outcomes[endpoint][outcome] = count
+    return TEMPLATE.render(
+        version=__version__,
+        now=moment(now),
+        reason=reason,
+        standing=core.standing,
+        checkpointed=span(now - core.tally.checkpointed_at)
+        if core.tally.checkpointed_at is not None
+        else "–",
+        channel=(core.channel.depth, core.channel.capacity),
+        chains=chains[:MOST_CHAINS],
+        more_chains=max(len(chains) - MOST_CHAINS, 0),
+        outcomes=dict(outcomes),
+        names=("new", "duplicate", "revised", "superseded", "dead_lettered"),
+        keys=keys[:MOST_KEYS],
+        more_keys=max(len(keys) - MOST_KEYS, 0),
+        mishaps=[(moment(one.at), one.what) for one in reversed(core.health.mishaps)],
+    )
+
+
+def moment(seconds: int) -> str:
+    """Write a time for people."""
+    return dt.datetime.fromtimestamp(min(seconds, MAX_TIME), dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
+    """Describe each chain: where its cursor stands, and how far it is behind the clock."""
+    found = []
+    for origin, run in sorted(core.intake.runs.items()):
+        watermark = core.coverage.watermark(origin.chain)
+        letters = sum(entry.letters for entry in run.pages.values())
+        standing = run.incomplete or ("waits for its next page" if run.waiting else "whole")
+        found.append(
+            {
+                "source": origin.source or "–",
+                "endpoint": origin.chain.endpoint,
+                "label": origin.chain.label,
+                "pages": len(run.pages),
+                "cursor": one_line(run.next_page or "–"),
+                "watermark": None if watermark is None else timestamp(watermark),
+                "lag": None if watermark is None else span(now - watermark),
+                "letters": letters,
+                "standing": one_line(standing),
+                "bad": bool(run.incomplete or letters),
+            }
+        )
+    return found
+
+
+def by_key(ledger: Ledger) -> list[dict[str, Any]]:
+    """Add up tokens and requests by project and service tier, and what is billed by project."""
+    sums: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for series, (accepted, corrected) in ledger.counts.items():
+        if series.family not in {"openai_api_tokens", "openai_api_requests"}:
+            continue
+        _, project, tier, _, *token = series.labels
+        name = token[0] if token else "requests"
+        found = sums[project, tier]
+        found[name] = found.get(name, 0) + accepted - corrected
+    return [
+        {
+            "project": project,
+            "tier": tier,
+            "input": found.get("input"),
+            "output": found.get("output"),
+            "requests": found.get("requests"),
+        }
+        for (project, tier), found in sorted(
+            sums.items(), key=lambda one: (-one[1].get("input", 0), one[0])
+        )
+    ]

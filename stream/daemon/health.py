@@ -1,0 +1,74 @@
+"""Whether the daemon is well: what fails and since when, what went wrong last, and is it stuck."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import structlog
+
+from stream.errors import Unavailable
+from stream.privacy import one_line
+
+__all__ = ["Health", "Mishap"]
+
+STUCK_SECONDS: Final = 60.0
+REMEMBERED: Final = 20
+
+
+class Mishap(NamedTuple):
+    """Something that went wrong: when, in Unix seconds, and what."""
+
+    at: int
+    what: str
+
+
+class Health:
+    """Collects what goes wrong; ``clock`` is in Unix seconds, ``monotonic`` never jumps."""
+
+    def __init__(self, clock: Callable[[], int], monotonic: Callable[[], float]) -> None:
+        """Start well, and not ready."""
+        self.clock = clock
+        self.monotonic = monotonic
+        self.mishaps: deque[Mishap] = deque(maxlen=REMEMBERED)
+        self.failing: dict[str, float] = {}
+        """What cannot be written or read, and since when."""
+        self.caught_up = False
+        """Whether every source has been looked through once, and all of it is stored."""
+        self.busy_since: float | None = None
+        """When the consumer began with what it is doing."""
+
+    def mishap(self, what: str, **more: object) -> None:
+        """Log that something went wrong, and remember it for the page."""
+        self.mishaps.append(Mishap(self.clock(), one_line(what)))
+        structlog.get_logger().error(what, **more)
+
+    def fails(self, what: str, error: Exception, patience: float) -> None:
+        """Note that something cannot be done; it is tried again for ``patience`` seconds.
+
+        Raises:
+            Unavailable: that time is over.
+        """
+        first = self.failing.setdefault(what, self.monotonic())
+        self.mishap(str(error), failing=what)
+        if self.monotonic() - first >= patience:
+            raise Unavailable(f"{error}; gave up after {patience:g} seconds (give_up_seconds)")
+
+    def works(self, what: str) -> None:
+        """Note that something can be done, again."""
+        if self.failing.pop(what, None) is not None:
+            structlog.get_logger().info("works again", failing=what)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the consumer has been at one page or checkpoint for too long."""
+        return self.busy_since is not None and self.monotonic() - self.busy_since > STUCK_SECONDS
+
+    def why_not_ready(self) -> str | None:
+        """Say why the daemon is not ready; ``None`` when it is."""
+        if self.failing:
+            return f"{', '.join(sorted(self.failing))} failing"
+        if not self.caught_up:
+            return "catching up"
+        return "stuck" if self.stuck else None

@@ -1,0 +1,88 @@
+"""Structured logs on stderr: JSON where no person reads them, secrets masked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from stream.config import Log
+from stream.privacy import is_private_name, one_line
+
+__all__ = ["set_up"]
+
+
+def set_up(log: Log, stream: TextIO | None = None) -> None:
+    """Log as the settings say, on ``stream`` (stderr); other libraries' own logs are silent."""
+    out = Sturdy(stream)
+    text = log.format == "text" or (log.format == "auto" and out.is_terminal)
+    renderer: Callable[..., str | bytes] = (
+        structlog.dev.ConsoleRenderer(colors=out.is_terminal)
+        if text
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            masked,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log.level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=out),  # type: ignore[arg-type]  # what it writes to
+        cache_logger_on_first_use=False,
+    )
+    for name in ("uvicorn", "asyncio", "watchfiles"):
+        library = logging.getLogger(name)
+        library.handlers = [logging.NullHandler()]
+        library.propagate = False
+
+
+def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide secrets and personal data in whatever is logged, and keep each value on one line."""
+    return {
+        name: "***"
+        if is_private_name(name) and value is not None
+        else one_line(value)
+        if isinstance(value, str)
+        else value
+        if isinstance(value, int | float | None)
+        else one_line(str(value))
+        for name, value in event.items()
+    }
+
+
+class Sturdy:
+    """Writes to a stream that may be closed, or full: a log line lost is not the daemon's end."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Write to ``stream``, or to stderr as it is then."""
+        self._stream = stream
+
+    @property
+    def stream(self) -> TextIO | None:
+        """What is written to."""
+        return self._stream or sys.stderr
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads."""
+        return self.stream is not None and self.stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        try:
+            return self.stream.write(text) if self.stream is not None else 0
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        """Hand on what was written, if that is possible."""
+        try:
+            if self.stream is not None:
+                self.stream.flush()
+        except (OSError, ValueError):
+            return

@@ -1,0 +1,77 @@
+"""The report's schedule: written anew when figures changed, in a thread, from a view of state."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import perf_counter
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from stream.daemon.core import Core
+from stream.errors import Unavailable
+from stream.pipeline import View, render, view_of
+from stream.sinks.report import write_report
+
+__all__ = ["Reporting"]
+
+RETRY: Final = 5.0
+
+
+class Reporting:
+    """Writes the report of a core's state."""
+
+    def __init__(self, core: Core) -> None:
+        """Start with nothing written."""
+        self.core = core
+        self._written = -1
+        self._writing = anyio.Lock()
+
+    async def regularly(self) -> None:
+        """Write the report when a source has caught up, and then as often as the settings say.
+
+        Raises:
+            Unavailable: it could not be written for ``give_up_seconds``.
+        """
+        while True:
+            failed = False
+            if self.core.health.caught_up and self._written != self.core.changes:
+                try:
+                    await self.write()
+                except Unavailable as error:
+                    failed = True
+                    patience = self.core.settings.give_up_seconds
+                    self.core.health.fails("report", error, patience)
+            waits = not self.core.health.caught_up or failed
+            await anyio.sleep(min(RETRY if failed else 0.2, self.every) if waits else self.every)
+
+    @property
+    def every(self) -> float:
+        """Seconds from one report to the next."""
+        return self.core.settings.report_seconds
+
+    async def write(self) -> None:
+        """Write the report as state stands.
+
+        Raises:
+            Unavailable: it cannot be written; the one before is still there.
+        """
+        async with self._writing:
+            changes, started = self.core.changes, perf_counter()
+            view = view_of(self.core.intake)
+            issues = await anyio.to_thread.run_sync(self._write, view, self.core.clock())
+            seconds = perf_counter() - started
+            self._written = changes
+            self.core.standing.issues = issues
+            self.core.tally.report_write.observe(seconds)
+            self.core.health.works("report")
+            structlog.get_logger().debug("report", issues=issues, seconds=round(seconds, 3))
+
+    def _write(self, view: View, now: int) -> int:
+        """Compute the figures and write them; return how many things do not hold."""
+        settings = self.core.settings
+        outline = render(view, now)
+        anyio.run(partial(write_report, settings.report, outline, details=settings.details))
+        return len(outline.issues)

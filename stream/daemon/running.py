@@ -1,0 +1,200 @@
+"""The daemon's life: it starts, is told things by signals, and stops without losing anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+import anyio
+import structlog
+from anyio.abc import TaskStatus
+
+from stream import __version__
+from stream.config import Settings, token_of
+from stream.daemon import logs
+from stream.daemon.app import make_app
+from stream.daemon.core import Core
+from stream.daemon.feeding import Feeding, check_directories
+from stream.daemon.guard import Access, Guard
+from stream.daemon.reporting import Reporting
+from stream.daemon.serving import Server, listening, serve
+from stream.daemon.systemd import Notifier
+from stream.errors import BadConfiguration, Unavailable, UsageStreamError
+from stream.pipeline import first_of
+from stream.sinks.atomic import prepare
+from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+
+__all__ = ["Daemon", "run_daemon"]
+
+FIXED: Final = ("state", "channel_capacity", "series_limit")
+"""What cannot change while the daemon runs; neither can the address that it listens on."""
+
+Load = Callable[[], Settings]
+
+
+def run_daemon(load: Load, clock: Callable[[], int]) -> None:
+    """Run until a signal says to stop; ``load`` loads the settings, now and for a reload.
+
+    Raises:
+        BadConfiguration: the settings are wrong.
+        Unavailable: a directory or the store cannot be used, or the address is taken.
+        BadInput: the state file is damaged.
+    """
+    settings = load()
+    logs.set_up(settings.log)
+    for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
+        prepare(path)
+    check_sources(settings)
+    access = access_of(settings)
+    opened = listening(settings.http)
+    with closing(opened), closing(Core(settings, clock)) as core:
+        daemon = Daemon(core, load, access)
+        anyio.run(daemon.run, opened)
+
+
+def check_sources(settings: Settings) -> None:
+    """See that the sources' directories can be read.
+
+    Raises:
+        Unavailable: one cannot.
+    """
+    try:
+        check_directories(settings)
+    except BadConfiguration as error:
+        raise Unavailable(str(error)) from None
+
+
+def access_of(settings: Settings) -> Access:
+    """Return who may ask.
+
+    Raises:
+        BadConfiguration: the token's file cannot be read.
+    """
+    http = settings.http
+    token = None if http.token_file is None else token_of(http.token_file)
+    names = frozenset(name.lower() for name in http.hosts)
+    return Access(names, token)
+
+
+class Daemon:
+    """Everything that runs, and what a signal does to it."""
+
+    def __init__(self, core: Core, load: Load, access: Access) -> None:
+        """Put the parts together; nothing runs yet."""
+        self.core = core
+        self.load = load
+        self.access = access
+        self.feeding = Feeding(core)
+        self.reporting = Reporting(core)
+        self.notifier = Notifier()
+        self.stopping = anyio.Event()
+        self.app = Guard(make_app(core, self.reload), lambda: self.access)
+
+    async def run(self, opened: socket.socket) -> None:
+        """Run until told to stop, drain, checkpoint, and write the report.
+
+        Raises:
+            Unavailable: the store could not be written for long, or stopping took too long.
+        """
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self.listen_to_signals)
+                server: Server = await tasks.start(serve, self.app, opened)
+                tasks.start_soon(self.reporting.regularly)
+                tasks.start_soon(self.give_signs_of_life)
+                tasks.start_soon(self.stop_in_time)
+                structlog.get_logger().info(
+                    "started", version=__version__, listen=self.core.settings.http.listen
+                )
+                self.notifier.ready("catching up")
+                await self.ingest()
+                server.stopping.set()
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise first_of(group) from None
+        structlog.get_logger().info("stopped")
+
+    async def ingest(self) -> None:
+        """Run sources and consumer until the channel has ended and all of it is stored."""
+        async with anyio.create_task_group() as both:
+            both.start_soon(self.feeding.run, self.stopping)
+            await self.core.consume()
+        await self.reporting.write()
+
+    async def stop_in_time(self) -> None:
+        """End the daemon when stopping takes longer than it may.
+
+        Raises:
+            Unavailable: it took longer.
+        """
+        await self.stopping.wait()
+        seconds = self.core.settings.stop_seconds
+        await anyio.sleep(seconds)
+        raise Unavailable(
+            f"not stopped within {seconds:g} seconds (stop_seconds); "
+            "pages that no checkpoint has are read again"
+        )
+
+    async def listen_to_signals(
+        self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Stop at the first SIGINT or SIGTERM, exit at once at the second, reload at SIGHUP."""
+        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with anyio.open_signal_receiver(*wanted) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    await self.reload()
+                    continue
+                if self.stopping.is_set():
+                    os._exit(128 + number)  # state moves in whole transactions: nothing is lost
+                structlog.get_logger().info("stopping", signal=signal.Signals(number).name)
+                self.notifier.stopping()
+                self.stopping.set()
+
+    async def give_signs_of_life(self) -> None:
+        """Tell systemd that the daemon is alive, unless its consumer is stuck."""
+        pause = self.notifier.watchdog
+        while pause is not None:
+            if not self.core.health.stuck:
+                self.notifier.alive(self.core.health.why_not_ready() or "ready")
+            await anyio.sleep(pause)
+
+    async def reload(self) -> str | None:
+        """Load the configuration again; keep the old one when the new is bad, and say why."""
+        self.notifier.reloading()
+        try:
+            settings = self.load()
+            self.refuse_fixed(settings)
+            check_directories(settings)
+            access = access_of(settings)
+        except UsageStreamError as error:
+            self.core.standing.config_ok = False
+            self.core.health.mishap(f"the configuration stays as it was: {error}")
+            self.notifier.ready("running with the configuration from before")
+            return str(error)
+        self.core.standing.config_ok = True
+        self.core.follow(settings)
+        self.access = access
+        logs.set_up(settings.log)
+        self.feeding.follow(settings)
+        structlog.get_logger().info("reloaded")
+        self.notifier.ready("reloaded")
+        return None
+
+    def refuse_fixed(self, settings: Settings) -> None:
+        """Refuse what can only change with a restart.
+
+        Raises:
+            BadConfiguration: such a setting has changed.
+        """
+        now = self.core.settings
+        changed = [name for name in FIXED if getattr(now, name) != getattr(settings, name)]
+        if now.http.listen != settings.http.listen:
+            changed.append("http.listen")
+        if changed:
+            raise BadConfiguration(f"{', '.join(changed)}: changed, which wants a restart")

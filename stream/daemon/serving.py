@@ -1,0 +1,154 @@
+"""The HTTP server: uvicorn, with a deadline for every request and a cap on connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+import anyio
+import uvicorn
+from anyio.abc import TaskStatus
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stream.config import Http
+from stream.errors import Unavailable
+
+__all__ = ["listening", "serve"]
+
+REQUEST_SECONDS: Final = 10.0
+"""From a connection, or the first byte of its next request, to the end of the response."""
+IDLE_SECONDS: Final = 75
+"""How long a connection may be kept without a request; longer than scrape intervals usually are."""
+CONNECTIONS: Final = 128
+LARGEST_HEAD: Final = 16 * 1024
+
+
+def listening(http: Http) -> socket.socket:
+    """Open the socket.
+
+    Raises:
+        Unavailable: the address is in use, or is none of this machine's.
+    """
+    host, port = http.address
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(address)
+            opened.listen(CONNECTIONS)
+        except OSError:
+            opened.close()
+            raise
+    except OSError as error:
+        raise Unavailable(
+            f"http.listen: {http.listen}: cannot be listened on ({error.strerror})"
+        ) from None
+    opened.settimeout(0)
+    return opened
+
+
+class Guarded(H11Protocol):
+    """A connection with a deadline; when there are too many, the one that has waited longest goes.
+
+    A half-open connection costs one entry and no thread, and nobody who sends slowly, or takes
+    slowly what is sent, can hold on to it.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the deadline, and make room."""
+        super().connection_made(transport)
+        self._hurry()
+        if len(self.connections) > CONNECTIONS:
+            waiting = [one for one in self.connections if one is not self and not busy(one)]
+            eldest = min(waiting, key=since, default=self)
+            eldest.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first of a request start its deadline."""
+        if self._deadline is None:
+            self._hurry()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._relax()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """End the deadline: the client may keep the connection for a while."""
+        self._relax()
+        super().on_response_complete()
+
+    def _hurry(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)
+
+    def _relax(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self.transport.abort()
+
+
+def busy(connection: Any) -> bool:
+    """Tell whether a connection's request is being answered."""
+    return connection.cycle is not None and not connection.cycle.response_complete
+
+
+def since(connection: Any) -> float:
+    """Return when a connection's deadline ends; one without is idle, and goes first."""
+    deadline = getattr(connection, "_deadline", None)
+    return 0.0 if deadline is None else deadline.when()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to the daemon and does not tick while idle."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Serve until :attr:`stopping` is set."""
+        super().__init__(config)
+        self.stopping = anyio.Event()
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leave signals alone."""
+        return nullcontext()
+
+    async def main_loop(self) -> None:
+        """Wait until the server is to stop."""
+        await self.stopping.wait()
+
+
+async def serve(
+    app: ASGIApp,
+    opened: socket.socket,
+    *,
+    task_status: TaskStatus[Server] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an app on an open socket until the server's ``stopping`` is set."""
+    config = uvicorn.Config(
+        app,
+        http=Guarded,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        backlog=CONNECTIONS,
+    )
+    server = Server(config)
+    task_status.started(server)
+    await server.serve(sockets=[opened])
