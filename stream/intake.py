@@ -295,7 +295,7 @@ class Intake:
         if page.page < max(run.pages, default=0):
             run.pages[page.page] = entry
             self.walk_again(chain)
-        if before is None or before.set_aside:
+        if before is None:
             run.pages.pop(page.page, None)
         else:
             run.pages[page.page] = before

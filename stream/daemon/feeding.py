@@ -105,17 +105,17 @@ class Feeding:
 
     async def _watch(self, source: Watch, watched: Watched) -> None:
         """Look at a directory, and again whenever something may have changed."""
-        wake, pause = anyio.Event(), 0.0
+        pause = 0.0
 
         async def listen() -> None:
             while True:
                 try:
                     async for _ in watched.told():
-                        wake.set()
+                        watched.wake.set()
                 except Unavailable as error:
                     self.core.health.mishap(str(error), source=source.name)
                     await anyio.sleep(RETRY)
-                wake.set()
+                watched.wake.set()
 
         async def look() -> None:
             nonlocal pause
@@ -127,11 +127,11 @@ class Feeding:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen)
             while True:
-                wake = anyio.Event()
+                watched.wake = anyio.Event()
                 await self._steadily(source, look)
                 await self._caught_up(source)
                 with anyio.move_on_after(pause):
-                    await wake.wait()
+                    await watched.wake.wait()
 
     async def _caught_up(self, source: Source) -> None:
         """Wait until all that a source has delivered is stored, the first time."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,7 +21,7 @@ from watchfiles import Change, awatch
 from stream.errors import BadInput, Unavailable
 from stream.figures import ChainRun
 from stream.records import Origin
-from stream.sources.fixtures import Delivery, FixtureChain, discover
+from stream.sources.fixtures import Delivery, FixtureChain, discover, entry_named
 from stream.sources.reading import (
     Fixture,
     PageFile,
@@ -65,6 +65,8 @@ class Watched:
         self.runs = runs
         self.unknown: frozenset[str] = frozenset()
         """Files that have no fixture's name."""
+        self.wake = anyio.Event()
+        """Set when it is time to look; whoever waits for it puts a new one there."""
         self._sent: dict[tuple[Origin, int], str | None] = {}
         self._seen: dict[Path, tuple[str | None, float]] = {}
         self._ended: set[Origin] = set()
@@ -78,6 +80,12 @@ class Watched:
         look = aiofiles.os.wrap(looked_at)
         chains, self.unknown, signatures = await look(self.directory, self.name)
         pause, failed = self.patience.rescan, None
+        there = {chain.origin for chain in chains}
+        chains += [
+            FixtureChain(entry_named(origin.chain.endpoint), origin.chain, self.name)
+            for origin, run in self.runs.items()
+            if origin.source == self.name and origin not in there and self._gone_of(run)
+        ]
         for chain in chains:
             try:
                 whole = await self._walk(chain, signatures, send)
@@ -122,8 +130,9 @@ class Watched:
         return whole
 
     def again(self, origin: Origin, page: int) -> None:
-        """Deliver a page once more with the next look."""
+        """Deliver a page once more, with the next look."""
         self._sent[origin, page] = None
+        self.wake.set()
 
     def _known(self, origin: Origin, page: int) -> str | None:
         """Return the signature of what was delivered of a page."""
@@ -136,9 +145,14 @@ class Watched:
         """Find pages that were set aside, and whose files are gone."""
         run = self.runs.get(chain.origin)
         there = {file.page for file in chain.files} | chain.faults.keys()
+        return [] if run is None else self._gone_of(run, there)
+
+    @staticmethod
+    def _gone_of(run: ChainRun, there: Set[int] = frozenset()) -> list[Fixture]:
+        """Find them among a chain's pages; ``there`` are the numbers that have files."""
         return [
             Fixture(entry.name, entry.page, b"", None)
-            for entry in (run.entries() if run is not None else ())
+            for entry in run.pages.values()
             if entry.set_aside and entry.page not in there
         ]
 
