@@ -19,7 +19,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify test bench lint setup clean
+.PHONY: help replay verify daemon test bench soak dashboards lint setup clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,16 @@ verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, n
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
+daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
+	mkdir -p out
+	$(BIN)/usage-stream daemon --config tests/demo.toml $(ARGS)
+
+soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing grows
+	$(BIN)/python -m tests.soak $(ARGS)
+
+dashboards: $(STAMP) ## write deploy/grafana/dashboards from code
+	$(BIN)/python deploy/grafana/generate.py $(ARGS)
+
 bench: $(STAMP) ## replay 200,000 rows beside a script that only decodes them
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -41,7 +51,7 @@ lint: $(STAMP) ## check style, types, layers, and that each exception has its re
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	if grep -rnE --include='*.py' '$(BARE_EXCEPTION)' stream tests; \
+	if grep -rnE --include='*.py' '$(BARE_EXCEPTION)' stream tests deploy; \
 	then echo 'each noqa, type: ignore and no cover carries its reason' >&2; exit 1; fi
 
 # An exception to a check with nothing, or only punctuation, after its code.

@@ -80,6 +80,11 @@ class Ledger:
         cells = {cell: self._sums(state, cell) for cell in touched}
         folded: dict[Series, Series] = {}
         differences: defaultdict[Series, list[Number]] = defaultdict(list)
+        for sums in cells.values():
+            for series in sorted(sums):  # what is zero is a series too, as it is in the report
+                target = self._target(series, folded)
+                if target not in self.counts and target not in self.gauges:
+                    differences[target] = []
         if self._before is None:
             for cell, sums in cells.items():
                 befores = [self._cells.get(cell, {})]

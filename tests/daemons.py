@@ -52,9 +52,7 @@ class Daemon:
     ) -> Answer:
         """Send a request."""
         url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(
-            url, method=method, headers=dict(headers or {})
-        )
+        request = urllib.request.Request(url, method=method, headers=dict(headers or {}))
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 -- as above
                 return Answer(answer.status, dict(answer.headers), answer.read())

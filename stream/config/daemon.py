@@ -15,11 +15,19 @@ __all__ = ["Http", "Log", "Pace", "Settings", "Watch"]
 
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=31_536_000)]
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
-Name: TypeAlias = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")]
+Name: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._-]*\Z",
+        extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
+    ),
+]
+HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
 
-SPEED: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd])/s", re.ASCII)
+SPEED: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])/s")
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})", re.ASCII)
+LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 MAX_PORT: Final = 65_535
 
 
@@ -34,7 +42,13 @@ class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fixture directory replayed in event time; ``speed`` is that time for each second."""
 
     path: Path
-    speed: Annotated[str, Meta(pattern=f"^{SPEED.pattern}$")]
+    speed: Annotated[
+        str,
+        Meta(
+            pattern=rf"^{SPEED.pattern}\Z",
+            extra_json_schema={"expected": "event time for a second, such as 1d/s, 12h/s or 90m/s"},
+        ),
+    ]
     name: Name = ""
     loop: bool = False
 
@@ -49,11 +63,19 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the daemon is asked, and who may ask."""
 
     listen: Annotated[
-        str, Meta(pattern=f"^{LISTEN.pattern}$", description="Where to listen, as HOST:PORT.")
+        str,
+        Meta(
+            pattern=rf"^{LISTEN.pattern}\Z",
+            description="Where to listen, as HOST:PORT.",
+            extra_json_schema={"expected": "HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464"},
+        ),
     ] = "127.0.0.1:9464"
     hosts: Annotated[
-        tuple[str, ...],
-        Meta(description="Names that Host may carry beside IP addresses and localhost."),
+        tuple[HostName, ...],
+        Meta(
+            description="Names that Host may carry beside IP addresses and localhost.",
+            extra_json_schema={"expected": "a list of names, without ports"},
+        ),
     ] = ()
     token_file: Annotated[
         Path | None, Meta(description="A file with the bearer token that clients must show.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,19 +11,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.inspect import type_info
 
-from stream.config.daemon import MAX_PORT, Http, Log, Pace, Settings, Watch
+from stream.config.checks import check
+from stream.config.daemon import Http, Log, Pace, Settings, Watch
+from stream.config.wording import expected, shown
 from stream.errors import BadConfiguration
 
-__all__ = ["Setting", "load", "settings_of", "token_of"]
+__all__ = ["Setting", "load", "settings_of"]
 
 SECTIONS: Final[dict[str, type[Struct]]] = {"http": Http, "log": Log}
 SOURCES: Final[dict[str, type[Struct]]] = {"watch": Watch, "pace": Pace}
 VARIABLE: Final = "USAGE_STREAM_"
 LARGEST: Final = 1024 * 1024
-SHORTEST_TOKEN: Final = 16
-UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`(?: - at `(.*)`)?", re.DOTALL)
-MISSING: Final = re.compile(r"Object missing required field `(.*)`(?: - at `(.*)`)?", re.DOTALL)
-OTHER: Final = re.compile(r"(.*) - at `(.*)`", re.DOTALL)
 
 
 class Setting(NamedTuple):
@@ -94,7 +91,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise BadConfiguration(f"{path}: found more than {LARGEST} bytes, expected settings")
+            raise BadConfiguration(f"{path}: found more than {LARGEST} bytes, expected a few")
         return tomllib.loads(content.decode())
     except OSError as error:
         raise BadConfiguration(f"{path}: cannot be read ({error.strerror})") from None
@@ -142,117 +139,70 @@ def converted(tables: dict[str, Any], path: Path, places: Mapping[str, str]) -> 
         BadConfiguration: a key is unknown or missing, or its value is of the wrong type.
     """
     made: dict[str, Any] = {}
-    for name, value in tables.items():
-        if name in SECTIONS:
-            made[name] = convert(value, SECTIONS[name], name, path, places)
-        elif name in SOURCES:
-            if not isinstance(value, list):
-                raise BadConfiguration(f"{path}: {name}: expected tables, as in [[{name}]]")
-            made[name] = tuple(
-                convert(one, SOURCES[name], f"{name}[{index}]", path, places)
-                for index, one in enumerate(value)
+    for name, struct in SECTIONS.items():
+        if name in tables:
+            made[name] = struct(**values(tables.pop(name), struct, name, path, places))
+    for name, struct in SOURCES.items():
+        found = tables.pop(name, [])
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise BadConfiguration(
+                f"{path}: {name}: found {shown(found)}, expected tables, as in [[{name}]]"
             )
-    plain = {name: value for name, value in tables.items() if name not in made}
-    settings: Settings = convert(plain, Settings, "", path, places)
-    return msgspec.structs.replace(settings, **made)
+        made[name] = tuple(
+            struct(**values(one, struct, f"{name}[{index}]", path, places))
+            for index, one in enumerate(found)
+        )
+    return Settings(**values(tables, Settings, "", path, places), **made)
 
 
-def convert(value: Any, struct: Any, key: str, path: Path, places: Mapping[str, str]) -> Any:
-    """Convert one table, its texts from outside the file first."""
-    if not isinstance(value, dict):
-        raise BadConfiguration(f"{path}: {key}: expected a table, as in [{key}]")
-    types = {field.name: field.type for field in msgspec.structs.fields(struct)}
-    for name, text in value.items():
-        if isinstance(text, Text) and name in types:
-            full = f"{key}.{name}" if key else name
-            try:
-                value[name] = msgspec.convert(str(text), types[name], strict=False, dec_hook=hook)
-            except msgspec.ValidationError as error:
-                raise BadConfiguration(f"{places[full]}: {error}") from None
-            if isinstance(value[name], Path):
-                value[name] = str(value[name])
+def values(
+    table: Any, struct: type[Struct], key: str, path: Path, places: Mapping[str, str]
+) -> dict[str, Any]:
+    """Convert the values of one table.
+
+    Raises:
+        BadConfiguration: a key is unknown or missing, or its value is of the wrong type.
+    """
+    if not isinstance(table, dict):
+        raise BadConfiguration(
+            f"{path}: {key}: found {shown(table)}, expected a table, as in [{key}]"
+        )
+    inside = f"{key}." if key else ""
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    for name in table:
+        if name not in fields:
+            raise BadConfiguration(
+                f"{path}: {inside}{name}: found an unknown key, expected one of {', '.join(fields)}"
+            )
+    made: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in table:
+            place = places.get(f"{inside}{name}", f"{path}: {inside}{name}")
+            made[name] = converted_one(table[name], field.type, place)
+        elif field.required:
+            raise BadConfiguration(
+                f"{path}: {inside}{name}: found nothing, expected {expected(type_info(field.type))}"
+            )
+    return made
+
+
+def converted_one(value: Any, kind: Any, place: str) -> Any:
+    """Convert one value; what came from outside the file is text, whatever it is to be.
+
+    Raises:
+        BadConfiguration: it is none of that type.
+    """
     try:
-        return msgspec.convert(value, struct, dec_hook=hook)
-    except msgspec.ValidationError as error:
-        raise BadConfiguration(explained(str(error), key, path, places)) from None
+        if isinstance(value, Text):
+            return msgspec.convert(str(value), kind, strict=False, dec_hook=hook)
+        return msgspec.convert(value, kind, dec_hook=hook)
+    except msgspec.ValidationError:
+        wanted = expected(type_info(kind))
+        raise BadConfiguration(f"{place}: found {shown(value)}, expected {wanted}") from None
 
 
 def hook(kind: type, value: Any) -> Any:
     """Make a path of a text."""
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
-    raise ValueError(f"Expected a path, got `{type(value).__name__}`")
-
-
-def explained(message: str, key: str, path: Path, places: Mapping[str, str]) -> str:
-    """Say what is wrong, with the key's path in front."""
-
-    def full(inside: str | None, name: str = "") -> str:
-        parts = (key, (inside or "$").removeprefix("$").removeprefix("."), name)
-        return ".".join(part for part in parts if part)
-
-    if match := UNKNOWN.fullmatch(message):
-        name = full(match[2], match[1])
-        return f"{path}: {name}: found an unknown key; see usage-stream daemon --help"
-    if match := MISSING.fullmatch(message):
-        return f"{path}: {full(match[2], match[1])}: found nothing, expected a value"
-    if match := OTHER.fullmatch(message):
-        found = full(match[2])
-        return f"{places.get(found, f'{path}: {found}')}: {match[1]}"
-    return f"{path}: {key}: {message}" if key else f"{path}: {message}"
-
-
-def check(settings: Settings, path: Path, places: Mapping[str, str]) -> None:
-    """See that the settings go together.
-
-    Raises:
-        BadConfiguration: they do not.
-    """
-    sources: list[Watch | Pace] = [*settings.watch, *settings.pace]
-    if not sources:
-        raise BadConfiguration(f"{path}: watch: found no source, expected [[watch]] or [[pace]]")
-    names = [one.name for one in sources]
-    for name in names:
-        if names.count(name) > 1:
-            said = f'two sources named "{name}"' if name else "two sources without a name"
-            raise BadConfiguration(
-                f"{path}: watch: found {said}; give each its own, as state knows pages by it"
-            )
-    for index, pace in enumerate(settings.pace):
-        if not pace.rate:
-            raise BadConfiguration(f"{path}: pace[{index}].speed: expected more than 0, as in 1d/s")
-    outputs = [settings.state, settings.report, settings.dead_letters / "dead_letters.ndjson"]
-    if len({one.absolute() for one in outputs}) < len(outputs):
-        raise BadConfiguration(
-            f"{path}: report: state, report and dead letters must not be one file"
-        )
-    http = settings.http
-    if http.address[1] > MAX_PORT:
-        raise BadConfiguration(f"{places['http.listen']}: expected a port up to {MAX_PORT}")
-    if http.token_file is not None:
-        token_of(http.token_file)
-    elif not http.loopback and not http.allow_anonymous:
-        raise BadConfiguration(
-            f"{places['http.listen']}: {http.listen} can be reached from other machines; "
-            "set http.token_file, or http.allow_anonymous = true"
-        )
-
-
-def token_of(path: Path) -> bytes:
-    """Return the bearer token in a file.
-
-    Raises:
-        BadConfiguration: it cannot be read, or holds no token.
-    """
-    try:
-        token = path.read_bytes().strip()
-    except OSError as error:
-        raise BadConfiguration(
-            f"http.token_file: {path}: cannot be read ({error.strerror})"
-        ) from None
-    if len(token) < SHORTEST_TOKEN or not re.fullmatch(rb"[A-Za-z0-9._~+/=-]+", token):
-        raise BadConfiguration(
-            f"http.token_file: {path}: expected a token of {SHORTEST_TOKEN} or more letters, "
-            "digits and ._~+/=-"
-        )
-    return token
+    raise ValueError

@@ -1,0 +1,38 @@
+"""How a message about a setting says what was found, and what was expected."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from msgspec import inspect
+
+__all__ = ["expected", "shown"]
+
+LONGEST: Final = 80
+"""How much of a wrong value a message quotes."""
+
+
+def shown(value: Any) -> str:
+    """Write what was found, as the file would have it; a long value is cut."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def expected(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for each kind
+    """Say what a value of a type may be."""
+    match kind:
+        case inspect.Metadata(extra_json_schema={"expected": str(said)}):
+            return said
+        case inspect.Metadata(type=inner):
+            return expected(inner)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType(ge=least, le=most):
+            return f"a whole number from {least} to {most}"
+        case inspect.FloatType(gt=least, le=most):
+            return f"a number above {least} and up to {most}"
+        case inspect.LiteralType(values=values):
+            return f"one of {', '.join(json.dumps(value) for value in values)}"
+        case _:
+            return "a path"
