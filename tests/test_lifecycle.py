@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.bad_pages import GOOD, ONE
-from tests.daemons import command, configure, daemon
+from tests.daemons import Daemon, command, configure, daemon
 from tests.pages import bucket, letters_in, page, put, put_all, used
 from tests.prometheus import free_port
 from tests.running import replay
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MANY = 400
+MOST = 40
 
 
 def chain(directory: Path, pages: int) -> Path:
@@ -100,6 +101,7 @@ def test_a_report_that_cannot_be_written_turns_it_unready(tmp_path: Path) -> Non
     """The daemon says that its report fails, is not ready, and recovers when it can be written."""
     put_all(tmp_path / "pages", {ONE: page(GOOD)})
     with daemon(tmp_path) as found:
+        found.until(lambda: found.ask("/report").status == 200, "the report")
         (tmp_path / "report.json").unlink()
         (tmp_path / "report.json").mkdir()
         put(tmp_path / "pages", "usage_embeddings.json", page(bucket(used(5))))
@@ -108,6 +110,43 @@ def test_a_report_that_cannot_be_written_turns_it_unready(tmp_path: Path) -> Non
         (tmp_path / "report.json").rmdir()
         found.until(found.ready, "readiness")
         assert found.stop() == 0
+
+
+@pytest.mark.needs_program("strace")
+@pytest.mark.parametrize("calls", ["fsync,fdatasync", "rename"])
+def test_a_kill_at_each_sync_and_rename_loses_nothing(calls: str, tmp_path: Path) -> None:
+    """Killed at its first sync, its second, and so on, the next daemon ends with the same bytes."""
+    expected, kills = replay(FIXTURES, "--no-details").raw, 0
+    environment = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+    for when in range(1, MOST):
+        place = tmp_path / str(when)
+        shutil.copytree(FIXTURES, place / "pages")
+        inject = f"inject={calls}:signal=KILL:when={when}"
+        tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
+        with daemon(place, tracer=tracer, variables=environment, wait=False) as found:
+            code = ended(found)
+        if code == 0:
+            break
+        kills += 1
+        with daemon(place) as found:
+            assert found.stop() == 0
+        assert (place / "report.json").read_bytes() == expected
+    assert 0 < kills < MOST - 1
+
+
+def ended(found: Daemon) -> int:
+    """Wait until a traced daemon has died; one that has caught up is stopped."""
+    while found.process.poll() is None:
+        try:
+            caught_up = found.ready() and found.ask("/report").status == 200
+        except OSError:
+            continue
+        if caught_up:
+            child = Path(f"/proc/{found.process.pid}/task/{found.process.pid}/children")
+            for pid in child.read_text("ascii").split():
+                os.kill(int(pid), signal.SIGTERM)
+            break
+    return found.process.wait(30)
 
 
 @pytest.mark.needs_program("strace")
@@ -132,7 +171,7 @@ def test_a_store_that_fails_for_long_ends_it(fault: str, tmp_path: Path) -> None
 def test_a_store_that_fails_for_a_moment_is_tried_again(tmp_path: Path) -> None:
     """A few writes that fail cost time and a warning, and no page."""
     chain(tmp_path / "pages", MANY)
-    inject = "inject=pwrite64:error=ENOSPC:when=40..46"
+    inject = "inject=pwrite64:error=ENOSPC:when=40..41"
     tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
     with daemon(tmp_path, "--checkpoint-pages", "20", tracer=tracer) as found:
         assert found.value("usage_stream_checkpoint_failures_total") > 0
@@ -212,7 +251,8 @@ def test_secrets_reach_no_output(tmp_path: Path) -> None:
         found.until(lambda: len(letters_in(tmp_path / "dead")) == 2, "the dead letters")
         answers = "".join(found.ask(path).text for path in ("/", "/metrics", "/report"))
         assert found.stop() == 0
-    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if "pages" not in path.parts)
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and "pages" not in path.parts]
+    held = b"".join(path.read_bytes() for path in files)
     for word in ("Abcdefgh", "Jane", "corp.test"):
         assert word not in answers
         assert word.encode() not in held
