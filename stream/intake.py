@@ -22,7 +22,7 @@ from stream.relations import Objects
 from stream.series import SavedSeries
 from stream.sinks.dead_letters import letter_of, masked_page
 from stream.sources.fixtures import Delivery, FixtureChain, entry_named
-from stream.sources.reading import Fixture
+from stream.sources.reading import Fixture, spelled
 from stream.sources.walk import Walk, word_of
 from stream.tally import Tally
 
@@ -84,8 +84,9 @@ class Intake:
         self.start(chain)
         for number, found in sorted(chain.faults.items()):
             for name, error in found:
-                self._letters += self.letter(chain, Fixture(name, number, b"", None), error, 0)
-            self.count_aside(chain, Fixture(found[0][0], number, b"", None))
+                page = Fixture(spelled(name), number, b"", None)
+                self._letters += self.letter(chain, page, error, 0)
+            self.count_aside(chain, Fixture(spelled(found[0][0]), number, b"", None))
         for number in chain.missing:
             error = BadInput("gap", f"page {number} is missing, and later pages are there")
             self.anomaly(chain.origin, error.at(place_of(chain)))
@@ -150,7 +151,7 @@ class Intake:
                 entry = self.take_list(chain, chain.entry, page)
         except BadInput as error:
             self._letters += self.letter(chain, page, error, 0, masked_page(page.payload))
-            self.count_aside(chain, page)
+            self.count_aside(chain, page, delivery.loop)
             return
         outcome = "dead_lettered" if entry.set_aside else "ok"
         self.tally.pages[chain.chain.endpoint, outcome] += 1
@@ -252,7 +253,10 @@ class Intake:
         A plain file has no revision, so nobody can tell a correction from an older copy.
         """
         held = self.state.chains[chain.chain]
-        again = {Slot(bucket.window, bucket.rollup): bucket for bucket in buckets}
+        again: dict[Slot, Bucket] = {}
+        for bucket in buckets:
+            slot = Slot(bucket.window, bucket.rollup)
+            again[slot] = appended(again[slot], bucket) if slot in again else bucket
         return [
             f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it fell "
             "or are gone: what had been counted still counts."
@@ -349,13 +353,14 @@ class Intake:
             if fault != entry.fault:
                 run.pages[entry.page] = replace(entry, fault=fault)
 
-    def count_aside(self, chain: FixtureChain, page: Fixture) -> None:
+    def count_aside(self, chain: FixtureChain, page: Fixture, loop: int = 0) -> None:
         """Note a page that was set aside whole; what an earlier version of it said still counts."""
         self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
         before = self.runs[chain.origin].pages.get(page.page)
         letters = len(self._letters)
         if before is not None and not before.set_aside:
-            self.note(chain, replace(before, signature=page.signature, letters=letters))
+            kept = replace(before, signature=page.signature, letters=letters, loop=loop)
+            self.note(chain, kept)
             return
         entry = PageEntry(
             page.page,
@@ -366,6 +371,7 @@ class Intake:
             next_page=None,
             letters=letters,
             set_aside=True,
+            loop=loop,
         )
         self.note(chain, entry)
 
@@ -397,6 +403,17 @@ class Intake:
         if self.rules.unfinished == "refuse":
             self.anomaly(chain.origin, error.at(place_of(chain)))
         run.incomplete = run.incomplete or message
+
+
+def appended(first: Bucket, more: Bucket) -> Bucket:
+    """Put the rows of two buckets of one window into one."""
+    dimensions = zip(first.dimensions, more.dimensions, strict=True)
+    counters = zip(first.counters, more.counters, strict=True)
+    return first._replace(
+        rows=first.rows + more.rows,
+        dimensions=tuple(one + other for one, other in dimensions),
+        counters=tuple(one + other for one, other in counters),
+    )
 
 
 def moved_on(buckets: list[Bucket], shift: int) -> list[Bucket]:

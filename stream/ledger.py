@@ -92,18 +92,22 @@ class Ledger:
                 for series, difference in less(sums, befores):
                     differences[self._target(series, folded)].append(difference)
         else:
-            now: Sums = {}
-            for sums in cells.values():
-                for series, value in sums.items():
-                    target = self._target(series, folded)
-                    with localcontext(MONEY):
-                        now[target] = now.get(target, 0) + value
-            for series, difference in less(now, [self._before]):
+            for series, difference in less(self._all(cells, folded), [self._before]):
                 differences[series].append(difference)
         levels = None
         if any(cell[0] == LEVELS for cell in cells):
             levels = self._latest(state, folded)
         return self._moved(Draft(cells, dropped, {}, folded, {}, levels), differences)
+
+    def _all(self, cells: Mapping[Cell, Sums], folded: dict[Series, Series]) -> Sums:
+        """Add up what all days count in each series that is shown."""
+        now: Sums = {}
+        with localcontext(MONEY):
+            for sums in cells.values():
+                for series, value in sums.items():
+                    target = self._target(series, folded)
+                    now[target] = now.get(target, 0) + value
+        return now
 
     def _touched(
         self, state: State, changed: Iterable[tuple[Chain, Slot]]

@@ -109,4 +109,5 @@ def series_of(endpoint: Endpoint, totals: Totals) -> dict[Series, Number]:
 
 def shown(value: object) -> str:
     """Return a label's value."""
-    return UNSPECIFIED if value is None else str(value)
+    text = UNSPECIFIED if value is None else str(value)
+    return f"_{text}" if text == OTHER else text  # only what is folded is called that

@@ -165,5 +165,8 @@ def daemon(  # noqa: PLR0913 -- what a test may want to be different
         yield running
     finally:
         if process.poll() is None:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            for child in children.read_text("ascii").split() if tracer else ():
+                os.kill(int(child), signal.SIGKILL)
             process.kill()
         process.wait(PATIENCE)

@@ -28,13 +28,15 @@ UID = 10001
 # The keys of the configuration, "" for those outside any table.
 KEYS = {
     name: {field.name for field in msgspec.structs.fields(struct)}
-    for name, struct in {
-        "": Settings,
-        "watch": Watch,
-        "pace": Pace,
-        "http": Http,
-        "log": Log,
-    }.items()
+    for name, struct in dict[str, type[msgspec.Struct]](
+        {
+            "": Settings,
+            "watch": Watch,
+            "pace": Pace,
+            "http": Http,
+            "log": Log,
+        }
+    ).items()
 }
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")

@@ -69,11 +69,14 @@ class Store:
             BadInput: it is no state file, damaged, or made by a newer version.
         """
         self.path = path
+        self._place: tuple[int, int] | None = None
         self._lock = None if read_only else Lock(path)
         flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
         uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
         try:
-            os.close(os.open(path, flags | os.O_CLOEXEC, 0o600))
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            self._place = place_of(os.fstat(descriptor))
+            os.close(descriptor)
             self._database = sqlite3.connect(
                 uri, uri=True, isolation_level=None, check_same_thread=False
             )
@@ -213,6 +216,12 @@ class Store:
             Unavailable: it cannot be written; what the last checkpoint stored is still there.
         """
         try:
+            there = place_of(self.path.stat())
+        except OSError as error:
+            raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
+        if there != self._place:
+            raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
+        try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 self._write(checkpoint)
@@ -271,3 +280,8 @@ class Store:
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
             ((*row, checksum_of(*row)) for row in checkpoint.series),
         )
+
+
+def place_of(status: os.stat_result) -> tuple[int, int]:
+    """Return what tells a file from another that stands in its place."""
+    return status.st_dev, status.st_ino

@@ -43,7 +43,7 @@ def check_sources(settings: Settings, path: Path) -> None:
         if names.count(name) > 1:
             said = f'two sources named "{name}"' if name else "two sources without a name"
             raise BadConfiguration(
-                f"{path}: watch: found {said}, expected each to have its own: state knows pages by it"
+                f"{path}: watch: found {said}, expected a name for each: state knows pages by it"
             )
     for index, pace in enumerate(settings.pace):
         if not pace.rate:

@@ -13,7 +13,7 @@ from stream.config.replay import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, Rules
 
 __all__ = ["Http", "Log", "Pace", "Settings", "Watch"]
 
-Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=31_536_000)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=0.01, le=31_536_000)]
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
 Name: TypeAlias = Annotated[
     str,

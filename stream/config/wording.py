@@ -15,7 +15,10 @@ LONGEST: Final = 80
 
 def shown(value: Any) -> str:
     """Write what was found, as the file would have it; a long value is cut."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # an integer with more digits than Python writes
+        return "a number of thousands of digits"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

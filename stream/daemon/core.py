@@ -83,7 +83,6 @@ class Core:
         Raises:
             Unavailable: the store could not be written for ``give_up_seconds``.
         """
-        await self.checkpoint()
         while True:
             try:
                 delivery = await self._next()
@@ -203,6 +202,7 @@ class Core:
         self.settings = settings
         self.intake.rules = self.intake.checkpoints.rules = settings.rules
         self.intake.letters_changed = True
+        self.changes += 1
 
     def scrape(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as they stand, and their content type."""

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 import structlog
 
 from stream.config import Pace, Settings, Watch
@@ -20,6 +21,9 @@ __all__ = ["Feeding", "check_directories"]
 
 Source: TypeAlias = Watch | Pace
 RETRY: Final = 5.0
+REST: Final = 3
+"""How many times the length of a look a source rests after it, however much is told meanwhile."""
+USUAL_THREADS: Final = 40
 
 
 def check_directories(settings: Settings) -> None:
@@ -35,14 +39,21 @@ def check_directories(settings: Settings) -> None:
             raise BadConfiguration(str(error)) from None
 
 
+def patience_of(settings: Settings) -> Patience:
+    """Return how long watched directories are waited for."""
+    return Patience(settings.settle_seconds, settings.rescan_seconds, settings.max_page_bytes)
+
+
 class Feeding:
     """Runs the sources of the settings, which may change."""
 
     def __init__(self, core: Core) -> None:
         """Feed ``core``; nothing runs yet."""
         self.core = core
+        self._tasks: anyio.abc.TaskGroup | None = None
         self.running: dict[Source, anyio.CancelScope] = {}
         self.watched: dict[Source, Watched] = {}
+        self.paced: dict[Source, Paced] = {}
         self._behind: set[Source] = set()
         """Sources that have not been looked through once."""
 
@@ -53,15 +64,26 @@ class Feeding:
             self.follow(self.core.settings)
             tasks.start_soon(self._read_again)
             await stopping.wait()
+            self._tasks = None
             tasks.cancel_scope.cancel()
         self.core.channel.end()
 
     def follow(self, settings: Settings) -> None:
         """Start the sources that are new, and stop those that are gone."""
         wanted: set[Source] = {*settings.watch, *settings.pace}
+        # A watched directory keeps a thread for itself; checkpoints and reports want others.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = USUAL_THREADS + len(settings.watch)
+        for watched in self.watched.values():
+            watched.patience = patience_of(settings)
+        for paced in self.paced.values():
+            paced.max_page_bytes = settings.max_page_bytes
+        if self._tasks is None:
+            return
         for source in self.running.keys() - wanted:
             self.running.pop(source).cancel()
             self.watched.pop(source, None)
+            self.paced.pop(source, None)
             self._behind.discard(source)
         for source in sorted(wanted - self.running.keys(), key=lambda one: one.name):
             self.running[source] = scope = anyio.CancelScope()
@@ -73,15 +95,13 @@ class Feeding:
         """Run one source, and start it again when something cannot be read."""
         with scope:
             if isinstance(source, Watch):
-                patience = Patience(
-                    settings.settle_seconds, settings.rescan_seconds, settings.max_page_bytes
-                )
                 runs = self.core.intake.runs
-                watched = Watched(source.path, source.name, patience, runs)
+                watched = Watched(source.path, source.name, patience_of(settings), runs)
                 self.watched[source] = watched
                 await self._watch(source, watched)
             else:
                 paced = Paced(source, settings.max_page_bytes, self.core.intake.runs)
+                self.paced[source] = paced
                 await self._caught_up(source)
                 await self._steadily(source, lambda: paced.replay(self._send))
                 structlog.get_logger().info("replayed to the end", source=source.name)
@@ -119,8 +139,12 @@ class Feeding:
 
         async def look() -> None:
             nonlocal pause
-            known = watched.unknown
+            known, started = watched.unknown, anyio.current_time()
             pause = await watched.scan(self._send)
+            if watched.failed is not None:
+                self.core.health.mishap(str(watched.failed), source=source.name)
+                pause = RETRY
+            await anyio.sleep(REST * (anyio.current_time() - started))
             for name in sorted(watched.unknown - known):
                 structlog.get_logger().warning("no fixture's name; left out", file=name)
 

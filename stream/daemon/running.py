@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from typing import Final
@@ -44,16 +45,28 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
         Unavailable: a directory or the store cannot be used, or the address is taken.
         BadInput: the state file is damaged.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     settings = load()
     logs.set_up(settings.log)
-    for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
-        prepare(path)
+    prepare_outputs(settings)
     check_sources(settings)
     access = access_of(settings)
     opened = listening(settings.http)
     with closing(opened), closing(Core(settings, clock)) as core:
         daemon = Daemon(core, load, access)
         anyio.run(daemon.run, opened)
+
+
+def prepare_outputs(settings: Settings) -> None:
+    """See that everything can be written where it is to go.
+
+    Raises:
+        Unavailable: something cannot.
+    """
+    for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
+        prepare(path)
 
 
 def check_sources(settings: Settings) -> None:
@@ -103,6 +116,7 @@ class Daemon:
         try:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self.listen_to_signals)
+                await self.core.checkpoint()  # what is shown first is all of state, or nothing
                 server: Server = await tasks.start(serve, self.app, opened)
                 tasks.start_soon(self.reporting.regularly)
                 tasks.start_soon(self.give_signs_of_life)
@@ -171,6 +185,7 @@ class Daemon:
             settings = self.load()
             self.refuse_fixed(settings)
             check_directories(settings)
+            prepare_outputs(settings)
             access = access_of(settings)
         except UsageStreamError as error:
             self.core.standing.config_ok = False

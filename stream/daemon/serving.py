@@ -68,6 +68,7 @@ class Guarded(H11Protocol):
         if len(self.connections) > CONNECTIONS:
             waiting = [one for one in self.connections if one is not self and not busy(one)]
             eldest = min(waiting, key=since, default=self)
+            self.connections.discard(eldest)
             eldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +86,8 @@ class Guarded(H11Protocol):
         """End the deadline: the client may keep the connection for a while."""
         self._relax()
         super().on_response_complete()
+        if busy(self):  # the next request had been sent along
+            self._hurry()
 
     def _hurry(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)

@@ -19,7 +19,9 @@ class Notifier:
         self.address = f"\0{address[1:]}" if address.startswith("@") else address
         micros = variables.get("WATCHDOG_USEC", "")
         mine = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog = int(micros) / 2_000_000 if mine and micros.isdecimal() else None
+        self.watchdog = (
+            int(micros) / 2_000_000 if mine and micros.isdecimal() and int(micros) else None
+        )
         """Seconds from one sign of life to the next; ``None`` without a watchdog."""
 
     def tell(self, *lines: str) -> None:

@@ -14,7 +14,7 @@ from stream.decode import Decoder
 from stream.endpoints import Endpoint
 from stream.errors import BadInput, Unavailable
 from stream.figures import ChainRun
-from stream.records import DAY, Origin
+from stream.records import DAY, MAX_TIME, Origin
 from stream.sources.fixtures import Delivery, FixtureChain, discover
 from stream.sources.reading import PageFile, read_batch
 
@@ -34,10 +34,11 @@ class Due(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """The pages in order of event time, where that begins, and how far a loop moves windows on."""
+    """The pages in order of event time, its start and end, and how far a loop moves windows."""
 
     pages: list[Due]
     start: int
+    end: int
     span: int
 
 
@@ -65,7 +66,9 @@ class Paced:
         plan = aiofiles.os.wrap(scheduled)
         schedule: Schedule = await plan(self.directory, self.name, self.max_page_bytes)
         loop, position = self._resumed(schedule)
-        while loop == 0 or self.loop:
+        # After the last loop windows would end later than a date can show.
+        last = (MAX_TIME - schedule.end) // schedule.span
+        while (loop == 0 or self.loop) and loop <= last:
             await self._once(schedule, loop, position, send)
             loop, position = loop + 1, 0
 
@@ -127,9 +130,8 @@ def scheduled(directory: Path, name: str, max_page_bytes: int) -> Schedule:
     end = max(due.at for due in pages)
     span = max(-(-(end - start) // DAY) * DAY, DAY)
     order = sorted(range(len(pages)), key=lambda one: (max(pages[one].at, start), one))
-    return Schedule(
-        [pages[one]._replace(at=max(pages[one].at, start)) for one in order], start, span
-    )
+    ordered = [pages[one]._replace(at=max(pages[one].at, start)) for one in order]
+    return Schedule(ordered, start, end, span)
 
 
 def windows_of(chain: FixtureChain, file: PageFile, max_page_bytes: int) -> tuple[list[int], int]:

@@ -27,6 +27,7 @@ __all__ = [
     "read_pages",
     "read_regular",
     "signature_of",
+    "spelled",
 ]
 
 BATCH_FILES: Final = 32

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,6 +29,7 @@ from stream.sources.reading import (
     open_elsewhere,
     read_batch,
     signature_of,
+    spelled,
 )
 
 __all__ = ["Patience", "Watched"]
@@ -65,21 +67,28 @@ class Watched:
         self.runs = runs
         self.unknown: frozenset[str] = frozenset()
         """Files that have no fixture's name."""
+        self.failed: Unavailable | None = None
+        """What could not be read when the directory was last looked at."""
         self.wake = anyio.Event()
         """Set when it is time to look; whoever waits for it puts a new one there."""
         self._sent: dict[tuple[Origin, int], str | None] = {}
         self._seen: dict[Path, tuple[str | None, float]] = {}
         self._ended: set[Origin] = set()
+        self._place: tuple[int, int] | None = None
+        self._telling: anyio.CancelScope | None = None
 
     async def scan(self, send: Send) -> float:
         """Deliver what is new; return after how many seconds to look again at the latest.
 
         Raises:
-            Unavailable: the directory, or a file in it, cannot be read; the rest was delivered.
+            Unavailable: the directory cannot be read. A file that cannot be is in ``failed``.
         """
         look = aiofiles.os.wrap(looked_at)
-        chains, self.unknown, signatures = await look(self.directory, self.name)
-        pause, failed = self.patience.rescan, None
+        chains, self.unknown, signatures, place = await look(self.directory, self.name)
+        if place != self._place and self._telling is not None:
+            self._telling.cancel()  # another directory stands there: it has to be watched anew
+        self._place, self.failed = place, None
+        pause = self.patience.rescan
         there = {chain.origin for chain in chains}
         chains += [
             FixtureChain(entry_named(origin.chain.endpoint), origin.chain, self.name)
@@ -90,11 +99,9 @@ class Watched:
             try:
                 whole = await self._walk(chain, signatures, send)
             except Unavailable as error:  # of one chain's file; the others go on
-                failed = failed or error
-                continue
+                self.failed = self.failed or error
+                whole = False
             pause = pause if whole else min(pause, LOOK_AGAIN)
-        if failed is not None:
-            raise failed
         return pause
 
     async def _walk(
@@ -148,7 +155,7 @@ class Watched:
         return [] if run is None else self._gone_of(run, there)
 
     @staticmethod
-    def _gone_of(run: ChainRun, there: Set[int] = frozenset()) -> list[Fixture]:
+    def _gone_of(run: ChainRun, there: AbstractSet[int] = frozenset()) -> list[Fixture]:
         """Find them among a chain's pages; ``there`` are the numbers that have files."""
         return [
             Fixture(entry.name, entry.page, b"", None)
@@ -163,7 +170,7 @@ class Watched:
             names = [name for name, _ in named]
             marks = " ".join(str(signature_of(self.directory / name)) for name in names)
             if marks != self._known(chain.origin, number):
-                found.append(Fixture(names[0], number, b"", None, named[0][1], marks))
+                found.append(Fixture(spelled(names[0]), number, b"", None, named[0][1], marks))
         return found
 
     def _in_reach(self, chain: FixtureChain) -> list[PageFile]:
@@ -225,7 +232,7 @@ class Watched:
         Raises:
             Unavailable: the directory cannot be watched; it is looked at all the same.
         """
-        with anyio.move_on_after(self.patience.rescan):
+        with anyio.move_on_after(self.patience.rescan) as self._telling:
             first = True
             try:
                 async for changes in awatch(
@@ -251,11 +258,16 @@ def is_visible(_: Change, path: str) -> bool:
 
 def looked_at(
     directory: Path, name: str
-) -> tuple[list[FixtureChain], frozenset[str], dict[Path, str | None]]:
-    """Look at a directory: its chains, the files that are no fixtures, each file's signature."""
+) -> tuple[list[FixtureChain], frozenset[str], dict[Path, str | None], tuple[int, int]]:
+    """Look at a directory: its chains, files that are no fixtures, signatures, and its inode."""
     chains, unknown = discover(directory, name)
     paths = [file.path for chain in chains for file in chain.files if file.path is not None]
-    return chains, frozenset(unknown), {path: signature_of(path) for path in paths}
+    signatures = {path: signature_of(path) for path in paths}
+    try:
+        status = directory.stat()
+    except OSError as error:
+        raise Unavailable(f"{directory}: cannot be read ({error.strerror})") from None
+    return chains, frozenset(unknown), signatures, (status.st_dev, status.st_ino)
 
 
 def aged(path: Path) -> float:
