@@ -15,7 +15,7 @@ report = "report.json"
 dead_letters = "dead"
 """
 WATCH = '[[watch]]\npath = "pages"\n'
-SECONDS = "expected a number above 0 and up to 31536000"
+SECONDS = "expected a number from 0.01 to 31536000"
 
 
 def checked(text: str | bytes, *flags: str) -> tuple[int, str, str]:

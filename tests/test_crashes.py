@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from tests.pages import bucket, page, put_all, used
 from tests.running import NOW
 
 PAGES = 2_000
-TICKS = range(14, 62, 4)  # hundredths of a CPU second, from before the first page to the report
+HISTORIES = 10
+KILLS = 10
+TICKS = (12, 70)  # hundredths of a CPU second, from before the first page to the report
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +51,21 @@ def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:
     return False
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(pages: Path, tmp_path: Path) -> None:
-    """After kills at many moments of one history, the report is the one of an unbroken run."""
-    whole, report = tmp_path / "whole.json", tmp_path / "report.json"
+def test_runs_killed_at_random_moments_resume_to_the_same_bytes(
+    pages: Path, tmp_path: Path
+) -> None:
+    """After kills at a hundred random moments, each history's report is that of an unbroken run."""
+    whole, moments, kills = tmp_path / "whole.json", random.Random(7), 0
     subprocess.run(command(pages, whole), check=True, capture_output=True)
-    state = ["--state", str(tmp_path / "state.db")]
-    kills = 0
-    for ticks in TICKS:
-        child = subprocess.Popen(command(pages, report, *state), stdout=subprocess.DEVNULL)
-        kills += killed_at(child, ticks)
-    subprocess.run(command(pages, report, *state), check=True, capture_output=True)
-    assert kills > 3
-    assert report.read_bytes() == whole.read_bytes()
+    for history in range(HISTORIES):
+        report = tmp_path / f"report{history}.json"
+        state = ["--state", str(tmp_path / f"state{history}.db")]
+        for _ in range(KILLS):
+            child = subprocess.Popen(command(pages, report, *state), stdout=subprocess.DEVNULL)
+            kills += killed_at(child, moments.randint(*TICKS))
+        subprocess.run(command(pages, report, *state), check=True, capture_output=True)
+        assert report.read_bytes() == whole.read_bytes()
+    assert kills > HISTORIES * KILLS // 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

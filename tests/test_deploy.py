@@ -160,7 +160,8 @@ def test_the_service_monitor_fits_the_rest() -> None:
     assert monitor["spec"]["selector"]["matchLabels"] == service["metadata"]["labels"]
     (endpoint,) = monitor["spec"]["endpoints"]
     wanted = {"port", "path", "interval", "scrapeTimeout", "authorization"}
-    assert endpoint.keys() == wanted
+    assert endpoint.keys() == wanted | {"honorLabels", "relabelings"}
+    assert endpoint["honorLabels"] is True
     assert endpoint["port"] == service["spec"]["ports"][0]["name"]
     credentials = {"name": secret["metadata"]["name"], "key": next(iter(secret["data"]))}
     assert endpoint["authorization"] == {"type": "Bearer", "credentials": credentials}

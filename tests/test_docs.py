@@ -157,7 +157,8 @@ def test_every_metric_follows_the_conventions() -> None:
         assert family.name.startswith("usage_stream_")
         assert family.documentation.endswith(".")
         for sample in family.samples:
-            assert sample.labels.keys() <= {"endpoint", "outcome", "reason", "kind"}
+            few = {"endpoint", "outcome", "reason", "kind", "version", "le"}
+            assert sample.labels.keys() <= few
 
 
 def test_the_metrics_of_an_idle_run_can_be_parsed(tmp_path: Path) -> None:

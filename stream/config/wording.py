@@ -33,8 +33,8 @@ def expected(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for each
             return "true or false"
         case inspect.IntType(ge=least, le=most):
             return f"a whole number from {least} to {most}"
-        case inspect.FloatType(gt=least, le=most):
-            return f"a number above {least} and up to {most}"
+        case inspect.FloatType(ge=least, le=most):
+            return f"a number from {least} to {most}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(json.dumps(value) for value in values)}"
         case _:

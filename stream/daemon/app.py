@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 import aiofiles
+import anyio
+from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
 from stream.daemon.glance import STYLE, page_of
 
 __all__ = ["make_app"]
 
-CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 16
+READERS: Final = 64
 
 
 def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlette:
@@ -34,9 +37,6 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
     async def readyz(_: Request) -> Response:
         reason = core.health.why_not_ready()
         return PlainTextResponse(f"{reason or 'ready'}\n", 503 if reason else 200)
-
-    async def report(_: Request) -> Response:
-        return await report_at(core.settings.report)
 
     async def reloaded(_: Request) -> Response:
         reason = await reload()
@@ -55,26 +55,46 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
             Route("/metrics", metrics),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Route("/report", report),
+            Route("/report", Report(core), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),
         ]
     )
 
 
-async def report_at(path: Path) -> Response:
-    """Answer with the report, as one descriptor sees it: a new one may take its place meanwhile."""
-    try:
-        file = await aiofiles.open(path, "rb")
-    except OSError:
-        return PlainTextResponse("no report has been written yet\n", 503)
+class Report:
+    """Answers with the report, as one descriptor sees it: a new one may take its place meanwhile.
 
-    async def chunks() -> AsyncIterator[bytes]:
-        try:
-            while chunk := await file.read(CHUNK):
-                yield chunk
-        finally:
-            await file.close()
+    A slow reader keeps a descriptor, so only so many are answered at once; the others wait.
+    """
 
-    size = os.fstat(file.fileno()).st_size
-    headers = {"content-length": str(size)}
-    return StreamingResponse(chunks(), media_type="application/json", headers=headers)
+    def __init__(self, core: Core) -> None:
+        """Answer with the report of ``core``."""
+        self.core = core
+        self.readers = anyio.CapacityLimiter(READERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        async with self.readers:
+            try:
+                file = await aiofiles.open(self.core.settings.report, "rb")
+            except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
+                said = "no report has been written yet" if missing else "the report cannot be read"
+                await PlainTextResponse(f"{said}\n", 503)(scope, receive, send)
+                return
+            size = os.fstat(file.fileno()).st_size
+            answer = StreamingResponse(
+                chunks(file),
+                media_type="application/json",
+                headers={"content-length": str(size)},
+            )
+            try:
+                await answer(scope, receive, send)
+            finally:
+                await file.close()
+
+
+async def chunks(file: AsyncBufferedReader) -> AsyncIterator[bytes]:
+    """Yield a file's bytes."""
+    while chunk := await file.read(CHUNK):
+        yield chunk

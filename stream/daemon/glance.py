@@ -14,7 +14,7 @@ from stream import __version__
 from stream.daemon.core import Core
 from stream.ledger import Ledger
 from stream.privacy import one_line
-from stream.records import MAX_TIME, plain, timestamp
+from stream.records import MAX_TIME, plain
 
 __all__ = ["STYLE", "page_of"]
 
@@ -63,9 +63,9 @@ def page_of(core: Core) -> str:
         now=moment(now),
         reason=reason,
         standing=core.standing,
-        checkpointed=span(now - core.tally.checkpointed_at)
-        if core.tally.checkpointed_at is not None
-        else "–",
+        checkpointed=None
+        if core.tally.checkpointed_at is None
+        else span(now - core.tally.checkpointed_at),
         channel=(core.channel.depth, core.channel.capacity),
         chains=chains[:MOST_CHAINS],
         more_chains=max(len(chains) - MOST_CHAINS, 0),
@@ -83,12 +83,14 @@ def moment(seconds: int) -> str:
 
 
 def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
-    """Describe each chain: where its cursor stands, and how far it is behind the clock."""
+    """Describe each chain, those that are not well first: its cursor, its lag, what it lacks."""
     found = []
     for origin, run in sorted(core.intake.runs.items()):
         watermark = core.coverage.watermark(origin.chain)
         letters = sum(entry.letters for entry in run.pages.values())
-        standing = run.incomplete or ("waits for its next page" if run.waiting else "whole")
+        standing = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
+        if letters:
+            standing.append(f"{letters} dead letter{'s' if letters > 1 else ''}")
         found.append(
             {
                 "source": origin.source or "–",
@@ -96,14 +98,13 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
                 "label": origin.chain.label,
                 "pages": len(run.pages),
                 "cursor": one_line(run.next_page or "–"),
-                "watermark": None if watermark is None else timestamp(watermark),
+                "watermark": None if watermark is None else moment(watermark),
                 "lag": None if watermark is None else span(now - watermark),
-                "letters": letters,
-                "standing": one_line(standing),
+                "standing": one_line(", ".join(standing)),
                 "bad": bool(run.incomplete or letters),
             }
         )
-    return found
+    return sorted(found, key=lambda chain: not chain["bad"])
 
 
 def by_key(ledger: Ledger) -> list[dict[str, Any]]:

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import anyio
+import h11
 import uvicorn
 from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.config import Http
+from stream.daemon.guard import HEADERS
 from stream.errors import Unavailable
 
 __all__ = ["listening", "serve"]
@@ -22,7 +24,11 @@ REQUEST_SECONDS: Final = 10.0
 """From a connection, or the first byte of its next request, to the end of the response."""
 IDLE_SECONDS: Final = 75
 """How long a connection may be kept without a request; longer than scrape intervals usually are."""
-CONNECTIONS: Final = 128
+CONNECTIONS: Final = 512
+"""Half of the descriptors that a process usually may have."""
+ACCEPTED: Final = 64
+"""How many connections are accepted before those that are there are looked at."""
+QUEUE: Final = 1024
 LARGEST_HEAD: Final = 16 * 1024
 
 
@@ -40,7 +46,7 @@ def listening(http: Http) -> socket.socket:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind(address)
-            opened.listen(CONNECTIONS)
+            opened.listen(QUEUE)
         except OSError:
             opened.close()
             raise
@@ -56,14 +62,18 @@ class Guarded(H11Protocol):
     """A connection with a deadline; when there are too many, the one that has waited longest goes.
 
     A half-open connection costs one entry and no thread, and nobody who sends slowly, or takes
-    slowly what is sent, can hold on to it.
+    slowly what is sent, can hold on to it. The deadline ends when the last byte of a response has
+    left; a request that came with the one before (pipelining) then gets a deadline of its own.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _answered = False
+    """Whether a response is complete, but has not left."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline, and make room."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # resume_writing says that everything has left
         self._hurry()
         if len(self.connections) > CONNECTIONS:
             waiting = [one for one in self.connections if one is not self and not busy(one)]
@@ -73,8 +83,7 @@ class Guarded(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the first of a request start its deadline."""
-        if self._deadline is None:
-            self._hurry()
+        self._hurry()
         super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,14 +92,40 @@ class Guarded(H11Protocol):
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """End the deadline: the client may keep the connection for a while."""
-        self._relax()
+        """End the deadline if everything has left: the client may keep the connection."""
+        self._answered = self.transport.get_write_buffer_size() > 0
+        if not self._answered:
+            self._relax()
         super().on_response_complete()
-        if busy(self):  # the next request had been sent along
+        if not self._answered:
+            self._go_on()
+
+    def resume_writing(self) -> None:
+        """End the deadline of a response that was complete before; everything has left."""
+        super().resume_writing()
+        if self._answered:
+            self._answered = False
+            self._relax()
+            self._go_on()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and end the connection."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.abort()
+            return
+        fields = {"content-type": "text/plain; charset=utf-8", "connection": "close", **HEADERS}
+        refusal = h11.Response(status_code=400, headers=list(fields.items()), reason="Bad Request")
+        for event in (refusal, h11.Data(data=f"{msg}\n".encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _go_on(self) -> None:
+        if busy(self) or self.conn.trailing_data[0]:
             self._hurry()
 
     def _hurry(self) -> None:
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)
 
     def _relax(self) -> None:
         if self._deadline is not None:
@@ -103,8 +138,10 @@ class Guarded(H11Protocol):
 
 
 def busy(connection: Any) -> bool:
-    """Tell whether a connection's request is being answered."""
-    return connection.cycle is not None and not connection.cycle.response_complete
+    """Tell whether a connection's request is being answered, or an answer has yet to leave."""
+    cycle = connection.cycle
+    unsent = connection.transport.get_write_buffer_size() > 0
+    return unsent or (cycle is not None and not cycle.response_complete)
 
 
 def since(connection: Any) -> float:
@@ -120,6 +157,12 @@ class Server(uvicorn.Server):
         """Serve until :attr:`stopping` is set."""
         super().__init__(config)
         self.stopping = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen; what cannot be accepted at once waits in the kernel's queue."""
+        await super().startup(sockets)
+        for one in sockets or []:
+            one.listen(QUEUE)
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Leave signals alone."""
@@ -150,7 +193,7 @@ async def serve(
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=LARGEST_HEAD,
-        backlog=CONNECTIONS,
+        backlog=ACCEPTED,
     )
     server = Server(config)
     task_status.started(server)

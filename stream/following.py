@@ -1,0 +1,161 @@
+"""Follow each chain by its cursors: where its walk stands, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from stream.config import Rules
+from stream.endpoints import Endpoint
+from stream.errors import BadInput
+from stream.figures import ChainRun, PageEntry
+from stream.privacy import shielded
+from stream.records import Origin
+from stream.sinks.dead_letters import letter_of, masked_page
+from stream.sources.fixtures import FixtureChain
+from stream.sources.reading import Fixture
+from stream.sources.walk import Walk, word_of
+from stream.tally import Tally
+
+__all__ = ["Following", "place_of"]
+
+
+class Following:
+    """Walks chains page by page; one whose pages have changed is walked again from its start."""
+
+    def __init__(self, rules: Rules, tally: Tally) -> None:
+        """Start with no chain."""
+        self.rules = rules
+        self.tally = tally
+        self.tolerant = rules.dead_letters is not None
+        """Whether bad input is set aside, rather than the end of the run."""
+        self.runs: dict[Origin, ChainRun] = {}
+        self.walks: dict[Origin, Walk] = {}
+        self.again: set[tuple[Origin, int]] = set()
+        """Pages that were set aside for their place in the chain, which has changed since."""
+        self.letters: list[bytes] = []
+        """The dead letters of the page that is taken."""
+
+    def anomaly(self, origin: Origin, error: BadInput, *, counted: bool = False) -> None:
+        """Name what breaks a chain; it ends the run unless bad input is set aside."""
+        if not self.tolerant:
+            raise error
+        if not counted:
+            self.tally.anomalies[error.reason] += 1
+        run = self.runs[origin]
+        run.incomplete = run.incomplete or error.message.partition(" (")[0]
+
+    def entry_of(
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        rows: int,
+        has_more: bool,  # noqa: FBT001 -- the two words of the page on where its chain goes
+        next_page: str | None,
+    ) -> PageEntry:
+        """Follow a page's cursor, and note what it said; a page after the end is set aside."""
+        origin, run = chain.origin, self.runs[chain.origin]
+        word = word_of(next_page, self.walks[origin].root)
+        entry = PageEntry(page.page, page.name, page.sha256, page.signature, has_more, word)
+        before = run.pages.get(page.page)
+        sound = before is not None and not before.set_aside and before.fault is None
+        if before and sound and (before.has_more, before.next_page) == (has_more, word):
+            return entry
+        if page.page <= self.walks[origin].page:
+            self.walk_again(chain, until=page.page)
+        fault = self.step(chain, page, rows, has_more, next_page)
+        entry = replace(entry, fault=fault, set_aside=fault == "after_end")
+        if page.page < max(run.pages, default=0):
+            run.pages[page.page] = entry
+            self.walk_again(chain)
+        if before is None:
+            run.pages.pop(page.page, None)
+        else:
+            run.pages[page.page] = before
+        return entry
+
+    def step(  # noqa: PLR0913, PLR0917 -- a page's place in its chain, and its two words on where that goes
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        rows: int,
+        has_more: bool,  # noqa: FBT001 -- as in entry_of
+        next_page: str | None,
+        noted: PageEntry | None = None,
+    ) -> str | None:
+        """Follow the cursor; return what is wrong with it, if anything.
+
+        Where bad input is set aside, a page after the end of its chain goes whole, and one whose
+        cursor is bad counts, in a chain that is incomplete. A page that is ``noted`` has had its
+        dead letter.
+        """
+        walk, run = self.walks[chain.origin], self.runs[chain.origin]
+        walk.page = max(walk.page, page.page)
+        fault = None
+        try:
+            walk.step(has_more=has_more, next_page=next_page)
+        except BadInput as error:
+            fault = error.reason
+            counted = noted is not None and noted.fault == fault
+            self.anomaly(chain.origin, error.at(place_of(chain, page)), counted=counted)
+            if noted is None:
+                beyond = fault == "after_end"
+                content = masked_page(page.payload) if beyond else None
+                self.letters += self.letter(chain, page, error, rows if beyond else 0, content)
+        run.has_more, run.next_page = walk.has_more, walk.cursor and shielded(walk.cursor)
+        return fault
+
+    def walk_again(self, chain: FixtureChain, until: int | None = None) -> None:
+        """Walk a chain from its start by what its pages said; ``until`` is not walked any more."""
+        origin, run = chain.origin, self.runs[chain.origin]
+        self.walks[origin] = Walk(chain.entry.path if isinstance(chain.entry, Endpoint) else None)
+        run.has_more, run.next_page, run.incomplete = False, None, None
+        for entry in run.entries():
+            if until is not None and entry.page >= until:
+                break
+            if entry.set_aside:
+                if entry.fault == "after_end" and self.walks[origin].has_more:
+                    self.again.add((origin, entry.page))
+                continue
+            page = Fixture(entry.name, entry.page, b"", entry.sha256)
+            fault = self.step(chain, page, 0, entry.has_more, entry.next_page, entry)
+            if fault != entry.fault:
+                run.pages[entry.page] = replace(entry, fault=fault)
+
+    def letter(
+        self, chain: FixtureChain, page: Fixture, error: BadInput, rows: int, content: Any = None
+    ) -> list[bytes]:
+        """Make a dead letter, or end the run with what it would say."""
+        error.at(place_of(chain, page))
+        if not self.tolerant:
+            raise error
+        self.tally.dead_letters[chain.chain.endpoint, error.reason] += 1
+        place = (page.page, page.name, page.sha256)
+        return [letter_of(chain.chain, place, error, rows, content)]
+
+    def end(self, chain: FixtureChain) -> None:
+        """Judge a chain that has no more pages for now: it must have said so itself, or waits."""
+        walk, run = self.walks[chain.origin], self.runs[chain.origin]
+        if self.rules.unfinished == "wait":
+            run.waiting = walk.has_more
+        if not walk.has_more or self.rules.unfinished == "wait":
+            return
+        last = max((entry.page for entry in run.entries() if not entry.set_aside), default=0)
+        message = (
+            f"page {last} says that more follows, and no page {last + 1} could be counted"
+            if last
+            else "no page of it could be read"
+        )
+        error = BadInput("incomplete", f"{message} (--allow-incomplete reports it all the same)")
+        if self.rules.unfinished == "refuse":
+            self.anomaly(chain.origin, error.at(place_of(chain)))
+        run.incomplete = run.incomplete or message
+
+
+def place_of(chain: FixtureChain, page: Fixture | None = None) -> str:
+    """Name a chain, or a file and its place in its chain."""
+    name = f"{chain.chain.endpoint}, label {chain.chain.label}"
+    if page is None:
+        return f"chain {name}"
+    return f"{page.name} (page {page.page} of {name})" if page.page else f"{page.name} ({name})"
