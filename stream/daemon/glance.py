@@ -104,7 +104,7 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
                 "bad": bool(run.incomplete or letters),
             }
         )
-    return sorted(found, key=lambda chain: not chain["bad"])
+    return sorted(found, key=lambda chain: (not chain["bad"], not chain["watermark"]))
 
 
 def by_key(ledger: Ledger) -> list[dict[str, Any]]:

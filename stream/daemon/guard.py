@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ __all__ = ["HEADERS", "Access", "Guard"]
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """What tells nothing but whether the daemon is well; probes ask without a token."""
+HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::[0-9]{1,5})?")
 HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -85,14 +87,10 @@ class Guard:
 
 def allowed(host: str, names: frozenset[str]) -> bool:
     """Tell whether a Host may be served: an address cannot be made to resolve to another."""
-    name, port = host.lower(), ""
-    if name.startswith("["):
-        name, _, port = name[1:].partition("]")
-        port = port.removeprefix(":")
-    elif name.count(":") == 1:
-        name, _, port = name.partition(":")
-    if port and not port.isdecimal():
+    match = HOST.fullmatch(host.lower())
+    if match is None:
         return False
+    name = match[1] or match[2]
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -45,6 +46,7 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
         Unavailable: a directory or the store cannot be used, or the address is taken.
         BadInput: the state file is damaged.
     """
+    gc.set_threshold(20_000, 10, 10)  # a replay hardly collects; months want it done now and then
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

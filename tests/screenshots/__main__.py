@@ -13,6 +13,7 @@ from tests.daemons import daemon
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent.parent / "fixtures"
 CUT = "usage_moderations_fixture_page2.json"
+DEAD = ("--dead-letters", "dead-letters")
 WIDTH, HEIGHT = 1200, 900
 
 
@@ -24,7 +25,7 @@ def take(picture: Path) -> None:
         whole = (pages / CUT).read_bytes()
         (pages / CUT).write_bytes(whole[: len(whole) // 2])
         sources = '[[watch]]\npath = "pages"\nname = "main"'
-        with daemon(place, sources=sources) as running, browser() as driver:
+        with daemon(place, *DEAD, sources=sources) as running, browser() as driver:
             running.until(lambda: running.value("usage_stream_dead_letters_total") > 0)
             running.until(lambda: running.value("usage_stream_relationship_issues") > 0)
             size(driver, WIDTH, HEIGHT)
