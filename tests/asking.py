@@ -11,6 +11,14 @@ from tests.daemons import PATIENCE, Answer, Daemon
 
 REQUEST: Final = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
 
+SECURE: Final = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""Headers that every answer has, beside the content security policy."""
+
 
 def asked(
     running: Daemon, path: str, *headers: tuple[str, str], method: str = "GET", version: int = 11
@@ -30,13 +38,13 @@ def asked(
         connection.close()
 
 
-def opened(running: Daemon, sent: bytes = b"", *, window: int = 0) -> socket.socket:
+def opened(port: int, sent: bytes = b"", *, window: int = 0) -> socket.socket:
     """Connect and send some bytes; a ``window`` is how much may arrive before it is taken."""
     one = socket.socket()
     one.settimeout(PATIENCE)
     if window:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-    one.connect(("127.0.0.1", running.port))
+    one.connect(("127.0.0.1", port))
     one.sendall(sent)
     return one
 

@@ -55,4 +55,5 @@ def prefer(driver: Chrome, scheme: str) -> None:
 
 def complaints(driver: Chrome) -> list[str]:
     """Return what was written to the console since the last time."""
-    return [entry["message"] for entry in driver.get_log("browser")]
+    entries = driver.get_log("browser")  # type: ignore[no-untyped-call]  # the library's own gap
+    return [entry["message"] for entry in entries]

@@ -42,6 +42,9 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         reason = await reload()
         return PlainTextResponse(f"{reason or 'reloaded'}\n", 400 if reason else 200)
 
+    async def no_icon(_: Request) -> Response:
+        return Response(status_code=204)
+
     async def style(_: Request) -> Response:
         return Response(STYLE, media_type="text/css")
 
@@ -52,6 +55,7 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         routes=[
             Route("/", glance),
             Route("/style.css", style),
+            Route("/favicon.ico", no_icon),
             Route("/metrics", metrics),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

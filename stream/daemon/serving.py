@@ -70,7 +70,7 @@ class Guarded(H11Protocol):
     _answered = False
     """Whether a response is complete, but has not left."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Start the deadline, and make room."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # resume_writing says that everything has left
@@ -113,9 +113,15 @@ class Guarded(H11Protocol):
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.abort()
             return
-        fields = {"content-type": "text/plain; charset=utf-8", "connection": "close", **HEADERS}
+        body = f"{msg}\n".encode()
+        fields = {
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": str(len(body)),
+            "connection": "close",
+            **HEADERS,
+        }
         refusal = h11.Response(status_code=400, headers=list(fields.items()), reason="Bad Request")
-        for event in (refusal, h11.Data(data=f"{msg}\n".encode()), h11.EndOfMessage()):
+        for event in (refusal, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -164,7 +170,7 @@ class Server(uvicorn.Server):
         for one in sockets or []:
             one.listen(QUEUE)
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # narrower
         """Leave signals alone."""
         return nullcontext()
 
