@@ -19,7 +19,7 @@ from tests.daemons import Answer, Daemon, daemon
 from tests.pages import bucket, page, put, put_all, used
 
 MANY = 300
-DEADLINE = 3
+DEADLINE = 5
 SERIES = 200
 HASTY = (
     *(sys.executable, "-c"),
@@ -70,7 +70,7 @@ def tokens(running: Daemon) -> float:
 
 
 def test_half_open_connections_cost_nothing(running: Daemon) -> None:
-    """While 300 say nothing or half a line, others are served and pages counted; then all is over."""
+    """While 300 say nothing or half of it, others are served and pages counted; then it is over."""
     before = use(running)
     with ExitStack() as stack:
         half = [
@@ -127,7 +127,7 @@ def test_more_connections_than_there_may_be_end_the_eldest(running: Daemon) -> N
 
 
 def test_slow_readers_of_the_report_are_cut_off(running: Daemon) -> None:
-    """Readers that take nothing do not keep others from it for long, or its file open, or memory."""
+    """Readers that take nothing keep neither descriptors nor memory, and others are served."""
     with (running.place / "report.json").open("r+b") as file:
         file.truncate(LARGE)
     before = use(running)
