@@ -30,6 +30,7 @@ HASTY = (
 )
 """What runs the command that follows with a shorter deadline for requests."""
 LARGE = 64 * 1024 * 1024
+LOOKS = 10
 MIB = 1024
 """In KiB, as the kernel counts."""
 
@@ -49,6 +50,19 @@ def use(running: Daemon) -> Use:
     status = dict(line.split(":", 1) for line in lines)
     descriptors = sum(1 for _ in (place / "fd").iterdir())
     return Use(descriptors, int(status["Threads"]), int(status["VmRSS"].split()[0]))
+
+
+def settled(running: Daemon) -> Use:
+    """Look at what a daemon holds once connections of before have ended."""
+    looks: list[Use] = []
+
+    def steady() -> bool:
+        looks.append(use(running))
+        last = {look.descriptors for look in looks[-LOOKS:]}
+        return len(looks) >= LOOKS and len(last) == 1
+
+    running.until(steady, "rest")
+    return looks[-1]
 
 
 @pytest.fixture
@@ -71,7 +85,7 @@ def tokens(running: Daemon) -> float:
 
 def test_half_open_connections_cost_nothing(running: Daemon) -> None:
     """While 300 say nothing or half of it, others are served and pages counted; then it is over."""
-    before = use(running)
+    before = settled(running)
     with ExitStack() as stack:
         half = [
             stack.enter_context(opened(running.port, sent))
@@ -95,7 +109,7 @@ def test_half_open_connections_cost_nothing(running: Daemon) -> None:
 
 def test_a_storm_of_scrapes_is_answered(running: Daemon) -> None:
     """Each of 300 scrapes at once is answered whole, a page is counted, and memory stays flat."""
-    before, together = use(running), Barrier(MANY + 1)
+    before, together = settled(running), Barrier(MANY + 1)
 
     def scrape(_: int) -> Answer:
         together.wait()
@@ -116,7 +130,7 @@ def test_a_storm_of_scrapes_is_answered(running: Daemon) -> None:
 
 def test_more_connections_than_there_may_be_end_the_eldest(running: Daemon) -> None:
     """Beyond 512 connections the eldest that waits is ended, and a scrape is still answered."""
-    before = use(running)
+    before = settled(running)
     with ExitStack() as stack:
         half = [stack.enter_context(opened(running.port, b"GET /")) for _ in range(2 * MANY)]
         assert rest(half[0]) == b""
@@ -130,7 +144,7 @@ def test_slow_readers_of_the_report_are_cut_off(running: Daemon) -> None:
     """Readers that take nothing keep neither descriptors nor memory, and others are served."""
     with (running.place / "report.json").open("r+b") as file:
         file.truncate(LARGE)
-    before = use(running)
+    before = settled(running)
     with ExitStack() as stack:
         slow = [
             stack.enter_context(opened(running.port, request("/report"), window=4096))
