@@ -56,7 +56,7 @@ def in_file(key: str, value: Any) -> str:
 
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "broken": ("state = ", "found broken TOML (Invalid value (at end of document))"),
-    "deep": ("a = " + "[" * 100_000, "found broken TOML (maximum recursion depth exceeded)"),
+    "deep": ("a = " + "[" * 100_000, "found broken TOML (maximum recursion depth exceeded"),
     "no text": (b"# \xff", "found broken TOML ('utf-8' codec can't decode byte 0xff"),
     "large": (b"#" * 1_048_577, "found more than 1048576 bytes, expected a few"),
     "unknown": (f"{BASE}stat = 1\n{WATCH}", "stat: found an unknown key, expected one of state, "),

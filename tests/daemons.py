@@ -154,6 +154,8 @@ def daemon(  # noqa: PLR0913 -- what a test may want to be different
     port = free_port()
     config = configure(place, port, sources=sources, more=more, http=http)
     environment = {**os.environ, "SOURCE_DATE_EPOCH": NOW, **(variables or {})}
+    if tracer:  # coverage would write files of its own, and meet the faults
+        environment = {name: one for name, one in environment.items() if name[:3] != "COV"}
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [*tracer, *command(config, *options)], stderr=log, env=environment, cwd=place

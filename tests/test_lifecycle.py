@@ -117,13 +117,12 @@ def test_a_report_that_cannot_be_written_turns_it_unready(tmp_path: Path) -> Non
 def test_a_kill_at_each_sync_and_rename_loses_nothing(calls: str, tmp_path: Path) -> None:
     """Killed at its first sync, its second, and so on, the next daemon ends with the same bytes."""
     expected, kills = replay(FIXTURES, "--no-details").raw, 0
-    environment = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
     for when in range(1, MOST):
         place = tmp_path / str(when)
         shutil.copytree(FIXTURES, place / "pages")
         inject = f"inject={calls}:signal=KILL:when={when}"
         tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
-        with daemon(place, tracer=tracer, variables=environment, wait=False) as found:
+        with daemon(place, tracer=tracer, wait=False) as found:
             code = ended(found)
         if code == 0:
             break
