@@ -260,7 +260,7 @@ def test_secrets_reach_no_output(tmp_path: Path) -> None:
 
 
 def test_an_idle_daemon_rests(tmp_path: Path) -> None:
-    """With nothing to do, two seconds cost less than five hundredths of CPU time."""
+    """With nothing to do, two seconds cost no more than a tenth of CPU time."""
     shutil.copytree(FIXTURES, tmp_path / "pages")
     with daemon(tmp_path, "--checkpoint-seconds", "5", "--report-seconds", "60") as found:
         stat = Path(f"/proc/{found.process.pid}/stat")
@@ -277,4 +277,4 @@ def test_an_idle_daemon_rests(tmp_path: Path) -> None:
                 waiting.listen()
                 with pytest.raises(TimeoutError):
                     waiting.accept()
-        assert ticks() - before <= 5
+        assert ticks() - before <= 10
