@@ -132,7 +132,7 @@ class Core:
         log.debug("page", **more, rows=entry.rows, bytes=len(page.payload), loop=delivery.loop)
         for sentence in entry.fell:
             log.warning(sentence, **more)
-        if entry.letters and (not page.known or page.known.letters != entry.letters):
+        if entry.letters:
             self.health.mishap(
                 f"{page.name}: {entry.letters} set aside, see {self.settings.dead_letters}", **more
             )

@@ -12,7 +12,7 @@ import structlog
 
 from stream.config import Pace, Settings, Watch
 from stream.daemon.core import CaughtUp, Core
-from stream.errors import BadConfiguration, Unavailable
+from stream.errors import Unavailable
 from stream.sources.fixtures import Delivery, discover
 from stream.sources.paced import Paced
 from stream.sources.watched import Patience, Watched
@@ -30,13 +30,10 @@ def check_directories(settings: Settings) -> None:
     """See that every source's directory can be read.
 
     Raises:
-        BadConfiguration: one cannot.
+        Unavailable: one cannot.
     """
     for path in [one.path for one in settings.watch] + [one.path for one in settings.pace]:
-        try:
-            discover(path)
-        except Unavailable as error:
-            raise BadConfiguration(str(error)) from None
+        discover(path)
 
 
 def patience_of(settings: Settings) -> Patience:
@@ -120,7 +117,6 @@ class Feeding:
                 self.core.health.mishap(str(error), source=source.name)
                 await anyio.sleep(RETRY)
             else:
-                self.core.health.works(f"source {source.name}")
                 return
 
     async def _watch(self, source: Watch, watched: Watched) -> None:

@@ -53,7 +53,7 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
     settings = load()
     logs.set_up(settings.log)
     prepare_outputs(settings)
-    check_sources(settings)
+    check_directories(settings)
     access = access_of(settings)
     opened = listening(settings.http)
     with closing(opened), closing(Core(settings, clock)) as core:
@@ -69,18 +69,6 @@ def prepare_outputs(settings: Settings) -> None:
     """
     for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
         prepare(path)
-
-
-def check_sources(settings: Settings) -> None:
-    """See that the sources' directories can be read.
-
-    Raises:
-        Unavailable: one cannot.
-    """
-    try:
-        check_directories(settings)
-    except BadConfiguration as error:
-        raise Unavailable(str(error)) from None
 
 
 def access_of(settings: Settings) -> Access:

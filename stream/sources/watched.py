@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Raw
 from watchfiles import Change, awatch
 
-from stream.errors import BadInput, Unavailable
+from stream.errors import Unavailable
 from stream.figures import ChainRun
 from stream.records import Origin
 from stream.sources.fixtures import Delivery, FixtureChain, discover, entry_named
@@ -218,13 +218,10 @@ class Watched:
         self._seen[path] = (fixture.signature, since)
         quiet = now - since >= self.patience.settle or aged(path) >= self.patience.settle
         ending = fixture.payload.rstrip().endswith(b"}")
-        if (quiet and ending) or (ending and whole(fixture.payload)):
+        settled = quiet or whole(fixture.payload) if ending else quiet and not open_elsewhere(path)
+        if settled:
             self._seen.pop(path, None)
-            return True
-        if quiet and not open_elsewhere(path):
-            self._seen.pop(path, None)
-            return True
-        return False
+        return settled
 
     async def told(self) -> AsyncIterator[None]:
         """Yield when the kernel tells of a change, and when nothing was told for long.
@@ -282,6 +279,6 @@ def whole(payload: bytes) -> bool:
     """Tell whether a page is JSON from end to end."""
     try:
         ANY_JSON.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadInput):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
