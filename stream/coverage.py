@@ -1,12 +1,12 @@
-"""How much of time is covered: each chain's watermark, the holes in it, and the rows in state."""
+"""How much of time is covered: each chain's watermark, and the holes in it."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from stream.records import Chain, Slot, Snapshot, Window
+from stream.records import Chain, Slot, Window
 
 __all__ = ["Coverage"]
 
@@ -16,25 +16,17 @@ class Coverage:
 
     def __init__(self) -> None:
         """Start with no windows."""
-        self.records = 0
-        """Rows in state, rollups included."""
-        self._rows: dict[tuple[Chain, Slot], int] = {}
         self._spans: defaultdict[Chain, Spans] = defaultdict(Spans)
         self._open: set[tuple[str, Window]] = set()
 
     def take(
         self,
-        chains: Mapping[Chain, Mapping[Slot, Snapshot]],
         changed: Iterable[tuple[Chain, Slot]],
         now: int,
     ) -> None:
-        """Take up windows that changed; ``now`` is the clock, in Unix seconds."""
+        """Take up windows that are new or changed; ``now`` is the clock, in Unix seconds."""
         for chain, slot in changed:
-            rows = chains[chain][slot].rows
-            known = self._rows.get((chain, slot))
-            self._rows[chain, slot] = rows
-            self.records += rows - (known or 0)
-            if known is None and not slot.rollup:
+            if not slot.rollup:
                 self._spans[chain].add(slot.window)
             if slot.window.end > now:
                 self._open.add((chain.endpoint, slot.window))

@@ -1,43 +1,22 @@
 """Incremental dedupe: buckets merge into keyed state, and nothing counts twice.
 
-State maps (endpoint, label) to windows, and a window to a :class:`Snapshot`, whose rows are kept as
-columns. It is a join-semilattice: a later revision replaces, at equal revisions rows unite and each
-counter keeps its maximum. So pages may come again, late, or in any order, and give the same state.
+A window holds a :class:`Snapshot`, whose rows are kept as columns. It is a join-semilattice: a
+later revision replaces, at equal revisions rows unite and each counter keeps its maximum. So pages
+may come again, late, or in any order, and give the same state (:mod:`stream.state` keeps it).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from operator import eq, ge
 from typing import Any, Final
 
-from stream.records import Bucket, Chain, Column, Identity, Outcomes, Slot, Snapshot, larger, paired
+from stream.records import Bucket, Column, Identity, Outcomes, Snapshot, larger, paired
 
-__all__ = ["KeyedState", "fallen", "merge"]
+__all__ = ["fallen", "merge"]
 
 
 EMPTY: Final = Snapshot(0, (), ())
-
-
-class KeyedState:
-    """The dedupe stage's state: one snapshot for each (endpoint, label, window)."""
-
-    def __init__(self) -> None:
-        """Start with nothing."""
-        self.chains: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
-        self.changed: set[tuple[Chain, Slot]] = set()
-        """Windows that a checkpoint has not seen yet."""
-
-    def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
-        """Merge a delivered bucket, and say what became of its rows."""
-        slots = self.chains[chain]
-        slot = Slot(bucket.window, bucket.rollup)
-        before = slots.get(slot)
-        slots[slot], outcomes = merge(before, bucket, revision)
-        if slots[slot] is not before:
-            self.changed.add((chain, slot))
-        return outcomes
 
 
 def fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
@@ -77,7 +56,13 @@ def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
     pairs = zip(snapshot.counters, columns, strict=True)
     revised = changed_rows([(old, now) for old, now in pairs if old is not now], bucket.rows)
     outcomes = Outcomes(duplicate=bucket.rows - revised, revised=revised)
-    return (snapshot._replace(counters=columns) if revised else snapshot), outcomes
+    whole = not snapshot.collisions and columns == bucket.counters
+    if revised:
+        digest = bucket.digest if whole else b""
+        return snapshot._replace(counters=columns, digest=digest), outcomes
+    if whole and not snapshot.digest and bucket.digest:
+        return snapshot._replace(digest=bucket.digest), outcomes
+    return snapshot, outcomes
 
 
 def changed_rows(columns: list[tuple[Column, Column]], rows: int) -> int:
@@ -132,7 +117,8 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
     """Merge rows one by one: a window's first delivery, or one with other rows than before."""
     identities = list(zip(*bucket.dimensions, strict=True))
     if snapshot is None and len(set(identities)) == bucket.rows:
-        return Snapshot(revision, bucket.dimensions, bucket.counters), Outcomes(new=bucket.rows)
+        fresh = Snapshot(revision, bucket.dimensions, bucket.counters, digest=bucket.digest)
+        return fresh, Outcomes(new=bucket.rows)
     held = snapshot or EMPTY
     rows = dict(paired(held))
     delivered: dict[Identity, Column] = {}
@@ -146,6 +132,8 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
         new += before is None
         revised += before is not None and after != before
     outcomes = Outcomes(new=new, revised=revised, duplicate=bucket.rows - new - revised)
+    if snapshot is not None and not new and not revised and len(collisions) == len(held.collisions):
+        return snapshot, outcomes
     return snapshot_of(revision, rows, frozenset(collisions)), outcomes
 
 

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from stream.endpoints import ENDPOINTS
 from stream.errors import BadInput
-from stream.figures import EndpointFigures, State
+from stream.figures import EndpointFigures
 from stream.records import Counters, Number, Window, money, plain, timestamp
 from stream.rollup import resolve
 
@@ -84,21 +84,18 @@ def canonical(value: Number) -> Number:
     return money(value) if isinstance(value, Decimal) else value
 
 
-def check(
-    expectations: Expectations, state: State, figures: Mapping[str, EndpointFigures]
-) -> list[str]:
+def check(expectations: Expectations, figures: Mapping[str, EndpointFigures]) -> list[str]:
     """Compare what came out with what was expected; one sentence for each difference."""
     said: list[str] = []
     for one in expectations.chains:
         name = f"{one.endpoint} (label {one.label})"
-        labels = state.get(one.endpoint, {})
-        if one.label not in labels:
+        if one.endpoint not in figures or one.label not in figures[one.endpoint].labels:
             said.append(f"Expected the chain {name}, which is not in the set.")
             continue
         found = figures[one.endpoint].of_label(one.label).metrics()
         said += differences(f"of {name}", one.metrics, found)
     for survivor in expectations.survivors:
-        said += missing_survivor(survivor, state)
+        said += missing_survivor(survivor, figures)
     return said
 
 
@@ -111,7 +108,7 @@ def differences(where: str, expected: Mapping[str, Number], found: Counters) -> 
             yield f"Expected {name} {where} to be {plain(value)}, found {shown}."
 
 
-def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
+def missing_survivor(survivor: Survivor, figures: Mapping[str, EndpointFigures]) -> Iterator[str]:
     """Look for a bucket that must survive the dedupe; name it when it is gone or differs."""
     endpoint = ENDPOINTS[survivor.endpoint]
     window = Window(
@@ -120,8 +117,8 @@ def missing_survivor(survivor: Survivor, state: State) -> Iterator[str]:
     wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
     bucket = f"{survivor.endpoint} bucket {timestamp(window.start)}"
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
-    slots = state.get(survivor.endpoint, {}).get(survivor.label, {})
-    for found in resolve(endpoint, {survivor.label: slots}, ordered=False):
+    windows = figures[endpoint.key].of(survivor.label) if endpoint.key in figures else ()
+    for found in resolve(endpoint, windows, ordered=False):
         for row in found.table.rows(endpoint):
             if row.window == window and all(
                 row.dimensions.get(name) == value for name, value in survivor.dimensions.items()

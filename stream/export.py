@@ -9,8 +9,8 @@ import anyio
 from msgspec import Struct
 
 from stream.checkpoint import Store
-from stream.figures import by_endpoint
 from stream.sinks.openmetrics import history_of, write_openmetrics
+from stream.state import Windows
 
 __all__ = ["Exported", "export_openmetrics"]
 
@@ -32,7 +32,7 @@ def export_openmetrics(state: Path, out: Path, now: int) -> Exported:
         BadInput: the state is damaged.
     """
     with closing(Store(state, read_only=True)) as store:
-        saved = store.load()
-    history, open_windows = history_of(by_endpoint(saved.snapshots), now)
+        windows = Windows(store.load().chains, store=store)
+        history, open_windows = history_of(windows, now)
     samples = anyio.run(write_openmetrics, out, history)
     return Exported(str(out), len(history), samples, open_windows)

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from stream.chains import ChainRun, PageEntry
 from stream.config import Rules
 from stream.endpoints import Endpoint
 from stream.errors import BadInput
-from stream.figures import ChainRun, PageEntry
 from stream.privacy import shielded
 from stream.records import Origin
 from stream.sinks.dead_letters import letter_of, masked_page
@@ -66,7 +66,7 @@ class Following:
             self.walk_again(chain, until=page.page)
         fault = self.step(chain, page, rows, has_more, next_page)
         entry = replace(entry, fault=fault, set_aside=fault == "after_end")
-        if page.page < max(run.pages, default=0):
+        if page.page < run.pages.last:
             run.pages[page.page] = entry
             self.walk_again(chain)
         if before is None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
+from typing import Final
 
 from msgspec.structs import replace
 
+from stream.chains import ChainRun, PageEntry, Pages, spanned
 from stream.checkpoint import Checkpoints
 from stream.config import Rules
 from stream.decode import Decoder, decode_list
-from stream.dedupe import KeyedState, fallen
+from stream.dedupe import fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
-from stream.figures import ChainRun, PageEntry, spanned
 from stream.following import Following, place_of
 from stream.records import Bucket, Chain, Slot, Window, timestamp
 from stream.relations import Objects
@@ -26,6 +27,8 @@ from stream.sources.walk import Walk
 from stream.tally import Tally
 
 __all__ = ["Intake"]
+
+NO_PAGES: Final = Pages()
 
 
 class Intake(Following):
@@ -40,12 +43,12 @@ class Intake(Following):
         """
         super().__init__(rules, tally)
         self.clock = clock
-        self.state = KeyedState()
         self.objects = Objects()
         self.decoders: dict[str, Decoder] = {}
-        self.checkpoints = Checkpoints(rules, self.state, self.objects, tally)
-        self.delivered: Counter[tuple[Chain, Slot]] = Counter()
-        """How many pages delivered each window."""
+        self.checkpoints = Checkpoints(rules, self.objects, tally)
+        self.state = self.checkpoints.state
+        self.deliveries: dict[Chain, Counter[Slot]] = {}
+        """How many pages delivered each window of a chain, once a page of it has changed."""
         self.fell: Counter[str] = Counter()
         """Endpoint → changed pages whose figures fell, and still count as they were."""
         self.letters_changed = True
@@ -62,7 +65,8 @@ class Intake(Following):
             Unavailable: it cannot be written; nothing of it is lost.
         """
         started = perf_counter()
-        self.checkpoints.store(self.runs, self.clock(), series)
+        self.checkpoints.save(self.runs, self.clock(), series)
+        self.state.shed()
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
@@ -89,10 +93,9 @@ class Intake(Following):
         path = chain.entry.path if isinstance(chain.entry, Endpoint) else None
         self.walks[chain.origin] = Walk(path)
         if isinstance(chain.entry, Endpoint):
-            self.state.chains[chain.chain]
+            self.state.chains.add(chain.chain)
             self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
-        for entry in self.checkpoints.known.get(chain.origin, {}).values():
-            self.delivered.update((chain.chain, slot) for slot in entry.slots)
+        for entry in self.checkpoints.known.get(chain.origin, NO_PAGES).values():
             self.fell[chain.chain.endpoint] += bool(entry.fell)
 
     def recall(self) -> None:
@@ -100,7 +103,8 @@ class Intake(Following):
         for origin, pages in sorted(self.checkpoints.known.items()):
             chain = FixtureChain(entry_named(origin.chain.endpoint), origin.chain, origin.source)
             self.start(chain)
-            self.runs[origin].pages = dict(pages)
+            self.runs[origin].pages = pages.copy()
+            self.runs[origin].delivered = None
             self.walk_again(chain)
             self.end(chain)
 
@@ -143,9 +147,9 @@ class Intake(Following):
     def note(self, chain: FixtureChain, entry: PageEntry) -> None:
         """Remember a page as read, and when its chain moved."""
         origin, run, now = chain.origin, self.runs[chain.origin], self.clock()
-        known = self.checkpoints.known.get(origin, {})
+        known = self.checkpoints.known.get(origin, NO_PAGES)
         before = run.pages.get(entry.page, known.get(entry.page))
-        run.pages[entry.page] = entry
+        run.put(entry)
         key = chain.chain.endpoint
         if not entry.set_aside:
             self.tally.last_success[key] = now
@@ -156,31 +160,34 @@ class Intake(Following):
             )
             if moved or key not in self.tally.cursor_updated:
                 self.tally.cursor_updated[key] = now
-        self.delivered.update((chain.chain, slot) for slot in entry.slots)
+        if chain.chain in self.deliveries:
+            self.deliveries[chain.chain].update(entry.slots)
+            self.deliveries[chain.chain].subtract(before.slots if before is not None else ())
         if before is not None:
-            self.delivered.subtract((chain.chain, slot) for slot in before.slots)
             self.fell[key] -= bool(before.fell)
         self.fell[key] += bool(entry.fell)
         self.letters_changed |= bool(self.letters or (before is not None and before.letters))
-        self.checkpoints.add(origin, entry.page, entry, self.letters)
+        self.checkpoints.add(origin, run, entry.page, self.letters)
         self.letters = []
 
     def forget(self, chain: FixtureChain, page: int) -> None:
         """Forget a page that was set aside and whose file is gone."""
-        known = self.runs[chain.origin].pages.get(page)
+        run = self.runs[chain.origin]
+        known = run.pages.get(page)
         if known is not None and known.set_aside:
-            del self.runs[chain.origin].pages[page]
+            run.forget(page)
             self.letters_changed = True
-            self.checkpoints.add(chain.origin, page, None, [])
+            self.checkpoints.add(chain.origin, run, page, [])
 
     def take_known(self, chain: FixtureChain, page: Fixture, known: PageEntry) -> None:
         """Follow the cursor of a page that durable state has; its records are there already."""
         if not known.set_aside:
             self.step(chain, page, known.rows, known.has_more, known.next_page)
         entry = replace(known, name=page.name, signature=page.signature)
-        self.runs[chain.origin].pages[entry.page] = entry
+        run = self.runs[chain.origin]
+        run.put(entry)
         if entry != known:
-            self.checkpoints.add(chain.origin, entry.page, entry, [])
+            self.checkpoints.add(chain.origin, run, entry.page, [])
 
     def take_page(self, delivery: Delivery, chain: FixtureChain, page: Fixture) -> PageEntry:
         """Decode a page of buckets, and merge it when all of it has been read."""
@@ -235,18 +242,33 @@ class Intake(Following):
 
         A plain file has no revision, so nobody can tell a correction from an older copy.
         """
-        held = self.state.chains[chain.chain]
+        if chain.chain not in self.deliveries:
+            self.deliveries[chain.chain] = self.delivered(chain.chain)
+        times = self.deliveries[chain.chain]
         again: dict[Slot, Bucket] = {}
         for bucket in buckets:
             slot = Slot(bucket.window, bucket.rollup)
             again[slot] = appended(again[slot], bucket) if slot in again else bucket
-        return [
-            f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it fell "
-            "or are gone: what had been counted still counts."
-            for slot in known.slots
-            if slot in held
-            and fallen(held[slot], again.get(slot), sole=self.delivered[chain.chain, slot] == 1)
-        ]
+        found = []
+        for slot in known.slots:
+            held = self.state.get((chain.chain, slot))
+            if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
+                found.append(
+                    f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it "
+                    "fell or are gone: what had been counted still counts."
+                )
+        return found
+
+    def delivered(self, chain: Chain) -> Counter[Slot]:
+        """Count how many pages delivered each window of a chain."""
+        times: Counter[Slot] = Counter()
+        for origin in self.runs.keys() | self.checkpoints.known.keys():
+            if origin.chain == chain:
+                known = self.checkpoints.known.get(origin, NO_PAGES)
+                pages = self.runs[origin].pages if origin in self.runs else NO_PAGES
+                for page in known.keys() | pages.keys():
+                    times.update((pages.get(page) or known[page]).slots)
+        return times
 
     def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> PageEntry:
         """Decode a page of a list, and remember what it defines and refers to."""
@@ -254,7 +276,7 @@ class Intake(Following):
         rows = len(listed.elements)
         noted = self.entry_of(chain, page, rows, listed.has_more, listed.next_page)
         if not noted.set_aside:
-            self.objects.take((*chain.chain, page.page), listed.elements)
+            self.objects.take((chain.chain.endpoint, chain.chain.label, page.page), listed.elements)
             for rejected in listed.rejected:
                 self.letters += self.letter(chain, page, rejected.error, 1, rejected.content)
         return noted

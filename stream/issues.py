@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stream.figures import ChainSummary, EndpointFigures
+from stream.chains import ChainSummary
+from stream.figures import EndpointFigures
 from stream.records import plain, timestamp
 
 __all__ = ["chain_issues", "figure_issues"]
@@ -17,9 +18,9 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
         name = f"{run.chain.endpoint} (label {run.chain.label})"
         if run.incomplete:
             yield f"{name} is incomplete: {run.incomplete}."
-        for entry in run.fixtures:
+        for entry in run.entries():
             yield from entry.fell
-        if run.dead_letters:
+        if run.delivered.letters:
             yield f"{name} has dead letters: what they hold is not counted."
 
 

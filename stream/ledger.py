@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import localcontext
+from itertools import chain as chain_of
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from stream.endpoints import ENDPOINTS, Endpoint
-from stream.figures import State
-from stream.records import DAY, MONEY, Chain, Number, Slot, Snapshot, Window, day_of
+from stream.records import DAY, MONEY, Chain, Number, Slot, Window, day_of
 from stream.rollup import resolve
 from stream.series import FAMILIES, OTHER, SavedSeries, Series, series_of
+from stream.state import Windows
 from stream.totals import Totals
+from stream.views import counting
 
 __all__ = ["Draft", "Ledger"]
 
@@ -60,7 +62,8 @@ class Ledger:
         """What is billed, in all of state; and below, what the latest window holds."""
         self.levels: Sums = {}
         self._cells: dict[Cell, Sums] = {}
-        self._days: defaultdict[tuple[str, Window], set[tuple[str, Slot]]] = defaultdict(set)
+        self._counting: dict[str, list[Chain]] = {}
+        """The chains of each endpoint that counted last."""
         self._whole: set[str] = set()
         self._before: Sums | None = {}
         """What the counts come to, until all of state has been compared with them once."""
@@ -74,10 +77,10 @@ class Ledger:
         self._own = {series for series in self.counts if OTHER not in series.labels}
         self._admitted = Counter(series.family for series in self._own)
 
-    def draft(self, state: State, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
+    def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
         """Work out what has changed since the last checkpoint; nothing moves yet."""
-        touched, dropped = self._touched(state, changed)
-        cells = {cell: self._sums(state, cell) for cell in touched}
+        touched, dropped = self._touched(windows, changed)
+        cells = {cell: self._sums(windows, cell) for cell in touched}
         folded: dict[Series, Series] = {}
         differences: defaultdict[Series, list[Number]] = defaultdict(list)
         for sums in cells.values():
@@ -96,7 +99,7 @@ class Ledger:
                 differences[series].append(difference)
         levels = None
         if any(cell[0] == LEVELS for cell in cells):
-            levels = self._latest(state, folded)
+            levels = self._latest(windows, folded)
         return self._moved(Draft(cells, dropped, {}, folded, {}, levels), differences)
 
     def _all(self, cells: Mapping[Cell, Sums], folded: dict[Series, Series]) -> Sums:
@@ -110,57 +113,51 @@ class Ledger:
         return now
 
     def _touched(
-        self, state: State, changed: Iterable[tuple[Chain, Slot]]
+        self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]
     ) -> tuple[list[Cell], list[Cell]]:
         """Find the days to work out again, and those that are now part of a whole."""
-        slots = changed
-        if self._before is not None:
-            slots = (
-                (Chain(key, label), slot)
-                for key, labels in state.items()
-                for label, held in labels.items()
-                for slot in held
-            )
         touched: set[tuple[str, Window]] = set()
-        for chain, slot in slots:
+        for chain, slot in chain_of(changed, self._anew(windows)):
             day = day_of(slot.window.start)
             if slot.window.end > day.end:
                 self._whole.add(chain.endpoint)
-            self._days[chain.endpoint, day].add((chain.label, slot))
             touched.add((chain.endpoint, day))
         cells = {(key, None if key in self._whole else day) for key, day in touched}
         whole = {key for key, day in cells if day is None}
         dropped = [cell for cell in self._cells if cell[0] in whole and cell[1] is not None]
         return sorted(cells, key=lambda cell: (cell[0], cell[1] or (0, 0))), dropped
 
-    def _sums(self, state: State, cell: Cell) -> Sums:
+    def _anew(self, windows: Windows) -> Iterator[tuple[Chain, Slot]]:
+        """Yield every window of the endpoints of which other chains count than before."""
+        for key in sorted({chain.endpoint for chain in windows.chains}):
+            chains = windows.chains_of(key)
+            known, now = self._counting.get(key), counting(chains)
+            self._counting[key] = now
+            if self._before is not None or (known != now and len(chains) > len(now)):
+                for chain in chains:
+                    yield from ((chain, slot) for slot in windows.slots(chain))
+
+    def _sums(self, windows: Windows, cell: Cell) -> Sums:
         """Work out what a day counts in each series."""
         key, day = cell
-        labels = state[key]
-        if day is not None:
-            some: defaultdict[str, dict[Slot, Snapshot]] = defaultdict(dict)
-            for label, slot in self._days[key, day]:
-                some[label][slot] = state[key][label][slot]
-            labels = some
+        if key == LEVELS:
+            return {}
         endpoint = ENDPOINTS[key]
         totals = Totals(endpoint)
-        for found in resolve(endpoint, labels, ordered=False):
+        for found in resolve(endpoint, windows.of(self._counting[key], day), ordered=False):
             totals.add(found.table.dimensions, found.table.counters)
-        return {} if key == LEVELS else series_of(endpoint, totals)
+        return series_of(endpoint, totals)
 
-    def _latest(self, state: State, folded: dict[Series, Series]) -> Sums:
+    def _latest(self, windows: Windows, folded: dict[Series, Series]) -> Sums:
         """Return the levels that the latest window holds."""
         endpoint: Endpoint = ENDPOINTS[LEVELS]
-        latest = max(
-            (slot.window.end for held in state[LEVELS].values() for slot in held), default=0
-        )
-        near = {
-            label: {s: one for s, one in held.items() if s.window.end > latest - DAY}
-            for label, held in state[LEVELS].items()
-        }
+        chains = self._counting[LEVELS]
+        slots = [slot for chain in chains for slot in windows.slots(chain)]
+        latest = max((slot.window.end for slot in slots), default=0)
+        first = min((s.window.start for s in slots if s.window.end > latest - DAY), default=0)
         found: Sums = {}
         newest = (0, 0)
-        for cluster in resolve(endpoint, near, ordered=False):
+        for cluster in resolve(endpoint, windows.of(chains, Window(first, latest)), ordered=False):
             for window, rows in cluster.table.by_window():
                 if (window.end, window.start) < newest or not rows.windows:
                     continue

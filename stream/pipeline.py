@@ -16,10 +16,12 @@ import anyio
 from anyio import current_time
 
 from stream import __version__, expectations
+from stream.chains import ChainSummary, summaries
 from stream.channel import Channel
+from stream.checkpoint import Reader
 from stream.config import Replay
 from stream.errors import BadInput
-from stream.figures import ChainSummary, State, by_endpoint, endpoint_figures, summaries
+from stream.figures import endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
 from stream.relations import Objects
@@ -29,6 +31,7 @@ from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
 from stream.sources.fixtures import Delivery, FixtureChain, discover, recall
 from stream.sources.reading import read_pages, read_regular
+from stream.state import Windows
 from stream.tally import Tally
 
 __all__ = ["Observer", "View", "first_of", "render", "replay", "view_of"]
@@ -109,7 +112,7 @@ async def consume_all(
             tasks.start_soon(produce_all, chains, channel, run.max_page_bytes)
             async for delivery in channel.pages:
                 intake.take(delivery)
-                if intake.checkpoints.due(current_time()):
+                if intake.state.full or intake.checkpoints.due(current_time()):
                     intake.store()
                 if delivery.page is not None:
                     observer.on_page(delivery.page.name)
@@ -152,19 +155,18 @@ async def produce(
 class View(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed."""
 
-    state: State
+    windows: Windows
     runs: list[ChainSummary]
     objects: Objects
 
 
-def view_of(intake: Intake) -> View:
-    """Take a view of the state; snapshots are immutable, so only the maps are copied."""
-    chains = {chain: dict(slots) for chain, slots in intake.state.chains.items()}
+def view_of(intake: Intake, store: Reader | None = None) -> View:
+    """Take a view of the state; ``store`` is the store as it is now, where it may change."""
     objects = Objects()
     objects.pages = dict(intake.objects.pages)
     runs = summaries(intake.runs)
     objects.partial = {run.chain.endpoint for run in runs if run.partial}
-    return View(by_endpoint(chains), runs, objects)
+    return View(intake.state.windows(store), runs, objects)
 
 
 def expected_in(run: Replay) -> bytes | None:
@@ -188,7 +190,8 @@ def render(view: View, now: int, expected: bytes | None = None) -> Outline:
     Raises:
         BadInput: the expectations are broken.
     """
-    figures = {key: endpoint_figures(key, labels) for key, labels in sorted(view.state.items())}
+    keys = sorted({chain.endpoint for chain in view.windows.chains})
+    figures = {key: endpoint_figures(key, view.windows) for key in keys}
     relationships = view.objects.relationships()
     foreign_keys = view.objects.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references
@@ -201,5 +204,5 @@ def render(view: View, now: int, expected: bytes | None = None) -> Outline:
     ]
     if expected is not None:
         wanted = expectations.decode_expectations(expected)
-        issues += expectations.check(wanted, view.state, figures)
+        issues += expectations.check(wanted, figures)
     return Outline(__version__, now, view.runs, figures, relationships, foreign_keys, issues)

@@ -74,6 +74,8 @@ class Bucket(NamedTuple):
 
     ``dimensions`` and ``counters`` have a column for each name in the registry's entry and one for
     the unknown; a column has one value for each row. ``rollup`` tells ``daily_costs`` from data.
+    ``digest`` is of the bucket's JSON, empty where nobody has worked it out. ``unread`` is that
+    JSON where its rows were not decoded, because state has what they say.
     """
 
     window: Window
@@ -81,13 +83,19 @@ class Bucket(NamedTuple):
     dimensions: Columns
     counters: Columns
     rollup: bool = False
+    digest: bytes = b""
+    unread: bytes | None = None
 
 
 class Chain(NamedTuple):
-    """Names a chain: the endpoint's key and the label."""
+    """Names a chain: the endpoint's key, the label, and the view.
+
+    The view says by what groups and filters the chain was asked for, where that is known.
+    """
 
     endpoint: str
     label: str
+    view: str = ""
 
 
 class Origin(NamedTuple):
@@ -108,12 +116,16 @@ class Slot(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What a window holds: unique rows as columns, and the identities that collided."""
+    """What a window holds: unique rows as columns, and the identities that collided.
+
+    ``digest`` is of the one bucket that says just this, empty where it is not known to be one.
+    """
 
     revision: int
     dimensions: Columns
     counters: Columns
     collisions: frozenset[Identity] = frozenset()
+    digest: bytes = b""
 
     @property
     def rows(self) -> int:

@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 import anyio
 
+from stream.chains import ChainSummary
 from stream.config import DEFAULT_PAGE_BYTES, Replay
 from stream.endpoints import ENDPOINTS as REGISTRY
 from stream.errors import BadInput, Unavailable
 from stream.expectations import FILE as EXPECTATIONS
 from stream.expectations import decode_expectations
-from stream.figures import ChainSummary
 from stream.pipeline import replay
 from stream.privacy import find_secrets
 from stream.records import Chain
@@ -144,6 +144,6 @@ def unexpected_chains(content: dict[str, bytes], runs: list[ChainSummary]) -> It
         chains = decode_expectations(content[EXPECTATIONS]).chains
         expected = {Chain(one.endpoint, one.label) for one in chains}
         for run in runs:
-            endpoint, label = run.chain
+            endpoint, label, _ = run.chain
             if endpoint in REGISTRY and run.chain not in expected:
                 yield f"{EXPECTATIONS}: nothing is expected of {endpoint} (label {label})"

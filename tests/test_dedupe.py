@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dedupe import KeyedState
 from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window
+from stream.state import KeyedState
 
 CHAIN = Chain("usage/vector_stores", "primary")
 WINDOWS = [Window(0, 60), Window(60, 120)]
@@ -57,7 +57,7 @@ MANY = st.lists(DELIVERIES, max_size=6)
 
 def shown(state: KeyedState) -> State:
     """Show a state without the order of its rows."""
-    return {slot: contents(snapshot) for slot, snapshot in state.chains[CHAIN].items()}
+    return {slot: contents(snapshot) for (_, slot), snapshot in state.held.items()}
 
 
 def contents(snapshot: Snapshot) -> tuple[int, dict[Row, Row], frozenset[Row]]:
@@ -80,7 +80,7 @@ def again(state: KeyedState) -> list[Delivery]:
         Delivery(
             Bucket(slot.window, one.rows, one.dimensions, one.counters, slot.rollup), one.revision
         )
-        for slot, one in state.chains[CHAIN].items()
+        for (_, slot), one in state.held.items()
     ]
 
 
@@ -152,7 +152,7 @@ def test_a_later_revision_replaces_the_window() -> None:
         Delivery(bucket(row("a", 5), row("b", 2), row("d", 1)), 2),
     )
     assert outcomes == [Outcomes(new=3), Outcomes(new=1, revised=1, duplicate=1)]
-    assert contents(state.chains[CHAIN][Slot(WINDOWS[0], rollup=False)])[:2] == (
+    assert contents(state.held[CHAIN, Slot(WINDOWS[0], rollup=False)])[:2] == (
         2,
         {("a", None): (5, None), ("b", None): (2, None), ("d", None): (1, None)},
     )
@@ -187,10 +187,10 @@ def test_rows_that_contradict_each_other_are_kept_in_mind() -> None:
     state, outcomes = taken(Delivery(same, 0), Delivery(bucket(row("a", 6)), 0))
     assert outcomes == [Outcomes(new=1, duplicate=1), Outcomes(revised=1)]
     slot = Slot(WINDOWS[0], rollup=False)
-    assert state.chains[CHAIN][slot].collisions == frozenset()
+    assert state.held[CHAIN, slot].collisions == frozenset()
     state.take(CHAIN, bucket(row("a", 1), row("a", 2)))
-    assert state.chains[CHAIN][slot].collisions == {("a", None)}
-    assert contents(state.chains[CHAIN][slot])[1] == {("a", None): (6, None)}
+    assert state.held[CHAIN, slot].collisions == {("a", None)}
+    assert contents(state.held[CHAIN, slot])[1] == {("a", None): (6, None)}
 
 
 def test_rollups_and_labels_are_kept_apart() -> None:
@@ -201,4 +201,4 @@ def test_rollups_and_labels_are_kept_apart() -> None:
             for window in WINDOWS:
                 made = bucket(row("a", 1), window=window, rollup=rollup)
                 assert state.take(chain, made) == Outcomes(new=1)
-    assert sum(len(slots) for slots in state.chains.values()) == 8
+    assert len(state.held) == 8

@@ -9,12 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.decode import Decoder
-from stream.dedupe import KeyedState
 from stream.endpoints import ENDPOINTS
-from stream.figures import by_endpoint
 from stream.ledger import Ledger
 from stream.records import Chain, Window
 from stream.series import SavedSeries, Series
+from stream.state import KeyedState
 from tests.oracle import Delivery, expected
 from tests.pages import DAY, FIRST, bucket, page, used
 from tests.strategies import chains, deliveries, written
@@ -50,12 +49,13 @@ class Shown:
         text = written({"has_more": False, **delivery.page})
         for found in decoder.decode(text.encode()).buckets:
             chain = Chain(delivery.endpoint, delivery.label)
+            self.state.chains.add(chain)
             self.state.take(chain, found, delivery.revision)
 
     def checkpoint(self) -> None:
         """Store a checkpoint; no counter may fall."""
         before = dict(self.ledger.counts)
-        draft = self.ledger.draft(by_endpoint(self.state.chains), self.state.changed)
+        draft = self.ledger.draft(self.state.windows(), self.state.changed)
         assert self.ledger.counts == before
         self.ledger.commit(draft)
         self.state.changed.clear()
@@ -223,11 +223,11 @@ def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:
     shown = Shown()
     shown.take(projects("a"))
     for _ in range(3):
-        shown.ledger.draft(by_endpoint(shown.state.chains), shown.state.changed)
+        shown.ledger.draft(shown.state.windows(), shown.state.changed)
         assert shown.sums() == {}
     shown.checkpoint()
     shown.take(projects("a", "b", day=1))
     for _ in range(3):
-        shown.ledger.draft(by_endpoint(shown.state.chains), shown.state.changed)
+        shown.ledger.draft(shown.state.windows(), shown.state.changed)
     shown.checkpoint()
     assert sum(shown.sums().values()) == 3

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.checkpoint.codec import packed, unpacked
+from stream.checkpoint.codec import Codec
 from stream.decode import Decoder
-from stream.dedupe import KeyedState
 from stream.endpoints import ENDPOINTS
 from stream.records import Chain
+from stream.state import KeyedState
 from tests.running import replay
 from tests.strategies import Chains, chains, write_chains, written
 
@@ -52,8 +52,8 @@ def test_a_snapshot_comes_back_as_it_was(made: Chains) -> None:
             text = written({"has_more": False, **page})
             for bucket in decoder.decode(text.encode()).buckets:
                 state.take(Chain(key, label), bucket)
-    for chain, slots in state.chains.items():
-        for snapshot in slots.values():
-            body = packed(snapshot)
-            assert unpacked(chain.endpoint, snapshot.revision, body) == snapshot
-            assert packed(snapshot) == body
+    codec = Codec()
+    for (chain, _), snapshot in state.held.items():
+        body = codec.packed(snapshot)
+        assert codec.unpacked(chain.endpoint, snapshot.revision, b"", body) == snapshot
+        assert codec.packed(snapshot) == body

@@ -6,6 +6,7 @@ second process out.
 """
 
 from stream.checkpoint.checkpoints import Checkpoints
+from stream.checkpoint.reader import Reader
 from stream.checkpoint.store import Store
 
-__all__ = ["Checkpoints", "Store"]
+__all__ = ["Checkpoints", "Reader", "Store"]

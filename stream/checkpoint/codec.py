@@ -1,51 +1,136 @@
-"""A snapshot as bytes and back: columns in MessagePack, compressed; money as its digits."""
+"""A snapshot as bytes and back: columns in MessagePack, compressed; money as its digits.
+
+A dimension's column is written as its distinct values, and which of them each row has: that is
+small, and reading it makes one object for each value, not for each row.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
+from array import array
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+import zstandard
 
 from stream.endpoints import ENDPOINTS
-from stream.records import Column, Snapshot
+from stream.records import Column, Columns, Snapshot
 
-__all__ = ["checked", "checksum_of", "packed", "sealed", "unpacked"]
+__all__ = ["Codec", "checked", "checksum_of", "sealed", "unpacked_v2"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
-Columns = tuple[tuple[Any, ...], ...]
-DECODER: Final = msgspec.msgpack.Decoder(tuple[Columns, Columns, Columns])
+Written = tuple[tuple[Any, ...], ...]
+DECODER: Final = msgspec.msgpack.Decoder(
+    tuple[list[tuple[tuple[Any, ...], bytes]], Written, Written]
+)
+DECODER_V2: Final = msgspec.msgpack.Decoder(tuple[Written, Written, Written])
+BYTE: Final = 256
+LEVEL: Final = 1
+LARGEST: Final = 1 << 31
+"""Bytes that a snapshot may have; more is damage."""
 
 
-def packed(snapshot: Snapshot) -> bytes:
-    """Return a snapshot's rows and collisions as bytes; its revision stands beside them."""
-    collisions = sorted(snapshot.collisions, key=repr)
-    return zlib.compress(ENCODER.encode((snapshot.dimensions, snapshot.counters, collisions)), 1)
+class Codec:
+    """Packs snapshots and unpacks them; one for each thread, as its buffers are its own."""
+
+    def __init__(self) -> None:
+        """Make the buffers."""
+        self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=LEVEL).compress
+        self._expand = zstandard.ZstdDecompressor()
+
+    def packed(self, snapshot: Snapshot) -> bytes:
+        """Return a snapshot's rows and collisions as bytes; the rest of it stands beside them."""
+        dimensions = list(map(indexed, snapshot.dimensions))
+        collisions = sorted(snapshot.collisions, key=repr)
+        return self._compress(ENCODER.encode((dimensions, snapshot.counters, collisions)))
+
+    def unpacked(self, endpoint: str, revision: int, digest: bytes, body: bytes) -> Snapshot:
+        """Return the snapshot that :meth:`packed` wrote.
+
+        Raises:
+            ValueError: the bytes are not what was written.
+        """
+        try:
+            expanded = self._expand.decompress(body, max_output_size=LARGEST)
+            dimensions, counters, collisions = DECODER.decode(expanded)
+        except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+            raise ValueError(f"a snapshot cannot be read: {error}") from None
+        columns = tuple(map(column_of, dimensions))
+        return snapshot_of(endpoint, revision, columns, counters, collisions, digest)
 
 
-def unpacked(endpoint: str, revision: int, body: bytes) -> Snapshot:
-    """Return the snapshot that :func:`packed` wrote.
+def unpacked_v2(endpoint: str, revision: int, body: bytes) -> Snapshot:
+    """Return a snapshot that state of version 2 holds.
 
     Raises:
-        ValueError, zlib.error, msgspec.MsgspecError: the bytes are not what was written.
+        ValueError: the bytes are not what was written.
+    """
+    try:
+        dimensions, counters, collisions = DECODER_V2.decode(zlib.decompress(body))
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(f"a snapshot cannot be read: {error}") from None
+    return snapshot_of(endpoint, revision, dimensions, counters, collisions, b"")
+
+
+def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
+    endpoint: str,
+    revision: int,
+    dimensions: Columns,
+    counters: Columns,
+    collisions: Columns,
+    digest: bytes,
+) -> Snapshot:
+    """Put a snapshot together as it is kept in state.
+
+    Raises:
+        ValueError: its columns are not those of its endpoint.
     """
     entry = ENDPOINTS[endpoint]
-    dimensions, counters, collisions = DECODER.decode(zlib.decompress(body))
     if (len(dimensions), len(counters)) != (len(entry.dimensions) + 1, len(entry.counters) + 1):
         raise ValueError("columns of another registry")
     *known, others = counters
     columns = [
-        tuple(map(number, column)) if name in entry.money else column
+        tuple(map(number, column)) if name in entry.money and any(column) else column
         for name, column in zip(entry.counters, known, strict=True)
     ]
     return Snapshot(
         revision,
-        (*dimensions[:-1], tuple(map(pairs, dimensions[-1]))),
-        (*columns, tuple(map(number_pairs, others))),
+        (*dimensions[:-1], plain_or(pairs, dimensions[-1])),
+        (*columns, plain_or(number_pairs, others)),
         frozenset((*values[:-1], pairs(values[-1])) for values in collisions),
+        digest,
     )
+
+
+def indexed(column: Column) -> tuple[Column, bytes]:
+    """Write a column as its distinct values, and each row's place among them."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(column))}
+    found = map(places.__getitem__, column)
+    return tuple(places), bytes(found) if len(places) <= BYTE else array("I", found).tobytes()
+
+
+def column_of(written: tuple[Column, bytes]) -> Column:
+    """Return the column that :func:`indexed` wrote.
+
+    Raises:
+        ValueError: a place is none of a value.
+    """
+    values, raw = written
+    places: Sequence[int] = raw if len(values) <= BYTE else array("I", raw)
+    if len(values) == 1:
+        return values * len(places)
+    try:
+        return tuple(map(values.__getitem__, places))
+    except IndexError:
+        raise ValueError("a column refers to no value") from None
+
+
+def plain_or(read: Callable[[Any], Column | None], column: Column) -> Column:
+    """Return a column of unknown names and values as it is kept; mostly there are none."""
+    return column if column.count(None) == len(column) else tuple(map(read, column))
 
 
 def number(value: Any) -> Any:

@@ -9,26 +9,19 @@ from typing import Final
 from stream.checkpoint.codec import checked, sealed
 from stream.records import Origin
 
-__all__ = ["LETTERS", "PageKey", "letters_in", "put_letters", "scratch"]
+__all__ = ["LETTERS", "PageKey", "letters_in", "put_letters"]
 
 PageKey = tuple[Origin, int]
 """A page: where it comes from, and its number."""
 
 LETTERS: Final = """
 CREATE TABLE letters (
-    source TEXT, endpoint TEXT, label TEXT, page INTEGER, place INTEGER,
+    source TEXT, endpoint TEXT, label TEXT, view TEXT, page INTEGER, place INTEGER,
     checksum BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (source, endpoint, label, page, place)
+    PRIMARY KEY (source, endpoint, label, view, page, place)
 ) WITHOUT ROWID;
 """
-ORDERED: Final = "SELECT * FROM letters ORDER BY endpoint, label, page, source, place"
-
-
-def scratch() -> sqlite3.Connection:
-    """Open a database of letters that is gone with the run; SQLite keeps what is much on disk."""
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.executescript(LETTERS)
-    return database
+ORDERED: Final = "SELECT * FROM letters ORDER BY endpoint, label, view, page, source, place"
 
 
 def put_letters(database: sqlite3.Connection, letters: Mapping[PageKey, Iterable[bytes]]) -> None:
@@ -36,10 +29,10 @@ def put_letters(database: sqlite3.Connection, letters: Mapping[PageKey, Iterable
     for (origin, page), bodies in letters.items():
         key = (origin.source, *origin.chain, page)
         database.execute(
-            "DELETE FROM letters WHERE (source, endpoint, label, page) = (?, ?, ?, ?)", key
+            "DELETE FROM letters WHERE (source, endpoint, label, view, page) = (?, ?, ?, ?, ?)", key
         )
         database.executemany(
-            "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (sealed((*key, place), body) for place, body in enumerate(bodies)),
         )
 

@@ -5,33 +5,30 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from stream.checkpoint.codec import checked, sealed
+from stream.checkpoint.codec import checked, sealed, unpacked_v2
 from stream.checkpoint.letters import LETTERS
+from stream.checkpoint.windows import SNAPSHOTS, StoredWindows
+from stream.records import Chain, Slot, Window
 
-__all__ = ["APPLICATION", "VERSION", "create", "migrate"]
+__all__ = ["APPLICATION", "TABLES", "VERSION", "create", "migrate"]
 
 APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
-VERSION: Final = 2
+VERSION: Final = 3
 
 PAGES: Final = """
 CREATE TABLE pages (
-    source TEXT, endpoint TEXT, label TEXT, page INTEGER,
+    source TEXT, endpoint TEXT, label TEXT, view TEXT, page INTEGER,
     checksum BLOB NOT NULL, entry BLOB NOT NULL,
-    PRIMARY KEY (source, endpoint, label, page)
+    PRIMARY KEY (source, endpoint, label, view, page)
 ) WITHOUT ROWID;
 CREATE TABLE cursors (
-    source TEXT, endpoint TEXT, label TEXT, next_page TEXT,
+    source TEXT, endpoint TEXT, label TEXT, view TEXT, next_page TEXT,
     window_start INTEGER, window_end INTEGER,
     last_synced_at INTEGER NOT NULL, error_count INTEGER NOT NULL,
-    PRIMARY KEY (source, endpoint, label)
+    PRIMARY KEY (source, endpoint, label, view)
 ) WITHOUT ROWID;
 """
-SNAPSHOTS: Final = """
-CREATE TABLE snapshots (
-    endpoint TEXT, label TEXT, window_start INTEGER, window_end INTEGER, rollup INTEGER,
-    revision INTEGER NOT NULL, checksum BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (endpoint, label, window_start, window_end, rollup)
-) WITHOUT ROWID;
+COUNTS: Final = """
 CREATE TABLE counts (
     name TEXT PRIMARY KEY, checksum BLOB NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -43,6 +40,13 @@ CREATE TABLE series (
     PRIMARY KEY (family, labels)
 ) WITHOUT ROWID;
 """
+CAPTURES: Final = """
+CREATE TABLE captures (
+    source TEXT, name TEXT, checksum BLOB NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (source, name)
+) WITHOUT ROWID;
+"""
+TABLES: Final = f"{PAGES}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{CAPTURES}"
 
 
 def create(database: sqlite3.Connection) -> None:
@@ -50,32 +54,77 @@ def create(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(
         f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-        f"{PAGES}{SNAPSHOTS}{LETTERS}{SERIES} COMMIT;"
+        f"{TABLES} COMMIT;"
     )
 
 
-def migrate(database: sqlite3.Connection) -> None:
-    """Move a file of version 1 on: its pages come from a source without a name.
+def migrate(database: sqlite3.Connection, version: int) -> None:
+    """Move an older file on; a file of version 1 has pages of a source without a name.
 
     Raises:
         ValueError: a row is not what was written.
     """
     database.execute("BEGIN IMMEDIATE")
     try:
-        pages = database.execute("SELECT * FROM pages").fetchall()
-        cursors = database.execute("SELECT * FROM cursors").fetchall()
-        database.execute("DROP TABLE pages")
-        database.execute("DROP TABLE cursors")
-        for statement in f"{PAGES}{LETTERS}{SERIES}".split(";"):
-            database.execute(statement)
-        for endpoint, label, page, checksum, entry in pages:
-            checked(checksum, endpoint, label, page, entry)
-            row = sealed(("", endpoint, label, page), entry)
-            database.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", row)
-        database.executemany("INSERT INTO cursors VALUES ('', ?, ?, ?, ?, ?, ?, ?)", cursors)
+        if version == 1:
+            to_version_2(database)
+        to_version_3(database)
         database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
     except BaseException:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def to_version_2(database: sqlite3.Connection) -> None:
+    """Name the source of pages: it has none; letters and series are new."""
+    for table, columns in (("pages", "?, ?, ?, ?, ?, ?"), ("cursors", "'', ?, ?, ?, ?, ?, ?, ?")):
+        rows = database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 -- names from above
+        database.execute(f"DROP TABLE {table}")
+        for statement in without_view(PAGES).split(";"):
+            if f"TABLE {table} " in statement:
+                database.execute(statement)
+        for row in rows:
+            values = row
+            if table == "pages":
+                *key, checksum, entry = row
+                checked(checksum, *key, entry)
+                values = sealed(("", *key), entry)
+            database.execute(f"INSERT INTO {table} VALUES ({columns})", values)  # noqa: S608 -- as above
+    for statement in f"{without_view(LETTERS)}{SERIES}".split(";"):
+        database.execute(statement)
+
+
+def without_view(tables: str) -> str:
+    """Return tables as version 2 has them."""
+    return tables.replace(" view TEXT,", "").replace(", view", "")
+
+
+def to_version_3(database: sqlite3.Connection) -> None:
+    """Add the view to every key, and write snapshots anew."""
+    before = {
+        table: database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 -- names from here
+        for table in ("pages", "cursors", "letters")
+    }
+    database.execute("ALTER TABLE snapshots RENAME TO snapshots_2")
+    for table in before:
+        database.execute(f"DROP TABLE {table}")
+    for statement in f"{PAGES}{LETTERS}{SNAPSHOTS}{CAPTURES}".split(";"):
+        database.execute(statement)
+    for source, endpoint, label, *cursor in before["cursors"]:
+        row = (source, endpoint, label, "", *cursor)
+        database.execute("INSERT INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    for table in ("pages", "letters"):
+        for *key, checksum, body in before[table]:
+            checked(checksum, *key, body)
+            row = sealed((*key[:3], "", *key[3:]), body)
+            marks = ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 -- as above
+    windows = StoredWindows(database)
+    for *place, checksum, body in database.execute("SELECT * FROM snapshots_2"):
+        checked(checksum, *place, body)
+        endpoint, label, start, end, rollup, revision = place
+        slot = Slot(Window(start, end), bool(rollup))
+        windows.put([((Chain(endpoint, label), slot), unpacked_v2(endpoint, revision, body))])
+    database.execute("DROP TABLE snapshots_2")

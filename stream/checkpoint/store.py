@@ -4,111 +4,120 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from msgspec.msgpack import decode, encode
 
+from stream.chains import ChainSummary, Pages
 from stream.checkpoint import schema
-from stream.checkpoint.codec import checked, checksum_of, packed, sealed, unpacked
+from stream.checkpoint.codec import checked, checksum_of, sealed
 from stream.checkpoint.letters import PageKey, letters_in, put_letters
 from stream.checkpoint.lock import Lock
+from stream.checkpoint.reader import REBUILD, Reader, connected
 from stream.endpoints import ENDPOINTS, LISTS
-from stream.errors import BadInput, Unavailable
-from stream.figures import ChainSummary, PageEntry
-from stream.records import Chain, Origin, Slot, Snapshot, Window
+from stream.errors import Unavailable
+from stream.records import Chain, Origin, Snapshot
 from stream.relations import SavedObjects
 from stream.series import SavedSeries
+from stream.state import Place
 from stream.tally import SavedTally
 
 __all__ = ["Checkpoint", "Saved", "Store"]
-
-REBUILD: Final = "move it away and replay the pages to build it again"
 
 
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
     A page without an entry is forgotten. ``objects`` is ``None`` when no list has changed.
+    ``raised`` are windows whose revision alone has changed.
     """
 
     now: int
-    pages: Mapping[PageKey, PageEntry | None]
+    pages: Mapping[PageKey, bytes | None]
     letters: Mapping[PageKey, list[bytes]]
     runs: Iterable[tuple[Origin, ChainSummary]]
-    snapshots: Iterable[tuple[Chain, Slot, Snapshot]]
+    snapshots: Iterable[tuple[Place, Snapshot]]
+    raised: Mapping[Place, int]
     objects: SavedObjects | None
     tally: SavedTally
     series: Iterable[SavedSeries] = ()
 
 
 class Saved(NamedTuple):
-    """What a state file holds."""
+    """What a state file holds beside its windows; ``chains`` are those that it knows of."""
 
-    pages: dict[Origin, dict[int, PageEntry]]
-    snapshots: dict[Chain, dict[Slot, Snapshot]]
+    pages: dict[Origin, Pages]
+    chains: set[Chain]
     objects: SavedObjects
     tally: SavedTally
     series: list[SavedSeries]
 
 
-class Store:
-    """A state file that this process alone works on."""
+class Store(Reader):
+    """A state file that this process alone works on, or a scratch file that goes with it."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         """Open the file, or make a new one that its owner alone can read.
 
         Read-only, it must be there, and may be in use: a reader sees the last checkpoint.
+        Without a path it is a scratch file, of which SQLite keeps on disk what is much.
 
         Raises:
             Unavailable: it cannot be opened, or another process holds it.
             BadInput: it is no state file, damaged, or made by a newer version.
         """
-        self.path = path
         self._place: tuple[int, int] | None = None
-        self._lock = None if read_only else Lock(path)
-        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        self._lock = None if read_only or path is None else Lock(path)
         try:
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
-            self._place = place_of(os.fstat(descriptor))
-            os.close(descriptor)
-            self._database = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False
-            )
-            self._database.text_factory = lambda text: text.decode(errors="surrogateescape")
+            super().__init__(path, self._opened(path, read_only=read_only))
         except (OSError, sqlite3.Error) as error:
-            if self._lock is not None:
-                self._lock.release()
+            self._release()
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
-            with self._reading():
+            with self.reading():
                 self._prepare(read_only=read_only)
+            self.look()
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
+    def _opened(self, path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+        """Connect to the database; a new file is made."""
+        if path is None:
+            return sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        self._place = place_of(os.fstat(descriptor))
+        os.close(descriptor)
+        return connected(path, "ro" if read_only else "rw")
+
+    def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        super().close()
+        self._release()
+
     @property
     def size(self) -> int:
-        """How many bytes it has on disk, with the log beside it."""
+        """How many bytes it has on disk, with the log beside it; a scratch file has none."""
         found = 0
-        for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
-            with suppress(OSError):
-                found += path.stat().st_size
+        if self.path is not None:
+            for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+                with suppress(OSError):
+                    found += path.stat().st_size
         return found
 
     def _prepare(self, *, read_only: bool) -> None:
         """Check what the file is; make the tables of a new one, move an older one on."""
+        if self.path is None:
+            self._database.executescript(f"PRAGMA journal_mode = OFF; {schema.TABLES}")
+            return
         ask = self._database.execute
         application, version, tables = (
             ask("PRAGMA application_id").fetchone()[0],
@@ -118,82 +127,53 @@ class Store:
         if not tables and not version:
             schema.create(self._database)
         elif application != schema.APPLICATION:
-            raise self._bad("found a database of another program, expected a state file")
+            raise self.bad("found a database of another program, expected a state file")
         elif not 0 < version <= schema.VERSION:
             wanted = f"expected {schema.VERSION} or older"
-            raise self._bad(f"found state of version {version}, {wanted}; {REBUILD}")
+            raise self.bad(f"found state of version {version}, {wanted}; {REBUILD}")
         ask("PRAGMA synchronous = FULL")
         found = ask("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise self._bad(f"found a damaged state file ({found}); {REBUILD}")
+            raise self.bad(f"found a damaged state file ({found}); {REBUILD}")
         if 0 < version < schema.VERSION:
             if read_only:
-                raise self._bad(
+                raise self.bad(
                     f"found state of version {version}, expected {schema.VERSION}; "
                     "replay or the daemon moves it on"
                 )
-            schema.migrate(self._database)
-
-    def _bad(self, message: str) -> BadInput:
-        return BadInput("state", message).at(str(self.path))
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Name what is wrong with a file that cannot be read."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:  # a format that is none
-                raise self._bad(f"found a damaged state file ({error}); {REBUILD}") from None
-            raise Unavailable(f"{self.path}: cannot be read ({error})") from None
-        except (
-            sqlite3.DatabaseError,
-            msgspec.MsgspecError,
-            zlib.error,
-            ValueError,
-            KeyError,
-        ) as error:
-            raise self._bad(f"found a damaged state file ({error}); {REBUILD}") from None
+            schema.migrate(self._database, version)
 
     def load(self) -> Saved:
-        """Return everything that the file holds but its letters, each row checked.
+        """Return everything that the file holds but its windows and letters, each row checked.
 
         Raises:
             BadInput: something in it is not what was written.
             Unavailable: it cannot be read.
         """
-        with self._reading():
+        with self.reading():
             counts: dict[str, bytes] = {}
             for name, checksum, body in self._database.execute("SELECT * FROM counts"):
                 checked(checksum, name, body)
                 counts[name] = body
+            named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
             return Saved(
                 self._pages(),
-                self._snapshots(),
+                {Chain(*chain) for chain in named if chain[0] in ENDPOINTS},
                 decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
                 list(self._series()),
             )
 
-    def _pages(self) -> dict[Origin, dict[int, PageEntry]]:
-        pages: dict[Origin, dict[int, PageEntry]] = {}
+    def _pages(self) -> dict[Origin, Pages]:
+        pages: dict[Origin, dict[int, bytes]] = {}
         rows = self._database.execute("SELECT * FROM pages")
-        for source, endpoint, label, page, checksum, entry in rows:
-            checked(checksum, source, endpoint, label, page, entry)
+        for source, endpoint, label, view, page, checksum, entry in rows:
+            checked(checksum, source, endpoint, label, view, page, entry)
             if endpoint not in ENDPOINTS and endpoint not in LISTS:
                 raise ValueError(f"{endpoint} is not registered")
-            found = pages.setdefault(Origin(source, Chain(endpoint, label)), {})
-            found[page] = decode(entry, type=PageEntry)
-        return pages
-
-    def _snapshots(self) -> dict[Chain, dict[Slot, Snapshot]]:
-        snapshots: dict[Chain, dict[Slot, Snapshot]] = {}
-        for *key, checksum, body in self._database.execute("SELECT * FROM snapshots"):
-            checked(checksum, *key, body)
-            endpoint, label, start, end, rollup, revision = key
-            slots = snapshots.setdefault(Chain(endpoint, label), {})
-            slots[Slot(Window(start, end), bool(rollup))] = unpacked(endpoint, revision, body)
-        return snapshots
+            found = pages.setdefault(Origin(source, Chain(endpoint, label, view)), {})
+            found[page] = entry
+        return {origin: Pages(found) for origin, found in pages.items()}
 
     def _series(self) -> Iterator[SavedSeries]:
         for *row, checksum in self._database.execute("SELECT * FROM series"):
@@ -206,7 +186,7 @@ class Store:
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self._reading():
+        with self.reading():
             yield from letters_in(self._database)
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -215,12 +195,13 @@ class Store:
         Raises:
             Unavailable: it cannot be written; what the last checkpoint stored is still there.
         """
-        try:
-            there = place_of(self.path.stat())
-        except OSError as error:
-            raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
-        if there != self._place:
-            raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
+        if self.path is not None:
+            try:
+                there = place_of(self.path.stat())
+            except OSError as error:
+                raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
+            if there != self._place:
+                raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -231,42 +212,27 @@ class Store:
                     self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise Unavailable(f"{self.path}: cannot be written ({error})") from None
+            where = self.path or "a temporary file"
+            raise Unavailable(f"{where}: cannot be written ({error})") from None
 
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
-        many = self._database.executemany
-        keys = {
-            (origin.source, *origin.chain, page): entry
-            for (origin, page), entry in checkpoint.pages.items()
-        }
-        many(
-            "DELETE FROM pages WHERE (source, endpoint, label, page) = (?, ?, ?, ?)",
-            (key for key, entry in keys.items() if entry is None),
-        )
-        many(
-            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?)",
-            (sealed(key, encode(entry)) for key, entry in keys.items() if entry is not None),
-        )
+        self._write_pages(checkpoint.pages)
         put_letters(self._database, checkpoint.letters)
+        self._windows.put(checkpoint.snapshots)
+        self._windows.raise_revisions(checkpoint.raised)
+        if self.path is None:
+            return  # nobody will ask for the rest
+        many = self._database.executemany
         many(
-            "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     *(origin.source, *origin.chain, run.next_page),
-                    *(run.window or (None, None)),
-                    *(checkpoint.now, int(run.dead_letters)),
+                    *(run.delivered.window or (None, None)),
+                    *(checkpoint.now, int(bool(run.delivered.letters))),
                 )
                 for origin, run in checkpoint.runs
-            ),
-        )
-        many(
-            "REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                sealed(
-                    (*chain, *slot.window, int(slot.rollup), snapshot.revision), packed(snapshot)
-                )
-                for chain, slot, snapshot in checkpoint.snapshots
             ),
         )
         counts = {"tally": encode(checkpoint.tally)}
@@ -279,6 +245,19 @@ class Store:
         many(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
             ((*row, checksum_of(*row)) for row in checkpoint.series),
+        )
+
+    def _write_pages(self, pages: Mapping[PageKey, bytes | None]) -> None:
+        keys = {
+            (origin.source, *origin.chain, page): entry for (origin, page), entry in pages.items()
+        }
+        self._database.executemany(
+            "DELETE FROM pages WHERE (source, endpoint, label, view, page) = (?, ?, ?, ?, ?)",
+            (key for key, entry in keys.items() if entry is None),
+        )
+        self._database.executemany(
+            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sealed(key, entry) for key, entry in keys.items() if entry is not None),
         )
 
 

@@ -7,10 +7,18 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["DEFAULT_CAPACITY", "DEFAULT_PAGE_BYTES", "DEFAULT_REPORT", "Replay", "Rules"]
+__all__ = [
+    "DEFAULT_BUDGET",
+    "DEFAULT_CAPACITY",
+    "DEFAULT_PAGE_BYTES",
+    "DEFAULT_REPORT",
+    "Replay",
+    "Rules",
+]
 
 DEFAULT_CAPACITY = 4
 DEFAULT_PAGE_BYTES = 256 * 1024 * 1024
+DEFAULT_BUDGET = 65_536
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 
 
@@ -20,6 +28,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     ``state`` is the file to resume from and to checkpoint into, every so many pages or seconds.
     ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
     ``unfinished`` is what becomes of a chain whose last page says that more follows.
+    ``row_budget`` is how many rows may be in memory; windows beyond it are in the state file, or
+    in a temporary one.
     """
 
     state: Path | None = None
@@ -27,6 +37,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     unfinished: Literal["refuse", "report", "wait"] = "refuse"
     checkpoint_pages: int = 500
     checkpoint_seconds: float = 5.0
+    row_budget: int = DEFAULT_BUDGET
 
 
 class Replay(Struct, frozen=True, kw_only=True):

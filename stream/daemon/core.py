@@ -15,7 +15,6 @@ from stream.config import Settings
 from stream.coverage import Coverage
 from stream.daemon.health import Health
 from stream.errors import Unavailable
-from stream.figures import by_endpoint
 from stream.intake import Intake
 from stream.ledger import Draft, Ledger
 from stream.metrics import Exposition, Standing
@@ -66,9 +65,10 @@ class Core:
         self.waiting_again = anyio.Event()
         """Set when a page that was set aside wants to be read again."""
         self._heartbeat = 0.0
-        chains = self.intake.state.chains
-        held = [(chain, slot) for chain, slots in chains.items() for slot in slots]
-        self.coverage.take(chains, held, clock())
+        windows = self.intake.state.windows()
+        held = ((chain, slot) for chain in windows.chains for slot in windows.slots(chain))
+        self.coverage.take(held, clock())
+        self._records = self.intake.checkpoints.store.records
         self.intake.recall()
         self.stand()
 
@@ -140,7 +140,8 @@ class Core:
     def _due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""
         now = time.monotonic()
-        return self.intake.checkpoints.due(now) or now - self._heartbeat >= HEARTBEAT
+        full = self.intake.state.full
+        return full or self.intake.checkpoints.due(now) or now - self._heartbeat >= HEARTBEAT
 
     async def checkpoint(self) -> None:
         """Store a checkpoint; while it cannot be stored nothing is taken, and it is tried again.
@@ -167,11 +168,14 @@ class Core:
     async def _store(self) -> None:
         """Store state, series and counts together; then show them, and write the dead letters."""
         intake = self.intake
-        pages, changed = intake.checkpoints.pending, set(intake.state.changed)
+        pages, changed = (
+            intake.checkpoints.pending,
+            intake.state.changed | intake.state.raised.keys(),
+        )
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
         self.exposition.forget()
-        self.coverage.take(intake.state.chains, changed, self.clock())
+        self.coverage.take(changed, self.clock())
         self.stand()
         self._heartbeat = time.monotonic()
         if intake.letters_changed:
@@ -183,7 +187,7 @@ class Core:
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
-        draft = self.ledger.draft(by_endpoint(self.intake.state.chains), changed)
+        draft = self.ledger.draft(self.intake.state.windows(), changed)
         self.intake.store(draft.saved)
         return draft
 
@@ -192,7 +196,7 @@ class Core:
         standing, coverage = self.standing, self.coverage
         standing.watermarks = coverage.watermarks()
         standing.missing = coverage.missing()
-        standing.records = coverage.records
+        standing.records = self._records + self.intake.state.added
         standing.state_bytes = self.intake.checkpoints.size
         standing.series_folded = len(self.ledger.folded)
         standing.fallen = dict.fromkeys(standing.watermarks, 0) | self.intake.fell

@@ -87,7 +87,7 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
     found = []
     for origin, run in sorted(core.intake.runs.items()):
         watermark = core.coverage.watermark(origin.chain)
-        letters = sum(entry.letters for entry in run.pages.values())
+        letters = run.summary().delivered.letters
         standing = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
         if letters:
             standing.append(f"{letters} dead letter{'s' if letters > 1 else ''}")

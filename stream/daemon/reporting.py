@@ -60,8 +60,9 @@ class Reporting:
         """
         async with self._writing:
             changes, started = self.core.changes, perf_counter()
-            view = view_of(self.core.intake)
-            issues = await anyio.to_thread.run_sync(self._write, view, self.core.clock())
+            with self.core.intake.checkpoints.store.frozen() as store:
+                view = view_of(self.core.intake, store)
+                issues = await anyio.to_thread.run_sync(self._write, view, self.core.clock())
             seconds = perf_counter() - started
             self._written = changes
             self.core.standing.issues = issues

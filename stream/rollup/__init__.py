@@ -6,7 +6,7 @@ each rollup of ``daily_costs`` is compared with the records of its UTC day, so t
 do not cover counts (:mod:`~stream.rollup.daily`). Windows that touch no other pass as columns.
 """
 
-from stream.rollup.resolve import Labels, Resolved, resolve
+from stream.rollup.resolve import Labelled, Resolved, resolve
 from stream.rollup.table import Finding, Table, present
 
-__all__ = ["Finding", "Labels", "Resolved", "Table", "present", "resolve"]
+__all__ = ["Finding", "Labelled", "Resolved", "Table", "present", "resolve"]

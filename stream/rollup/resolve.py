@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
 from typing import NamedTuple, TypeAlias
 
@@ -13,10 +13,10 @@ from stream.rollup.daily import residuals_of
 from stream.rollup.table import Finding, Record, Table, merged_records, rank, table_of
 from stream.rollup.windows import excess_of_wider
 
-__all__ = ["Labels", "Resolved", "resolve"]
+__all__ = ["Labelled", "Resolved", "resolve"]
 
-Labels: TypeAlias = Mapping[str, Mapping[Slot, Snapshot]]
-"""An endpoint's state, by label."""
+Labelled: TypeAlias = tuple[Slot, str, Snapshot]
+"""A window of some label, and what it holds."""
 Cluster: TypeAlias = dict[Slot, list[tuple[str, Snapshot]]]
 
 
@@ -28,12 +28,14 @@ class Resolved(NamedTuple):
     wider: tuple[tuple[Window, int], ...] = ()
 
 
-def resolve(endpoint: Endpoint, labels: Labels, *, ordered: bool) -> Iterator[Resolved]:
-    """Yield the endpoint's records, clusters in the order of time.
+def resolve(
+    endpoint: Endpoint, windows: Iterable[Labelled], *, ordered: bool
+) -> Iterator[Resolved]:
+    """Yield the endpoint's records, clusters in the order of time, in which its windows come.
 
     ``ordered``: records in canonical order too, as the report's details want them; totals do not.
     """
-    for cluster in clusters(labels):
+    for cluster in clusters(windows):
         (slot, snapshots), *more = cluster.items()
         if more or slot.rollup or ordered or len(snapshots) > 1:
             yield resolved(endpoint, cluster)
@@ -45,19 +47,15 @@ def resolve(endpoint: Endpoint, labels: Labels, *, ordered: bool) -> Iterator[Re
             )
 
 
-def clusters(labels: Labels) -> Iterator[Cluster]:
+def clusters(windows: Iterable[Labelled]) -> Iterator[Cluster]:
     """Group windows that overlap, and rollups with the windows of their day."""
-    slots: defaultdict[Slot, list[tuple[str, Snapshot]]] = defaultdict(list)
-    for label in sorted(labels):
-        for slot, snapshot in labels[label].items():
-            slots[slot].append((label, snapshot))
     cluster: Cluster = {}
     end = 0
-    for slot in sorted(slots):
+    for slot, label, snapshot in windows:
         if cluster and slot.window.start >= end:
             yield cluster
             cluster = {}
-        cluster[slot] = slots[slot]
+        cluster.setdefault(slot, []).append((label, snapshot))
         end = max(end, slot.window.end)
     if cluster:
         yield cluster

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Raw
 
 from stream.endpoints import Endpoint
+from stream.figures import EndpointFigures
 from stream.records import Counters, Number, plain, timestamp
-from stream.rollup import Labels, Table, resolve
+from stream.rollup import Table, resolve
 
 __all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
 
@@ -48,10 +49,11 @@ def shown(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:
     }
 
 
-def details_of(endpoint: Endpoint, labels: Labels) -> Iterator[bytes]:
+def details_of(figures: EndpointFigures) -> Iterator[bytes]:
     """Yield an endpoint's records as JSON objects, in canonical order."""
-    for found in resolve(endpoint, labels, ordered=True):
-        for record in rows_of(endpoint, found.table):
+    windows = figures.windows.of(figures.chains)
+    for found in resolve(figures.endpoint, windows, ordered=True):
+        for record in rows_of(figures.endpoint, found.table):
             yield ENCODER.encode(record)
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from stream.endpoints import ENDPOINTS
-from stream.figures import State
 from stream.records import MONEY, Number, plain
 from stream.rollup import resolve
 from stream.series import FAMILIES, Series, series_of
 from stream.sinks.atomic import atomic_file, write_pieces
+from stream.state import Windows
 from stream.totals import Totals
+from stream.views import counting
 
 __all__ = ["History", "history_of", "write_openmetrics"]
 
@@ -27,13 +28,14 @@ History: TypeAlias = dict[Series, dict[int, Number]]
 ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def history_of(state: State, now: int) -> tuple[History, int]:
+def history_of(windows: Windows, now: int) -> tuple[History, int]:
     """Return each series' figures by time, and how many windows have not ended and are left out."""
     history: defaultdict[Series, dict[int, Number]] = defaultdict(dict)
     open_windows = set()
-    for key, labels in sorted(state.items()):
+    for key in sorted({chain.endpoint for chain in windows.chains}):
         endpoint = ENDPOINTS[key]
-        for found in resolve(endpoint, labels, ordered=False):
+        held = windows.of(counting(windows.chains_of(key)))
+        for found in resolve(endpoint, held, ordered=False):
             for window, rows in found.table.by_window():
                 if window.end - 1 > now:
                     open_windows.add((key, window))

@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from stream.figures import ChainSummary, EndpointFigures
+from stream.chains import ChainSummary
+from stream.figures import EndpointFigures
 from stream.records import MONEY, Number, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
@@ -68,7 +69,7 @@ class Outline(Struct, dict=True):
                 "page": entry.page,
             }
             for run in self.runs
-            for entry in run.fixtures
+            for entry in run.entries()
         ]
         return {
             "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
@@ -79,10 +80,10 @@ class Outline(Struct, dict=True):
         """Summarise one completions label alone."""
         totals = self.figures[COMPLETIONS].of_label(run.chain.label)
         metrics = totals.metrics()
-        window = run.window
+        window = run.delivered.window
         return {
-            "totalBuckets": run.buckets,
-            "totalRawEvents": run.rows,
+            "totalBuckets": run.delivered.buckets,
+            "totalRawEvents": run.delivered.rows,
             "totalDedupedEvents": totals.records,
             "tokensIn": number(metrics.get("input_tokens")),
             "tokensOut": number(metrics.get("output_tokens")),
@@ -104,9 +105,9 @@ class Outline(Struct, dict=True):
         pending = [run for run in runs if run.has_more]
         own = set(endpoint.dimensions)
         return {
-            "fixtures": sorted(entry.name for run in runs for entry in run.fixtures),
+            "fixtures": sorted(entry.name for run in runs for entry in run.entries()),
             "totalBuckets": figures.buckets,
-            "totalResults": sum(run.rows for run in runs),
+            "totalResults": sum(run.delivered.rows for run in runs),
             "totalDedupedResults": totals.records,
             "metrics": shown(endpoint, totals.metrics()),
             "byKey": self.grouped(figures, "project_id", "service_tier"),
@@ -118,8 +119,10 @@ class Outline(Struct, dict=True):
             "breakdowns": {
                 name: breakdown(figures, dimension) for name, dimension in endpoint.breakdowns
             },
-            "unknownFields": sorted(set[str]().union(*(run.unknown_fields for run in runs))),
-            "pagesProcessed": sum(len(run.fixtures) for run in runs),
+            "unknownFields": sorted(
+                set[str]().union(*(run.delivered.unknown_fields for run in runs))
+            ),
+            "pagesProcessed": sum(run.delivered.pages for run in runs),
             "hasMore": bool(pending),
             "nextPage": pending[0].next_page if pending else None,
         }
@@ -179,7 +182,7 @@ def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
     """Yield every record of every endpoint, each on a line of its own."""
     separator = b"\n    "
     for _, found in sorted(figures.items()):
-        for record in details_of(found.endpoint, found.labels):
+        for record in details_of(found):
             yield separator + record
             separator = b",\n    "
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from stream.chains import PageEntry
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
-from stream.figures import PageEntry
 from stream.privacy import shielded
 from stream.records import Chain, Origin
 from stream.sources.reading import Fixture, PageFile

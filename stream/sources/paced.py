@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import aiofiles.os
 import anyio
 
+from stream.chains import ChainRun
 from stream.config import Pace
 from stream.decode import Decoder
 from stream.endpoints import Endpoint
 from stream.errors import BadInput, Unavailable
-from stream.figures import ChainRun
 from stream.records import DAY, MAX_TIME, Origin
 from stream.sources.fixtures import Delivery, FixtureChain, discover
 from stream.sources.reading import PageFile, read_batch

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 import aiofiles.os
 
+from stream.chains import PageEntry
 from stream.errors import BadInput, Unavailable
-from stream.figures import PageEntry
 from stream.privacy import masked_text
 
 __all__ = [

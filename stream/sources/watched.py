@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Raw
 from watchfiles import Change, awatch
 
+from stream.chains import ChainRun
 from stream.errors import Unavailable
-from stream.figures import ChainRun
 from stream.records import Origin
 from stream.sources.fixtures import Delivery, FixtureChain, discover, entry_named
 from stream.sources.reading import (

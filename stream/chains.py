@@ -1,0 +1,218 @@
+"""What has been read of each chain: its pages, what they said, and where its walk stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+
+from stream.records import Chain, Origin, Slot, Window
+
+__all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
+
+
+class PageEntry(Struct, frozen=True):
+    """What a page delivered, and what it said of its chain; durable state keeps one for each page.
+
+    ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
+    what a changed file no longer says and still counts, ``slots`` the windows that it delivered.
+    ``letters`` counts its dead letters; ``set_aside``: it is one as a whole, and does not count.
+    ``fault`` is what was wrong with its cursor, ``loop`` how often it had been replayed before.
+    """
+
+    page: int
+    name: str
+    sha256: str | None
+    signature: str | None
+    has_more: bool
+    next_page: str | None
+    rows: int = 0
+    buckets: int = 0
+    window: Window | None = None
+    unknown_fields: list[str] = []
+    slots: list[Slot] = []
+    fell: list[str] = []
+    letters: int = 0
+    set_aside: bool = False
+    fault: str | None = None
+    loop: int = 0
+
+
+ENCODE: Final = msgspec.msgpack.Encoder().encode
+DECODE: Final = msgspec.msgpack.Decoder(PageEntry).decode
+
+
+class Pages(MutableMapping[int, PageEntry]):
+    """The pages of a chain by number, as bytes: there may be a great many."""
+
+    def __init__(self, packed: dict[int, bytes] | None = None) -> None:
+        """Start with pages as :attr:`packed` has them."""
+        self.packed = packed or {}
+        self.last = max(self.packed, default=0)
+        """The greatest number that it has had."""
+
+    def __getitem__(self, page: int) -> PageEntry:
+        return DECODE(self.packed[page])
+
+    def __setitem__(self, page: int, entry: PageEntry) -> None:
+        self.packed[page] = ENCODE(entry)
+        self.last = max(self.last, page)
+
+    def __delitem__(self, page: int) -> None:
+        del self.packed[page]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.packed)
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __contains__(self, page: object) -> bool:
+        return page in self.packed
+
+    def copy(self) -> Pages:
+        """Return pages that do not change when these do."""
+        return Pages(dict(self.packed))
+
+
+class Delivered(Struct):
+    """What a chain's pages delivered, added up."""
+
+    pages: int = 0
+    rows: int = 0
+    buckets: int = 0
+    window: Window | None = None
+    unknown_fields: set[str] = field(default_factory=set)
+    letters: int = 0
+
+    def add(self, entry: PageEntry) -> None:
+        """Add what a page delivered."""
+        self.pages += not entry.set_aside
+        self.rows += entry.rows
+        self.buckets += entry.buckets
+        self.window = spanned(self.window, entry.window)
+        self.unknown_fields.update(entry.unknown_fields)
+        self.letters += entry.letters
+
+    def joined(self, other: Delivered) -> Delivered:
+        """Add what others delivered."""
+        return Delivered(
+            self.pages + other.pages,
+            self.rows + other.rows,
+            self.buckets + other.buckets,
+            spanned(self.window, other.window),
+            self.unknown_fields | other.unknown_fields,
+            self.letters + other.letters,
+        )
+
+
+class ChainRun(Struct):
+    """What has been read of a chain, and where its walk stands."""
+
+    chain: Chain
+    pages: Pages = field(default_factory=Pages)
+    has_more: bool = False
+    next_page: str | None = None
+    incomplete: str | None = None
+    """Why the chain does not reach its end, if it does not."""
+    waiting: bool = False
+    """The next page has not arrived, and that is no error."""
+    delivered: Delivered | None = field(default_factory=Delivered)
+    """``None`` when pages have changed since it was added up."""
+
+    def put(self, entry: PageEntry) -> None:
+        """Take a page, in the place of what was known of it."""
+        if entry.page in self.pages:
+            self.delivered = None
+        elif self.delivered is not None:
+            self.delivered.add(entry)
+        self.pages[entry.page] = entry
+
+    def forget(self, page: int) -> None:
+        """Know nothing of a page any more."""
+        if self.pages.pop(page, None) is not None:
+            self.delivered = None
+
+    def entries(self) -> Iterator[PageEntry]:
+        """Yield every page that was read, in order."""
+        for page in sorted(self.pages):
+            yield self.pages[page]
+
+    def summary(self) -> ChainSummary:
+        """Say what the chain has come to."""
+        if self.delivered is None:
+            self.delivered = Delivered()
+            for entry in self.entries():
+                self.delivered.add(entry)
+        return ChainSummary(
+            self.chain,
+            [self.pages],
+            self.delivered.joined(Delivered()),
+            self.has_more,
+            self.next_page,
+            self.incomplete,
+            self.waiting,
+        )
+
+
+class ChainSummary(Struct):
+    """What a chain delivered, its sources together, as the report shows it.
+
+    The window goes from the first bucket's start to the last one's end.
+    """
+
+    chain: Chain
+    pages: list[Pages]
+    delivered: Delivered
+    has_more: bool
+    next_page: str | None
+    incomplete: str | None
+    waiting: bool
+
+    def entries(self) -> Iterator[PageEntry]:
+        """Yield the pages that count, each source's in order."""
+        for pages in self.pages:
+            for page in sorted(pages):
+                entry = pages[page]
+                if not entry.set_aside:
+                    yield entry
+
+    def joined(self, other: ChainSummary) -> ChainSummary:
+        """Add what another source delivered of the same chain."""
+        pending = self if self.has_more else other
+        return ChainSummary(
+            self.chain,
+            self.pages + other.pages,
+            self.delivered.joined(other.delivered),
+            pending.has_more,
+            pending.next_page,
+            self.incomplete or other.incomplete,
+            self.waiting or other.waiting,
+        )
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether something of the chain is not counted, or not there yet."""
+        return bool(self.delivered.letters) or self.waiting or self.incomplete is not None
+
+
+def summaries(runs: Mapping[Origin, ChainRun]) -> list[ChainSummary]:
+    """Return each chain's summary, in order; what several sources have of one is added up.
+
+    Nothing in it changes when the runs go on.
+    """
+    found: dict[Chain, ChainSummary] = {}
+    for origin in sorted(runs):
+        known, summary = found.get(origin.chain), runs[origin].summary()
+        summary.pages = [runs[origin].pages.copy()]
+        found[origin.chain] = summary if known is None else known.joined(summary)
+    return [found[chain] for chain in sorted(found)]
+
+
+def spanned(known: Window | None, window: Window | None) -> Window | None:
+    """Return the span of both windows."""
+    if known is None or window is None:
+        return window if known is None else known
+    return Window(min(known.start, window.start), max(known.end, window.end))

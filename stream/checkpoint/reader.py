@@ -1,0 +1,115 @@
+"""Reading windows from a state file: what is damaged or cannot be read is named."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from stream.checkpoint.windows import StoredWindows
+from stream.errors import BadInput, Unavailable
+from stream.records import Chain, Slot, Snapshot, Window
+from stream.state import Glance, Place
+
+__all__ = ["REBUILD", "Reader", "connected"]
+
+REBUILD: Final = "move it away and replay the pages to build it again"
+
+
+def connected(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a database; ``mode`` is ``ro`` or ``rw``, and a new file is not made."""
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    database.text_factory = lambda text: text.decode(errors="surrogateescape")
+    return database
+
+
+class Reader:
+    """The windows of a state file, or of a scratch file, which has no path.
+
+    Each method raises ``BadInput`` where something is not what was written, and ``Unavailable``
+    where it cannot be read.
+    """
+
+    def __init__(self, path: Path | None, database: sqlite3.Connection) -> None:
+        """Read from a database that is open."""
+        self.path = path
+        self._database = database
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def look(self) -> None:
+        """Look into the table of windows, which must be there."""
+        with self.reading():
+            self._windows = StoredWindows(self._database)
+
+    def bad(self, message: str) -> BadInput:
+        """Make the error for a file that is not what it should be."""
+        return BadInput("state", message).at(str(self.path or "temporary state"))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Name what is wrong with a file that cannot be read."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:  # a format that is none
+                raise self.bad(f"found a damaged state file ({error}); {REBUILD}") from None
+            raise Unavailable(f"{self.path}: cannot be read ({error})") from None
+        except (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError) as error:
+            raise self.bad(f"found a damaged state file ({error}); {REBUILD}") from None
+
+    @contextmanager
+    def frozen(self) -> Iterator[Reader]:
+        """Give the windows as they are in the file now, whatever is written meanwhile."""
+        if self.path is None:
+            yield self
+            return
+        with self.reading():
+            reader = Reader(self.path, connected(self.path, "ro"))
+        try:
+            with self.reading():
+                reader._database.execute("BEGIN")
+            reader.look()
+            yield reader
+        finally:
+            reader.close()
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows; ``None``: not there."""
+        with self.reading():
+            return self._windows.glance(place)
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
+        with self.reading():
+            return self._windows.recall(place)
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
+        found = self._windows.scan(chain, span, but)
+        while True:
+            with self.reading():
+                one = next(found, None)
+            if one is None:
+                return
+            yield one
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        with self.reading():
+            yield from self._windows.slots(chain)
+
+    @property
+    def records(self) -> int:
+        """How many rows the windows have."""
+        with self.reading():
+            return self._windows.records

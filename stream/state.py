@@ -1,0 +1,244 @@
+"""Keyed state: the windows in use are in memory, the others in a store, and nobody can tell.
+
+Past a budget of rows the least recently used windows leave; they come back when a page for them
+arrives. What is rendered goes through all windows in order, wherever they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from heapq import merge as in_order
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from stream.dedupe import merge
+from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window
+
+__all__ = ["Glance", "Held", "KeyedState", "Place", "Store", "Windows"]
+
+UNBOUNDED: Final = 1 << 62
+KEPT: Final = 0.5
+"""How much of the budget stays in memory when windows leave."""
+
+Place: TypeAlias = tuple[Chain, Slot]
+
+
+class Glance(NamedTuple):
+    """What can be said of a window without its rows."""
+
+    revision: int
+    rows: int
+    digest: bytes
+
+
+class Held(NamedTuple):
+    """A window as it is gone through: its slot, its label, and what it holds."""
+
+    slot: Slot
+    label: str
+    snapshot: Snapshot
+
+
+class Store(Protocol):
+    """Where windows are that are not in memory."""
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows; ``None``: not there."""
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+
+
+class Nowhere:
+    """A store that holds nothing."""
+
+    def glance(self, _: Place) -> Glance | None:
+        """Return nothing."""
+        return None
+
+    def recall(self, _: Place) -> Snapshot | None:
+        """Return nothing."""
+        return None
+
+    def scan(
+        self, _: Chain, __: Window | None, ___: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield nothing."""
+        return iter(())
+
+    def slots(self, _: Chain) -> Iterator[Slot]:
+        """Yield nothing."""
+        return iter(())
+
+
+class KeyedState:
+    """The dedupe stage's state: one snapshot for each (endpoint, label, view, window)."""
+
+    def __init__(self, store: Store | None = None, budget: int = UNBOUNDED) -> None:
+        """Start with what ``store`` holds; ``budget`` is how many rows may be in memory."""
+        self.store = store or Nowhere()
+        self.budget = budget
+        self.chains: set[Chain] = set()
+        self.held: dict[Place, Snapshot] = {}
+        """The windows in memory, the least recently used first."""
+        self.changed: set[Place] = set()
+        """Windows in memory that the store does not have as they are."""
+        self.raised: dict[Place, int] = {}
+        """Windows in the store whose content came again unchanged, with a later revision."""
+        self.rows = 0
+        """How many rows are in memory."""
+        self.added = 0
+        """How many rows state has grown by (or shrunk) since it was opened."""
+
+    @property
+    def full(self) -> bool:
+        """Tell whether windows must leave."""
+        return self.rows > self.budget
+
+    def get(self, place: Place) -> Snapshot | None:
+        """Return a window as it stands, without counting that as a use."""
+        snapshot = self.held.get(place)
+        if snapshot is not None:
+            return snapshot
+        snapshot = self.store.recall(place)
+        if snapshot is not None and place in self.raised:
+            snapshot = snapshot._replace(revision=self.raised[place])
+        return snapshot
+
+    def rows_of(self, place: Place, digest: bytes) -> int | None:
+        """Return how many rows a bucket has whose digest is that of its window; else ``None``."""
+        held = self.held.get(place)
+        if held is not None:
+            return held.rows if held.digest == digest else None
+        seen = self.store.glance(place)
+        return seen.rows if seen is not None and seen.digest == digest else None
+
+    def again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
+        """Take a bucket that was not decoded, since its window held just what it says.
+
+        Returns ``None`` when that is so no more: then the bucket has to be decoded.
+        """
+        place = chain, Slot(bucket.window, bucket.rollup)
+        snapshot = self.held.get(place)
+        seen = self.store.glance(place) if snapshot is None else None
+        digest = snapshot.digest if snapshot is not None else seen.digest if seen else b""
+        if digest != bucket.digest:
+            return None
+        known = snapshot.revision if snapshot is not None else seen.revision if seen else 0
+        known = max(known, self.raised.get(place, 0))
+        if revision < known:
+            return Outcomes(superseded=bucket.rows)
+        if snapshot is not None:
+            del self.held[place]
+            self.held[place] = snapshot._replace(revision=revision)
+            if revision > known:
+                self.changed.add(place)
+        elif revision > known:
+            self.raised[place] = revision
+        return Outcomes(duplicate=bucket.rows)
+
+    def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
+        """Merge a delivered bucket, and say what became of its rows."""
+        place = chain, Slot(bucket.window, bucket.rollup)
+        before = self.held.pop(place, None)
+        known = before
+        if before is None and (known := self.store.recall(place)) is not None:
+            self.added -= known.rows
+            if place in self.raised:
+                known = known._replace(revision=self.raised.pop(place))
+                self.changed.add(place)
+        elif before is not None:
+            self.rows -= before.rows
+            self.added -= before.rows
+        after, outcomes = merge(known, bucket, revision)
+        self.held[place] = after
+        self.rows += after.rows
+        self.added += after.rows
+        if after is not known:
+            self.changed.add(place)
+        return outcomes
+
+    def stored(self) -> None:
+        """Note that the store has everything."""
+        self.changed.clear()
+        self.raised.clear()
+
+    def shed(self) -> None:
+        """Let the least recently used windows go, all of which the store has as they are."""
+        for place in list(self.held):
+            if self.rows <= self.budget * KEPT:
+                break
+            if place not in self.changed:
+                self.rows -= self.held.pop(place).rows
+
+    def windows(self, store: Store | None = None) -> Windows:
+        """Return all windows as they stand at this moment; ``store`` is another view of it."""
+        chains = frozenset(self.chains)
+        return Windows(chains, dict(self.held), dict(self.raised), store or self.store)
+
+
+class Windows:
+    """All windows at one moment: those in memory, and those in a store that does not change."""
+
+    def __init__(
+        self,
+        chains: AbstractSet[Chain] = frozenset(),
+        held: Mapping[Place, Snapshot] | None = None,
+        raised: Mapping[Place, int] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """Hold nothing but what is given."""
+        self.chains = chains
+        self.raised = raised or {}
+        self.store = store or Nowhere()
+        self._held: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
+        for (chain, slot), snapshot in (held or {}).items():
+            self._held[chain][slot] = snapshot
+
+    def chains_of(self, endpoint: str) -> list[Chain]:
+        """Return an endpoint's chains, in order."""
+        return sorted(chain for chain in self.chains if chain.endpoint == endpoint)
+
+    def of(self, chains: list[Chain], span: Window | None = None) -> Iterator[Held]:
+        """Yield the windows of some chains, in the order of time, then of labels.
+
+        ``span`` limits the windows to those that start in it.
+        """
+        if len(chains) == 1:
+            yield from self._of_one(chains[0], span)
+            return
+        found = [self._of_one(chain, span) for chain in chains]
+        yield from in_order(*found, key=lambda held: (held.slot, held.label))
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows."""
+        held = self._held.get(chain, {})
+        yield from held
+        for slot in self.store.slots(chain):
+            if slot not in held:
+                yield slot
+
+    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[Held]:
+        held = self._held.get(chain, {})
+        mine = sorted(
+            slot for slot in held if span is None or span.start <= slot.window.start < span.end
+        )
+        stored = (
+            Held(slot, chain.label, self._raised(chain, slot, snapshot))
+            for slot, snapshot in self.store.scan(chain, span, held)
+        )
+        own = (Held(slot, chain.label, held[slot]) for slot in mine)
+        yield from in_order(own, stored, key=lambda one: one.slot)
+
+    def _raised(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
+        revision = self.raised.get((chain, slot)) if self.raised else None
+        return snapshot if revision is None else snapshot._replace(revision=revision)
