@@ -1,7 +1,7 @@
 """A file's bytes as they are meant: as stored, or what gzip or zstd made of them, expanded.
 
 Expansion is bounded in memory and in all: compressed bytes go in by so few at a time that what
-comes out of them, at the format's own limit, stays below 64 MiB, and a file that grows beyond a
+comes out of them at once, at the format's own limit, is 32 MiB, and a file that grows beyond a
 thousandfold is not read on.
 """
 
@@ -38,7 +38,7 @@ class Expander(Protocol):
 
 
 class Compression(NamedTuple):
-    """How a kind of file expands; ``fed`` bytes at once come to 64 MiB at the very most."""
+    """How a kind of file expands; ``fed`` bytes at once come to 32 MiB at the very most."""
 
     name: str
     expander: Callable[[], Expander]
@@ -49,13 +49,13 @@ class Compression(NamedTuple):
 def expander_for(suffix: str) -> Compression | None:
     """Return how a file with that suffix expands, ``None`` when it stands there as it is.
 
-    Deflate makes at most 1,032 bytes of one, and zstd a block of 128 KiB of four.
+    Of one byte deflate makes 1,032 at most, and of four zstd makes a block of 128 KiB.
     """
     if suffix == ".gz":
-        return Compression("gzip", lambda: zlib.decompressobj(wbits=31), 1 << 14, b"\0")
+        return Compression("gzip", lambda: zlib.decompressobj(wbits=31), 1 << 13, b"\0")
     if suffix == ".zst":
         zstd = zstandard.ZstdDecompressor(max_window_size=WINDOW)
-        return Compression("zstd", zstd.decompressobj, 1 << 11)
+        return Compression("zstd", zstd.decompressobj, 1 << 10)
     return None
 
 
@@ -146,6 +146,7 @@ class ExpandedFile:
                 if made > ALLOWED + RATIO * fed:
                     raise too_large(made, fed)
                 yield piece
+                piece = b""  # not held while the next one is made
         if expander or not members:
             raise broken(kind, "it ends too early")
 
