@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from stream import __version__
+from stream.cli.capture import capture_command
 from stream.cli.daemon import check_command, daemon_command
 from stream.cli.export import export_command
 from stream.cli.replay import replay_command
@@ -33,7 +34,14 @@ def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
 
 
-for command in (replay_command, daemon_command, check_command, verify_command, export_command):
+for command in (
+    replay_command,
+    daemon_command,
+    check_command,
+    verify_command,
+    capture_command,
+    export_command,
+):
     app.add_command(command)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 from stream.errors import BadInput
@@ -22,6 +24,7 @@ __all__ = [
     "describe",
     "flag_of",
     "member",
+    "revision_of",
     "text_of",
     "time_of",
     "unknown_number",
@@ -34,6 +37,11 @@ COUNT_DIGITS: Final = 20  # a count has 19 at most
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 )
+RFC3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"
+    r"(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
+)
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -197,6 +205,26 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
     if seconds is None or not 0 <= seconds <= MAX_TIME:
         raise bad("time", path, value, "a time in Unix seconds, or in ISO 8601")
     return seconds
+
+
+@lru_cache(maxsize=64)
+def revision_of(observed_at: str | None, path: str = "$.observed_at") -> int:
+    """Return when a walk was made, in whole microseconds since 1970; 0 where that is not known.
+
+    Raises:
+        BadInput: it is no time in RFC 3339 with its zone, or one before 1970 or after 9999.
+    """
+    if observed_at is None:
+        return 0
+    seconds, fraction = -1, None
+    if match := RFC3339.fullmatch(observed_at):
+        date, time, fraction, zone = match.groups()
+        with suppress(ValueError):
+            moment = dt.datetime.fromisoformat(f"{date}T{time}{zone or '+00:00'}")
+            seconds = (moment - EPOCH) // dt.timedelta(seconds=1)
+    if not 0 <= seconds <= MAX_TIME:
+        raise bad("envelope", path, observed_at, "a time in RFC 3339 with its zone, or null")
+    return seconds * 1_000_000 + int((fraction or "0")[:6].ljust(6, "0"))
 
 
 def json_float(literal: str) -> Decimal:

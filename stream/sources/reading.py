@@ -23,10 +23,12 @@ __all__ = [
     "Fixture",
     "PageFile",
     "open_elsewhere",
+    "open_regular",
     "read_batch",
     "read_pages",
     "read_regular",
     "signature_of",
+    "signed",
     "spelled",
 ]
 
@@ -138,8 +140,29 @@ def signature_of(path: Path) -> str | None:
         status = path.lstat()
     except OSError:
         return None
+    return signed(status)
+
+
+def signed(status: os.stat_result) -> str:
+    """Return the signature of a file whose status is known."""
     times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
     return f"{status.st_size}:{times}:{status.st_dev}:{status.st_ino}"
+
+
+def open_regular(path: Path) -> int:
+    """Open a regular file for reading; a link is not followed, and a FIFO not waited for.
+
+    Raises:
+        BadInput: it is no regular file.
+        OSError: it is gone, or may not be read.
+    """
+    if stat.S_ISLNK(path.lstat().st_mode):
+        raise BadInput("file", "found a symbolic link, expected a regular file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadInput("file", "found no regular file, expected one")
+    return descriptor
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
@@ -150,13 +173,9 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         Unavailable: it is gone, or may not be read.
     """
     try:
-        if stat.S_ISLNK(path.lstat().st_mode):
-            raise BadInput("file", "found a symbolic link, expected a regular file")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadInput("file", "found no regular file, expected one")
             with open(descriptor, "rb", buffering=0, closefd=False) as file:
                 payload = file.readall() if status.st_size <= max_bytes else b""
         finally:

@@ -1,0 +1,174 @@
+"""Capture files: many pages in one file, a line for each, read in batches of lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from stream.errors import BadInput
+from stream.sources.expanding import ExpandedFile
+
+__all__ = ["CaptureReader", "Line", "expectations_beside", "is_capture", "stem_of"]
+
+NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
+MARK: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
+
+
+class Line(NamedTuple):
+    """A line of a capture, without its line break.
+
+    Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
+    reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
+    ``complete`` tells whether a line break stood at its end.
+    """
+
+    number: int
+    end: int
+    content: bytes
+    error: BadInput | None = None
+    complete: bool = True
+
+
+def is_capture(name: str) -> bool:
+    """Tell whether a file of that name is a capture."""
+    return NAME.fullmatch(name) is not None
+
+
+def stem_of(name: str) -> str:
+    """Return a capture's name without what says that it is one."""
+    match = NAME.fullmatch(name)
+    return match["stem"] if match else name
+
+
+def expectations_beside(path: Path) -> Path:
+    """Return where the expectations for a capture stand."""
+    return path.with_name(f"{stem_of(path.name)}.expectations.json")
+
+
+class CaptureReader:
+    """Reads a capture's lines in batches, holding no more than a line and a piece of the file.
+
+    ``offset`` and ``line`` are the ``end`` and ``number`` of the line after which reading goes on.
+    What was before is read again for the digest, and is not given out.
+    """
+
+    def __init__(self, path: Path, max_line_bytes: int, *, offset: int = 0, line: int = 0) -> None:
+        """Open the file.
+
+        Raises:
+            BadInput: it is no regular file.
+            Unavailable: it is gone, or may not be read.
+        """
+        self._file = ExpandedFile(path)
+        self._longest = max_line_bytes
+        self._number = line
+        self._end = offset
+        self._behind = offset
+        """How many bytes are still to be passed over."""
+        self._piece, self._at = b"", 0
+        self._held: list[bytes] = []
+        self._length = 0
+        """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
+        self.size = self._file.size
+        self.signature = self._file.signature
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest of the file as it is stored, once its end was reached."""
+        return self._file.sha256
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the stored file were read."""
+        return self._file.bytes_read
+
+    def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
+        """Read about ``size_hint`` bytes of lines, at least one line; none is the end.
+
+        Blank lines are passed over. The last line may be an error that ends the file early.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        lines: list[Line] = []
+        enough = self._end + size_hint
+        try:
+            while (not lines or self._end < enough) and (line := self._next()) is not None:
+                if line.error or not (line.content.isspace() or not line.content):
+                    lines.append(line)
+        except BadInput as error:
+            self._file.finish()
+            self._held, self._length, self._behind = [], 0, 0
+            lines.append(Line(self._number + 1, self._end, b"", error, complete=False))
+        return lines
+
+    def _next(self) -> Line | None:
+        """Read the next line; ``None`` is the end.
+
+        Raises:
+            BadInput: the file is broken from here on.
+        """
+        while (found := self._piece.find(b"\n", self._at)) < 0:
+            self._hold(len(self._piece))
+            if not self._advance():
+                return self._made(complete=False) if self._length else None
+        self._hold(found)
+        self._at = found + 1
+        return self._made(complete=True)
+
+    def _advance(self) -> bool:
+        """Take the next piece of the file; return whether there is one.
+
+        Raises:
+            BadInput: the file is broken, or ends before the place where reading was to go on.
+        """
+        self._piece, self._at = b"", 0
+        for piece in self._file.pieces:
+            if self._behind < len(piece):
+                self._piece, self._at, self._behind = piece, self._behind, 0
+                return True
+            self._behind -= len(piece)
+        if self._behind:
+            expected = f"expected the {self._end} that were read before"
+            found = f"found {self._behind} bytes too few"
+            raise BadInput("capture", f"{found}, {expected}")
+        return False
+
+    def _hold(self, to: int) -> None:
+        """Keep what the piece has of the line, unless the line is too long to be kept."""
+        self._length += to - self._at
+        if self._length <= self._longest:
+            self._held.append(self._piece[self._at : to])
+        else:
+            self._held.clear()
+
+    def _made(self, *, complete: bool) -> Line:
+        """Make a line of what is held."""
+        content, error = b"".join(self._held).removesuffix(b"\r"), None
+        if self._length > self._longest:
+            found = f"found a line of {self._length} bytes"
+            error = BadInput("size", f"{found}, expected at most {self._longest}")
+        if not self._end:
+            content = content.removeprefix(MARK)
+        self._number += 1
+        self._end += self._length + complete
+        self._held, self._length = [], 0
+        return Line(self._number, self._end, content, error, complete)
