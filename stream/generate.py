@@ -14,7 +14,8 @@ from msgspec import Struct
 from stream.sinks.atomic import atomic_file
 from stream.sinks.directory import Drawer, atomic_directory
 from stream.sinks.packing import ENDINGS, ending_of, packed
-from stream.synth import Counted, Generator, Page, Shape
+from stream.synth.pages import Counted, Generator, Page
+from stream.synth.shape import Shape
 
 __all__ = ["Generated", "expectations_of", "generate", "is_capture"]
 

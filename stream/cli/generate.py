@@ -18,7 +18,7 @@ from stream.errors import Unavailable
 from stream.progress import advancing
 from stream.records import timestamp
 from stream.signals import until_signalled
-from stream.synth import Generator, Shape, refusal
+from stream.synth.shape import Shape
 
 __all__ = ["generate_command"]
 
@@ -46,13 +46,13 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(ENDPOINTS) if "all" in found else tuple(found)
 
 
-def count(name: str, text: str) -> Decorator:
-    """Make an option that is a count."""
+def count(name: str, most: int, text: str) -> Decorator:
+    """Make an option that is a count, up to what memory or the calendar has room for."""
     field = name[2:].replace("-", "_")
     return click.option(
         name,
         metavar="N",
-        type=click.IntRange(1, 10**12),
+        type=click.IntRange(1, most),
         default=getattr(DEFAULT, field),
         show_default=True,
         help=text,
@@ -83,13 +83,15 @@ def share(name: str, text: str) -> Decorator:
     show_default=True,
     help="Endpoints, with commas between them or one option each; all for all of them.",
 )
-@count("--rows", "About how many rows are delivered, all endpoints and walks together.")
-@count("--rows-per-bucket", "Rows of a bucket; fewer where an endpoint has not so many records.")
-@count("--buckets-per-page", "Buckets of a page.")
-@count("--projects", "Different projects; some rows have none.")
-@count("--tiers", "Different service tiers, where there are any; some rows have none.")
-@count("--models", "Different models.")
-@count("--keys", "Different API keys, each of one project; some rows have none.")
+@count("--rows", 10**12, "About how many rows are delivered, all endpoints and walks together.")
+@count(
+    "--rows-per-bucket", 10**6, "Rows of a bucket; fewer where an endpoint has not so many records."
+)
+@count("--buckets-per-page", 10**6, "Buckets of a page.")
+@count("--projects", 10**6, "Different projects; some rows have none.")
+@count("--tiers", 1000, "Different service tiers, where there are any; some rows have none.")
+@count("--models", 1000, "Different models.")
+@count("--keys", 10**6, "Different API keys, each of one project; some rows have none.")
 @click.option(
     "--width",
     type=click.Choice(["1m", "1h", "1d"]),
@@ -97,7 +99,7 @@ def share(name: str, text: str) -> Decorator:
     show_default=True,
     help="The width of a bucket; costs have days always.",
 )
-@count("--walks", "How often the chains are walked.")
+@count("--walks", 10**6, "How often the chains are walked.")
 @share("--overlap", "Share of a walk's buckets that the walk before had too, at its end.")
 @share("--revised", "Share of the buckets that come again in which figures grew.")
 @share("--repeated", "Share of the pages that are delivered twice.")
@@ -137,6 +139,8 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
         --walks 200 --overlap 0.8 --revised 0.1 --late 0.02 --corrected 0.01
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     from stream.generate import generate, is_capture  # noqa: PLC0415 -- only this command needs it
+    from stream.synth.pages import Generator  # noqa: PLC0415 -- as above
+    from stream.synth.refusals import refusal  # noqa: PLC0415 -- as above
 
     named = tuple(dict.fromkeys(name for some in endpoints for name in some))
     shape = Shape(endpoints=named, capture=is_capture(out), **options)

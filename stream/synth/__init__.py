@@ -14,9 +14,3 @@ unchanged has the same bytes because it is made again from the same numbers. Fig
 whole numbers and added up before they become text, so the expectations owe nothing to the code
 that they are there to judge: nothing that decodes, dedupes or adds up is imported here.
 """
-
-from stream.synth.pages import Counted, Generator, Page
-from stream.synth.refusals import refusal
-from stream.synth.shape import Shape
-
-__all__ = ["Counted", "Generator", "Page", "Shape", "refusal"]

@@ -54,10 +54,11 @@ def excess(shape: Shape) -> str | None:
             DEFAULT_PAGE_BYTES
         ):
             return "so many rows on a page pass 256 MiB; lower --buckets-per-page"
-        if shape.overlap and plan.walks.step == plan.walks.buckets:
+        shared = plan.walks.buckets - plan.walks.step
+        if shape.overlap and shared in {0, plan.walks.buckets * (shape.overlap < 1)}:
             return (
-                f"an overlap of {shape.overlap} is less than half a bucket of a walk's "
-                f"{plan.walks.buckets}; give more --rows, or fewer --walks"
+                f"--overlap {shape.overlap} cannot be kept with {plan.walks.buckets} buckets a "
+                "walk; give more --rows, fewer --rows-per-bucket, or fewer --walks"
             )
         if shape.corrected and plan.walks.most_deliveries > MOST_FALLS:
             return (
