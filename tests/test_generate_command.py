@@ -120,7 +120,7 @@ def test_a_signal_leaves_nothing_behind(
 ) -> None:
     """A signal while pages are made ends with its code, one line, and no file at all."""
     on_page(monkeypatch, lambda page: signal.raise_signal(number) if page == 3 else None)
-    done = run(["generate", str(tmp_path / name), "--rows", "1000", "--buckets-per-page", "2"])
+    done = run(["generate", str(tmp_path / name), "--rows", "15000", "--buckets-per-page", "2"])
     assert (done[0], done[1], len(done[2].splitlines())) == (code, "", 1)
     assert list(tmp_path.iterdir()) == []
 
