@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from stream.chains import ChainRun, PageEntry, Pages, spanned
 from stream.checkpoint import Checkpoints
 from stream.config import Rules
-from stream.decode import Decoder, decode_list
+from stream.decode import Decoder, decode_list, nothing_known
 from stream.dedupe import fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
@@ -193,9 +194,14 @@ class Intake(Following):
         """Decode a page of buckets, and merge it when all of it has been read."""
         key = chain.chain.endpoint
         started = perf_counter()
-        decoded = self.decoders[key].decode(page.payload, tolerant=self.tolerant)
-        self.tally.page_decode.observe(perf_counter() - started)
         known = self.runs[chain.origin].pages.get(page.page, page.known)
+        fresh = known is None and not delivery.shift
+        decoded = self.decoders[key].decode(
+            page.payload,
+            tolerant=self.tolerant,
+            known=partial(self.state.rows_of, chain.chain) if fresh else nothing_known,
+        )
+        self.tally.page_decode.observe(perf_counter() - started)
         entry = self.entry_of(chain, page, decoded.rows, decoded.has_more, decoded.next_page)
         entry = replace(entry, rows=decoded.rows, buckets=decoded.data_buckets)
         if known is not None and delivery.loop > known.loop:
@@ -223,13 +229,16 @@ class Intake(Following):
             fell=fell,
         )
 
-    def merge(self, chain: FixtureChain, buckets: list[Bucket]) -> Window | None:
+    def merge(self, chain: FixtureChain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""
         key = chain.chain.endpoint
         window: Window | None = None
         for bucket in buckets:
             window = spanned(window, bucket.window)
-            outcomes = self.state.take(chain.chain, bucket)
+            outcomes = self.state.again(chain.chain, bucket, revision)
+            if outcomes is None:
+                read = bucket if bucket.unread is None else self.decoders[key].read(bucket)
+                outcomes = self.state.take(chain.chain, read, revision)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
                     self.tally.records[key, outcome] += count
@@ -320,6 +329,8 @@ def moved_on(buckets: list[Bucket], shift: int) -> list[Bucket]:
     if not shift:
         return buckets
     return [
-        bucket._replace(window=Window(bucket.window.start + shift, bucket.window.end + shift))
+        bucket._replace(
+            window=Window(bucket.window.start + shift, bucket.window.end + shift), digest=b""
+        )
         for bucket in buckets
     ]

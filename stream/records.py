@@ -84,7 +84,7 @@ class Bucket(NamedTuple):
     counters: Columns
     rollup: bool = False
     digest: bytes = b""
-    unread: bytes | None = None
+    unread: bytes | memoryview | None = None
 
 
 class Chain(NamedTuple):

@@ -114,8 +114,9 @@ class KeyedState:
             snapshot = snapshot._replace(revision=self.raised[place])
         return snapshot
 
-    def rows_of(self, place: Place, digest: bytes) -> int | None:
+    def rows_of(self, chain: Chain, window: Window, digest: bytes) -> int | None:
         """Return how many rows a bucket has whose digest is that of its window; else ``None``."""
+        place = chain, Slot(window, rollup=False)
         held = self.held.get(place)
         if held is not None:
             return held.rows if held.digest == digest else None
@@ -125,8 +126,10 @@ class KeyedState:
     def again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
         """Take a bucket that was not decoded, since its window held just what it says.
 
-        Returns ``None`` when that is so no more: then the bucket has to be decoded.
+        Returns ``None`` when it was decoded, or that is so no more and it has to be.
         """
+        if bucket.unread is None:
+            return None
         place = chain, Slot(bucket.window, bucket.rollup)
         snapshot = self.held.get(place)
         seen = self.store.glance(place) if snapshot is None else None
@@ -139,9 +142,10 @@ class KeyedState:
             return Outcomes(superseded=bucket.rows)
         if snapshot is not None:
             del self.held[place]
-            self.held[place] = snapshot._replace(revision=revision)
             if revision > known:
+                snapshot = snapshot._replace(revision=revision)
                 self.changed.add(place)
+            self.held[place] = snapshot
         elif revision > known:
             self.raised[place] = revision
         return Outcomes(duplicate=bucket.rows)

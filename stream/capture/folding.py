@@ -94,6 +94,6 @@ async def lines_of(
             if page.error:
                 raise page.error
             walks.step(chain.entry, chain.chain, page.payload)
-            yield line_of(*chain.chain, revision, page.payload)
+            yield line_of(chain.chain.endpoint, chain.chain.label, revision, page.payload)
         except BadInput as error:
             raise error.at(place_of(chain, page)) from None

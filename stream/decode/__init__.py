@@ -7,6 +7,15 @@ wrong, which it names by its JSON path. :mod:`~stream.decode.lists` reads the li
 
 from stream.decode.lists import Element, ListPage, decode_list
 from stream.decode.page import Page, Rejected
-from stream.decode.pages import Decoder
+from stream.decode.pages import Decoder, everything, nothing_known
 
-__all__ = ["Decoder", "Element", "ListPage", "Page", "Rejected", "decode_list"]
+__all__ = [
+    "Decoder",
+    "Element",
+    "ListPage",
+    "Page",
+    "Rejected",
+    "decode_list",
+    "everything",
+    "nothing_known",
+]

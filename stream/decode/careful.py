@@ -92,7 +92,9 @@ class Reader:
         except BadInput as error:
             if not self.tolerant:
                 raise
-            self.rejected.append(Rejected(error, rows_in(element), content_of(element)))
+            self.rejected.append(
+                Rejected(error, rows_in(element), content_of(element), start_in(element))
+            )
 
     def bucket(self, element: Any, path: str) -> None:
         """Read an element of ``data``."""
@@ -132,7 +134,7 @@ class Reader:
             except BadInput as error:
                 if not self.tolerant:
                     raise
-                self.rejected.append(Rejected(error, 1, content_of(element)))
+                self.rejected.append(Rejected(error, 1, content_of(element), window.start))
         self.buckets.append(columns_of(self.endpoint, window, rows, rollup=rollup))
 
 
@@ -176,6 +178,12 @@ def moment(element: dict[str, Any], name: str, path: str) -> int | None:
             f"the same time as {name}, {found[0]}",
         )
     return found[0] if found else None
+
+
+def start_in(element: Any) -> int:
+    """Return the start that a bucket names, even if it is none; 0 when it names no number."""
+    start = element.get("start_time") if isinstance(element, dict) else None
+    return start if isinstance(start, int) else 0
 
 
 def rows_in(element: Any) -> int:

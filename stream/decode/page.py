@@ -17,6 +17,8 @@ class Rejected(NamedTuple):
     error: BadInput
     rows: int
     content: Any
+    start: int = 0
+    """When its bucket starts; 0 where that cannot be told."""
 
 
 class Page(NamedTuple):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple
 
 from stream.decode.careful import careful_page
+from stream.decode.cutting import Piece, cut, digest_of
 from stream.decode.page import Page
 from stream.decode.values import Flags, Texts
 from stream.endpoints import Endpoint
 from stream.records import MAX_COUNT, MAX_TIME, Bucket, Column, Columns, Window, money
 
-__all__ = ["Decoder", "page_type"]
+__all__ = ["Decoder", "everything", "nothing_known", "page_type"]
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
@@ -25,7 +27,7 @@ Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
 class Amount(Struct, forbid_unknown_fields=True, gc=False):
     """A cost; its value is read from the JSON text, as what arrives as a string wants a look."""
 
-    value: Raw | None = None
+    value: Raw = Raw()
     currency: str | None = None
 
 
@@ -34,7 +36,7 @@ def row_fields(endpoint: Endpoint) -> list[tuple[str, Any, Any]]:
     fields: list[tuple[str, Any, Any]] = [("object", Literal[endpoint.result] | None, None)]
     fields += [(name, Count | None, None) for name in endpoint.counts]
     if "amount_value" in endpoint.money:
-        fields += [("amount", Amount | None, None), ("quantity", Raw | None, None)]
+        fields += [("amount", Amount | None, None), ("quantity", Raw, Raw())]
     for name in endpoint.grouped_by:
         if name == "batch":
             fields.append((name, bool | str | None, None))
@@ -43,12 +45,14 @@ def row_fields(endpoint: Endpoint) -> list[tuple[str, Any, Any]]:
     return fields
 
 
+STRICT: Final[dict[str, Any]] = {"forbid_unknown_fields": True, "gc": False}
+
+
 @cache
-def page_type(endpoint: Endpoint) -> type[Any]:
-    """Return the struct that a page of the endpoint decodes to: a page of buckets of rows."""
-    strict: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False}
-    row = defstruct("Row", row_fields(endpoint), **strict)
-    bucket = defstruct(
+def bucket_type(endpoint: Endpoint) -> type[Any]:
+    """Return the struct that a bucket of the endpoint decodes to: a window of rows."""
+    row = defstruct("Row", row_fields(endpoint), **STRICT)
+    return defstruct(
         "WireBucket",
         [
             ("object", Literal["bucket"]),
@@ -56,8 +60,14 @@ def page_type(endpoint: Endpoint) -> type[Any]:
             ("end_time", Time),
             ("results", list[row]),  # type: ignore[valid-type]  # made above, from the registry
         ],
-        **strict,
+        **STRICT,
     )
+
+
+@cache
+def page_type(endpoint: Endpoint) -> type[Any]:
+    """Return the struct that a page of the endpoint decodes to: a page of buckets of rows."""
+    bucket = bucket_type(endpoint)
     return defstruct(
         "WirePage",
         [
@@ -66,7 +76,7 @@ def page_type(endpoint: Endpoint) -> type[Any]:
             ("has_more", bool),
             ("next_page", str | None, None),
         ],
-        **strict,
+        **STRICT,
     )
 
 
@@ -80,6 +90,22 @@ UNFAMILIAR: Final = (
 """What decoding raises for a page that is not as expected; only the careful path knows why."""
 
 
+Known: TypeAlias = Callable[[Window, bytes], int | None]
+"""Tells how many rows a bucket has, by its window and digest, if its window holds just that."""
+Mine: TypeAlias = Callable[[int], bool]
+"""Tells whether buckets that start at a time are this one's to count."""
+
+
+def nothing_known(_: Window, __: bytes) -> int | None:
+    """Know no bucket."""
+    return None
+
+
+def everything(_: int) -> bool:
+    """Count all buckets."""
+    return True
+
+
 class Decoder:
     """Decodes the pages of one endpoint; made once, as its texts are interned across pages."""
 
@@ -87,32 +113,60 @@ class Decoder:
         """Build the decoder from the registry's entry."""
         self.endpoint = endpoint
         self._decode = msgspec.json.Decoder(page_type(endpoint)).decode
+        self._decode_bucket = msgspec.json.Decoder(bucket_type(endpoint)).decode
         self._fields = tuple(name for name, _, _ in row_fields(endpoint))
         self._texts = Texts().__getitem__
         self._flags = Flags().__getitem__
 
-    def decode(self, payload: bytes, *, tolerant: bool = False) -> Page:
+    def decode(
+        self,
+        payload: bytes,
+        *,
+        tolerant: bool = False,
+        known: Known = nothing_known,
+        mine: Mine = everything,
+    ) -> Page:
         """Decode a page.
 
         Tolerant, a bad record is cut out and listed in ``rejected``; a page that cannot be cut
-        still raises.
+        still raises. A bucket that is ``known`` is not decoded, and one that is not ``mine`` is
+        left out.
 
         Raises:
             BadInput: with the JSON path and what was found and expected there.
         """
         try:
+            found = cut(payload)
+            if found is not None:
+                buckets = [
+                    self._piece(piece, known) for piece in found.pieces if mine(piece.window.start)
+                ]
+                return page_of(buckets, found.has_more, found.next_page)
             wire = self._decode(payload)
             buckets = [
                 self._bucket(Window(bucket.start_time, bucket.end_time), bucket.results)
                 for bucket in wire.data
+                if mine(bucket.start_time)
             ]
+            return page_of(buckets, wire.has_more, wire.next_page)
         except UNFAMILIAR:
-            return careful_page(self.endpoint, payload, tolerant=tolerant)
-        next_page = (wire.next_page or "").strip() or None
-        rows = sum(bucket.rows for bucket in buckets)
-        return Page(buckets, rows, wire.has_more, next_page, len(buckets))
+            return owned(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 
-    def _bucket(self, window: Window, rows: list[Any]) -> Bucket:
+    def read(self, bucket: Bucket) -> Bucket:
+        """Decode a bucket that was known, and is not any more."""
+        wire = self._decode_bucket(bucket.unread or b"")
+        return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
+
+    def _piece(self, piece: Piece, known: Known) -> Bucket:
+        """Decode a bucket, unless its window holds just what it says."""
+        window, content = piece
+        digest = digest_of(content)
+        rows = known(window, digest)
+        if rows is not None:
+            return Bucket(window, rows, (), (), digest=digest, unread=content)
+        return self._bucket(window, self._decode_bucket(content).results, digest)
+
+    def _bucket(self, window: Window, rows: list[Any], digest: bytes = b"") -> Bucket:
         """Turn typed rows into columns.
 
         Raises:
@@ -130,6 +184,7 @@ class Decoder:
             count,
             self._dimensions(wire, absent),
             (*(wire.get(name, absent) for name in self.endpoint.counters), absent),
+            digest=digest,
         )
 
     def _dimensions(self, wire: dict[str, Column], absent: Column) -> Columns:
@@ -156,13 +211,33 @@ class Decoder:
             wire[name] = tuple(map(money_of, wire[name]))
 
 
+def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> Page:  # noqa: FBT001 -- the page's own word
+    """Put a page together that is all that it should be."""
+    cursor = (next_page or "").strip() or None
+    return Page(buckets, sum(bucket.rows for bucket in buckets), has_more, cursor, len(buckets))
+
+
+def owned(page: Page, mine: Mine) -> Page:
+    """Leave out of a page what is not ``mine``; what has no window is the first one's."""
+    if mine is everything:
+        return page
+    buckets = [bucket for bucket in page.buckets if mine(bucket.window.start)]
+    rejected = tuple(one for one in page.rejected if mine(one.start))
+    return page._replace(
+        buckets=buckets,
+        rejected=rejected,
+        rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),
+        data_buckets=sum(not bucket.rollup for bucket in buckets),
+    )
+
+
 def money_of(written: Raw | None) -> Decimal | None:
-    """Return the canonical amount of a JSON number.
+    """Return the canonical amount of a JSON number; what is absent is an empty text.
 
     Raises:
         ValueError: it is a string or out of bounds; the careful path looks at it.
     """
-    text = b"null" if written is None else bytes(written)
+    text = bytes(written or b"null")
     if text == b"null":
         return None
     if text[:1] not in b"-0123456789":
