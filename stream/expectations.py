@@ -1,15 +1,16 @@
-"""Expectations beside the fixtures: figures that were typed by hand, and must come out.
+"""Expectations beside the pages: figures from elsewhere than the code, that must come out.
 
-``expectations.json`` names each chain's counters, and buckets that must survive the dedupe. They
-are checked on every replay; what does not hold is named, one sentence each.
+``expectations.json`` names each chain's counters, an endpoint's counters and records, its counters
+by project and tier, and buckets that must survive the dedupe. They are checked on every replay;
+what does not hold is named, one sentence each.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -36,6 +37,23 @@ class ExpectedChain(Struct, rename="camel", forbid_unknown_fields=True):
     metrics: dict[str, int | Decimal]
 
 
+class ExpectedEndpoint(Struct, rename="camel", forbid_unknown_fields=True):
+    """The counters of an endpoint, its labels merged, and how many records they are."""
+
+    endpoint: str
+    metrics: dict[str, int | Decimal]
+    records: int | None = None
+
+
+class ExpectedKey(Struct, rename="camel", forbid_unknown_fields=True):
+    """The counters of one project and tier; an endpoint with such entries has no other keys."""
+
+    endpoint: str
+    project_id: str | None
+    service_tier: str | None
+    metrics: dict[str, int | Decimal]
+
+
 class Survivor(Struct, rename="camel", forbid_unknown_fields=True):
     """A record that the dedupe must keep apart; dimensions by the API's names."""
 
@@ -51,7 +69,13 @@ class Expectations(Struct, forbid_unknown_fields=True):
     """The whole file."""
 
     chains: list[ExpectedChain] = []
+    endpoints: list[ExpectedEndpoint] = []
+    keys: list[ExpectedKey] = []
     survivors: list[Survivor] = []
+
+    def entries(self) -> list[ExpectedChain | ExpectedEndpoint | ExpectedKey | Survivor]:
+        """Return all entries; each has an endpoint and metrics."""
+        return [*self.chains, *self.endpoints, *self.keys, *self.survivors]
 
 
 def decode_expectations(payload: bytes) -> Expectations:
@@ -62,15 +86,13 @@ def decode_expectations(payload: bytes) -> Expectations:
     """
     try:
         expectations = msgspec.json.decode(payload, type=Expectations)
-        figures = [one.metrics for one in expectations.chains]
-        for metrics in figures + [one.metrics for one in expectations.survivors]:
-            metrics.update({name: canonical(value) for name, value in metrics.items()})
+        for one in expectations.entries():
+            one.metrics.update({name: canonical(value) for name, value in one.metrics.items()})
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadInput("expectations", f"found broken expectations ({error})").at(FILE) from None
-    named = [one.endpoint for one in expectations.chains]
-    for endpoint in named + [one.endpoint for one in expectations.survivors]:
-        if endpoint not in ENDPOINTS:
-            message = f'found the endpoint "{endpoint}", expected one of {", ".join(ENDPOINTS)}'
+    for one in expectations.entries():
+        if one.endpoint not in ENDPOINTS:
+            message = f'found the endpoint "{one.endpoint}", expected one of {", ".join(ENDPOINTS)}'
             raise BadInput("expectations", message).at(FILE)
     return expectations
 
@@ -97,9 +119,56 @@ def check(
             continue
         found = figures[one.endpoint].of_label(one.label).metrics()
         said += differences(f"of {name}", one.metrics, found)
+    for endpoint in expectations.endpoints:
+        said += endpoint_differences(endpoint, figures.get(endpoint.endpoint))
+    said += key_differences(expectations.keys, figures)
     for survivor in expectations.survivors:
         said += missing_survivor(survivor, state)
     return said
+
+
+def endpoint_differences(
+    expected: ExpectedEndpoint, figures: EndpointFigures | None
+) -> Iterator[str]:
+    """Name what differs in an endpoint's totals."""
+    if figures is None:
+        yield f"Expected the endpoint {expected.endpoint}, which is not in the set."
+        return
+    found = figures.totals.records
+    if expected.records is not None and found != expected.records:
+        yield f"Expected {expected.records} records of {expected.endpoint}, found {found}."
+    yield from differences(f"of {expected.endpoint}", expected.metrics, figures.totals.metrics())
+
+
+def key_differences(
+    expected: Iterable[ExpectedKey], figures: Mapping[str, EndpointFigures]
+) -> Iterator[str]:
+    """Name what differs by project and tier, and the keys that nobody expected."""
+    by_endpoint: dict[str, list[ExpectedKey]] = {}
+    for one in expected:
+        by_endpoint.setdefault(one.endpoint, []).append(one)
+    for endpoint, keys in by_endpoint.items():
+        known = figures.get(endpoint)
+        found = dict(known.totals.by("project_id", "service_tier")) if known else {}
+        for one in keys:
+            key = one.project_id, one.service_tier
+            where = f"of {endpoint} ({named_key(key)})"
+            if key in found:
+                yield from differences(where, one.metrics, found[key])
+            else:
+                yield f"Expected figures {where}, found none."
+        wanted = {(one.project_id, one.service_tier) for one in keys}
+        for key in found:
+            if key not in wanted:
+                yield f"Expected no figures of {endpoint} ({named_key(key)}), found some."
+
+
+def named_key(key: tuple[Any, ...]) -> str:
+    """Write a project and a tier in a sentence."""
+    return ", ".join(
+        f"{what} {'null' if value is None else value}"
+        for what, value in zip(("project", "tier"), key, strict=True)
+    )
 
 
 def differences(where: str, expected: Mapping[str, Number], found: Counters) -> Iterator[str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from stream.pipeline import Observer
 from stream.privacy import one_line
 
-__all__ = ["progress"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["advancing", "progress"]
 
 
 def warn(name: str) -> None:
@@ -24,9 +28,36 @@ def warn(name: str) -> None:
 @contextmanager
 def progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not watched():
         yield Observer(on_unknown=warn)
         return
+    with bar_of_pages() as bar:
+        task = bar.add_task("pages", total=None)
+        yield Observer(
+            on_total=lambda total: bar.update(task, total=total),
+            on_page=lambda _: bar.advance(task),
+            on_unknown=warn,
+        )
+
+
+@contextmanager
+def advancing(total: int) -> Iterator[Callable[[], None]]:
+    """Show pages as they are made, of about so many, where stderr is a terminal."""
+    if not watched():
+        yield lambda: None
+        return
+    with bar_of_pages() as bar:
+        task = bar.add_task("pages", total=total)
+        yield lambda: bar.advance(task)
+
+
+def watched() -> bool:
+    """Tell whether somebody sees stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def bar_of_pages() -> Progress:
+    """Return a bar that counts pages."""
     from rich.console import Console  # noqa: PLC0415 -- 50 ms that only a terminal needs
     from rich.progress import (  # noqa: PLC0415 -- as above
         BarColumn,
@@ -37,10 +68,4 @@ def progress() -> Iterator[Observer]:
     )
 
     columns = (TextColumn("pages"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pages", total=None)
-        yield Observer(
-            on_total=lambda total: bar.update(task, total=total),
-            on_page=lambda _: bar.advance(task),
-            on_unknown=warn,
-        )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

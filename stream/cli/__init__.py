@@ -13,6 +13,7 @@ import click
 from stream import __version__
 from stream.cli.daemon import check_command, daemon_command
 from stream.cli.export import export_command
+from stream.cli.generate import generate_command
 from stream.cli.replay import replay_command
 from stream.cli.shared import EXIT_CODES
 from stream.cli.verify import verify_command
@@ -33,7 +34,14 @@ def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
 
 
-for command in (replay_command, daemon_command, check_command, verify_command, export_command):
+for command in (
+    replay_command,
+    daemon_command,
+    check_command,
+    verify_command,
+    generate_command,
+    export_command,
+):
     app.add_command(command)
 
 

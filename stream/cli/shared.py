@@ -17,7 +17,7 @@ from stream.errors import Unavailable
 from stream.privacy import one_line
 from stream.records import MAX_TIME
 
-__all__ = ["EXIT_CODES", "FILE", "clock_option", "show"]
+__all__ = ["EXIT_CODES", "FILE", "Moment", "clock_option", "show"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -19,7 +19,14 @@ from stream.errors import Unavailable
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-__all__ = ["atomic_file", "prepare", "write_pieces"]
+__all__ = [
+    "atomic_file",
+    "prepare",
+    "prepare_parent",
+    "sync_directory",
+    "unwritable",
+    "write_pieces",
+]
 
 CHUNK: Final = 1 << 18
 
@@ -36,10 +43,23 @@ def prepare(path: Path) -> Path:
             that is no regular file (a device, a pipe, a directory) and would be lost.
     """
     try:
-        path = path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = prepare_parent(path)
         if path.exists() and not path.is_file():
             raise Unavailable(f"{path}: cannot be written (no regular file stands there)")
+    except OSError as error:
+        raise unwritable(path, error) from None
+    return path
+
+
+def prepare_parent(path: Path) -> Path:
+    """Make the directory that ``path`` will stand in; return it with symbolic links followed.
+
+    Raises:
+        Unavailable: the directory cannot be made or written to.
+    """
+    try:
+        path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Unavailable(f"{path}: cannot be written (no permission)")
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError

@@ -1,0 +1,168 @@
+"""``usage-stream generate``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import anyio
+import click
+import msgspec
+
+from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+from stream.endpoints import ENDPOINTS
+from stream.errors import Unavailable
+from stream.progress import advancing
+from stream.records import timestamp
+from stream.signals import until_signalled
+from stream.synth.shape import Shape
+
+__all__ = ["generate_command"]
+
+Decorator: TypeAlias = Callable[[Callable[..., None]], Callable[..., None]]
+
+DEFAULT = Shape()
+AHEAD = 300
+"""Seconds that a capture's time may be ahead of the clock."""
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Endpoints with commas between them, by the registry's names or the short ones."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the registry's names; what is none is left as it is, to be refused later."""
+        if isinstance(value, tuple):
+            return value
+        del param, ctx
+        short = {entry.name: key for key, entry in ENDPOINTS.items()}
+        found = [short.get(one.strip(), one.strip()) for one in str(value).split(",")]
+        return tuple(ENDPOINTS) if "all" in found else tuple(found)
+
+
+def count(name: str, most: int, text: str) -> Decorator:
+    """Make an option that is a count, up to what memory or the calendar has room for."""
+    field = name[2:].replace("-", "_")
+    return click.option(
+        name,
+        metavar="N",
+        type=click.IntRange(1, most),
+        default=getattr(DEFAULT, field),
+        show_default=True,
+        help=text,
+    )
+
+
+def share(name: str, text: str) -> Decorator:
+    """Make an option that is a share."""
+    return click.option(name, metavar="SHARE", type=float, default=0.0, help=text)
+
+
+@click.command("generate", epilog=EXIT_CODES)
+@click.argument("out", metavar="OUT", type=FILE)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(0),
+    default=DEFAULT.seed,
+    show_default=True,
+    help="What everything is drawn from: the same seed and options give the same bytes.",
+)
+@click.option(
+    "--endpoints",
+    metavar="NAMES",
+    type=Names(),
+    multiple=True,
+    default=DEFAULT.endpoints,
+    show_default=True,
+    help="Endpoints, with commas between them or one option each; all for all of them.",
+)
+@count("--rows", 10**12, "About how many rows are delivered, all endpoints and walks together.")
+@count(
+    "--rows-per-bucket", 10**6, "Rows of a bucket; fewer where an endpoint has not so many records."
+)
+@count("--buckets-per-page", 10**6, "Buckets of a page.")
+@count("--projects", 10**6, "Different projects; some rows have none.")
+@count("--tiers", 1000, "Different service tiers, where there are any; some rows have none.")
+@count("--models", 1000, "Different models.")
+@count("--keys", 10**6, "Different API keys, each of one project; some rows have none.")
+@click.option(
+    "--width",
+    type=click.Choice(["1m", "1h", "1d"]),
+    default=DEFAULT.width,
+    show_default=True,
+    help="The width of a bucket; costs have days always.",
+)
+@count("--walks", 10**6, "How often the chains are walked.")
+@share("--overlap", "Share of a walk's buckets that the walk before had too, at its end.")
+@share("--revised", "Share of the buckets that come again in which figures grew.")
+@share("--repeated", "Share of the pages that are delivered twice.")
+@share("--late", "Share of rows, in buckets that come again, that are missing the first time.")
+@share("--out-of-order", "Share of the pages that change places, alone or with their walk.")
+@share("--corrected", "Share of the rows that come again whose figures fall; for captures.")
+@click.option(
+    "--rollups", is_flag=True, help="Add daily_costs to completions: most are absorbed, some not."
+)
+@click.option(
+    "--start",
+    metavar="TIME",
+    type=Moment(),
+    default=DEFAULT.start,
+    help="The first bucket's start: Unix seconds or RFC 3339, rounded down. [default: 2024-11-01]",
+)
+def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **options: Any) -> None:
+    """Make pages for tests and benchmarks, and beside them the figures that must come out.
+
+    OUT is a capture when it ends in .ndjson, .ndjson.gz or .ndjson.zst (expectations go to
+    NAME.expectations.json), and otherwise a directory of fixtures, new or empty, that verify
+    finds nothing wrong with. Shares go from 0 to 1. Everything comes from the seed; expectations
+    come from the numbers drawn, and not from the code that replays.
+
+    Walks are polls of a trailing window: each starts some buckets after the one before, and brings
+    the --overlap again, unchanged unless --revised, --late or --corrected say otherwise. In a
+    capture each walk has its time (observed_at), and replaces what earlier ones said; fixtures
+    have the walks one after another in one chain, and the larger figure counts.
+
+    \b
+    Examples:
+      usage-stream generate out/sample
+      usage-stream generate out/all --endpoints all --rows 50000 --rollups
+      usage-stream generate out/grown --rows 1000000 --rows-per-bucket 1000 --walks 100 \\
+        --overlap 0.5 --revised 1
+      usage-stream generate out/polls.ndjson.zst --rows 10000000 --width 1m --rows-per-bucket 500 \\
+        --walks 200 --overlap 0.8 --revised 0.1 --late 0.02 --corrected 0.01
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+    from stream.generate import generate, is_capture  # noqa: PLC0415 -- only this command needs it
+    from stream.synth.pages import Generator  # noqa: PLC0415 -- as above
+    from stream.synth.refusals import refusal  # noqa: PLC0415 -- as above
+
+    named = tuple(dict.fromkeys(name for some in endpoints for name in some))
+    shape = Shape(endpoints=named, capture=is_capture(out), **options)
+    reason = refusal(shape) or taken(out, capture=shape.capture)
+    if reason:
+        raise click.UsageError(reason)
+    with advancing(Generator(shape).most_pages) as on_page:
+        made = anyio.run(until_signalled, partial(generate, shape, out, on_page))
+    if shape.capture and made.last_observed > time.time() + AHEAD:
+        click.echo(
+            f"usage-stream: warning: the last walk is dated {timestamp(made.last_observed)}, and a "
+            "replay before then sets its pages aside; give an earlier --start",
+            err=True,
+        )
+    show(msgspec.json.format(msgspec.json.encode(made), indent=2))
+
+
+def taken(out: Path, *, capture: bool) -> str | None:
+    """Say what stands where a directory of fixtures is to go; a capture replaces one."""
+    try:
+        if capture or not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return None
+    except OSError as error:
+        raise Unavailable(f"{out}: cannot be read ({error.strerror})") from None
+    return f"{out} is there already; fixtures go to a directory that is new or empty"

@@ -1,0 +1,49 @@
+"""Numbers from a seed: the same on every machine and in every version of Python.
+
+They come from hashes of the place that they are for, so that any of them can be drawn again, in
+any order. Shares are kept by counting and not by chance: of 100 places a tenth is 10 of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from struct import unpack
+from typing import Final
+
+__all__ = ["Share", "chosen", "chosen_places", "number", "share_of", "words"]
+
+ONE: Final = 1 << 32
+Share = int
+"""A share of something, from 0 to :data:`ONE`."""
+
+
+def number(*place: object) -> int:
+    """Draw 64 bits for a place."""
+    named = "/".join(map(str, place)).encode()
+    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "little")
+
+
+def words(count: int, *place: object) -> tuple[int, ...]:
+    """Draw ``count`` numbers of 16 bits for a place."""
+    named = "/".join(map(str, place)).encode()
+    return unpack(f"<{count}H", hashlib.shake_128(named).digest(2 * count))
+
+
+def share_of(share: float) -> Share:
+    """Return a share from 0.0 to 1.0 as it is counted with."""
+    return round(share * ONE)
+
+
+def chosen(place: int, share: Share, phase: int) -> bool:
+    """Tell whether a place is among the share that is chosen; ``phase`` moves the choice."""
+    start = phase % ONE + place * share
+    return (start + share) // ONE > start // ONE
+
+
+def chosen_places(count: int, share: Share, phase: int) -> list[int]:
+    """List the places below ``count`` that :func:`chosen` would choose."""
+    phase %= ONE
+    if not share:
+        return []
+    many = (phase + count * share) // ONE
+    return [-((phase - one * ONE) // share) - 1 for one in range(1, many + 1)]
