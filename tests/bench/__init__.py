@@ -1,6 +1,7 @@
 """The benchmark: usage-stream beside what people would use instead, all doing the same work.
 
-``python -m tests.bench`` measures the workloads, ``python -m tests.bench.curve`` what more rows cost.
+``python -m tests.bench`` measures the workloads, ``python -m tests.bench.curve`` what more rows
+cost.
 
 workloads.py    what is generated: pages, and beside them what must come out
 contenders/     one program for each contender

@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         workload = WORKLOADS[name]
         try:
             say(f"{name}: pages")
-            data = dataset(workload, asked.rows or workload.rows, seed=asked.seed, cache=asked.cache)
+            data = dataset(
+                workload, asked.rows or workload.rows, seed=asked.seed, cache=asked.cache
+            )
             rounds = take_turns(data, contenders, asked.runs)
         except (Disagreement, Failed) as error:
             sys.exit(f"{name}: {error}; nothing that was measured counts")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tests.bench.lineup import REPORT, US, Contender
 from tests.bench.workloads import Dataset
@@ -21,7 +21,8 @@ __all__ = ["Disagreement", "check"]
 Sums = dict[str, Decimal]
 Key = tuple[str | None, str | None]
 Totals = dict[str, dict[Key, Sums]]
-Written = dict[str, int | Decimal | str | None]
+Written = dict[str, Raw]
+"""Numbers as their text: a fraction must not become a double on the way."""
 
 
 class Disagreement(Exception):
@@ -108,7 +109,11 @@ def sums_of(rows: Any) -> dict[Key, Sums]:
     """Bring sums into one form: decimals, and what is absent left out."""
     return {
         (one.project_id, one.service_tier): {
-            name: Decimal(value) for name, value in one.metrics.items() if value is not None
+            name: Decimal(text)
+            for name, text in (
+                (name, bytes(raw).decode().strip('"')) for name, raw in one.metrics.items()
+            )
+            if text != "null"
         }
         for one in rows
     }

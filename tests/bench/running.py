@@ -59,7 +59,7 @@ def measured(command: list[str]) -> Run:
 
 
 def largest_sum(pid: int) -> int:
-    """Watch a process until it ends; return the most bytes that it and its children had together."""
+    """Watch a process until it ends; return the most bytes that it and its children had."""
     ends = os.pidfd_open(pid)
     try:
         poll = select.poll()

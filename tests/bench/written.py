@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-__all__ = ["README", "put"]
+__all__ = ["PICTURE", "README", "put"]
 
 README: Final = Path(__file__).with_name("README.md")
+PICTURE: Final = README.with_name("cost-curve.svg")
 
 
 def put(name: str, text: str, path: Path = README) -> None:

@@ -37,7 +37,7 @@ PLACES = {"amount_value": "amount.value", "currency": "amount.currency"}
 def query(shape: dict[str, Any]) -> str:
     """Write an endpoint's statement."""
     dimensions, counters = shape["dimensions"], shape["counters"]
-    types = {name: "VARCHAR" for name in dimensions} | {name: "BIGINT" for name in counters}
+    types = dict.fromkeys(dimensions, "VARCHAR") | dict.fromkeys(counters, "BIGINT")
     if "batch" in types:
         types["batch"] = "BOOLEAN"
     if "amount_value" in types:

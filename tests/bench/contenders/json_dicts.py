@@ -15,7 +15,7 @@ def larger(one: Any, other: Any) -> Any:
     """Return the larger value; an absent one is below all."""
     if one is None or other is None:
         return other if one is None else one
-    return one if one >= other else other
+    return one if one >= other else other  # noqa: FURB136 -- max() takes four times as long
 
 
 def flatten(row: dict[str, Any]) -> None:
