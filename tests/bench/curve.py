@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = f"{versions()}.\n\n{table(points)}\n\n{month(points)}"
     sys.stdout.write(f"{text}\n")
     if asked.write:
-        put("curve", text)
+        put("curve", f"![CPU seconds and peak RSS over rows]({PICTURE.name})\n\n{text}")
     draw(points, PICTURE if asked.write else asked.cache / PICTURE.name)
 
 
