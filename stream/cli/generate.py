@@ -114,7 +114,7 @@ def share(name: str, text: str) -> Decorator:
     metavar="TIME",
     type=Moment(),
     default=DEFAULT.start,
-    help="The first bucket's start: Unix seconds or RFC 3339, rounded down. [default: 2024-11-01]",
+    help="The first bucket's start: Unix seconds or RFC 3339, rounded down. [default: 2020-01-01]",
 )
 def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **options: Any) -> None:
     """Make pages for tests and benchmarks, and beside them the figures that must come out.

@@ -85,10 +85,15 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
-            async with aiofiles.open(descriptor, "wb") as file:
+            with anyio.CancelScope(shield=True):
+                file = await aiofiles.open(descriptor, "wb")
+            try:
                 yield file
                 await file.flush()
                 await fsync(descriptor)
+            finally:
+                with anyio.CancelScope(shield=True):  # also a file that is given up is closed
+                    await file.close()
             await anyio.lowlevel.checkpoint()  # the last moment at which the file can be given up
             os.replace(name, path)  # noqa: PTH105 -- not awaited: a rename is done or not done
         except BaseException:

@@ -30,5 +30,5 @@ class Shape(Struct, frozen=True, kw_only=True):
     out_of_order: float = 0.0
     corrected: float = 0.0
     rollups: bool = False
-    start: int = 1_730_419_200  # 2024-11-01T00:00:00Z
+    start: int = 1_577_836_800  # 2020-01-01T00:00:00Z
     capture: bool = False
