@@ -48,7 +48,7 @@ function recordsOf({ dimensions, counters }, paths) {
           continue;
         }
         for (const name of counters) {
-          // An absent value (null) is below all, and null > n is false for every n >= 0.
+          // An absent value is null, which counts as 0 beside a number: what is known stays then.
           if (known[name] === null || row[name] > known[name]) known[name] = row[name] ?? known[name];
         }
       }
