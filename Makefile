@@ -8,6 +8,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 
 # Builds are pinned too: pip hands the first to their environments, newer pips want the second.
 # The path is relative, because pip splits these at spaces.
@@ -19,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon test bench soak dashboards lint setup clean
+.PHONY: help replay verify daemon test bench curve soak dashboards lint setup clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,8 +44,11 @@ soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing
 dashboards: $(STAMP) ## write deploy/grafana/dashboards from code
 	$(BIN)/python deploy/grafana/generate.py $(ARGS)
 
-bench: $(STAMP) ## replay 200,000 rows beside a script that only decodes them
+bench: $(PEERS) ## measure a replay beside what people would use instead (tests/bench/README.md)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+curve: $(PEERS) ## measure what more rows cost, and draw it
+	$(BIN)/python -m tests.bench.curve $(ARGS)
 
 lint: $(STAMP) ## check style, types, layers, and that each exception has its reason
 	$(BIN)/ruff check .
@@ -67,6 +71,13 @@ $(STAMP): pyproject.toml constraints.txt
 	    $(PYTHON) -m venv --clear $(VENV) && \
 	    $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' && \
 	    touch $@; \
+	} >&2
+
+# Without the peers the benchmark goes on, says who is missing, and the next one tries again.
+$(PEERS): $(STAMP)
+	{ \
+	    $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]' && touch $@ || \
+	    echo 'some contenders cannot be installed here, and are left out'; \
 	} >&2
 
 clean: ## remove .venv, out/, builds and caches

@@ -1,1 +1,15 @@
-"""The benchmark: a replay beside a script that only reads and decodes the same files."""
+"""The benchmark: usage-stream beside what people would use instead, all doing the same work.
+
+``python -m tests.bench`` measures the workloads, ``python -m tests.bench.curve`` what more rows
+cost.
+
+workloads.py    what is generated: pages, and beside them what must come out
+contenders/     one program for each contender
+lineup.py       how each is started, and what it takes to have it
+running.py      one run: CPU seconds, wall, peak RSS
+rounds.py       contenders take turns
+agreement.py    everyone's figures are the same, or there is no table
+table.py        medians, spread, ratios, aims
+plot.py         the cost curve as a picture
+written.py      puts what was measured into README.md
+"""

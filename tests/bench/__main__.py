@@ -1,79 +1,72 @@
-"""Run the benchmark: ``python -m tests.bench [ROWS [RUNS]]``; the contenders take turns."""
+"""Run the benchmark: ``python -m tests.bench --help``."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import statistics
-import subprocess
+import argparse
 import sys
-import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.bench.pages import write_pages
+from tests.bench.agreement import Disagreement
+from tests.bench.lineup import CONTENDERS, versions
+from tests.bench.rounds import chosen, say, take_turns
+from tests.bench.running import Failed, own_peak
+from tests.bench.table import table
+from tests.bench.workloads import CACHE, SEED, WORKLOADS, dataset
+from tests.bench.written import put
 
-
-class Run(NamedTuple):
-    """One process: CPU seconds (user and system), and peak RSS in MiB."""
-
-    cpu: float
-    peak: float
-
-
-def timed(command: list[str]) -> tuple[Run, bytes]:
-    """Run a command to its end; return what the operating system counted, and its stdout."""
-    with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(command, stdout=output)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            sys.exit(f"{command} ended with {child.returncode}")
-        output.seek(0)
-        return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), output.read()
+__all__ = ["main"]
 
 
-def main(total: int = 200_000, runs: int = 7) -> None:
-    """Print CPU seconds and peak RSS of each contender, and their ratio pair by pair."""
-    with tempfile.TemporaryDirectory() as name:
-        write_pages(Path(name), total)
-        report = f"{name}/out/report.json"
-        replay = [sys.executable, "-m", "stream", "replay", name, "--no-details"]
-        floor = [sys.executable, "-m", "tests.bench.floor", name]
-        ours: list[Run] = []
-        floors: list[Run] = []
-        for turn in range(runs + 1):
-            run, summary = timed([*replay, "--report", report])
-            decoded, rows = timed(floor)
-            usage = json.loads(summary)["usageSummary"]
-            if int(rows) != total or usage["totalRawEvents"] != total:
-                sys.exit("the contenders did not see the same rows")
-            if turn:  # the first is a warm-up
-                ours.append(run)
-                floors.append(decoded)
-    ratios = [run.cpu / decoded.cpu for run, decoded in zip(ours, floors, strict=True)]
-    cores, python = os.cpu_count(), platform.python_version()
-    say(f"{total} rows, half of them re-deliveries that grew; {runs} runs in turn")
-    say(f"{cores} cores, Python {python}; CPU seconds of whole processes, median (min to max)\n")
-    for what, found in (
-        ("usage-stream replay --no-details", ours),
-        ("read and decode alone", floors),
-    ):
-        peak = statistics.median(run.peak for run in found)
-        say(f"{what:34}{spread([run.cpu for run in found])}   peak {peak:.0f} MiB")
-    say(f"{'ratio':34}{spread(ratios)}")
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("python -m tests.bench", description=__doc__)
+    for option, known in (("--workload", WORKLOADS), ("--contenders", CONTENDERS)):
+        every = ",".join(known)
+        parser.add_argument(option, default=every, metavar="NAMES", help=f"some of {every}")
+    parser.add_argument("--rows", type=int, help="rows, where a workload's own number is not meant")
+    parser.add_argument("--runs", type=int, default=5, help="rounds that count; one more warms up")
+    parser.add_argument("--seed", type=int, default=SEED, help="what the pages are drawn from")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where generated pages are kept")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md too")
+    found = parser.parse_args(arguments)
+    for option, known in (("workload", WORKLOADS), ("contenders", CONTENDERS)):
+        names = getattr(found, option).split(",")
+        setattr(found, option, names)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            parser.error(f"--{option} {','.join(unknown)}: expected some of {','.join(known)}")
+    return found
 
 
-def spread(values: list[float]) -> str:
-    """Write a median with its extremes."""
-    return f"{statistics.median(values):5.2f} ({min(values):.2f} to {max(values):.2f})"
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print a table for each workload; exit with 1 when figures differ."""
+    asked = parsed(arguments)
+    contenders, absent = chosen(asked.contenders)
+    head = f"{versions()}. Median of {asked.runs} (min–max)."
+    show(head)
+    if asked.write:
+        put("machine", head)
+    for name in asked.workload:
+        workload = WORKLOADS[name]
+        try:
+            say(f"{name}: pages")
+            data = dataset(
+                workload, asked.rows or workload.rows, seed=asked.seed, cache=asked.cache
+            )
+            rounds = take_turns(data, contenders, asked.runs)
+        except (Disagreement, Failed) as error:
+            sys.exit(f"{name}: {error}; nothing that was measured counts")
+        text = table(data, rounds, absent, own_peak())
+        show(f"\n{text}")
+        if asked.write:
+            put(name, text)
 
 
-def say(line: str) -> None:
-    """Print a line of the table."""
-    sys.stdout.write(f"{line}\n")
+def show(text: str) -> None:
+    """Print a part of the answer."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -1,0 +1,51 @@
+"""Contenders take turns: one run each in a round, in another order each time."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench.agreement import check
+from tests.bench.lineup import CONTENDERS, Contender
+from tests.bench.running import Run, measured
+from tests.bench.workloads import Dataset
+
+__all__ = ["Rounds", "chosen", "say", "take_turns"]
+
+Rounds = dict[str, list[Run]]
+"""Each contender's runs; the runs at one place of the lists are of one round."""
+
+
+def say(line: str) -> None:
+    """Speak to whoever waits."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def chosen(names: list[str]) -> tuple[list[Contender], list[str]]:
+    """Return those of the named contenders that are here, and why the others are not."""
+    reasons = {name: CONTENDERS[name].missing() for name in names}
+    absent = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
+    return [CONTENDERS[name] for name in names if not reasons[name]], absent
+
+
+def take_turns(data: Dataset, contenders: list[Contender], runs: int) -> Rounds:
+    """Measure rounds, after one that only warms up; every run's figures are checked.
+
+    Raises:
+        Disagreement: a contender's figures are not the expected ones.
+        Failed: a contender did not end with 0.
+    """
+    found: Rounds = {one.name: [] for one in contenders}
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        for turn in range(runs + 1):
+            first = turn % len(contenders)
+            for one in contenders[first:] + contenders[:first]:
+                run = measured(one.command(data, scratch))
+                check(data, one, run.output, scratch)
+                if turn:
+                    found[one.name].append(run._replace(output=b""))
+            say(f"{data.workload.name}: {f'round {turn} of {runs}' if turn else 'warmed up'}")
+    return found
