@@ -7,20 +7,27 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import localcontext
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
-from stream.records import MONEY, Column, Columns, Counters, Number, canonical_order, exact
+from stream.records import MONEY, Column, Columns, Counters, canonical_order, exact
 
 __all__ = ["Totals"]
 
 Group: TypeAlias = tuple[Any, ...]
+Names: TypeAlias = tuple[str, ...]
+
+AT_ONCE: Final = 1 << 14
+"""How many rows may wait to be summed."""
 
 
 class Totals:
-    """Adds up an endpoint's records."""
+    """Adds up an endpoint's records.
+
+    Rows are put aside by group and summed many at a time: a sum of a few costs as much as the call.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Start with no records."""
@@ -32,6 +39,9 @@ class Totals:
             ),
         )
         self._groups: dict[Group, Counters] = {}
+        self._rows: dict[Names, defaultdict[Group, list[Column]]] = {}
+        """Names of counters → group → rows of just these, which are not summed yet."""
+        self._waiting = 0
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
@@ -40,21 +50,33 @@ class Totals:
         if not rows:
             return
         groups = self._groups_of(dimensions, rows)
-        named = list(zip(self.endpoint.counters, counters, strict=False))
-        full = [one for one in named if one[1][0] is not None]
+        named = [
+            (name, column)
+            for name, column in zip(self.endpoint.counters, counters, strict=False)
+            if column[0] is not None or column.count(None) < rows
+        ]
+        names = tuple(name for name, _ in named)
+        waiting = self._rows.get(names)
+        if waiting is None:
+            waiting = self._rows[names] = defaultdict(list)
+        if named:
+            for group, row in zip(groups, zip(*(column for _, column in named)), strict=True):  # noqa: B905 -- columns are of one length
+                waiting[group].append(row)
+        else:
+            waiting.update({group: [()] for group in groups})
+        if counters[-1].count(None) < rows:
+            self._add_unknown(groups, counters[-1])
+        self._waiting += rows
+        if self._waiting > AT_ONCE:
+            self._sum()
+
+    def _add_unknown(self, groups: list[Group], column: Column) -> None:
+        """Add the counters that the registry does not know."""
         with localcontext(MONEY):
-            sparse = [one for one in named if one[1][0] is None and one[1].count(None) < rows]
-            if not self._add_full(groups, full):
-                sparse += full
-                full = []
-            if not full:  # rows without figures are groups too
-                self._groups.update({group: {} for group in groups if group not in self._groups})
-            for name, column in sparse:
-                self._add_sparse(groups, name, column)
-            if counters[-1].count(None) < rows:
-                for group, pairs in zip(groups, counters[-1], strict=True):
-                    for name, value in pairs or ():
-                        self._add_one(group, name, value)
+            for group, pairs in zip(groups, column, strict=True):
+                total = self._groups.setdefault(group, {})
+                for name, value in pairs or ():
+                    total[name] = total.get(name, 0) + value
 
     def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
         """Return each row's group; unknown dimensions stand in the last column."""
@@ -72,30 +94,27 @@ class Totals:
             columns.append(column)
         return list(zip(*columns, strict=True))
 
-    def _add_full(self, groups: list[Group], named: list[tuple[str, Column]]) -> bool:
-        """Add counters that every row has; tell whether that was so, nothing is added if not."""
-        rows: defaultdict[Group, list[Column]] = defaultdict(list)
-        columns = (column for _, column in named)
-        for group, row in zip(groups, zip(*columns, strict=True), strict=False):
-            rows[group].append(row)
-        try:
-            sums = {group: list(map(sum, zip(*some, strict=True))) for group, some in rows.items()}
-        except TypeError:  # an absent value adds to nothing
-            return False
-        for group, total in sums.items():
-            for (name, _), value in zip(named, total, strict=True):
-                self._add_one(group, name, value)
-        return True
+    def _sum(self) -> None:
+        """Sum the rows that wait, each group's into one."""
+        with localcontext(MONEY):
+            for waiting in self._rows.values():
+                for group, rows in waiting.items():
+                    if len(rows) > 1:
+                        waiting[group] = [summed(rows)]
+        self._waiting = 0
 
-    def _add_sparse(self, groups: list[Group], name: str, column: Iterable[Any]) -> None:
-        """Add a counter that only some rows have."""
-        for group, value in zip(groups, column, strict=True):
-            if value is not None:
-                self._add_one(group, name, value)
-
-    def _add_one(self, group: Group, name: str, value: Number) -> None:
-        total = self._groups.setdefault(group, {})
-        total[name] = total.get(name, 0) + value
+    def _summed(self) -> dict[Group, Counters]:
+        """Return each group's sums."""
+        self._sum()
+        groups = {group: dict(counters) for group, counters in self._groups.items()}
+        with localcontext(MONEY):
+            for names, waiting in self._rows.items():
+                for group, (row,) in waiting.items():
+                    total = groups.setdefault(group, {})
+                    for name, value in zip(names, row, strict=True):
+                        if value is not None:
+                            total[name] = total.get(name, 0) + value
+        return groups
 
     def metrics(self) -> Counters:
         """Return the sums over all records, of the counters that are present."""
@@ -110,7 +129,7 @@ class Totals:
     def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
         sums: dict[Group, Counters] = {}
         with localcontext(MONEY):
-            for group, counters in self._groups.items():
+            for group, counters in self._summed().items():
                 total = sums.setdefault(tuple(group[position] for position in positions), {})
                 for name, value in counters.items():
                     total[name] = total.get(name, 0) + value
@@ -118,3 +137,12 @@ class Totals:
             group: {name: exact(value) for name, value in total.items()}
             for group, total in sums.items()
         }
+
+
+def summed(rows: list[Column]) -> Column:
+    """Sum rows column by column; where every row is silent the sum is too."""
+    try:
+        return tuple(map(sum, zip(*rows, strict=True)))
+    except TypeError:  # an absent value adds to nothing
+        columns = ([value for value in column if value is not None] for column in zip(*rows))  # noqa: B905 -- as above, at C speed
+        return tuple(sum(column) if column else None for column in columns)

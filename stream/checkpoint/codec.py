@@ -26,9 +26,13 @@ Written = tuple[tuple[Any, ...], ...]
 DECODER: Final = msgspec.msgpack.Decoder(
     tuple[list[tuple[tuple[Any, ...], bytes]], Written, Written]
 )
-DECODER_V2: Final = msgspec.msgpack.Decoder(tuple[Written, Written, Written])
+PLAIN_DECODER: Final = msgspec.msgpack.Decoder(tuple[Written, Written, Written])
 BYTE: Final = 256
 LEVEL: Final = 1
+SMALL: Final = 64
+"""Rows below which neither distinct values nor compression pay."""
+PLAIN: Final = b"\x00"
+"""What a body begins with that is not compressed."""
 LARGEST: Final = 1 << 31
 """Bytes that a snapshot may have; more is damage."""
 
@@ -43,8 +47,10 @@ class Codec:
 
     def packed(self, snapshot: Snapshot) -> bytes:
         """Return a snapshot's rows and collisions as bytes; the rest of it stands beside them."""
-        dimensions = list(map(indexed, snapshot.dimensions))
         collisions = sorted(snapshot.collisions, key=repr)
+        if snapshot.rows < SMALL:
+            return PLAIN + ENCODER.encode((snapshot.dimensions, snapshot.counters, collisions))
+        dimensions = list(map(indexed, snapshot.dimensions))
         return self._compress(ENCODER.encode((dimensions, snapshot.counters, collisions)))
 
     def unpacked(self, endpoint: str, revision: int, digest: bytes, body: bytes) -> Snapshot:
@@ -54,6 +60,9 @@ class Codec:
             ValueError: the bytes are not what was written.
         """
         try:
+            if body[:1] == PLAIN:
+                plain, counters, collisions = PLAIN_DECODER.decode(memoryview(body)[1:])
+                return snapshot_of(endpoint, revision, plain, counters, collisions, digest)
             expanded = self._expand.decompress(body, max_output_size=LARGEST)
             dimensions, counters, collisions = DECODER.decode(expanded)
         except (zstandard.ZstdError, msgspec.MsgspecError) as error:
@@ -69,7 +78,7 @@ def unpacked_v2(endpoint: str, revision: int, body: bytes) -> Snapshot:
         ValueError: the bytes are not what was written.
     """
     try:
-        dimensions, counters, collisions = DECODER_V2.decode(zlib.decompress(body))
+        dimensions, counters, collisions = PLAIN_DECODER.decode(zlib.decompress(body))
     except (zlib.error, msgspec.MsgspecError) as error:
         raise ValueError(f"a snapshot cannot be read: {error}") from None
     return snapshot_of(endpoint, revision, dimensions, counters, collisions, b"")
