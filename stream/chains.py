@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -108,6 +108,37 @@ class Delivered(Struct):
         )
 
 
+class Link(NamedTuple):
+    """What a page of a capture says of its walk: cursors as numbers that tell them apart, or 0.
+
+    ``after`` is the cursor of the next page, ``asked`` that of this one, ``digest`` is the page's.
+    """
+
+    revision: int
+    after: int
+    asked: int
+    digest: int
+
+
+class CaptureEntry(Struct):
+    """How far a capture has been read, and what it delivered; durable state keeps it.
+
+    ``offset`` is behind the last ``line``, in expanded bytes. ``size`` and ``sha256`` are of the
+    file as it was stored when all of it had been read. ``rewritten``: it has said other things
+    before, which still count.
+    """
+
+    name: str
+    line: int = 0
+    offset: int = 0
+    done: bool = False
+    signature: str | None = None
+    sha256: str | None = None
+    size: int = 0
+    rewritten: bool = False
+    chains: list[tuple[Chain, Delivered]] = field(default_factory=list)
+
+
 class ChainRun(Struct):
     """What has been read of a chain, and where its walk stands."""
 
@@ -121,6 +152,8 @@ class ChainRun(Struct):
     """The next page has not arrived, and that is no error."""
     delivered: Delivered | None = field(default_factory=Delivered)
     """``None`` when pages have changed since it was added up."""
+    capture: CaptureEntry | None = None
+    """The capture that it is in; then it has no pages of its own."""
 
     def put(self, entry: PageEntry) -> None:
         """Take a page, in the place of what was known of it."""
@@ -149,6 +182,7 @@ class ChainRun(Struct):
         return ChainSummary(
             self.chain,
             [self.pages],
+            [] if self.capture is None else [(self.capture.name, self.capture.sha256)],
             self.delivered.joined(Delivered()),
             self.has_more,
             self.next_page,
@@ -165,6 +199,8 @@ class ChainSummary(Struct):
 
     chain: Chain
     pages: list[Pages]
+    captures: list[tuple[str, str | None]]
+    """Names and digests of the captures that have pages of it."""
     delivered: Delivered
     has_more: bool
     next_page: str | None
@@ -179,12 +215,19 @@ class ChainSummary(Struct):
                 if not entry.set_aside:
                     yield entry
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of the files that count: each fixture, and each capture."""
+        for entry in self.entries():
+            yield entry.name
+        yield from (name for name, _ in self.captures)
+
     def joined(self, other: ChainSummary) -> ChainSummary:
         """Add what another source delivered of the same chain."""
         pending = self if self.has_more else other
         return ChainSummary(
             self.chain,
             self.pages + other.pages,
+            self.captures + other.captures,
             self.delivered.joined(other.delivered),
             pending.has_more,
             pending.next_page,
@@ -206,7 +249,7 @@ def summaries(runs: Mapping[Origin, ChainRun]) -> list[ChainSummary]:
     found: dict[Chain, ChainSummary] = {}
     for origin in sorted(runs):
         known, summary = found.get(origin.chain), runs[origin].summary()
-        summary.pages = [runs[origin].pages.copy()]
+        summary.pages = [pages.copy() for pages in summary.pages if pages]
         found[origin.chain] = summary if known is None else known.joined(summary)
     return [found[chain] for chain in sorted(found)]
 

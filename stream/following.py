@@ -11,7 +11,7 @@ from stream.config import Rules
 from stream.endpoints import Endpoint
 from stream.errors import BadInput
 from stream.privacy import shielded
-from stream.records import Origin
+from stream.records import Chain, Origin
 from stream.sinks.dead_letters import letter_of, masked_page
 from stream.sources.fixtures import FixtureChain
 from stream.sources.reading import Fixture
@@ -128,11 +128,21 @@ class Following:
     ) -> list[bytes]:
         """Make a dead letter, or end the run with what it would say."""
         error.at(place_of(chain, page))
+        return self.aside(chain.chain, error, (page.page, page.name, page.sha256), rows, content)
+
+    def aside(
+        self,
+        chain: Chain,
+        error: BadInput,
+        place: tuple[int, str, str | None],
+        rows: int,
+        content: Any,
+    ) -> list[bytes]:
+        """Make a dead letter of what is at a place (page, name, digest), or end the run."""
         if not self.tolerant:
             raise error
-        self.tally.dead_letters[chain.chain.endpoint, error.reason] += 1
-        place = (page.page, page.name, page.sha256)
-        return [letter_of(chain.chain, place, error, rows, content)]
+        self.tally.dead_letters[chain.endpoint, error.reason] += 1
+        return [letter_of(chain, place, error, rows, content)]
 
     def end(self, chain: FixtureChain) -> None:
         """Judge a chain that has no more pages for now: it must have said so itself, or waits."""

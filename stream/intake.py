@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from stream.chains import ChainRun, PageEntry, Pages, spanned
 from stream.checkpoint import Checkpoints
 from stream.config import Rules
-from stream.decode import Decoder, decode_list, nothing_known
+from stream.decode import Decoder, decode_list, everything, nothing_known
 from stream.dedupe import fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
@@ -21,6 +21,7 @@ from stream.following import Following, place_of
 from stream.records import Bucket, Chain, Slot, Window, timestamp
 from stream.relations import Objects
 from stream.series import SavedSeries
+from stream.shares import ALL, Share
 from stream.sinks.dead_letters import masked_page
 from stream.sources.fixtures import Delivery, FixtureChain, entry_named
 from stream.sources.reading import Fixture, spelled
@@ -35,14 +36,19 @@ NO_PAGES: Final = Pages()
 class Intake(Following):
     """The consumer: decodes pages, follows each chain's cursors, and merges records into state."""
 
-    def __init__(self, rules: Rules, tally: Tally, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, rules: Rules, tally: Tally, clock: Callable[[], int], share: Share = ALL
+    ) -> None:
         """Start with what the state file holds, or with empty state; ``clock`` is in Unix seconds.
+
+        ``share`` is what is counted here.
 
         Raises:
             Unavailable: a file that the run writes to cannot be opened, or is in use.
             BadInput: the state file is damaged.
         """
         super().__init__(rules, tally)
+        self.share = share
         self.clock = clock
         self.objects = Objects()
         self.decoders: dict[str, Decoder] = {}
@@ -94,10 +100,20 @@ class Intake(Following):
         path = chain.entry.path if isinstance(chain.entry, Endpoint) else None
         self.walks[chain.origin] = Walk(path)
         if isinstance(chain.entry, Endpoint):
-            self.state.chains.add(chain.chain)
-            self.decoders.setdefault(chain.entry.key, Decoder(chain.entry))
+            self.start_state(chain.entry, chain.chain)
         for entry in self.checkpoints.known.get(chain.origin, NO_PAGES).values():
             self.fell[chain.chain.endpoint] += bool(entry.fell)
+
+    def start_state(self, endpoint: Endpoint, chain: Chain) -> None:
+        """See that a chain is in state, and can be decoded."""
+        if chain not in self.state.chains:
+            self.state.chains.add(chain)
+        if endpoint.key not in self.decoders:
+            self.decoders[endpoint.key] = Decoder(endpoint)
+
+    def mine(self, endpoint: str) -> Callable[[int], bool]:
+        """Return what tells which buckets of an endpoint are to be counted here."""
+        return self.share.days(endpoint) or everything
 
     def recall(self) -> None:
         """Walk every chain that durable state has, by what its pages said."""
@@ -200,6 +216,7 @@ class Intake(Following):
             page.payload,
             tolerant=self.tolerant,
             known=partial(self.state.rows_of, chain.chain) if fresh else nothing_known,
+            mine=self.mine(key),
         )
         self.tally.page_decode.observe(perf_counter() - started)
         entry = self.entry_of(chain, page, decoded.rows, decoded.has_more, decoded.next_page)
@@ -215,7 +232,7 @@ class Intake(Following):
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
         buckets = moved_on(decoded.buckets, delivery.shift)
         fell = [] if known is None else self.fallen(chain, page, known, buckets)
-        window = self.merge(chain, buckets)
+        window = self.merge(chain.chain, buckets)
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letters += self.letter(
@@ -229,16 +246,16 @@ class Intake(Following):
             fell=fell,
         )
 
-    def merge(self, chain: FixtureChain, buckets: list[Bucket], revision: int = 0) -> Window | None:
+    def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""
-        key = chain.chain.endpoint
+        key = chain.endpoint
         window: Window | None = None
         for bucket in buckets:
             window = spanned(window, bucket.window)
-            outcomes = self.state.again(chain.chain, bucket, revision)
+            outcomes = self.state.again(chain, bucket, revision)
             if outcomes is None:
                 read = bucket if bucket.unread is None else self.decoders[key].read(bucket)
-                outcomes = self.state.take(chain.chain, read, revision)
+                outcomes = self.state.take(chain, read, revision)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
                     self.tally.records[key, outcome] += count

@@ -14,9 +14,11 @@ from typing import Final, NamedTuple
 
 import anyio
 from anyio import current_time
+from msgspec.structs import replace
 
 from stream import __version__, expectations
-from stream.chains import ChainSummary, summaries
+from stream.captured import Captured, LineDelivery
+from stream.chains import CaptureEntry, ChainSummary, summaries
 from stream.channel import Channel
 from stream.checkpoint import Reader
 from stream.config import Replay
@@ -29,6 +31,8 @@ from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
+from stream.sources.captures import Capture, Line, expectations_beside, is_capture
+from stream.sources.capturing import captures_in, read_capture
 from stream.sources.fixtures import Delivery, FixtureChain, discover, recall
 from stream.sources.reading import read_pages, read_regular
 from stream.state import Windows
@@ -54,22 +58,33 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         BadInput: a page or a chain cannot be trusted; no report is written.
         Unavailable: the directory cannot be read, or the report cannot be written.
     """
-    found, unknown = discover(run.directory)
+    fixtures = not is_capture(run.directory.name) or run.directory.is_dir()
+    found, unknown = discover(run.directory) if fixtures else ([], [])
+    captures = captures_in(run.directory)
     for name in unknown:
         observer.on_unknown(name)
-    with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
+    with closing(Captured(run.rules, tally, lambda: run.now)) as intake:
         chains = recall(found, intake.checkpoints.known)
-        if not chains:
+        if not chains and not captures and not intake.checkpoints.captures:
             raise BadInput(
                 "no_fixtures",
-                f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, …",
+                f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, … "
+                "or captures (*.ndjson, *.ndjson.gz, *.ndjson.zst)",
             )
-        observer.on_total(sum(len(chain.files) for chain in chains))
-        return await ingest(chains, intake, run, tally, observer)
+        if not captures:
+            observer.on_total(sum(len(chain.files) for chain in chains))
+        return await ingest(Inputs(chains, captures), intake, run, tally, observer)
+
+
+class Inputs(NamedTuple):
+    """What is to be read."""
+
+    chains: list[FixtureChain]
+    captures: list[Capture]
 
 
 async def ingest(
-    chains: list[FixtureChain], intake: Intake, run: Replay, tally: Tally, observer: Observer
+    inputs: Inputs, intake: Captured, run: Replay, tally: Tally, observer: Observer
 ) -> Outline:
     """Read every chain into state, and write what comes of it.
 
@@ -78,11 +93,12 @@ async def ingest(
     """
     if run.rules.dead_letters is not None:
         prepare(run.rules.dead_letters / DEAD_LETTERS)
-    for chain in chains:
+    for chain in inputs.chains:
         intake.open(chain)
-    with Channel[Delivery](run.channel_capacity) as channel:
+    with Channel[Delivery | LineDelivery](run.channel_capacity) as channel:
         try:
-            await consume_all(chains, channel, intake, run, observer)
+            await consume_all(inputs, channel, intake, run, observer)
+            intake.judge()
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
             intake.store()
     tally.channel_capacity = channel.capacity
@@ -96,9 +112,9 @@ async def ingest(
 
 
 async def consume_all(
-    chains: list[FixtureChain],
-    channel: Channel[Delivery],
-    intake: Intake,
+    inputs: Inputs,
+    channel: Channel[Delivery | LineDelivery],
+    intake: Captured,
     run: Replay,
     observer: Observer,
 ) -> None:
@@ -109,13 +125,13 @@ async def consume_all(
     """
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(produce_all, chains, channel, run.max_page_bytes)
+            tasks.start_soon(produce_all, inputs, channel, intake, run.max_page_bytes)
             async for delivery in channel.pages:
-                intake.take(delivery)
+                name = take(intake, delivery)
                 if intake.state.full or intake.checkpoints.due(current_time()):
                     intake.store()
-                if delivery.page is not None:
-                    observer.on_page(delivery.page.name)
+                if name is not None:
+                    observer.on_page(name)
     except BaseExceptionGroup as group:
         raise first_of(group) from None
 
@@ -128,20 +144,66 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
+def take(intake: Captured, delivery: Delivery | LineDelivery) -> str | None:
+    """Take what came off the channel; return the page's name, if it was one.
+
+    Raises:
+        BadInput: it cannot be trusted.
+    """
+    if isinstance(delivery, LineDelivery):
+        intake.take_line(delivery)
+        return delivery.capture.name if isinstance(delivery.line, Line) else None
+    intake.take(delivery)
+    return delivery.page.name if delivery.page is not None else None
+
+
 async def produce_all(
-    chains: list[FixtureChain], channel: Channel[Delivery], max_bytes: int
+    inputs: Inputs,
+    channel: Channel[Delivery | LineDelivery],
+    intake: Captured,
+    max_bytes: int,
 ) -> None:
     """Read a bounded number of chains at once; a chain that waits for its turn holds no page."""
     turns = anyio.Semaphore(CHAINS_AT_ONCE)
+    intake.recall_captures({capture.source for capture in inputs.captures})
     async with anyio.create_task_group() as producers:
-        for chain in chains:
+        for chain in inputs.chains:
             await turns.acquire()
             producers.start_soon(produce, chain, channel, max_bytes, turns)
+        for capture in inputs.captures:
+            await turns.acquire()
+            entry = intake.open_capture(capture)
+            if entry is None:
+                turns.release()
+            else:
+                producers.start_soon(produce_lines, capture, entry, channel, max_bytes, turns)
     channel.end()
 
 
+async def produce_lines(
+    capture: Capture,
+    entry: CaptureEntry,
+    channel: Channel[Delivery | LineDelivery],
+    max_bytes: int,
+    turns: anyio.Semaphore,
+) -> None:
+    """Put the lines of a capture into the channel in order, then its end."""
+    try:
+        async for line in read_capture(capture, max_bytes, replace(entry)):
+            await channel.send(LineDelivery(capture, line))
+    except BadInput as error:
+        error.at(capture.name)
+        lost = Line(entry.line + 1, entry.offset, b"", error)
+        await channel.send(LineDelivery(capture, lost))
+    finally:
+        turns.release()
+
+
 async def produce(
-    chain: FixtureChain, channel: Channel[Delivery], max_bytes: int, turns: anyio.Semaphore
+    chain: FixtureChain,
+    channel: Channel[Delivery | LineDelivery],
+    max_bytes: int,
+    turns: anyio.Semaphore,
 ) -> None:
     """Walk one chain: put its pages into the channel in order, then its end."""
     try:
@@ -176,12 +238,14 @@ def expected_in(run: Replay) -> bytes | None:
         BadInput: there is something of that name which cannot be read.
     """
     expected = run.directory / expectations.FILE
+    if is_capture(run.directory.name) and not run.directory.is_dir():
+        expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
         return None
     try:
         return read_regular(expected, run.max_page_bytes)
     except BadInput as error:
-        raise error.at(expectations.FILE) from None
+        raise error.at(expected.name) from None
 
 
 def render(view: View, now: int, expected: bytes | None = None) -> Outline:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from stream.chains import ChainRun, Pages
+from stream.chains import CaptureEntry, ChainRun, Link, Pages
 from stream.checkpoint.letters import PageKey
 from stream.checkpoint.store import Checkpoint, Store
 from stream.config import Rules
-from stream.records import Origin
+from stream.records import Chain, Origin
 from stream.relations import Objects
 from stream.series import SavedSeries
 from stream.state import KeyedState
@@ -40,10 +40,14 @@ class Checkpoints:
         self.state = KeyedState(self.store, rules.row_budget)
         self.known: dict[Origin, Pages] = {}
         """The pages that the file had when it was opened; they need not be read again."""
+        self.captures: dict[str, CaptureEntry] = {}
+        """How far each capture has been read, by its source."""
         self.series: list[SavedSeries] = []
         """The series that the file had when it was opened."""
         self._pending: dict[PageKey, bytes | None] = {}
         self._letters: dict[PageKey, list[bytes]] = {}
+        self._links: dict[PageKey, Link] = {}
+        self._touched: set[str] = set()
         self._since: float | None = None
         if self.lasting:
             try:
@@ -55,6 +59,7 @@ class Checkpoints:
     def _restore(self) -> None:
         saved = self.store.load()
         self.known = saved.pages
+        self.captures = saved.captures
         self.series = saved.series
         self.state.chains |= saved.chains
         self.objects.restore(saved.objects)
@@ -67,7 +72,7 @@ class Checkpoints:
     @property
     def pending(self) -> int:
         """How many pages the next checkpoint will store."""
-        return len(self._pending)
+        return len(self._pending) + len(self._links)
 
     @property
     def size(self) -> int:
@@ -81,13 +86,42 @@ class Checkpoints:
         if letters or self.lasting:
             self._letters[origin, page] = letters
 
+    def touch(self, source: str) -> None:
+        """Store how far a capture has been read with the next checkpoint."""
+        self._touched.add(source)
+
+    def add_line(self, origin: Origin, line: int, link: Link | None, letters: list[bytes]) -> None:
+        """Store a line of a capture with the next checkpoint."""
+        if link is not None:
+            self._links[origin, line] = link
+        if letters or self.lasting:
+            self._letters[origin, line] = letters
+
+    def forget_links(self, source: str) -> None:
+        """Know nothing of a capture's lines any more.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        self.store.forget_links(source)
+
+    def links(self) -> Iterator[tuple[Chain, Link]]:
+        """Yield what the lines of captures say of their walks, in the order of walks.
+
+        Raises:
+            BadInput, Unavailable: the state file cannot be read or written.
+        """
+        self.store.put_links(self._links)
+        self._links = {}
+        yield from self.store.links()
+
     def due(self, now: float) -> bool:
         """Tell whether enough pages or seconds have passed; ``now`` is monotonic."""
-        if self._pending and self._since is None:
+        if self.pending and self._since is None:
             self._since = now
         return self._since is not None and (
             now - self._since >= self.rules.checkpoint_seconds
-            or len(self._pending) >= self.rules.checkpoint_pages
+            or self.pending >= self.rules.checkpoint_pages
         )
 
     def save(
@@ -101,13 +135,15 @@ class Checkpoints:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
         state = self.state
-        touched = sorted({origin for origin, _ in self._pending})
+        touched = sorted({origin for origin, _ in (*self._pending, *self._links)})
         windows = ((place, state.held[place]) for place in sorted(state.changed))
         self.store.save(
             Checkpoint(
                 now,
                 self._pending,
                 self._letters,
+                self._links,
+                {source: self.captures[source] for source in self._touched},
                 [(origin, runs[origin].summary()) for origin in touched],
                 windows if self.lasting or state.full else (),
                 state.raised,
@@ -119,6 +155,8 @@ class Checkpoints:
         self._since = None
         self._pending = {}
         self._letters = {}
+        self._links = {}
+        self._touched = set()
         if self.lasting or state.full:
             state.stored()
         self.objects.changed = False

@@ -42,8 +42,14 @@ CREATE TABLE series (
 """
 CAPTURES: Final = """
 CREATE TABLE captures (
-    source TEXT, name TEXT, checksum BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (source, name)
+    source TEXT, checksum BLOB NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (source)
+) WITHOUT ROWID;
+CREATE TABLE links (
+    endpoint TEXT, label TEXT, view TEXT, revision INTEGER, source TEXT, line INTEGER,
+    after INTEGER NOT NULL, asked INTEGER NOT NULL, digest INTEGER NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (endpoint, label, view, revision, source, line)
 ) WITHOUT ROWID;
 """
 TABLES: Final = f"{PAGES}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{CAPTURES}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.msgpack import decode, encode
 
-from stream.chains import ChainSummary, Pages
+from stream.chains import CaptureEntry, ChainSummary, Link, Pages
 from stream.checkpoint import schema
 from stream.checkpoint.codec import checked, checksum_of, sealed
 from stream.checkpoint.letters import PageKey, letters_in, put_letters
+from stream.checkpoint.links import links_in, put_links
 from stream.checkpoint.lock import Lock
 from stream.checkpoint.reader import REBUILD, Reader, connected
 from stream.endpoints import ENDPOINTS, LISTS
@@ -38,6 +39,8 @@ class Checkpoint(NamedTuple):
     now: int
     pages: Mapping[PageKey, bytes | None]
     letters: Mapping[PageKey, list[bytes]]
+    links: Mapping[PageKey, Link]
+    captures: Mapping[str, CaptureEntry]
     runs: Iterable[tuple[Origin, ChainSummary]]
     snapshots: Iterable[tuple[Place, Snapshot]]
     raised: Mapping[Place, int]
@@ -51,6 +54,7 @@ class Saved(NamedTuple):
 
     pages: dict[Origin, Pages]
     chains: set[Chain]
+    captures: dict[str, CaptureEntry]
     objects: SavedObjects
     tally: SavedTally
     series: list[SavedSeries]
@@ -159,6 +163,7 @@ class Store(Reader):
             return Saved(
                 self._pages(),
                 {Chain(*chain) for chain in named if chain[0] in ENDPOINTS},
+                dict(self._captures()),
                 decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
                 list(self._series()),
@@ -175,6 +180,11 @@ class Store(Reader):
             found[page] = entry
         return {origin: Pages(found) for origin, found in pages.items()}
 
+    def _captures(self) -> Iterator[tuple[str, CaptureEntry]]:
+        for source, checksum, body in self._database.execute("SELECT * FROM captures"):
+            checked(checksum, source, body)
+            yield source, decode(body, type=CaptureEntry)
+
     def _series(self) -> Iterator[SavedSeries]:
         for *row, checksum in self._database.execute("SELECT * FROM series"):
             checked(checksum, *row)
@@ -189,6 +199,33 @@ class Store(Reader):
         with self.reading():
             yield from letters_in(self._database)
 
+    def links(self) -> Iterator[tuple[Chain, Link]]:
+        """Yield what lines of captures say of their walks, in the order of walks.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            yield from links_in(self._database)
+
+    def put_links(self, links: Mapping[PageKey, Link]) -> None:
+        """Add lines of captures outside of a checkpoint: they say nothing that is not in pages.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self._writing():
+            put_links(self._database, links)
+
+    def forget_links(self, source: str) -> None:
+        """Forget the lines of a capture.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self._writing():
+            self._database.execute("DELETE FROM links WHERE source = ?", (source,))
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
 
@@ -202,10 +239,16 @@ class Store(Reader):
                 raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
             if there != self._place:
                 raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
+        with self._writing():
+            self._write(checkpoint)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Make changes, all or none; name what keeps the file from being written."""
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                self._write(checkpoint)
+                yield
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
@@ -219,6 +262,7 @@ class Store(Reader):
         """Put a checkpoint's rows into the tables."""
         self._write_pages(checkpoint.pages)
         put_letters(self._database, checkpoint.letters)
+        put_links(self._database, checkpoint.links)
         self._windows.put(checkpoint.snapshots)
         self._windows.raise_revisions(checkpoint.raised)
         if self.path is None:
@@ -234,6 +278,10 @@ class Store(Reader):
                 )
                 for origin, run in checkpoint.runs
             ),
+        )
+        many(
+            "REPLACE INTO captures VALUES (?, ?, ?)",
+            (sealed((source,), encode(entry)) for source, entry in checkpoint.captures.items()),
         )
         counts = {"tally": encode(checkpoint.tally)}
         if checkpoint.objects is not None:

@@ -71,9 +71,20 @@ class Outline(Struct, dict=True):
             for run in self.runs
             for entry in run.entries()
         ]
+        fixtures += [
+            {
+                "name": name,
+                "sha256": sha256,
+                "endpoint": run.chain.endpoint,
+                "label": run.chain.label,
+                "page": None,
+            }
+            for run in self.runs
+            for name, sha256 in run.captures
+        ]
         return {
             "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
-            "pages": len(fixtures),
+            "pages": sum(run.delivered.pages for run in self.runs),
         }
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
@@ -105,7 +116,7 @@ class Outline(Struct, dict=True):
         pending = [run for run in runs if run.has_more]
         own = set(endpoint.dimensions)
         return {
-            "fixtures": sorted(entry.name for run in runs for entry in run.entries()),
+            "fixtures": sorted(name for run in runs for name in run.names()),
             "totalBuckets": figures.buckets,
             "totalResults": sum(run.delivered.rows for run in runs),
             "totalDedupedResults": totals.records,

@@ -10,11 +10,19 @@ from typing import Final, NamedTuple, Self
 from stream.errors import BadInput
 from stream.sources.expanding import ExpandedFile
 
-__all__ = ["CaptureReader", "Line", "expectations_beside", "is_capture", "stem_of"]
+__all__ = ["Capture", "CaptureReader", "Line", "expectations_beside", "is_capture", "stem_of"]
 
 NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
 MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
+
+
+class Capture(NamedTuple):
+    """A capture file; ``source`` is what its pages are known by, ``name`` what people are told."""
+
+    path: Path
+    source: str
+    name: str
 
 
 class Line(NamedTuple):

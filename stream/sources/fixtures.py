@@ -15,6 +15,7 @@ from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
 from stream.privacy import shielded
 from stream.records import Chain, Origin
+from stream.sources.captures import is_capture
 from stream.sources.reading import Fixture, PageFile
 
 __all__ = [
@@ -31,6 +32,8 @@ COMPANIONS: Final = frozenset(
     {"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", "expectations.json"}
 )
 """What may stand beside fixtures without being one."""
+
+EXPECTED: Final = ".expectations.json"
 
 STEMS: Final[dict[str, Endpoint | ObjectList]] = {
     **{stem: endpoint for endpoint in ENDPOINTS.values() for stem in endpoint.stems},
@@ -97,7 +100,12 @@ def parse_name(name: str) -> FixtureName | None:
 
 def is_input(name: str) -> bool:
     """Tell whether a file of that name is read, or checked, in a fixture directory."""
-    return name in COMPANIONS or parse_name(name) is not None
+    return name in COMPANIONS or beside_capture(name) or parse_name(name) is not None
+
+
+def beside_capture(name: str) -> bool:
+    """Tell whether a file is a capture, or its expectations; another source reads those."""
+    return is_capture(name) or name.endswith(EXPECTED)
 
 
 def entry_named(key: str) -> Endpoint | ObjectList:
@@ -131,7 +139,7 @@ def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], lis
             key = parsed.entry.key if isinstance(parsed.entry, Endpoint) else parsed.entry.name
             entries_of[key] = parsed.entry
             files[key, parsed.label][parsed.page].append(name)
-        elif name not in COMPANIONS and not is_directory:
+        elif not is_directory and not (name in COMPANIONS or beside_capture(name)):
             unknown.append(name)
     return [
         chain_of(

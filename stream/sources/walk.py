@@ -6,10 +6,11 @@ import re
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.privacy import masked_text, shielded
 
-__all__ = ["Walk", "cursor_of", "word_of"]
+__all__ = ["Walk", "cursor_of", "root_of", "word_of"]
 
 HOST: Final = "api.openai.com"
 ROOT: Final = "/v1/organization/"
@@ -56,6 +57,11 @@ class Walk:
         self.cursor = cursor if has_more else None
         if self.cursor is not None:
             self.seen.add(self.cursor)
+
+
+def root_of(entry: Endpoint | ObjectList) -> str:
+    """Return where the URLs of an endpoint's chains must lead."""
+    return f"/v1{entry.path}" if isinstance(entry, Endpoint) else ROOT
 
 
 def cursor_of(next_page: str | None, root: str = ROOT) -> str | None:

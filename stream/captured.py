@@ -1,0 +1,246 @@
+"""Captures on the consumer's side: each line is a page of some chain and some walk.
+
+A capture may hold many walks of a chain, in any order. So a walk is not followed page by page, but
+judged when everything has been read (:mod:`stream.walked`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from time import perf_counter
+from typing import Any, Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from stream.chains import CaptureEntry, ChainRun, Delivered, Link, spanned
+from stream.decode import decode_list
+from stream.decode.envelope import Envelope, decode_envelope
+from stream.endpoints import ENDPOINTS, Endpoint, ObjectList
+from stream.errors import BadInput
+from stream.intake import Intake
+from stream.records import Chain, Origin
+from stream.sinks.dead_letters import masked_page
+from stream.sources.captures import Capture, Line
+from stream.sources.capturing import Read, continues, unchanged
+from stream.sources.walk import cursor_of, root_of
+from stream.walked import judged
+
+__all__ = ["Captured", "LineDelivery"]
+
+AHEAD: Final = 300
+"""Seconds that a walk may be ahead of the clock."""
+MICRO: Final = 1_000_000
+
+
+class LineDelivery(NamedTuple):
+    """A line of a capture on the channel, or its end."""
+
+    capture: Capture
+    line: Line | Read
+
+
+class Captured(Intake):
+    """The consumer of fixtures and captures."""
+
+    def open_capture(self, capture: Capture) -> CaptureEntry | None:
+        """Expect a capture; return from where it is to be read on, ``None``: there is nothing new.
+
+        One that does not begin any more with what was read of it is read again from its start.
+        """
+        known = self.checkpoints.captures.get(capture.source)
+        entry = known or CaptureEntry(capture.name)
+        same = known is not None and unchanged(capture, known)
+        if known is not None and not same and not continues(capture, known):
+            self.checkpoints.forget_links(capture.source)
+            entry = CaptureEntry(capture.name, rewritten=known.rewritten or known.done)
+        if not same:
+            entry.done = False
+        self.checkpoints.captures[capture.source] = entry
+        self.recall_capture(capture.source, entry)
+        return None if same else entry
+
+    def recall_capture(self, source: str, entry: CaptureEntry) -> None:
+        """Begin with what durable state has of a capture."""
+        for chain, delivered in entry.chains:
+            self.begin(source, chain, delivered)
+
+    def recall_captures(self, found: Collection[str]) -> None:
+        """Begin with what durable state has of captures that are not there any more."""
+        for source, entry in self.checkpoints.captures.items():
+            if source not in found:
+                self.recall_capture(source, entry)
+
+    def judge(self) -> None:
+        """Judge the walks of all captures.
+
+        Raises:
+            BadInput: one is not whole, unless that is allowed, or what is bad is set aside.
+        """
+        origins = {origin.chain: origin for origin in sorted(self.runs, reverse=True)}
+        for chain, reason, message in judged(self.checkpoints.links()):
+            run = self.runs[origins[chain]]
+            where = f"chain {chain.endpoint}, label {chain.label}"
+            if self.rules.unfinished == "wait":
+                run.waiting = True
+            elif reason == "repeated_cursor" or self.rules.unfinished == "refuse":
+                allow = " (--allow-incomplete reports it all the same)"
+                said = message if reason == "repeated_cursor" else f"{message}{allow}"
+                self.anomaly(origins[chain], BadInput(reason, said).at(where))
+            else:
+                run.incomplete = run.incomplete or message
+
+    def begin(self, source: str, chain: Chain, delivered: Delivered) -> ChainRun:
+        """Begin with a chain of a capture."""
+        entry = self.checkpoints.captures[source]
+        run = ChainRun(chain, delivered=delivered, capture=entry)
+        self.runs[Origin(source, chain)] = run
+        if chain.endpoint in ENDPOINTS:
+            self.start_state(ENDPOINTS[chain.endpoint], chain)
+        return run
+
+    def run_of(self, capture: Capture, chain: Chain) -> tuple[ChainRun, Delivered]:
+        """Return what has been read of a chain in a capture."""
+        run = self.runs.get(Origin(capture.source, chain))
+        if run is None:
+            entry = self.checkpoints.captures[capture.source]
+            entry.chains.append((chain, Delivered()))
+            run = self.begin(capture.source, *entry.chains[-1])
+        assert run.delivered is not None  # noqa: S101 -- a capture's pages are counted as they come
+        return run, run.delivered
+
+    def take_line(self, delivery: LineDelivery) -> None:
+        """Take one line, or the end of a capture.
+
+        Raises:
+            BadInput: the line cannot be trusted, unless bad input is set aside.
+        """
+        capture, line = delivery
+        entry = self.checkpoints.captures[capture.source]
+        self.checkpoints.touch(capture.source)
+        if isinstance(line, Read):
+            entry.done = True
+            entry.signature, entry.sha256, entry.size = line
+            return
+        self.letters = []
+        self.tally.page_bytes += len(line.content)
+        chain, link, content = Chain("capture", capture.name), None, None
+        try:
+            if line.error is not None:
+                raise line.error
+            envelope = decode_envelope(line.content)
+            content = envelope.payload
+            chain = Chain(key_of(envelope.entry), envelope.label, envelope.view)
+            link = self.take_envelope(capture, line, chain, envelope)
+        except BadInput as error:
+            masked = None if content is None else masked_page(content)
+            self.line_letter(capture, line, chain, error, 0, masked)
+            self.tally.pages[chain.endpoint, "dead_lettered"] += 1
+        if self.letters:
+            self.run_of(capture, chain)[1].letters += len(self.letters)
+            self.letters_changed = True
+        entry.line, entry.offset = line.number, line.end
+        self.checkpoints.add_line(Origin(capture.source, chain), line.number, link, self.letters)
+
+    def take_envelope(self, capture: Capture, line: Line, chain: Chain, envelope: Envelope) -> Link:
+        """Take the page in an envelope; return what it says of its walk.
+
+        Raises:
+            BadInput: it cannot be trusted.
+        """
+        if envelope.revision > (self.clock() + AHEAD) * MICRO:
+            ahead = (
+                "found a walk more than five minutes ahead of the clock, expected an earlier one"
+            )
+            raise BadInput("observed_at", ahead, path="$.observed_at")
+        if isinstance(envelope.entry, Endpoint):
+            self.run_of(capture, chain)
+            more = self.take_buckets(capture, line, chain, envelope)
+        else:
+            more = self.take_objects(capture, line, chain, envelope)
+        asked = cursor_of(envelope.cursor, root_of(envelope.entry))
+        self.run_of(capture, chain)[1].pages += 1
+        self.tally.pages[chain.endpoint, "ok"] += 1
+        self.tally.last_success[chain.endpoint] = self.clock()
+        digest = token_of(envelope.payload)
+        return Link(envelope.revision, token_of(more), token_of(asked), digest)
+
+    def take_buckets(
+        self, capture: Capture, line: Line, chain: Chain, envelope: Envelope
+    ) -> str | None:
+        """Merge a page of buckets when all of it has been read; return where its walk goes on."""
+        started = perf_counter()
+        decoded = self.decoders[chain.endpoint].decode(
+            envelope.payload,
+            tolerant=self.tolerant,
+            known=partial(self.state.rows_of, chain),
+            mine=self.mine(chain.endpoint),
+        )
+        self.tally.page_decode.observe(perf_counter() - started)
+        more = cursor_after(envelope.entry, decoded.next_page) if decoded.has_more else None
+        window = self.merge(chain, decoded.buckets, envelope.revision)
+        for rejected in decoded.rejected:
+            self.tally.records[chain.endpoint, "dead_lettered"] += rejected.rows
+            self.line_letter(capture, line, chain, rejected.error, rejected.rows, rejected.content)
+        _, delivered = self.run_of(capture, chain)
+        delivered.rows += decoded.rows
+        delivered.buckets += decoded.data_buckets
+        delivered.window = spanned(delivered.window, window)
+        delivered.unknown_fields |= decoded.unknown_fields
+        self.tally.unknown_fields[chain.endpoint] += len(decoded.unknown_fields)
+        return more
+
+    def take_objects(
+        self, capture: Capture, line: Line, chain: Chain, envelope: Envelope
+    ) -> str | None:
+        """Remember what a page of a list defines and refers to; return where its walk goes on."""
+        assert isinstance(envelope.entry, ObjectList)  # noqa: S101 -- take_envelope tells them apart
+        listed = decode_list(envelope.entry, envelope.payload, tolerant=self.tolerant)
+        more = cursor_after(envelope.entry, listed.next_page) if listed.has_more else None
+        place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
+        self.objects.take(place, listed.elements)
+        for rejected in listed.rejected:
+            self.line_letter(capture, line, chain, rejected.error, 1, rejected.content)
+        return more
+
+    def line_letter(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
+        self,
+        capture: Capture,
+        line: Line,
+        chain: Chain,
+        error: BadInput,
+        rows: int,
+        content: Any,
+    ) -> None:
+        """Set something of a line aside, or end the run with what that would say."""
+        where = f"{capture.name} (line {line.number})"
+        if chain.endpoint != "capture":
+            where = f"{capture.name} (line {line.number}, {chain.endpoint}, label {chain.label})"
+        place = (line.number, capture.name, None)
+        self.letters += self.aside(chain, error.at(where), place, rows, content)
+
+
+def key_of(entry: Endpoint | ObjectList) -> str:
+    """Return what a registry's entry is called in chains."""
+    return entry.key if isinstance(entry, Endpoint) else entry.name
+
+
+def cursor_after(entry: Endpoint | ObjectList, next_page: str | None) -> str:
+    """Return where a walk goes on.
+
+    Raises:
+        BadInput: the page does not say, or it would lead somewhere else.
+    """
+    cursor = cursor_of(next_page, root_of(entry))
+    if not cursor:
+        message = "found has_more without a cursor, expected where to go on"
+        raise BadInput("no_cursor", message, path="$.next_page")
+    return cursor
+
+
+def token_of(cursor: str | bytes | None) -> int:
+    """Return what tells one cursor from another, or one page; 0 for none."""
+    if cursor is None:
+        return 0
+    content = cursor.encode() if isinstance(cursor, str) else cursor
+    return (xxh3_64_intdigest(content) >> 1) or 1
