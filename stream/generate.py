@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import anyio
 from msgspec import Struct
 
-from stream.sinks.atomic import atomic_file
-from stream.sinks.directory import Drawer, atomic_directory
-from stream.sinks.packing import ENDINGS, ending_of, packed
-from stream.synth.pages import Counted, Generator, Page
+from stream.expectations import FILE as EXPECTATIONS
+from stream.sinks.atomic import atomic_file, together
+from stream.sinks.captures import capture_file, line_of
+from stream.sinks.directory import atomic_directory
+from stream.sources.captures import expectations_beside
+from stream.synth.pages import LABEL, Counted, Generator, Page
 from stream.synth.shape import Shape
 
-__all__ = ["Generated", "expectations_of", "generate", "is_capture"]
+__all__ = ["Generated", "generate", "line"]
 
-EXPECTATIONS: Final = "expectations.json"
 HEAD: Final = """# Generated fixtures
 
 No figure in here was ever used: they were drawn from a seed. `expectations.json` has what must come
@@ -42,17 +40,6 @@ class Generated(Struct, rename="camel"):
     records: int
     bytes: int
     last_observed: int
-
-
-def is_capture(out: Path) -> bool:
-    """Tell from the name whether a capture is wanted, or a directory."""
-    return ending_of(out.name) is not None
-
-
-def expectations_of(capture: Path) -> Path:
-    """Return where a capture's expectations stand."""
-    ending = ending_of(capture.name) or ENDINGS[0]
-    return capture.with_name(capture.name.removesuffix(ending) + f".{EXPECTATIONS}")
 
 
 async def generate(shape: Shape, out: Path, on_page: Callable[[], None]) -> Generated:
@@ -78,45 +65,32 @@ async def generate(shape: Shape, out: Path, on_page: Callable[[], None]) -> Gene
 
 async def write_capture(generator: Generator, out: Path, on_page: Callable[[], None]) -> int:
     """Write a capture, and its expectations beside it; return the capture's size."""
-    size = 0
-    async with AsyncExitStack() as stack:
-        expectations = await stack.enter_async_context(atomic_file(expectations_of(out)))
-        capture = await stack.enter_async_context(atomic_file(out))
-        for piece in packed(ending_of(out.name) or "", lines(generator, on_page)):
-            await capture.write(piece)
-            size += len(piece)
+    async with together() as files:
+        expectations = await files.enter_async_context(atomic_file(expectations_beside(out)))
+        capture = await files.enter_async_context(capture_file(out))
+        for page in generator.pages():
+            on_page()
+            await capture.write(line(page))
         await expectations.write(generator.expectations())
-        await anyio.lowlevel.checkpoint()
-        with anyio.CancelScope(shield=True):  # both files, or none
-            await stack.aclose()
-    return size
+    return capture.bytes
 
 
-def lines(generator: Generator, on_page: Callable[[], None]) -> Iterator[bytes]:
-    """Yield each page as a line."""
-    for page in generator.pages():
-        on_page()
-        yield page.line()
+def line(page: Page) -> bytes:
+    """Write a page as a line of a capture."""
+    return line_of(page.endpoint.key, LABEL, page.observed_at, page.request, page.payload)
 
 
 async def write_fixtures(generator: Generator, out: Path, on_page: Callable[[], None]) -> int:
     """Write a directory that ``verify`` finds nothing wrong with; return the size of its files."""
-    sums: list[str] = []
-
-    async def put(drawer: Drawer, name: str, content: bytes) -> None:
-        sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
-        await drawer.put(name, content)
-
     registered: list[str] = []
     async with atomic_directory(out) as drawer:
         for page in generator.pages():
             name = fixture_name(page)
             registered.append(f"- `{name}`\n")
-            await put(drawer, name, page.payload)
+            await drawer.put(name, page.payload)
             on_page()
-        await put(drawer, EXPECTATIONS, generator.expectations())
-        await put(drawer, "ENDPOINTS.md", (HEAD + "".join(registered)).encode())
-        await drawer.put("CHECKSUMS.sha256", "".join(sums).encode())
+        await drawer.put(EXPECTATIONS, generator.expectations())
+        await drawer.put("ENDPOINTS.md", (HEAD + "".join(registered)).encode())
     return drawer.bytes
 
 

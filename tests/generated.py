@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stream.generate import line
 from stream.synth.pages import Generator
 from stream.synth.shape import Shape
 from tests.oracle import Delivery, expected
@@ -47,7 +48,7 @@ class Made(NamedTuple):
 def made(shape: Shape) -> Made:
     """Make a set in memory."""
     generator = Generator(shape)
-    lines = [parsed(page.line()) for page in generator.pages()]
+    lines = [parsed(line(page)) for page in generator.pages()]
     return Made(lines, parsed(generator.expectations()), generator)
 
 

@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sinks.atomic import atomic_directory
+from stream.sinks.directory import atomic_directory
 from stream.sources.fixtures import FixtureName, parse_name
 from tests.envelopes import SUFFIXES, envelope, line, put_capture
 from tests.pages import Content, Json, bucket, listed, page, put, put_all, used
@@ -115,7 +115,7 @@ def test_the_figures_are_the_same(tmp_path: Path) -> None:
         assert before.get(section) == after.get(section)
 
 
-@settings(max_examples=30)  # each writes and syncs dozens of files
+@settings(max_examples=30)  # each writes dozens of files
 @given(chains(), st.sampled_from(SUFFIXES))
 def test_any_fixtures_survive(made: Chains, suffix: str) -> None:
     """Whatever pages a directory has, there and back they have the same names and values."""
@@ -374,8 +374,8 @@ def test_nothing_is_overwritten_by_fixtures(kind: str, tmp_path: Path) -> None:
 async def test_a_directory_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     """Interrupted before its last step, a directory is not there, and neither are its files."""
     with anyio.CancelScope() as scope:
-        async with atomic_directory(tmp_path / "out") as place:
-            put(place, ONE, END)
+        async with atomic_directory(tmp_path / "out") as drawer:
+            await drawer.put(ONE, b"{}")
             scope.cancel()
     assert scope.cancelled_caught
     nothing_but(tmp_path)

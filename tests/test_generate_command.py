@@ -75,7 +75,13 @@ def test_an_empty_directory_and_an_older_capture_are_replaced(tmp_path: Path) ->
         summary(tmp_path / "out.ndjson", "--rows", "200", "--seed", seed)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"out", "out.ndjson", "out.expectations.json"}
-    assert (tmp_path / "out.ndjson").stat().st_mode & 0o777 == 0o600
+
+
+def test_generated_files_are_their_owners_alone(tmp_path: Path) -> None:
+    """What is generated is readable by nobody else, file by file."""
+    summary(tmp_path / "out", "--rows", "200")
+    summary(tmp_path / "out.ndjson", "--rows", "200")
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")} == {0}
 
 
 @pytest.mark.parametrize("name", ["out", "out.ndjson"])

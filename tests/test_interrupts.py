@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import aiofiles.os
 import anyio
 import pytest
 
-from stream.errors import Interrupted
+from stream.errors import Interrupted, Unavailable
 from stream.signals import until_signalled
-from stream.sinks.atomic import atomic_file
+from stream.sinks.atomic import atomic_file, together
+from stream.sinks.directory import atomic_directory
 from tests.bad_pages import GOOD, ONE
 from tests.pages import page, put_all
 from tests.running import run
@@ -66,6 +68,11 @@ def contents(directory: Path) -> list[str]:
     return [path.read_text("utf-8") for path in directory.iterdir()]
 
 
+def names(directory: Path) -> list[str]:
+    """List a directory."""
+    return sorted(path.name for path in directory.iterdir())
+
+
 async def write_half(path: Path) -> None:
     """Fail in the midst of writing."""
     async with atomic_file(path) as file:
@@ -99,3 +106,38 @@ async def test_a_block_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="it failed"):
         await write_half(path)
     assert contents(tmp_path) == ["before"]
+
+
+async def write_both(directory: Path, act: Callable[[], object]) -> None:
+    """Write two files together; something happens before they get their places."""
+    async with together() as files:
+        for name in ("one", "two"):
+            file = await files.enter_async_context(atomic_file(directory / name))
+            await file.write(b"whole")
+        act()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_files_appear_together(tmp_path: Path, *, cancelled: bool) -> None:
+    """Files that belong together are both there, or given up both."""
+    with anyio.CancelScope() as scope:
+        await write_both(tmp_path, scope.cancel if cancelled else bool)
+    assert contents(tmp_path) == ([] if cancelled else ["whole"] * 2)
+
+
+async def test_a_file_without_a_place_gives_up_the_other(tmp_path: Path) -> None:
+    """Where one of two files cannot be put in its place, the other is not there either."""
+    with pytest.raises(Unavailable, match="two"):
+        await write_both(tmp_path, (tmp_path / "two").mkdir)
+    assert names(tmp_path) == ["two"]
+
+
+async def test_a_directory_is_given_up_while_it_is_filled(tmp_path: Path) -> None:
+    """Cancelled between two batches of files, a directory leaves none of them behind."""
+    with anyio.CancelScope() as scope:
+        async with atomic_directory(tmp_path / "out") as drawer:
+            await drawer.put("one", bytes(2 << 20))
+            scope.cancel()
+            await drawer.put("two", bytes(2 << 20))
+    assert drawer.bytes == 2 << 20
+    assert names(tmp_path) == []

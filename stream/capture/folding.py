@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
 from stream.capture.walks import Walks, Written, expectations_at
 from stream.errors import BadInput, Unavailable
 from stream.expectations import FILE as EXPECTATIONS
 from stream.following import place_of
 from stream.pipeline import Observer
-from stream.sinks.atomic import atomic_file
+from stream.sinks.atomic import atomic_file, together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import expectations_beside, is_capture
 from stream.sources.fixtures import FixtureChain, discover
 from stream.sources.reading import read_pages, spelled
 
 __all__ = ["to_capture"]
-
-BATCH_BYTES: Final = 1 << 20
 
 
 async def to_capture(
@@ -39,20 +35,15 @@ async def to_capture(
     if expected is None and beside.exists():
         raise Unavailable(f"{beside}: stands there already, and {directory} has no expectations")
     walks = Walks()
-    async with AsyncExitStack() as files:
-        capture = await files.enter_async_context(capture_file(out))
+    async with together() as files:
         if expected is not None:
             copy = await files.enter_async_context(atomic_file(beside))
             await copy.write(expected)
-        batch = bytearray()
+        capture = await files.enter_async_context(capture_file(out))
         for chain in chains:
             async for line in lines_of(chain, walks, revision, max_page_bytes):
                 observer.on_page(chain.chain.endpoint)
-                batch += line
-                if len(batch) >= BATCH_BYTES:
-                    await capture.write(bytes(batch))
-                    batch.clear()
-        await capture.write(bytes(batch))
+                await capture.write(line)
     return Written(str(out), len(walks.walks), walks.pages, expected is not None)
 
 
@@ -94,6 +85,6 @@ async def lines_of(
             if page.error:
                 raise page.error
             walks.step(chain.entry, chain.chain, page.payload)
-            yield line_of(chain.chain.endpoint, chain.chain.label, revision, page.payload)
+            yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.payload)
         except BadInput as error:
             raise error.at(place_of(chain, page)) from None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import aiofiles.os
-import anyio
 
 from stream.capture.walks import Walks, Written, expectations_at
 from stream.decode.envelope import Envelope, decode_envelope
@@ -18,7 +15,7 @@ from stream.errors import BadInput
 from stream.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.records import Chain
-from stream.sinks.atomic import atomic_directory
+from stream.sinks.directory import atomic_directory
 from stream.sources.captures import CaptureReader, Line, expectations_beside
 from stream.sources.fixtures import FixtureName, parse_name
 from stream.sources.reading import spelled
@@ -26,7 +23,6 @@ from stream.sources.reading import spelled
 __all__ = ["to_fixtures"]
 
 LONGEST_NAME: Final = 255
-CHECKSUMS: Final = "CHECKSUMS.sha256"
 
 
 async def to_fixtures(capture: Path, out: Path, max_page_bytes: int, observer: Observer) -> Written:
@@ -38,23 +34,18 @@ async def to_fixtures(capture: Path, out: Path, max_page_bytes: int, observer: O
     """
     expected = expectations_at(expectations_beside(capture))
     unfolding = Unfolding(spelled(capture.name))
-    sums: dict[str, str] = {}
-    write = aiofiles.os.wrap(write_files)
-    async with atomic_directory(out) as place:
+    async with atomic_directory(out) as drawer:
         with opened(capture, max_page_bytes) as reader:
             read = aiofiles.os.wrap(reader.read_lines)
             while lines := await read():
-                fixtures = [unfolding.fixture_of(line) for line in lines]
-                with anyio.CancelScope(shield=True):  # no thread writes where nothing is any more
-                    sums |= await write(place, fixtures)
-                for name, _ in fixtures:
+                for line in lines:
+                    name, content = unfolding.fixture_of(line)
+                    await drawer.put(name, content)
                     observer.on_page(name)
-        if not sums:
+        if not unfolding.walks.pages:
             raise BadInput("no_pages", "found no pages, expected some").at(unfolding.name)
         if expected is not None:
-            sums |= await write(place, [(EXPECTATIONS, expected)])
-        listed = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-        await write(place, [(CHECKSUMS, listed.encode())])
+            await drawer.put(EXPECTATIONS, expected)
     walks = unfolding.walks
     return Written(str(out), len(walks.walks), walks.pages, expected is not None)
 
@@ -143,16 +134,3 @@ def name_of(entry: Endpoint | ObjectList, label: str, page: int) -> str:
             "label", f'found "{shown}", expected what a file\'s name can hold', path="$.label"
         )
     return name
-
-
-def write_files(directory: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """Write new files, each synced, readable by their owner alone; return their digests."""
-    sums = {}
-    for name, content in files:
-        descriptor = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        sums[name] = hashlib.sha256(content).hexdigest()
-    return sums

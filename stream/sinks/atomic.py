@@ -1,12 +1,11 @@
-"""Files and directories that are whole or not there: written beside, synced, renamed into place."""
+"""Files that are whole or not there: written beside, synced, and renamed into place."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 __all__ = [
-    "atomic_directory",
     "atomic_file",
     "prepare",
     "prepare_parent",
     "sync_directory",
+    "together",
     "unwritable",
     "write_pieces",
 ]
@@ -109,46 +108,16 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
 
 
 @asynccontextmanager
-async def atomic_directory(path: Path) -> AsyncIterator[Path]:
-    """Give a directory that appears at ``path`` when the block ends well, for its owner alone.
+async def together() -> AsyncIterator[AsyncExitStack]:
+    """Open files on a stack; when the block ends well all of them appear, and otherwise none.
 
-    Files that are written into it are synced by who writes them.
-
-    Raises:
-        Unavailable: it cannot be made, or something stands at ``path`` already that is no empty
-            directory.
+    One that cannot be put in its place gives up those that were opened before it.
     """
-    path = prepare_directory(path)
-    try:
-        place = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".tmp"))
-        try:
-            yield place
-            await sync_directory(place)
-            await anyio.lowlevel.checkpoint()  # the last moment at which it can be given up
-            os.replace(place, path)  # noqa: PTH105 -- not awaited: a rename is done or not done
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
+    async with AsyncExitStack() as files:
+        yield files
+        await anyio.lowlevel.checkpoint()  # the last moment at which they can be given up
         with anyio.CancelScope(shield=True):
-            await sync_directory(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from None
-
-
-def prepare_directory(path: Path) -> Path:
-    """Make the directory that ``path`` will stand in; return the path, its links followed.
-
-    Raises:
-        Unavailable: it cannot be made, or what stands at ``path`` is no empty directory.
-    """
-    try:
-        path = path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise Unavailable(f"{path}: cannot be written (no empty directory stands there)")
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
-        raise unwritable(path, error) from None
-    return path
+            await files.aclose()
 
 
 async def write_pieces(file: AsyncBufferedIOBase, pieces: Iterable[bytes]) -> None:

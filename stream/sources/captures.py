@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from stream.errors import BadInput
+from stream.expectations import FILE as EXPECTATIONS
 from stream.sources.expanding import ExpandedFile
 
 __all__ = ["Capture", "CaptureReader", "Line", "expectations_beside", "is_capture", "stem_of"]
@@ -53,7 +54,7 @@ def stem_of(name: str) -> str:
 
 def expectations_beside(path: Path) -> Path:
     """Return where the expectations for a capture stand."""
-    return path.with_name(f"{stem_of(path.name)}.expectations.json")
+    return path.with_name(f"{stem_of(path.name)}.{EXPECTATIONS}")
 
 
 class CaptureReader:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from stream.chains import PageEntry
 from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
 from stream.errors import BadInput, Unavailable
+from stream.expectations import FILE as EXPECTATIONS
 from stream.privacy import shielded
 from stream.records import Chain, Origin
 from stream.sources.captures import is_capture
@@ -28,9 +29,7 @@ __all__ = [
     "recall",
 ]
 
-COMPANIONS: Final = frozenset(
-    {"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", "expectations.json"}
-)
+COMPANIONS: Final = frozenset({"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", EXPECTATIONS})
 """What may stand beside fixtures without being one."""
 
 EXPECTED: Final = ".expectations.json"

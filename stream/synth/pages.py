@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import chain, pairwise, zip_longest
 from typing import Any, NamedTuple
 
@@ -27,24 +26,14 @@ QUERYLESS = frozenset({"currency", "quantity_unit"})  # dimensions that cannot b
 class Page(NamedTuple):
     """A page: its chain's endpoint, its number in the chain from 1, and its JSON.
 
-    ``request`` and ``observed_at`` are what a capture says of it.
+    ``request`` and ``observed_at``, in whole microseconds, are what a capture says of it.
     """
 
     endpoint: Endpoint
     number: int
-    observed_at: str
+    observed_at: int
     request: dict[str, Any]
     payload: bytes
-
-    def line(self) -> bytes:
-        """Return the page as a line of a capture."""
-        return b'{"endpoint":"%s","label":"%s","observed_at":"%s","request":%s,"page":%s}\n' % (
-            self.endpoint.key.encode(),
-            LABEL.encode(),
-            self.observed_at.encode(),
-            msgspec.json.encode(self.request),
-            self.payload,
-        )
 
 
 class Counted(Struct, rename="camel"):
@@ -132,7 +121,7 @@ class Chain:
 
     def walk(self, walk: int, *, ends: bool) -> Iterator[Page]:
         """Make a walk's pages; where it ``ends`` nothing follows the last one."""
-        observed_at = shown(self.plan.observed(walk))
+        observed_at = self.plan.observed(walk)
         before = -1
         for page, after in pairwise(chain(self._turns(walk), (-1,))):
             body = self._body(walk, page, again=page == before)
@@ -189,7 +178,7 @@ class Chain:
                 counted.late += self.plan.rows - len(made.records)
         return self.rows.text(bucket, made)
 
-    def _page(self, walk: int, observed_at: str, body: bytes, *, last: bool) -> Page:
+    def _page(self, walk: int, observed_at: int, body: bytes, *, last: bool) -> Page:
         """End a page with its cursor, and say what was asked for."""
         plan, asked = self.plan, self.cursor
         self.number += 1
@@ -207,9 +196,3 @@ class Chain:
             **({"page": asked} if asked else {}),
         }
         return Page(plan.endpoint, self.number, observed_at, request, payload)
-
-
-def shown(moment: int) -> str:
-    """Write whole microseconds as RFC 3339."""
-    seconds, rest = divmod(moment, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%dT%H:%M:%S.{rest:06d}Z")
