@@ -138,6 +138,10 @@ class CaptureEntry(Struct):
     rewritten: bool = False
     chains: list[tuple[Chain, Delivered]] = field(default_factory=list)
 
+    def named(self) -> tuple[str, str | None, bool]:
+        """Return what the report says of it."""
+        return self.name, self.sha256, self.rewritten
+
 
 class ChainRun(Struct):
     """What has been read of a chain, and where its walk stands."""
@@ -182,7 +186,7 @@ class ChainRun(Struct):
         return ChainSummary(
             self.chain,
             [self.pages],
-            [] if self.capture is None else [(self.capture.name, self.capture.sha256)],
+            [] if self.capture is None else [self.capture.named()],
             self.delivered.joined(Delivered()),
             self.has_more,
             self.next_page,
@@ -199,8 +203,8 @@ class ChainSummary(Struct):
 
     chain: Chain
     pages: list[Pages]
-    captures: list[tuple[str, str | None]]
-    """Names and digests of the captures that have pages of it."""
+    captures: list[tuple[str, str | None, bool]]
+    """The captures that have pages of it: name, digest, and whether it has said other things."""
     delivered: Delivered
     has_more: bool
     next_page: str | None
@@ -219,7 +223,7 @@ class ChainSummary(Struct):
         """Yield the names of the files that count: each fixture, and each capture."""
         for entry in self.entries():
             yield entry.name
-        yield from (name for name, _ in self.captures)
+        yield from (name for name, *_ in self.captures)
 
     def joined(self, other: ChainSummary) -> ChainSummary:
         """Add what another source delivered of the same chain."""

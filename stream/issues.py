@@ -20,14 +20,25 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
             yield f"{name} is incomplete: {run.incomplete}."
         for entry in run.entries():
             yield from entry.fell
+        for capture, _, rewritten in run.captures:
+            if rewritten:
+                yield (
+                    f"{capture} has been written anew, and what had been counted of {name} "
+                    "still counts."
+                )
         if run.delivered.letters:
             yield f"{name} has dead letters: what they hold is not counted."
 
 
 def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
-    """Name rollups that are smaller than their details, and rows that contradict each other."""
+    """Name short rollups, rows that contradict each other, and views that do not count."""
     for one in figures:
         key = one.endpoint.key
+        for chain in one.others:
+            yield (
+                f"{key} (label {chain.label}) is another view of the same usage ({chain.view}), "
+                "and does not count."
+            )
         for finding in one.findings:
             if finding.status == "short":
                 day, rollup = timestamp(finding.window.start), named(finding.dimensions)

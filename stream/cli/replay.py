@@ -11,7 +11,14 @@ import anyio
 import click
 
 from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
-from stream.config import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, DEFAULT_REPORT, Replay, Rules
+from stream.config import (
+    DEFAULT_BUDGET,
+    DEFAULT_CAPACITY,
+    DEFAULT_PAGE_BYTES,
+    DEFAULT_REPORT,
+    Replay,
+    Rules,
+)
 from stream.pipeline import replay
 from stream.progress import progress
 from stream.signals import until_signalled
@@ -28,7 +35,7 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
 
 
 @click.command("replay", epilog=EXIT_CODES)
-@click.argument("directory", metavar="DIR", type=FILE)
+@click.argument("directory", metavar="PATH", type=FILE)
 @click.option(
     "--report",
     type=FILE,
@@ -81,6 +88,14 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
     show_default=True,
     help="A larger file is bad input.",
 )
+@click.option(
+    "--row-budget",
+    metavar="ROWS",
+    type=click.IntRange(1),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="How many rows may be in memory; the others are in the state file, or a temporary one.",
+)
 @clock_option()
 @click.option(
     "--notes",
@@ -110,18 +125,22 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     allow_incomplete: bool,
     channel_capacity: int,
     max_page_bytes: int,
+    row_budget: int,
 ) -> None:
-    """Replay the recorded pages of DIR into a report, and print its summary as JSON.
+    """Replay the recorded pages at PATH into a report, and print its summary as JSON.
 
-    DIR holds fixtures, named usage_<endpoint>[_fixture][_<label>][_page<N>].json or
+    PATH is a capture (*.ndjson, *.ndjson.gz, *.ndjson.zst: a page on each line), or a directory of
+    captures and fixtures. Fixtures are named usage_<endpoint>[_fixture][_<label>][_page<N>].json or
     costs[_fixture][_<label>][_page<N>].json, and the lists of projects, accounts, keys and
-    certificates. Expectations beside them (expectations.json) are checked.
+    certificates. Expectations beside them (expectations.json, or NAME.expectations.json for a
+    capture) are checked.
 
     \b
     Examples:
       usage-stream replay fixtures
       usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
+      usage-stream replay month.ndjson.zst --no-details --state out/state.sqlite
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     if (on_error == "dead-letter") != (dead_letters is not None):
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
@@ -134,6 +153,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             state=state,
             dead_letters=dead_letters,
             unfinished="report" if allow_incomplete else "refuse",
+            row_budget=row_budget,
         ),
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
@@ -171,6 +191,7 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
         place = prepare(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")
-        if place.parent == run.directory.resolve() and is_input(place.name):
-            raise click.UsageError(f"{path} is a file that DIR is read for; write elsewhere")
+        read = run.directory.resolve()
+        if place == read or (place.parent == read and is_input(place.name)):
+            raise click.UsageError(f"{path} is a file that PATH is read for; write elsewhere")
         taken.add(place)

@@ -4,6 +4,7 @@ from stream.config.checks import token_of
 from stream.config.daemon import Http, Log, Pace, Settings, Watch
 from stream.config.loading import Setting, load, settings_of
 from stream.config.replay import (
+    DEFAULT_BUDGET,
     DEFAULT_CAPACITY,
     DEFAULT_PAGE_BYTES,
     DEFAULT_REPORT,
@@ -12,6 +13,7 @@ from stream.config.replay import (
 )
 
 __all__ = [
+    "DEFAULT_BUDGET",
     "DEFAULT_CAPACITY",
     "DEFAULT_PAGE_BYTES",
     "DEFAULT_REPORT",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from stream.chains import ChainSummary
 from stream.figures import EndpointFigures
@@ -80,7 +80,7 @@ class Outline(Struct, dict=True):
                 "page": None,
             }
             for run in self.runs
-            for name, sha256 in run.captures
+            for name, sha256, _ in run.captures
         ]
         return {
             "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
@@ -152,7 +152,9 @@ class Outline(Struct, dict=True):
     def reconciliation(self) -> dict[str, Any]:
         """Show what became of rollups, wider windows, and rows that contradict each other."""
         findings: dict[str, list[Any]] = {status: [] for status in STATUSES}
-        wider, collisions = [], []
+        wider: list[Any] = []
+        collisions: list[Any] = []
+        views: list[Any] = []
         for key, figures in sorted(self.figures.items()):
             for finding in figures.findings:
                 findings[finding.status].append(judged(key, finding))
@@ -163,7 +165,22 @@ class Outline(Struct, dict=True):
                 {**place(key, window), "label": label, "dimensions": dimensions}
                 for label, window, dimensions in figures.collisions
             ]
-        return {**findings, "widerWindowsCovered": wider, "identityCollisions": collisions}
+            views += [
+                {
+                    "endpoint": key,
+                    "label": chain.label,
+                    "view": Raw(chain.view.encode()),
+                    "counted": [Raw(one.encode()) for one in sorted(counted) if one],
+                }
+                for counted in ({one.view for one in figures.chains},)
+                for chain in figures.others
+            ]
+        return {
+            **findings,
+            "widerWindowsCovered": wider,
+            "identityCollisions": collisions,
+            "otherViews": views,
+        }
 
 
 def judged(key: str, finding: Finding) -> dict[str, Any]:
