@@ -62,6 +62,8 @@ class Captured(Intake):
 
     def recall_capture(self, source: str, entry: CaptureEntry) -> None:
         """Begin with what durable state has of a capture."""
+        if not self.speaks:  # another worker counts what it has delivered
+            entry.chains = [(chain, Delivered()) for chain, _ in entry.chains]
         for chain, delivered in entry.chains:
             self.begin(source, chain, delivered)
 
@@ -134,7 +136,8 @@ class Captured(Intake):
             link = self.take_envelope(capture, line, chain, envelope)
         except BadInput as error:
             masked = None if content is None else masked_page(content)
-            self.line_letter(capture, line, chain, error, 0, masked)
+            if self.speaks or not self.tolerant:
+                self.line_letter(capture, line, chain, error, 0, masked)
             self.tally.pages[chain.endpoint, "dead_lettered"] += 1
         if self.letters:
             self.run_of(capture, chain)[1].letters += len(self.letters)
@@ -170,12 +173,8 @@ class Captured(Intake):
     ) -> str | None:
         """Merge a page of buckets when all of it has been read; return where its walk goes on."""
         started = perf_counter()
-        decoded = self.decoders[chain.endpoint].decode(
-            envelope.payload,
-            tolerant=self.tolerant,
-            known=partial(self.state.rows_of, chain),
-            mine=self.mine(chain.endpoint),
-        )
+        known = partial(self.state.rows_of, chain)
+        _, decoded = self.decoded(chain.endpoint, envelope.payload, known)
         self.tally.page_decode.observe(perf_counter() - started)
         more = cursor_after(envelope.entry, decoded.next_page) if decoded.has_more else None
         window = self.merge(chain, decoded.buckets, envelope.revision)

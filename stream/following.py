@@ -24,8 +24,9 @@ __all__ = ["Following", "place_of"]
 class Following:
     """Walks chains page by page; one whose pages have changed is walked again from its start."""
 
-    def __init__(self, rules: Rules, tally: Tally) -> None:
-        """Start with no chain."""
+    def __init__(self, rules: Rules, tally: Tally, *, speaks: bool = True) -> None:
+        """Start with no chain; only one of several workers ``speaks`` of whole pages."""
+        self.speaks = speaks
         self.rules = rules
         self.tally = tally
         self.tolerant = rules.dead_letters is not None
@@ -128,6 +129,8 @@ class Following:
     ) -> list[bytes]:
         """Make a dead letter, or end the run with what it would say."""
         error.at(place_of(chain, page))
+        if self.tolerant and not self.speaks:
+            return []
         return self.aside(chain.chain, error, (page.page, page.name, page.sha256), rows, content)
 
     def aside(

@@ -43,6 +43,20 @@ class Totals:
         """Names of counters → group → rows of just these, which are not summed yet."""
         self._waiting = 0
 
+    def join(self, other: Totals) -> None:
+        """Count what others have counted."""
+        self.records += other.records
+        for names, rows in other._rows.items():
+            waiting = self._rows.setdefault(names, defaultdict(list))
+            for group, some in rows.items():
+                waiting[group] += some
+        with localcontext(MONEY):
+            for group, counters in other._groups.items():
+                total = self._groups.setdefault(group, {})
+                for name, value in counters.items():
+                    total[name] = total.get(name, 0) + value
+        self._sum()
+
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
         rows = len(counters[-1])

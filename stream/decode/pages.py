@@ -18,7 +18,7 @@ from stream.decode.values import Flags, Texts
 from stream.endpoints import Endpoint
 from stream.records import MAX_COUNT, MAX_TIME, Bucket, Column, Columns, Window, money
 
-__all__ = ["Decoder", "everything", "nothing_known", "page_type"]
+__all__ = ["Decoder", "Known", "everything", "nothing_known", "owned", "page_type"]
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
