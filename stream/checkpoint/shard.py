@@ -6,7 +6,7 @@ copies it into the state file, or reads the report from it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain as chain_of
 from operator import itemgetter
@@ -15,6 +15,7 @@ from pathlib import Path
 from stream.checkpoint.letters import PageKey
 from stream.checkpoint.store import Saved, Store
 from stream.records import Chain, Slot, Snapshot, Window
+from stream.shares import Share
 from stream.state import Glance, Place
 from stream.tally import SavedTally
 
@@ -24,14 +25,17 @@ __all__ = ["Shard", "Shards"]
 class Shard(Store):
     """A worker's own state file; what it does not have is looked for in ``base``."""
 
-    def __init__(self, path: Path, base: Path | None) -> None:
+    def __init__(self, path: Path, base: Path | None, share: Share) -> None:
         """Open the shard, and the state file that it began with, if there is one.
+
+        Of the state file's windows it shows those of the ``share`` alone.
 
         Raises:
             Unavailable, BadInput: as :class:`Store`.
         """
         super().__init__(path)
         self._base: Store | None = None
+        self._share = share
         if base is None:  # nothing of it will be wanted after a power cut
             self._database.execute("PRAGMA synchronous = OFF")
         else:
@@ -69,7 +73,8 @@ class Shard(Store):
         if self._base is None:
             yield from super().scan(chain, span, but)
             return
-        own, base = super().scan(chain, span, but), self._base.scan(chain, span, but)
+        others = Others(self._share.days(chain.endpoint), but)
+        own, base = super().scan(chain, span, but), self._base.scan(chain, span, others)
         last: Slot | None = None
         for slot, snapshot in merge(own, base, key=itemgetter(0)):  # equal slots: own comes first
             if slot != last:
@@ -78,9 +83,13 @@ class Shard(Store):
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
-        found = [super().slots(chain)] + ([self._base.slots(chain)] if self._base else [])
+        if self._base is None:
+            yield from super().slots(chain)
+            return
+        others = Others(self._share.days(chain.endpoint), ())
+        base = (slot for slot in self._base.slots(chain) if slot not in others)
         last: Slot | None = None
-        for slot in merge(*found):
+        for slot in merge(super().slots(chain), base):
             if slot != last:
                 yield slot
             last = slot
@@ -98,6 +107,20 @@ class Shard(Store):
                     copies.append((place, found._replace(revision=revision)))
                     del own[place]
         super()._write_windows(chain_of(copies, windows), own)
+
+
+class Others:
+    """The slots that are not this worker's to count, and some more."""
+
+    def __init__(self, mine: Callable[[int], bool] | None, more: Container[Slot]) -> None:
+        """Take ``mine``, which tells days that are; without it all are."""
+        self._mine = mine
+        self._more = more
+
+    def __contains__(self, slot: object) -> bool:
+        return slot in self._more or (
+            self._mine is not None and isinstance(slot, Slot) and not self._mine(slot.window.start)
+        )
 
 
 class Shards:

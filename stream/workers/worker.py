@@ -108,7 +108,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) ->
             pipe.send(TICK)
 
     observer = Observer(on_page=tick) if task.share.first else Observer()
-    shard = Shard(task.shard, run.rules.state)
+    shard = Shard(task.shard, run.rules.state, task.share)
     with closing(
         Captured(run.rules, tally, lambda: run.now, share=task.share, store=shard)
     ) as intake:
