@@ -227,7 +227,8 @@ def owned(page: Page, mine: Mine) -> Page:
         buckets=buckets,
         rejected=rejected,
         rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),
-        data_buckets=sum(not bucket.rollup for bucket in buckets),
+        data_buckets=sum(not bucket.rollup for bucket in buckets)
+        + sum(one.bucket for one in rejected),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import shutil
 import signal
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from stream.chains import CaptureEntry, ChainRun, summaries
 from stream.checkpoint import Shards, Store
@@ -36,7 +38,9 @@ from stream.workers.worker import Asked, Failed, Ingested, Task, work
 
 __all__ = ["Pool"]
 
+SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 FORK: Final = multiprocessing.get_context("fork")
+INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
 
@@ -75,6 +79,7 @@ class Pool:
         Raises:
             Unavailable, BadInput: the state file cannot be opened, or is damaged.
         """
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
         self._scratch = Path(tempfile.mkdtemp(prefix="usage-stream-"))
         self.store: Store | None = None
@@ -115,6 +120,7 @@ class Pool:
 
     def close(self) -> None:
         """End the workers; what they have stored stays, where there is a state file."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         for worker in self.workers:
             with suppress(ProcessLookupError, ValueError):
                 worker.process.terminate()
@@ -138,6 +144,7 @@ class Pool:
             BadInput: a page or a chain cannot be trusted; no report is written.
             Unavailable: a file cannot be read or written, or a worker was ended.
         """
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         run = self.run
         expected = expected_in(run)
         parts: list[Ingested] = await self._all(observer)
@@ -153,7 +160,7 @@ class Pool:
         objects = Objects()
         objects.restore(parts[0].objects)
         with closing(Shards([worker.shard for worker in self.workers])) as shards:
-            letters = shards.letters()
+            letters = {page: sorted(some, key=rank) for page, some in shards.letters().items()}
             windows = Windows(parts[0].chains, store=shards)
             if self.store is not None:
                 self._store(runs, captures, letters, parts, tally)
@@ -232,8 +239,14 @@ def begin(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None
     """Begin as a worker: what belongs to the main process is let go of."""
     for connection in inherited:
         connection.close()
-    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     work(task, pipe)
+
+
+def rank(letter: bytes) -> tuple[bool, list[int]]:
+    """Give the order of a page's letters: what is wrong with the page, then as it goes on."""
+    path: str = msgspec.json.decode(letter)["path"] or ""
+    return path.startswith("$.daily_costs"), [int(one) for one in INDEX.findall(path)]
 
 
 def in_order(letters: dict[PageKey, list[bytes]]) -> Iterable[bytes]:

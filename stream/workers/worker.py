@@ -125,7 +125,11 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) ->
                 wide_in(windows),
             )
         )
-        request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
+        try:
+            request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
+        except BaseException:
+            asked.put(Asked(frozenset(), flush=False))  # the thread that waits must end too
+            raise
         if request.flush:
             intake.checkpoints.flush()
         pipe.send(figures_of(windows, request.apart))
