@@ -198,7 +198,7 @@ class Captured(Intake):
         more = cursor_after(envelope.entry, listed.next_page) if listed.has_more else None
         place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
         self.objects.take(place, listed.elements)
-        for rejected in listed.rejected:
+        for rejected in listed.rejected if self.speaks else ():
             self.line_letter(capture, line, chain, rejected.error, 1, rejected.content)
         return more
 

@@ -124,12 +124,22 @@ class Following:
             if fault != entry.fault:
                 run.pages[entry.page] = replace(entry, fault=fault)
 
-    def letter(
-        self, chain: FixtureChain, page: Fixture, error: BadInput, rows: int, content: Any = None
+    def letter(  # noqa: PLR0913 -- a letter says where, why and what
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        error: BadInput,
+        rows: int,
+        content: Any = None,
+        *,
+        own: bool = False,
     ) -> list[bytes]:
-        """Make a dead letter, or end the run with what it would say."""
+        """Make a dead letter, or end the run with what it would say.
+
+        What all workers come upon one of them speaks of, unless it is its ``own`` to count.
+        """
         error.at(place_of(chain, page))
-        if self.tolerant and not self.speaks:
+        if self.tolerant and not (self.speaks or own):
             return []
         return self.aside(chain.chain, error, (page.page, page.name, page.sha256), rows, content)
 

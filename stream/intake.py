@@ -250,7 +250,7 @@ class Intake(Following):
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letters += self.letter(
-                chain, page, rejected.error, rejected.rows, rejected.content
+                chain, page, rejected.error, rejected.rows, rejected.content, own=True
             )
         return replace(
             entry,
