@@ -7,12 +7,13 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
+from itertools import compress
 from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
-from stream.records import MONEY, Column, Columns, Counters, canonical_order, exact
+from stream.records import MONEY, Column, Columns, Counters, Number, canonical_order, exact
 
 __all__ = ["Totals"]
 
@@ -26,7 +27,7 @@ AT_ONCE: Final = 1 << 14
 class Totals:
     """Adds up an endpoint's records.
 
-    Rows are put aside by group and summed many at a time: a sum of a few costs as much as the call.
+    Columns are put aside and summed many rows at a time: a few cost as much as the calls.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -38,96 +39,83 @@ class Totals:
                 ("project_id", "service_tier", "model", *(name for _, name in endpoint.breakdowns))
             ),
         )
-        self._groups: dict[Group, Counters] = {}
-        self._rows: dict[Names, defaultdict[Group, list[Column]]] = {}
-        """Names of counters → group → rows of just these, which are not summed yet."""
-        self._waiting = 0
+        places = {name: place for place, name in enumerate(endpoint.dimensions)}
+        self._places = tuple(map(places.get, self.names))
+        self._grouping: list[list[Any]] = [[] for _ in self.names]
+        self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
+        """The rows that are not summed yet."""
+        self._known: dict[Names, dict[Group, Column]] = {}
+        """Names of counters → group → the sum of rows that have just these."""
+        self._named: dict[Group, Counters] = {}
+        """What else there is: counters that the registry does not know, and what was joined."""
+        self._groups: dict[Group, Counters] | None = None
 
     def join(self, other: Totals) -> None:
         """Count what others have counted."""
         self.records += other.records
-        for names, rows in other._rows.items():
-            waiting = self._rows.setdefault(names, defaultdict(list))
-            for group, some in rows.items():
-                waiting[group] += some
+        self._groups = None
         with localcontext(MONEY):
-            for group, counters in other._groups.items():
-                total = self._groups.setdefault(group, {})
-                for name, value in counters.items():
-                    total[name] = total.get(name, 0) + value
-        self._sum()
+            for group, counters in other._summed().items():
+                added(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
         rows = len(counters[-1])
         self.records += rows
-        if not rows:
-            return
-        groups = self._groups_of(dimensions, rows)
-        named = [
-            (name, column)
-            for name, column in zip(self.endpoint.counters, counters, strict=False)
-            if column[0] is not None or column.count(None) < rows
-        ]
-        names = tuple(name for name, _ in named)
-        waiting = self._rows.get(names)
-        if waiting is None:
-            waiting = self._rows[names] = defaultdict(list)
-        if named:
-            for group, row in zip(groups, zip(*(column for _, column in named)), strict=True):  # noqa: B905 -- columns are of one length
-                waiting[group].append(row)
-        else:
-            waiting.update({group: [()] for group in groups})
-        if counters[-1].count(None) < rows:
-            self._add_unknown(groups, counters[-1])
-        self._waiting += rows
-        if self._waiting > AT_ONCE:
-            self._sum()
-
-    def _add_unknown(self, groups: list[Group], column: Column) -> None:
-        """Add the counters that the registry does not know."""
-        with localcontext(MONEY):
-            for group, pairs in zip(groups, column, strict=True):
-                total = self._groups.setdefault(group, {})
-                for name, value in pairs or ():
-                    total[name] = total.get(name, 0) + value
-
-    def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
-        """Return each row's group; unknown dimensions stand in the last column."""
-        known = dict(zip(self.endpoint.dimensions, dimensions, strict=False))
+        self._groups = None
         others = dimensions[-1]
-        columns = []
-        for name in self.names:
-            column = known.get(name)
-            if column is None:
-                column = (
-                    (None,) * rows
-                    if others.count(None) == rows
-                    else tuple(dict(pairs or ()).get(name) for pairs in others)
-                )
-            columns.append(column)
-        return list(zip(*columns, strict=True))
+        for name, place, waiting in zip(self.names, self._places, self._grouping, strict=True):
+            if place is not None:
+                waiting.extend(dimensions[place])
+            elif others.count(None) == rows:
+                waiting.extend(others)
+            else:
+                waiting.extend(dict(pairs or ()).get(name) for pairs in others)
+        for waiting, column in zip(self._counters, counters, strict=True):
+            waiting.extend(column)
+        if len(self._counters[-1]) >= AT_ONCE:
+            self._sum()
 
     def _sum(self) -> None:
         """Sum the rows that wait, each group's into one."""
+        groups = list(zip(*self._grouping, strict=True))
+        *known, unknown = self._counters
+        present = [column.count(None) < len(groups) for column in known]
+        sums = self._known.setdefault(tuple(compress(self.endpoint.counters, present)), {})
+        piles: defaultdict[Group, list[Column]] = defaultdict(list)
+        if any(present):
+            rows = zip(*compress(known, present), strict=True)
+            for group, row in zip(groups, rows, strict=True):
+                piles[group].append(row)
+        else:
+            piles.update({group: [()] for group in groups})
         with localcontext(MONEY):
-            for waiting in self._rows.values():
-                for group, rows in waiting.items():
-                    if len(rows) > 1:
-                        waiting[group] = [summed(rows)]
-        self._waiting = 0
+            for group, pile in piles.items():
+                if group in sums:
+                    pile.append(sums[group])
+                sums[group] = summed(pile) if len(pile) > 1 else pile[0]
+            if unknown.count(None) < len(groups):
+                self._add_unknown(groups, unknown)
+        for waiting in (*self._grouping, *self._counters):
+            waiting.clear()
+
+    def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
+        """Add the counters that the registry does not know."""
+        for group, pairs in zip(groups, column, strict=True):
+            added(self._named.setdefault(group, {}), pairs or ())
 
     def _summed(self) -> dict[Group, Counters]:
-        """Return each group's sums."""
+        """Return each group's sums; they are worked out once, until more is added."""
+        if self._groups is not None:
+            return self._groups
         self._sum()
-        groups = {group: dict(counters) for group, counters in self._groups.items()}
+        groups = {group: dict(counters) for group, counters in self._named.items()}
         with localcontext(MONEY):
-            for names, waiting in self._rows.items():
-                for group, (row,) in waiting.items():
-                    total = groups.setdefault(group, {})
-                    for name, value in zip(names, row, strict=True):
-                        if value is not None:
-                            total[name] = total.get(name, 0) + value
+            for names, sums in self._known.items():
+                for group, row in sums.items():
+                    present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
+                    added(groups.setdefault(group, {}), present)
+        self._groups = groups
         return groups
 
     def metrics(self) -> Counters:
@@ -144,13 +132,18 @@ class Totals:
         sums: dict[Group, Counters] = {}
         with localcontext(MONEY):
             for group, counters in self._summed().items():
-                total = sums.setdefault(tuple(group[position] for position in positions), {})
-                for name, value in counters.items():
-                    total[name] = total.get(name, 0) + value
+                values = tuple(group[position] for position in positions)
+                added(sums.setdefault(values, {}), counters.items())
         return {
             group: {name: exact(value) for name, value in total.items()}
             for group, total in sums.items()
         }
+
+
+def added(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:
+    """Add counters to a total, by name."""
+    for name, value in counters:
+        total[name] = total.get(name, 0) + value
 
 
 def summed(rows: list[Column]) -> Column:
