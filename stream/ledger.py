@@ -63,7 +63,7 @@ class Ledger:
         self.levels: Sums = {}
         self._cells: dict[Cell, Sums] = {}
         self._counting: dict[str, list[Chain]] = {}
-        """The chains of each endpoint that count, and below, those that counted when last stored."""
+        """The chains of each endpoint that count; below, those that did when last stored."""
         self._counted: dict[str, list[Chain]] = {}
         self._whole: set[str] = set()
         self._before: Sums | None = {}

@@ -164,11 +164,7 @@ class Core:
                     **where,
                 )
         elif isinstance(line, Start) and line.anew:
-            log.warning(
-                f"{capture.name} has been written anew, and what had been counted of it "
-                "still counts.",
-                **where,
-            )
+            log.warning("written anew; what had been counted still counts", **where)
 
     def _due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""

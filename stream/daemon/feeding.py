@@ -76,8 +76,10 @@ class Feeding:
         # A watched directory keeps a thread for itself; checkpoints and reports want others.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = USUAL_THREADS + len(settings.watch)
-        for watched in (*self.watched.values(), *self.growing.values()):
+        for watched in self.watched.values():
             watched.patience = patience_of(settings)
+        for growing in self.growing.values():
+            growing.patience = patience_of(settings)
         for paced in self.paced.values():
             paced.max_page_bytes = settings.max_page_bytes
         if self._tasks is None:

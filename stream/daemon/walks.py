@@ -16,7 +16,7 @@ __all__ = ["Walks"]
 
 
 class Standing(NamedTuple):
-    """What a walk lacks: the captures that it is in, and, unless it waits, what is wrong with it."""
+    """The captures that a walk is in, and what is wrong with it; if that is nothing, it waits."""
 
     sources: frozenset[str]
     fault: str | None
