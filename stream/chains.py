@@ -123,9 +123,10 @@ class Link(NamedTuple):
 class CaptureEntry(Struct):
     """How far a capture has been read, and what it delivered; durable state keeps it.
 
-    ``offset`` is behind the last ``line``, in expanded bytes. ``size`` and ``sha256`` are of the
-    file as it was stored when all of it had been read. ``rewritten``: it has said other things
-    before, which still count.
+    ``offset`` is behind the last ``line``, in expanded bytes, ``prefix`` tells those bytes from
+    others, and ``cut``: no line break followed. ``size`` and ``sha256`` are of the file as it was
+    stored when all of it had been read. ``rewritten``: it has said other things before, which still
+    count. ``tail`` has the dead letters of what stands behind ``offset``: chain, line, how many.
     """
 
     name: str
@@ -136,6 +137,9 @@ class CaptureEntry(Struct):
     sha256: str | None = None
     size: int = 0
     rewritten: bool = False
+    prefix: int = 0
+    cut: bool = False
+    tail: tuple[Chain, int, int] | None = None
     chains: list[tuple[Chain, Delivered]] = field(default_factory=list)
 
     def named(self) -> tuple[str, str | None, bool]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from stream.chains import CaptureEntry, ChainRun, Link, Pages
 from stream.checkpoint.letters import PageKey
+from stream.checkpoint.links import Walk
 from stream.checkpoint.store import Checkpoint, Store
 from stream.config import Rules
 from stream.records import Chain, Origin, Snapshot
@@ -52,6 +53,8 @@ class Checkpoints:
         self._letters: dict[PageKey, list[bytes]] = {}
         self._links: dict[PageKey, Link] = {}
         self._touched: set[str] = set()
+        self.forgotten: set[str] = set()
+        """Captures of whose lines the store knows more than is so."""
         self._since: float | None = None
         if self.lasting:
             try:
@@ -75,8 +78,8 @@ class Checkpoints:
 
     @property
     def pending(self) -> int:
-        """How many pages the next checkpoint will store."""
-        return len(self._pending) + len(self._links)
+        """How many pages the next checkpoint will store; a capture that was read counts as one."""
+        return len(self._pending) + len(self._links) + len(self._touched)
 
     @property
     def size(self) -> int:
@@ -101,13 +104,16 @@ class Checkpoints:
         if letters or self.lasting:
             self._letters[origin, line] = letters
 
-    def forget_links(self, source: str) -> None:
-        """Know nothing of a capture's lines any more.
+    def forget_lines(self, source: str) -> None:
+        """Know nothing of a capture's lines any more, with the next checkpoint."""
+        self.forgotten.add(source)
+        for found in (self._links, self._letters):
+            for key in [one for one in found if one[0].source == source]:
+                del found[key]
 
-        Raises:
-            Unavailable: the file cannot be written.
-        """
-        self.store.forget_links(source)
+    def walks(self) -> set[Walk]:
+        """Return the walks of which the next checkpoint stores lines."""
+        return {(origin.chain, link.revision) for (origin, _), link in self._links.items()}
 
     def links(self) -> Iterator[tuple[Chain, Link]]:
         """Yield what the lines of captures say of their walks, in the order of walks.
@@ -115,8 +121,9 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
+        self.store.forget_lines(self.forgotten)
         self.store.put_links(self._links)
-        self._links = {}
+        self.forgotten, self._links = set(), {}
         yield from self.store.links()
 
     def due(self, now: float) -> bool:
@@ -145,6 +152,7 @@ class Checkpoints:
                 now,
                 self._pending,
                 self._letters,
+                self.forgotten,
                 self._links,
                 {source: self.captures[source] for source in self._touched},
                 [(origin, runs[origin].summary()) for origin in touched],
@@ -160,6 +168,7 @@ class Checkpoints:
         self._letters = {}
         self._links = {}
         self._touched = set()
+        self.forgotten = set()
         if self.lasting or state.full:
             state.stored()
         self.objects.changed = False

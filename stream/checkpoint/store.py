@@ -15,7 +15,14 @@ from stream.chains import CaptureEntry, ChainSummary, Link, Pages
 from stream.checkpoint import schema
 from stream.checkpoint.codec import checked, checksum_of, sealed
 from stream.checkpoint.letters import PageKey, letters_in, paged_letters_in, put_letters
-from stream.checkpoint.links import links_in, put_links
+from stream.checkpoint.links import (
+    Walk,
+    forget_lines,
+    links_in,
+    links_of,
+    put_links,
+    walks_in,
+)
 from stream.checkpoint.lock import Lock
 from stream.checkpoint.reader import REBUILD, Reader, connected
 from stream.endpoints import ENDPOINTS, LISTS
@@ -35,13 +42,15 @@ TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
-    A page without an entry is forgotten. ``objects`` is ``None`` when no list has changed.
+    A page without an entry is forgotten, and so is what lines of captures that are ``forgotten``
+    said before. ``objects`` is ``None`` when no list has changed.
     ``raised`` are windows whose revision alone has changed.
     """
 
     now: int
     pages: Mapping[PageKey, bytes | None]
     letters: Mapping[PageKey, list[bytes]]
+    forgotten: Iterable[str]
     links: Mapping[PageKey, Link]
     captures: Mapping[str, CaptureEntry]
     runs: Iterable[tuple[Origin, ChainSummary]]
@@ -284,14 +293,32 @@ class Store(Reader):
         with self._writing():
             put_links(self._database, links)
 
-    def forget_links(self, source: str) -> None:
-        """Forget the lines of a capture.
+    def links_of(self, walk: Walk) -> Iterator[tuple[str, Link]]:
+        """Yield what lines of captures say of one walk, each with its capture's source.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            yield from links_of(self._database, walk)
+
+    def walks_in(self, source: str) -> set[Walk]:
+        """Return the walks of which a capture has lines; each line is looked at.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            return set(walks_in(self._database, source))
+
+    def forget_lines(self, sources: Iterable[str]) -> None:
+        """Forget what the lines of captures said, and their dead letters.
 
         Raises:
             Unavailable: the file cannot be written.
         """
         with self._writing():
-            self._database.execute("DELETE FROM links WHERE source = ?", (source,))
+            forget_lines(self._database, sources)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
@@ -328,6 +355,7 @@ class Store(Reader):
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
         self._write_pages(checkpoint.pages)
+        forget_lines(self._database, checkpoint.forgotten)
         put_letters(self._database, checkpoint.letters)
         put_links(self._database, checkpoint.links)
         self._write_windows(checkpoint.snapshots, checkpoint.raised)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,20 +10,25 @@ from typing import Final, NamedTuple
 import aiofiles.os
 
 from stream.chains import CaptureEntry
-from stream.errors import Unavailable
+from stream.errors import BadInput, Unavailable
 from stream.sources.captures import Capture, CaptureReader, Line, is_capture
 from stream.sources.reading import signature_of, spelled
 
-__all__ = ["Read", "captures_in", "continues", "read_capture", "unchanged"]
+__all__ = ["Read", "Start", "captures_in", "continues", "read_capture", "unchanged"]
 
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
-CHUNK: Final = 1 << 20
+
+
+class Start(NamedTuple):
+    """A capture is read on; ``anew``: from its start, since it says other things than before."""
+
+    anew: bool = False
 
 
 class Read(NamedTuple):
     """What a capture was found to be, once all of it had been read."""
 
-    signature: str
+    signature: str | None
     sha256: str | None
     size: int
 
@@ -62,17 +66,11 @@ def unchanged(capture: Capture, known: CaptureEntry) -> bool:
 
 def continues(capture: Capture, known: CaptureEntry) -> bool:
     """Tell whether a capture begins with what was read of it, so that the rest is read alone."""
-    if not known.done:
-        return known.line > 0
-    digest, left = hashlib.sha256(), known.size
     try:
-        with capture.path.open("rb") as file:
-            while left and (chunk := file.read(min(left, CHUNK))):
-                digest.update(chunk)
-                left -= len(chunk)
-    except OSError:
+        with CaptureReader(capture.path, 0, offset=known.offset) as reader:
+            return reader.passed(known.prefix)
+    except (BadInput, Unavailable):
         return False
-    return not left and digest.hexdigest() == known.sha256
 
 
 async def read_capture(
@@ -84,7 +82,7 @@ async def read_capture(
         BadInput: it is no regular file.
         Unavailable: it is gone, or may not be read.
     """
-    offset, line = (0, 0) if known is None else (known.offset, known.line)
+    offset, line = (0, 0) if known is None else (known.offset, known.line - known.cut)
     with CaptureReader(capture.path, max_bytes, offset=offset, line=line) as reader:
         read = aiofiles.os.wrap(reader.read_lines)
         while lines := await read():

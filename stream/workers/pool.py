@@ -183,25 +183,33 @@ class Pool:
     ) -> None:
         """Take what all workers found into the state file."""
         assert self.store is not None  # noqa: S101 -- the caller has seen to it
+        base = self.store.load()
+        anew = [
+            source
+            for source, entry in captures.items()
+            if entry.rewritten and source in base.captures and not base.captures[source].rewritten
+        ]
+        self.store.forget_lines(anew)
         self.store.take_shards([])
         pages = {
             (origin, page): entry
             for origin, run in runs.items()
             for page, entry in run.pages.packed.items()
         }
-        tally.restore(self.store.load().tally)
+        tally.restore(base.tally)
         self.store.save(
             Checkpoint(
-                self.run.now,
-                pages,
-                letters,
-                {},
-                captures,
-                [(origin, run.summary()) for origin, run in runs.items()],
-                (),
-                {},
-                parts[0].objects,
-                tally.saved(),
+                now=self.run.now,
+                pages=pages,
+                letters=letters,
+                links={},
+                captures=captures,
+                runs=[(origin, run.summary()) for origin, run in runs.items()],
+                snapshots=(),
+                raised={},
+                objects=parts[0].objects,
+                tally=tally.saved(),
+                forgotten=(),
             )
         )
 
