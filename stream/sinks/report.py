@@ -210,8 +210,8 @@ def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
     """Yield every record of every endpoint, each on a line of its own."""
     separator = b"\n    "
     for _, found in sorted(figures.items()):
-        for record in details_of(found):
-            yield separator + record
+        for records in details_of(found):
+            yield separator + records.replace(b"\n", b"\n    ")
             separator = b",\n    "
 
 
