@@ -22,7 +22,16 @@ from stream.records import (
     paired,
 )
 
-__all__ = ["Finding", "Record", "Table", "merged_records", "present", "rank", "table_alone", "table_of"]
+__all__ = [
+    "Finding",
+    "Record",
+    "Table",
+    "merged_records",
+    "present",
+    "rank",
+    "table_alone",
+    "table_of",
+]
 
 
 class Table(NamedTuple):

@@ -54,17 +54,17 @@ def shown(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:
     }
 
 
-def details_of(figures: EndpointFigures) -> Iterator[bytes]:
-    """Yield an endpoint's records in canonical order: JSON objects, one on each line, many at once.
+def details_of(figures: EndpointFigures, between: bytes) -> Iterator[bytes]:
+    """Yield an endpoint's records in canonical order: JSON objects, many at once.
 
-    There is a comma at the end of each line but the last.
+    ``between`` stands between those of a piece.
     """
     windows = figures.windows.of(figures.chains)
     layout = Layout(figures.endpoint)
     found = resolve(figures.endpoint, windows, ordered=True)
     records = chain.from_iterable(layout.records(cluster.table) for cluster in found)
     while some := list(islice(records, AT_ONCE)):
-        yield ENCODER.encode_lines(some)[:-1].replace(b"\n", b",\n")
+        yield ENCODER.encode_lines(some)[:-1].replace(b"\n", between)
 
 
 class Shown(Struct, rename="camel", gc=False):
@@ -108,10 +108,9 @@ class Layout:
     def records(self, table: Table) -> Iterator[Shown]:
         """Yield the report's view of each record of a table."""
         known = self._known(table)
-        unknown = zip(table.dimensions[-1], table.counters[-1], strict=True)
-        if not any(map(any, unknown)):
-            return known
-        return self._with_unknown(known, table)
+        if any(chain(table.dimensions[-1], table.counters[-1])):
+            return self._with_unknown(known, table)
+        return known
 
     def _known(self, table: Table) -> Iterator[Shown]:
         """Show what the registry knows of each record."""
@@ -128,7 +127,9 @@ class Layout:
         dimensions: Iterable[Any] = repeat({})
         if self.added:
             dimensions = map(self._dimensions, *(columns[name] for name in self.added))
-        starts, ends = zip(*map(times.__getitem__, table.windows), strict=True) if rows else ((), ())
+        starts, ends = (
+            zip(*map(times.__getitem__, table.windows), strict=True) if rows else ((), ())
+        )
         return map(
             Shown,
             repeat(endpoint.key),
