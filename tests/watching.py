@@ -77,9 +77,8 @@ class Watching:
         """What the report would show."""
         return render(view_of(self.intake), int(NOW))
 
-    @property
     def tokens(self) -> object:
-        """The input tokens that count."""
+        """Return the input tokens that count."""
         return sum(one.totals.metrics()["input_tokens"] for one in self.outline.figures.values())
 
     @property
