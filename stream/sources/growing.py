@@ -137,13 +137,13 @@ class Growing:
             return False
         place = known or await self._start(capture, send, anew=False)
         await send(capture, lost)
-        await send(capture, Read(signature, None, 0))
+        await send(capture, Read(signature, None, 0, broken=True))
         self._sent[capture.source] = place._replace(signature=signature)
         return True
 
     async def _deliver(self, capture: Capture, reader: CaptureReader, send: Send) -> bool:
         """Deliver a reader's lines; return whether the last was whole, or will not become so."""
-        source = capture.source
+        source, broken = capture.source, False
         read = aiofiles.os.wrap(reader.read_lines)
         while lines := await read():
             for line in lines:
@@ -151,10 +151,11 @@ class Growing:
                 if not line.complete and not self._settled(capture, reader.signature, sound=final):
                     return False
                 await send(capture, line)
+                broken = not final
                 if final:
                     number = line.number if line.complete else line.number - 1
                     self._sent[source] = Place(number, line.end, line.prefix)
-        await send(capture, Read(reader.signature, reader.sha256, reader.size))
+        await send(capture, Read(reader.signature, reader.sha256, reader.size, broken))
         self._sent[source] = self._sent[source]._replace(signature=reader.signature)
         self._waits.pop(source, None)
         return True
