@@ -152,6 +152,7 @@ class Place(NamedTuple):
     label: str
     window: Window
     kind: str
+    view: str
 
 
 @dataclass
@@ -321,7 +322,7 @@ def state_after(deliveries: Iterable[Delivery]) -> State:
     state: State = {}
     for page in deliveries:
         for kind, window, rows in delivered(page.page):
-            place = Place(page.endpoint, page.label, window, kind)
+            place = Place(page.endpoint, page.label, window, kind, spelled(page.view))
             deliver(state, place, page.revision, rows)
     return state
 
@@ -487,16 +488,15 @@ def resolved(endpoint: str, state: State) -> Resolved:
         {**at(endpoint, window), "narrowerWindows": narrower}
         for window, narrower in sorted(covered)
     ]
+    collisions = {
+        (place.label, place.window, identity)
+        for place, snapshot in state.items()
+        for identity in snapshot.collisions
+    }
     found["identityCollisions"] = [
-        {
-            "endpoint": endpoint,
-            "label": place.label,
-            **at(endpoint, place.window),
-            "dimensions": dict(identity),
-        }
-        for place in sorted(state)
-        for identity in sorted(
-            state[place].collisions, key=lambda identity: order(endpoint, identity)
+        {"endpoint": endpoint, "label": label, **at(endpoint, window), "dimensions": dict(identity)}
+        for label, window, identity in sorted(
+            collisions, key=lambda one: (*one[:2], order(endpoint, one[2]))
         )
     ]
     records.sort(key=lambda r: (r.window, order(endpoint, r.identity), r.residual))

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for captures: walks that come again later, revised, and a writer for them.
+"""Hypothesis strategies for captures: walks that come again later, revised, and their writer.
 
-A **walk** is drawn as buckets, cut into pages; a later walk of its chain delivers the buckets again,
+A walk is drawn as buckets, cut into pages; a later walk of its chain delivers the buckets again,
 some as they were, byte for byte, and others changed.
 """
 
@@ -147,10 +147,13 @@ def first_pieces(draw: st.DrawFn, endpoint: str) -> list[Piece]:
     return [Piece(one, draw(BLANKS)) for one in buckets]
 
 
+CHANGES: Final = st.sampled_from(["same", "same", "same", "spelled", "rows", "gone", "twice"])
+
+
 @st.composite
 def later_piece(draw: st.DrawFn, endpoint: str, piece: Piece) -> list[Piece]:
     """Find a bucket again: as it was, spelled in another way, changed, or not at all."""
-    change = draw(st.sampled_from(["same", "same", "same", "spelled", "rows", "gone", "twice"]))
+    change = draw(CHANGES)
     if change == "gone":
         return []
     if change == "spelled":
@@ -158,13 +161,14 @@ def later_piece(draw: st.DrawFn, endpoint: str, piece: Piece) -> list[Piece]:
     if change in {"same", "twice"}:
         return [piece] * (2 if change == "twice" else 1)
     name = "result" if "result" in piece.bucket else "results"
-    rows = list(piece.bucket[name])
-    if rows and draw(st.booleans()):
+    rows: list[Json] = list(piece.bucket[name])
+    steps = draw(st.sets(st.sampled_from(["lose", "change", "gain"]), min_size=1))
+    if rows and "lose" in steps:
         rows.pop(draw(st.integers(0, len(rows) - 1)))
-    if rows and draw(st.booleans()):
+    if rows and "change" in steps:
         place = draw(st.integers(0, len(rows) - 1))
         rows[place] = {**rows[place], counter_of(endpoint): draw(changed_value(endpoint))}
-    if draw(st.booleans()):
+    if "gain" in steps:
         rows.append(draw(LEAN_ROWS[endpoint]))
     return [Piece({**piece.bucket, name: rows}, piece.blank)]
 

@@ -169,7 +169,7 @@ class Decoder:
         if rows is not None:
             return Bucket(window, rows, (), (), digest=digest, unread=content)
         wire = self._decode_bucket(content)
-        if (wire.start_time, wire.end_time) != window:  # it stands there twice, and the last counts
+        if window != Window(wire.start_time, wire.end_time):  # the last of doubled members counts
             raise ValueError(window)
         return self._bucket(window, wire.results, digest)
 
