@@ -48,6 +48,8 @@ class Checkpoints:
         self._letters: dict[PageKey, list[bytes]] = {}
         self._links: dict[PageKey, Link] = {}
         self._touched: set[str] = set()
+        self._moved: set[Origin] = set()
+        """Chains of captures that lines were added to."""
         self._since: float | None = None
         if self.lasting:
             try:
@@ -92,6 +94,7 @@ class Checkpoints:
 
     def add_line(self, origin: Origin, line: int, link: Link | None, letters: list[bytes]) -> None:
         """Store a line of a capture with the next checkpoint."""
+        self._moved.add(origin)
         if link is not None:
             self._links[origin, line] = link
         if letters or self.lasting:
@@ -135,7 +138,7 @@ class Checkpoints:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
         state = self.state
-        touched = sorted({origin for origin, _ in (*self._pending, *self._links)})
+        touched = sorted({origin for origin, _ in self._pending} | self._moved)
         windows = ((place, state.held[place]) for place in sorted(state.changed))
         self.store.save(
             Checkpoint(
@@ -157,6 +160,7 @@ class Checkpoints:
         self._letters = {}
         self._links = {}
         self._touched = set()
+        self._moved = set()
         if self.lasting or state.full:
             state.stored()
         self.objects.changed = False
