@@ -22,7 +22,7 @@ from stream.intake import Intake
 from stream.records import Chain, Origin
 from stream.sinks.dead_letters import masked_page
 from stream.sources.captures import Capture, Line
-from stream.sources.capturing import Read, continues, unchanged
+from stream.sources.capturing import Read, continues, passed, unchanged
 from stream.sources.walk import cursor_of, root_of
 from stream.walked import judged
 
@@ -53,7 +53,7 @@ class Captured(Intake):
         same = known is not None and unchanged(capture, known)
         if known is not None and not same and not continues(capture, known):
             self.checkpoints.forget_links(capture.source)
-            entry = CaptureEntry(capture.name, rewritten=known.rewritten or known.done)
+            entry = CaptureEntry(capture.name, rewritten=known.rewritten or known.line > 0)
         if not same:
             entry.done = False
         self.checkpoints.captures[capture.source] = entry
@@ -139,7 +139,7 @@ class Captured(Intake):
         if self.letters:
             self.run_of(capture, chain)[1].letters += len(self.letters)
             self.letters_changed = True
-        entry.line, entry.offset = line.number, line.end
+        passed(entry, line)
         self.checkpoints.add_line(Origin(capture.source, chain), line.number, link, self.letters)
 
     def take_envelope(self, capture: Capture, line: Line, chain: Chain, envelope: Envelope) -> Link:

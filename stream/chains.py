@@ -123,14 +123,18 @@ class Link(NamedTuple):
 class CaptureEntry(Struct):
     """How far a capture has been read, and what it delivered; durable state keeps it.
 
-    ``offset`` is behind the last ``line``, in expanded bytes. ``size`` and ``sha256`` are of the
-    file as it was stored when all of it had been read. ``rewritten``: it has said other things
-    before, which still count.
+    ``offset`` is behind the last ``line``, in expanded bytes; that line had no break yet if it is
+    ``unbroken``. ``trail`` tells the lines so far from others, ``longest`` is the length of one of
+    them. ``size`` and ``sha256`` are of the file as it was stored when all of it had been read.
+    ``rewritten``: it has said other things before, which still count.
     """
 
     name: str
     line: int = 0
     offset: int = 0
+    unbroken: bool = False
+    trail: int = 0
+    longest: int = 0
     done: bool = False
     signature: str | None = None
     sha256: str | None = None

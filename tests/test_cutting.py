@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -156,7 +155,8 @@ def carefully(payload: bytes, *, tolerant: bool) -> object:
 def test_a_page_reads_as_it_does_uncut(payload: bytes, tolerant: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
     """Cut into buckets, read as a whole, or read with care: the same page, or the same error."""
     found = outcome(payload, tolerant=tolerant)
-    with patch.object(pages, "cut", lambda _: None):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "cut", lambda _: None)
         assert outcome(payload, tolerant=tolerant) == found
     assert carefully(payload, tolerant=tolerant) == found
 
