@@ -172,9 +172,12 @@ class Store(Reader):
                 checked(checksum, name, body)
                 counts[name] = body
             named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
+            chains = {Chain(*chain) for chain in named if chain[0] in ENDPOINTS}
+            if not chains.issuperset(self._windows.chains()):
+                raise ValueError("a window is of no chain")
             return Saved(
                 self._pages(),
-                {Chain(*chain) for chain in named if chain[0] in ENDPOINTS},
+                chains,
                 dict(self._captures()),
                 decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
