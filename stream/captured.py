@@ -95,7 +95,8 @@ class Captured(Opened):
             link = self.take_envelope(capture, line, chain, envelope)
         except BadInput as error:
             masked = None if content is None else masked_page(content)
-            self.line_letter(capture, line, chain, error, 0, masked)
+            if self.speaks or not self.tolerant:
+                self.line_letter(capture, line, chain, error, 0, masked)
             self.tally.pages[chain.endpoint, "dead_lettered"] += 1
             broken = not line.final or line.end <= entry.offset
         if self.letters:
@@ -135,12 +136,8 @@ class Captured(Opened):
     ) -> str | None:
         """Merge a page of buckets when all of it has been read; return where its walk goes on."""
         started = perf_counter()
-        decoded = self.decoders[chain.endpoint].decode(
-            envelope.payload,
-            tolerant=self.tolerant,
-            known=partial(self.state.rows_of, chain),
-            mine=self.mine(chain.endpoint),
-        )
+        known = partial(self.state.rows_of, chain)
+        _, decoded = self.decoded(chain.endpoint, envelope.payload, known)
         self.tally.page_decode.observe(perf_counter() - started)
         more = cursor_after(envelope.entry, decoded.next_page) if decoded.has_more else None
         window = self.merge(chain, decoded.buckets, envelope.revision)
@@ -164,7 +161,7 @@ class Captured(Opened):
         more = cursor_after(envelope.entry, listed.next_page) if listed.has_more else None
         place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
         self.objects.take(place, listed.elements)
-        for rejected in listed.rejected:
+        for rejected in listed.rejected if self.speaks else ():
             self.line_letter(capture, line, chain, rejected.error, 1, rejected.content)
         return more
 

@@ -24,8 +24,9 @@ __all__ = ["Following", "place_of"]
 class Following:
     """Walks chains page by page; one whose pages have changed is walked again from its start."""
 
-    def __init__(self, rules: Rules, tally: Tally) -> None:
-        """Start with no chain."""
+    def __init__(self, rules: Rules, tally: Tally, *, speaks: bool = True) -> None:
+        """Start with no chain; only one of several workers ``speaks`` of whole pages."""
+        self.speaks = speaks
         self.rules = rules
         self.tally = tally
         self.tolerant = rules.dead_letters is not None
@@ -123,11 +124,23 @@ class Following:
             if fault != entry.fault:
                 run.pages[entry.page] = replace(entry, fault=fault)
 
-    def letter(
-        self, chain: FixtureChain, page: Fixture, error: BadInput, rows: int, content: Any = None
+    def letter(  # noqa: PLR0913 -- a letter says where, why and what
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        error: BadInput,
+        rows: int,
+        content: Any = None,
+        *,
+        own: bool = False,
     ) -> list[bytes]:
-        """Make a dead letter, or end the run with what it would say."""
+        """Make a dead letter, or end the run with what it would say.
+
+        What all workers come upon one of them speaks of, unless it is its ``own`` to count.
+        """
         error.at(place_of(chain, page))
+        if self.tolerant and not (self.speaks or own):
+            return []
         return self.aside(chain.chain, error, (page.page, page.name, page.sha256), rows, content)
 
     def aside(

@@ -66,6 +66,8 @@ class Opened(Intake):
 
     def recall_capture(self, source: str, entry: CaptureEntry) -> None:
         """Begin with what durable state has of a capture."""
+        if not self.speaks:  # another worker counts what it has delivered
+            entry.chains = [(chain, Delivered()) for chain, _ in entry.chains]
         for chain, delivered in entry.chains:
             self.begin(source, chain, delivered)
 

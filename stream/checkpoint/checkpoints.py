@@ -9,10 +9,10 @@ from stream.checkpoint.letters import PageKey
 from stream.checkpoint.links import Walk
 from stream.checkpoint.store import Checkpoint, Store
 from stream.config import Rules
-from stream.records import Chain, Origin
+from stream.records import Chain, Origin, Snapshot
 from stream.relations import Objects
 from stream.series import SavedSeries
-from stream.state import KeyedState
+from stream.state import KeyedState, Place
 from stream.tally import Tally
 
 __all__ = ["Checkpoints"]
@@ -25,8 +25,12 @@ class Checkpoints:
     scratch file all the same.
     """
 
-    def __init__(self, rules: Rules, objects: Objects, tally: Tally) -> None:
+    def __init__(
+        self, rules: Rules, objects: Objects, tally: Tally, store: Store | None = None
+    ) -> None:
         """Open the state file, and put what it holds into ``state``, ``objects``, ``tally``.
+
+        ``store`` is another file than the rules' own.
 
         Raises:
             Unavailable: it cannot be opened, or is in use.
@@ -37,7 +41,7 @@ class Checkpoints:
         self.tally = tally
         self.lasting = rules.state is not None
         """Whether there is a state file."""
-        self.store = Store(rules.state)
+        self.store = store or Store(rules.state)
         self.state = KeyedState(self.store, rules.row_budget)
         self.known: dict[Origin, Pages] = {}
         """The pages that the file had when it was opened; they need not be read again."""
@@ -143,7 +147,6 @@ class Checkpoints:
         """
         state = self.state
         touched = sorted({origin for origin, _ in (*self._pending, *self._links)})
-        windows = ((place, state.held[place]) for place in sorted(state.changed))
         self.store.save(
             Checkpoint(
                 now,
@@ -153,7 +156,7 @@ class Checkpoints:
                 self._links,
                 {source: self.captures[source] for source in self._touched},
                 [(origin, runs[origin].summary()) for origin in touched],
-                windows if self.lasting or state.full else (),
+                self._changed() if self.lasting or state.full else (),
                 state.raised,
                 self.objects.saved() if self.objects.changed else None,
                 self.tally.saved(),
@@ -169,6 +172,19 @@ class Checkpoints:
         if self.lasting or state.full:
             state.stored()
         self.objects.changed = False
+
+    def flush(self) -> None:
+        """Put every window into the store, where all of them can be read.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        self.store.put_windows(self._changed(), self.state.raised)
+        self.state.stored()
+
+    def _changed(self) -> Iterator[tuple[Place, Snapshot]]:
+        """Yield the windows that the store does not have as they are."""
+        return ((place, self.state.held[place]) for place in sorted(self.state.changed))
 
     def letters(self) -> Iterator[bytes]:
         """Yield the dead letters of every page, in order.
