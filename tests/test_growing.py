@@ -152,6 +152,20 @@ def test_a_broken_end_is_set_aside_until_it_is_whole(suffix: str, watching: Watc
     as_replayed(watching)
 
 
+def test_a_broken_end_goes_with_its_file(watching: Watching) -> None:
+    """The dead letter of a broken end is forgotten with the capture, and returns with it."""
+    path = watching.pages / "walk.ndjson"
+    append(path, of_day(0, 7) + of_day(1, 5)[:30])
+    watching.look(NONE)
+    path.rename(watching.place / "elsewhere.ndjson")
+    assert len(watching.letters) == 1
+    watching.look()
+    assert (watching.tokens(), watching.letters, watching.look()) == (7, [], [])
+    (watching.place / "elsewhere.ndjson").rename(path)
+    watching.look(NONE)
+    assert len(watching.letters) == 1
+
+
 def test_bad_lines_are_set_aside_at_once(watching: Watching) -> None:
     """A broken line, and a walk ahead of the clock, are dead letters; the others count."""
     lines = (of_day(0, 7), b'{"endpoint": \n', of_day(1, 99, observed_at=AHEAD), of_day(2, 1))

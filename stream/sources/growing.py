@@ -71,7 +71,9 @@ class Growing:
         """
         look = aiofiles.os.wrap(looked_at)
         self.failed, pause = None, self.patience.rescan
-        for capture, signature in await look(self.directory, self.name):
+        found = await look(self.directory, self.name)
+        await self._see_who_is_gone({capture.source for capture, _ in found}, send)
+        for capture, signature in found:
             known = self._known(capture.source)
             if signature is None or (known is not None and known.signature == signature):
                 continue
@@ -84,6 +86,14 @@ class Growing:
                 done = False
             pause = pause if done else min(pause, LOOK_AGAIN)
         return pause
+
+    async def _see_who_is_gone(self, there: set[str], send: Send) -> None:
+        """Say of captures that are gone that no broken end of them is there any more."""
+        for source, entry in list(self.entries.items()):
+            if entry.tail and source not in there and source.rpartition("/")[0] == self.name:
+                capture = Capture(self.directory / entry.name, source, entry.name)
+                await send(capture, Read(None, entry.sha256, entry.size))
+                self._sent.pop(source, None)
 
     def _known(self, source: str) -> Place | None:
         """Return how far a capture was delivered; ``None``: it is new."""
