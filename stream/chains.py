@@ -13,7 +13,7 @@ from stream.records import Chain, Origin, Slot, Window
 __all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
 
 
-class PageEntry(Struct, frozen=True):
+class PageEntry(Struct, frozen=True, omit_defaults=True):
     """What a page delivered, and what it said of its chain; durable state keeps one for each page.
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
