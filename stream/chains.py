@@ -72,6 +72,11 @@ class Pages(MutableMapping[int, PageEntry]):
     def __contains__(self, page: object) -> bool:
         return page in self.packed
 
+    def find(self, page: int) -> PageEntry | None:
+        """Return a page, or ``None``: most are new, and a miss costs nothing here."""
+        packed = self.packed.get(page)
+        return None if packed is None else DECODE(packed)
+
     def copy(self) -> Pages:
         """Return pages that do not change when these do."""
         return Pages(dict(self.packed))

@@ -132,7 +132,9 @@ class Store(Reader):
     def _prepare(self, *, read_only: bool) -> None:
         """Check what the file is; make the tables of a new one, move an older one on."""
         if self.path is None:
-            self._database.executescript(f"PRAGMA journal_mode = OFF; {schema.TABLES}")
+            self._database.executescript(
+                f"PRAGMA page_size = 32768; PRAGMA journal_mode = OFF; {schema.TABLES}"
+            )
             return
         ask = self._database.execute
         application, version, tables = (
@@ -404,6 +406,17 @@ class Store(Reader):
             "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
             (sealed(key, entry) for key, entry in keys.items() if entry is not None),
         )
+
+
+def registered(chain: Chain) -> Chain:
+    """Return a chain that has windows.
+
+    Raises:
+        ValueError: its endpoint is not registered.
+    """
+    if chain.endpoint not in ENDPOINTS:
+        raise ValueError(f"{chain.endpoint} is not registered")
+    return chain
 
 
 def place_of(status: os.stat_result) -> tuple[int, int]:
