@@ -60,6 +60,8 @@ class Checkpoints:
         self._since: float | None = None
         if self.lasting:
             try:
+                if store is None:
+                    self.store.take_shards([])  # or they could come later, over what is newer
                 self._restore()
             except BaseException:
                 self.store.close()

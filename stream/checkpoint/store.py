@@ -235,7 +235,10 @@ class Store(Reader):
             Unavailable: a file cannot be read or written.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
-        found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+        with self.reading():
+            found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+        if not found and not names:
+            return
         for name in found:
             shard = self.path.with_name(name)
             if shard.exists():
