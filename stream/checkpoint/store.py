@@ -411,17 +411,6 @@ class Store(Reader):
         )
 
 
-def registered(chain: Chain) -> Chain:
-    """Return a chain that has windows.
-
-    Raises:
-        ValueError: its endpoint is not registered.
-    """
-    if chain.endpoint not in ENDPOINTS:
-        raise ValueError(f"{chain.endpoint} is not registered")
-    return chain
-
-
 def place_of(status: os.stat_result) -> tuple[int, int]:
     """Return what tells a file from another that stands in its place."""
     return status.st_dev, status.st_ino

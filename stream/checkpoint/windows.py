@@ -43,10 +43,6 @@ FIRST_AND_LAST: Final = (
     f"SELECT (SELECT min(window_start) {CHAIN}), (SELECT max(window_start) {CHAIN})"
 )
 STARTS: Final = "AND window_start >= ? AND window_start < ?"
-NEXT_CHAIN: Final = (
-    "SELECT endpoint, label, view FROM snapshots WHERE (endpoint, label, view) > (?, ?, ?) "
-    "ORDER BY endpoint, label, view LIMIT 1"
-)
 PUT: Final = "REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 RAISE: Final = f"UPDATE snapshots SET revision = ?, checksum = ? {ONE}"  # noqa: S608 -- as above
 
@@ -106,13 +102,6 @@ class StoredWindows:
         while row is not None:
             yield Chain(*row)
             row = self._ask(NEXT_CHAIN, row).fetchone()
-
-    def chains(self) -> Iterator[Chain]:
-        """Yield the chains that have windows, each found from the one before."""
-        chain = Chain("", "", "")
-        while (row := self._ask(NEXT_CHAIN, chain).fetchone()) is not None:
-            chain = Chain(*row)
-            yield chain
 
     @property
     def records(self) -> int:
