@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +62,8 @@ def as_replayed(found: Watching) -> None:
     assert found.tokens() == sum(
         one["metrics"]["input_tokens"] for one in replayed.report["endpoints"].values()
     )
-    assert outline.run() == replayed.report["run"]
+    files = msgspec.to_builtins(list(outline.files.entries(outline.runs)))
+    assert {"fixtures": files, **outline.run()} == replayed.report["run"]
     set_aside = (found.place / "others" / "dead_letters.ndjson").read_bytes()
     assert found.letters == set_aside.splitlines(keepends=True)
 
