@@ -6,23 +6,22 @@ judged when everything has been read (:mod:`stream.walked`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from stream.chains import CaptureEntry, ChainRun, Delivered, Link, spanned
+from stream.chains import CaptureEntry, Link, spanned
 from stream.decode import decode_list
 from stream.decode.envelope import Envelope, decode_envelope
-from stream.endpoints import ENDPOINTS, Endpoint, ObjectList
+from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
-from stream.intake import Intake
+from stream.opened import Opened
 from stream.records import Chain, Origin
 from stream.sinks.dead_letters import masked_page
 from stream.sources.captures import Capture, Line
-from stream.sources.capturing import Read, continues, passed, unchanged
+from stream.sources.capturing import Read, Start
 from stream.sources.walk import cursor_of, root_of
 from stream.walked import judged
 
@@ -34,42 +33,14 @@ MICRO: Final = 1_000_000
 
 
 class LineDelivery(NamedTuple):
-    """A line of a capture on the channel, or its end."""
+    """A line of a capture on the channel, or its start or its end."""
 
     capture: Capture
-    line: Line | Read
+    line: Line | Read | Start
 
 
-class Captured(Intake):
+class Captured(Opened):
     """The consumer of fixtures and captures."""
-
-    def open_capture(self, capture: Capture) -> CaptureEntry | None:
-        """Expect a capture; return from where it is to be read on, ``None``: there is nothing new.
-
-        One that does not begin any more with what was read of it is read again from its start.
-        """
-        known = self.checkpoints.captures.get(capture.source)
-        entry = known or CaptureEntry(capture.name)
-        same = known is not None and unchanged(capture, known)
-        if known is not None and not same and not continues(capture, known):
-            self.checkpoints.forget_links(capture.source)
-            entry = CaptureEntry(capture.name, rewritten=known.rewritten or known.line > 0)
-        if not same:
-            entry.done = False
-        self.checkpoints.captures[capture.source] = entry
-        self.recall_capture(capture.source, entry)
-        return None if same else entry
-
-    def recall_capture(self, source: str, entry: CaptureEntry) -> None:
-        """Begin with what durable state has of a capture."""
-        for chain, delivered in entry.chains:
-            self.begin(source, chain, delivered)
-
-    def recall_captures(self, found: Collection[str]) -> None:
-        """Begin with what durable state has of captures that are not there any more."""
-        for source, entry in self.checkpoints.captures.items():
-            if source not in found:
-                self.recall_capture(source, entry)
 
     def judge(self) -> None:
         """Judge the walks of all captures.
@@ -90,41 +61,31 @@ class Captured(Intake):
             else:
                 run.incomplete = run.incomplete or message
 
-    def begin(self, source: str, chain: Chain, delivered: Delivered) -> ChainRun:
-        """Begin with a chain of a capture."""
-        entry = self.checkpoints.captures[source]
-        run = ChainRun(chain, delivered=delivered, capture=entry)
-        self.runs[Origin(source, chain)] = run
-        if chain.endpoint in ENDPOINTS:
-            self.start_state(ENDPOINTS[chain.endpoint], chain)
-        return run
-
-    def run_of(self, capture: Capture, chain: Chain) -> tuple[ChainRun, Delivered]:
-        """Return what has been read of a chain in a capture."""
-        run = self.runs.get(Origin(capture.source, chain))
-        if run is None:
-            entry = self.checkpoints.captures[capture.source]
-            entry.chains.append((chain, Delivered()))
-            run = self.begin(capture.source, *entry.chains[-1])
-        assert run.delivered is not None  # noqa: S101 -- a capture's pages are counted as they come
-        return run, run.delivered
-
     def take_line(self, delivery: LineDelivery) -> None:
-        """Take one line, or the end of a capture.
+        """Take one line, or the start or the end of a capture; a line that comes twice counts once.
 
         Raises:
             BadInput: the line cannot be trusted, unless bad input is set aside.
         """
         capture, line = delivery
+        self.letters = []
+        if isinstance(line, Start):
+            self.start_capture(capture, anew=line.anew)
+            return
         entry = self.checkpoints.captures[capture.source]
+        if isinstance(line, Line) and line.number <= entry.line and line.end <= entry.offset:
+            return
         self.checkpoints.touch(capture.source)
         if isinstance(line, Read):
+            if not line.broken:
+                self.forget_tail(capture.source)
             entry.done = True
-            entry.signature, entry.sha256, entry.size = line
+            entry.signature, entry.sha256, entry.size, _ = line
             return
-        self.letters = []
+        self.forget_tail(capture.source)
+        entry.done = False
         self.tally.page_bytes += len(line.content)
-        chain, link, content = Chain("capture", capture.name), None, None
+        chain, link, broken, content = Chain("capture", capture.name), None, False, None
         try:
             if line.error is not None:
                 raise line.error
@@ -134,12 +95,17 @@ class Captured(Intake):
             link = self.take_envelope(capture, line, chain, envelope)
         except BadInput as error:
             masked = None if content is None else masked_page(content)
-            self.line_letter(capture, line, chain, error, 0, masked)
+            if self.speaks or not self.tolerant:
+                self.line_letter(capture, line, chain, error, 0, masked)
             self.tally.pages[chain.endpoint, "dead_lettered"] += 1
+            broken = not line.final or line.end <= entry.offset
         if self.letters:
             self.run_of(capture, chain)[1].letters += len(self.letters)
             self.letters_changed = True
-        passed(entry, line)
+        if broken:
+            entry.tail = chain, line.number, len(self.letters)
+        else:
+            read_to(entry, line)
         self.checkpoints.add_line(Origin(capture.source, chain), line.number, link, self.letters)
 
     def take_envelope(self, capture: Capture, line: Line, chain: Chain, envelope: Envelope) -> Link:
@@ -153,12 +119,12 @@ class Captured(Intake):
                 "found a walk more than five minutes ahead of the clock, expected an earlier one"
             )
             raise BadInput("observed_at", ahead, path="$.observed_at")
+        asked = cursor_of(envelope.cursor, root_of(envelope.entry))
         if isinstance(envelope.entry, Endpoint):
             self.run_of(capture, chain)
             more = self.take_buckets(capture, line, chain, envelope)
         else:
             more = self.take_objects(capture, line, chain, envelope)
-        asked = cursor_of(envelope.cursor, root_of(envelope.entry))
         self.run_of(capture, chain)[1].pages += 1
         self.tally.pages[chain.endpoint, "ok"] += 1
         self.tally.last_success[chain.endpoint] = self.clock()
@@ -170,12 +136,8 @@ class Captured(Intake):
     ) -> str | None:
         """Merge a page of buckets when all of it has been read; return where its walk goes on."""
         started = perf_counter()
-        decoded = self.decoders[chain.endpoint].decode(
-            envelope.payload,
-            tolerant=self.tolerant,
-            known=partial(self.state.rows_of, chain),
-            mine=self.mine(chain.endpoint),
-        )
+        known = partial(self.state.rows_of, chain)
+        _, decoded = self.decoded(chain.endpoint, envelope.payload, known)
         self.tally.page_decode.observe(perf_counter() - started)
         more = cursor_after(envelope.entry, decoded.next_page) if decoded.has_more else None
         window = self.merge(chain, decoded.buckets, envelope.revision)
@@ -199,7 +161,7 @@ class Captured(Intake):
         more = cursor_after(envelope.entry, listed.next_page) if listed.has_more else None
         place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
         self.objects.take(place, listed.elements)
-        for rejected in listed.rejected:
+        for rejected in listed.rejected if self.speaks else ():
             self.line_letter(capture, line, chain, rejected.error, 1, rejected.content)
         return more
 
@@ -218,6 +180,12 @@ class Captured(Intake):
             where = f"{capture.name} (line {line.number}, {chain.endpoint}, label {chain.label})"
         place = (line.number, capture.name, None)
         self.letters += self.aside(chain, error.at(where), place, rows, content)
+
+
+def read_to(entry: CaptureEntry, line: Line) -> None:
+    """Note that a capture has been read up to the end of a line."""
+    entry.line, entry.offset = line.number, line.end
+    entry.prefix, entry.cut = line.prefix, not line.complete
 
 
 def key_of(entry: Endpoint | ObjectList) -> str:

@@ -13,7 +13,7 @@ from stream.records import Chain, Origin, Slot, Window
 __all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
 
 
-class PageEntry(Struct, frozen=True):
+class PageEntry(Struct, frozen=True, omit_defaults=True):
     """What a page delivered, and what it said of its chain; durable state keeps one for each page.
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
@@ -72,6 +72,11 @@ class Pages(MutableMapping[int, PageEntry]):
     def __contains__(self, page: object) -> bool:
         return page in self.packed
 
+    def find(self, page: int) -> PageEntry | None:
+        """Return a page, or ``None``: most are new, and a miss costs nothing here."""
+        packed = self.packed.get(page)
+        return None if packed is None else DECODE(packed)
+
     def copy(self) -> Pages:
         """Return pages that do not change when these do."""
         return Pages(dict(self.packed))
@@ -123,23 +128,23 @@ class Link(NamedTuple):
 class CaptureEntry(Struct):
     """How far a capture has been read, and what it delivered; durable state keeps it.
 
-    ``offset`` is behind the last ``line``, in expanded bytes; that line had no break yet if it is
-    ``unbroken``. ``trail`` tells the lines so far from others, ``longest`` is the length of one of
-    them. ``size`` and ``sha256`` are of the file as it was stored when all of it had been read.
-    ``rewritten``: it has said other things before, which still count.
+    ``offset`` is behind the last ``line``, in expanded bytes, ``prefix`` tells those bytes from
+    others, and ``cut``: no line break followed. ``size`` and ``sha256`` are of the file as it was
+    stored when all of it had been read. ``rewritten``: it has said other things before, which still
+    count. ``tail`` has the dead letters of what stands behind ``offset``: chain, line, how many.
     """
 
     name: str
     line: int = 0
     offset: int = 0
-    unbroken: bool = False
-    trail: int = 0
-    longest: int = 0
     done: bool = False
     signature: str | None = None
     sha256: str | None = None
     size: int = 0
     rewritten: bool = False
+    prefix: int = 0
+    cut: bool = False
+    tail: tuple[Chain, int, int] | None = None
     chains: list[tuple[Chain, Delivered]] = field(default_factory=list)
 
     def named(self) -> tuple[str, str | None, bool]:

@@ -60,15 +60,46 @@ class EndpointFigures(Struct):
     def tapped(self) -> Iterator[Held]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None
+        seen = References(self.endpoint)
         for held in self.windows.of(self.chains):
             slot, label, snapshot = held
             if not slot.rollup and slot.window != last:
                 last = slot.window
                 self.buckets += 1
-            self.references |= references_of(self.endpoint, snapshot.dimensions)
+            seen.take(snapshot.dimensions)
             if snapshot.collisions:
                 self.collisions += collisions_in(self.endpoint, label, slot.window, snapshot)
             yield held
+        self.references = seen.found()
+
+
+class References:
+    """Finds what records refer to: projects, keys, users, accounts, certificates."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Start with nothing seen."""
+        self._places = [
+            (place, REFERENCES[name], set[Any]())
+            for place, name in enumerate(endpoint.dimensions)
+            if name in REFERENCES
+        ]
+        self._others: set[Any] = set()
+
+    def take(self, dimensions: Columns) -> None:
+        """Look at a snapshot's rows."""
+        for place, _, seen in self._places:
+            seen.update(dimensions[place])
+        self._others.update(dimensions[-1])
+
+    def found(self) -> set[tuple[Kind, str]]:
+        """Return everything that was referred to."""
+        found = {(kind, value) for _, kind, seen in self._places for value in seen - {None}}
+        return found | {
+            (REFERENCES[name], value)
+            for pairs in self._others
+            for name, value in pairs or ()
+            if name in REFERENCES and isinstance(value, str)
+        }
 
 
 def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
@@ -99,21 +130,3 @@ def collisions_in(
     named = [present(endpoint.dimensions, identity) for identity in snapshot.collisions]
     named.sort(key=lambda one: sorted((name, str(value)) for name, value in one.items()))
     return [(label, window, dimensions) for dimensions in named]
-
-
-def references_of(endpoint: Endpoint, dimensions: Columns) -> set[tuple[Kind, str]]:
-    """Find what a snapshot's rows refer to: projects, keys, users, accounts, certificates."""
-    found = {
-        (REFERENCES[name], value)
-        for name, column in zip(endpoint.dimensions, dimensions, strict=False)
-        if name in REFERENCES
-        for value in set(column)
-        if value is not None
-    }
-    for pairs in set(dimensions[-1]) if dimensions and dimensions[-1] else ():
-        found |= {
-            (REFERENCES[name], value)
-            for name, value in pairs or ()
-            if name in REFERENCES and isinstance(value, str)
-        }
-    return found

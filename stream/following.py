@@ -24,8 +24,9 @@ __all__ = ["Following", "place_of"]
 class Following:
     """Walks chains page by page; one whose pages have changed is walked again from its start."""
 
-    def __init__(self, rules: Rules, tally: Tally) -> None:
-        """Start with no chain."""
+    def __init__(self, rules: Rules, tally: Tally, *, speaks: bool = True) -> None:
+        """Start with no chain; only one of several workers ``speaks`` of whole pages."""
+        self.speaks = speaks
         self.rules = rules
         self.tally = tally
         self.tolerant = rules.dead_letters is not None
@@ -58,7 +59,7 @@ class Following:
         origin, run = chain.origin, self.runs[chain.origin]
         word = word_of(next_page, self.walks[origin].root)
         entry = PageEntry(page.page, page.name, page.sha256, page.signature, has_more, word)
-        before = run.pages.get(page.page)
+        before = run.pages.find(page.page)
         sound = before is not None and not before.set_aside and before.fault is None
         if before and sound and (before.has_more, before.next_page) == (has_more, word):
             return entry
@@ -69,10 +70,10 @@ class Following:
         if page.page < run.pages.last:
             run.pages[page.page] = entry
             self.walk_again(chain)
-        if before is None:
-            run.pages.pop(page.page, None)
-        else:
-            run.pages[page.page] = before
+            if before is None:
+                del run.pages[page.page]
+            else:
+                run.pages[page.page] = before
         return entry
 
     def step(  # noqa: PLR0913, PLR0917 -- a page's place in its chain, and its two words on where that goes
@@ -123,11 +124,23 @@ class Following:
             if fault != entry.fault:
                 run.pages[entry.page] = replace(entry, fault=fault)
 
-    def letter(
-        self, chain: FixtureChain, page: Fixture, error: BadInput, rows: int, content: Any = None
+    def letter(  # noqa: PLR0913 -- a letter says where, why and what
+        self,
+        chain: FixtureChain,
+        page: Fixture,
+        error: BadInput,
+        rows: int,
+        content: Any = None,
+        *,
+        own: bool = False,
     ) -> list[bytes]:
-        """Make a dead letter, or end the run with what it would say."""
+        """Make a dead letter, or end the run with what it would say.
+
+        What all workers come upon one of them speaks of, unless it is its ``own`` to count.
+        """
         error.at(place_of(chain, page))
+        if self.tolerant and not (self.speaks or own):
+            return []
         return self.aside(chain.chain, error, (page.page, page.name, page.sha256), rows, content)
 
     def aside(

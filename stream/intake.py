@@ -11,9 +11,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from stream.chains import ChainRun, PageEntry, Pages, spanned
-from stream.checkpoint import Checkpoints
+from stream.checkpoint import Checkpoints, Store
 from stream.config import Rules
-from stream.decode import Decoder, decode_list, everything, nothing_known
+from stream.decode import Decoder, Known, Page, decode_list, everything, nothing_known, owned
 from stream.dedupe import fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
@@ -37,22 +37,27 @@ class Intake(Following):
     """The consumer: decodes pages, follows each chain's cursors, and merges records into state."""
 
     def __init__(
-        self, rules: Rules, tally: Tally, clock: Callable[[], int], share: Share = ALL
+        self,
+        rules: Rules,
+        tally: Tally,
+        clock: Callable[[], int],
+        share: Share = ALL,
+        store: Store | None = None,
     ) -> None:
         """Start with what the state file holds, or with empty state; ``clock`` is in Unix seconds.
 
-        ``share`` is what is counted here.
+        ``share`` is what is counted here, ``store`` another file than the rules' own.
 
         Raises:
             Unavailable: a file that the run writes to cannot be opened, or is in use.
             BadInput: the state file is damaged.
         """
-        super().__init__(rules, tally)
+        super().__init__(rules, tally, speaks=share.first)
         self.share = share
         self.clock = clock
         self.objects = Objects()
         self.decoders: dict[str, Decoder] = {}
-        self.checkpoints = Checkpoints(rules, self.objects, tally)
+        self.checkpoints = Checkpoints(rules, self.objects, tally, store)
         self.state = self.checkpoints.state
         self.deliveries: dict[Chain, Counter[Slot]] = {}
         """How many pages delivered each window of a chain, once a page of it has changed."""
@@ -165,7 +170,7 @@ class Intake(Following):
         """Remember a page as read, and when its chain moved."""
         origin, run, now = chain.origin, self.runs[chain.origin], self.clock()
         known = self.checkpoints.known.get(origin, NO_PAGES)
-        before = run.pages.get(entry.page, known.get(entry.page))
+        before = run.pages.find(entry.page) or known.find(entry.page)
         run.put(entry)
         key = chain.chain.endpoint
         if not entry.set_aside:
@@ -201,6 +206,18 @@ class Intake(Following):
         if not known.set_aside:
             self.step(chain, page, known.rows, known.has_more, known.next_page)
         entry = replace(known, name=page.name, signature=page.signature)
+        if not self.speaks:  # another worker counts what it delivered
+            entry = PageEntry(
+                page.page,
+                page.name,
+                known.sha256,
+                page.signature,
+                known.has_more,
+                known.next_page,
+                set_aside=known.set_aside,
+                fault=known.fault,
+                loop=known.loop,
+            )
         run = self.runs[chain.origin]
         run.put(entry)
         if entry != known:
@@ -210,16 +227,13 @@ class Intake(Following):
         """Decode a page of buckets, and merge it when all of it has been read."""
         key = chain.chain.endpoint
         started = perf_counter()
-        known = self.runs[chain.origin].pages.get(page.page, page.known)
+        known = self.runs[chain.origin].pages.find(page.page) or page.known
         fresh = known is None and not delivery.shift
-        decoded = self.decoders[key].decode(
-            page.payload,
-            tolerant=self.tolerant,
-            known=partial(self.state.rows_of, chain.chain) if fresh else nothing_known,
-            mine=self.mine(key),
+        whole, decoded = self.decoded(
+            key, page.payload, partial(self.state.rows_of, chain.chain) if fresh else nothing_known
         )
         self.tally.page_decode.observe(perf_counter() - started)
-        entry = self.entry_of(chain, page, decoded.rows, decoded.has_more, decoded.next_page)
+        entry = self.entry_of(chain, page, whole.rows, whole.has_more, whole.next_page)
         entry = replace(entry, rows=decoded.rows, buckets=decoded.data_buckets)
         if known is not None and delivery.loop > known.loop:
             entry = replace(
@@ -227,8 +241,8 @@ class Intake(Following):
             )
             known = None
         if entry.set_aside:
-            self.tally.records[key, "dead_lettered"] += decoded.rows
-            return entry
+            self.tally.records[key, "dead_lettered"] += whole.rows if self.speaks else 0
+            return replace(entry, rows=whole.rows if self.speaks else 0)
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
         buckets = moved_on(decoded.buckets, delivery.shift)
         fell = [] if known is None else self.fallen(chain, page, known, buckets)
@@ -236,7 +250,7 @@ class Intake(Following):
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letters += self.letter(
-                chain, page, rejected.error, rejected.rows, rejected.content
+                chain, page, rejected.error, rejected.rows, rejected.content, own=True
             )
         return replace(
             entry,
@@ -245,6 +259,24 @@ class Intake(Following):
             slots=sorted({Slot(bucket.window, bucket.rollup) for bucket in buckets}),
             fell=fell,
         )
+
+    def decoded(self, key: str, payload: bytes, known: Known) -> tuple[Page, Page]:
+        """Decode a page; return it, and what of it is to be counted here.
+
+        Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
+        else a bad one ends the run, whoever comes upon it.
+
+        Raises:
+            BadInput: it cannot be trusted.
+        """
+        mine = self.mine(key)
+        page = self.decoders[key].decode(
+            payload,
+            tolerant=self.tolerant,
+            known=known,
+            mine=everything if self.tolerant else mine,
+        )
+        return page, owned(page, mine) if self.tolerant else page
 
     def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""
@@ -276,8 +308,9 @@ class Intake(Following):
             slot = Slot(bucket.window, bucket.rollup)
             again[slot] = appended(again[slot], bucket) if slot in again else bucket
         found = []
+        mine = self.mine(chain.chain.endpoint)
         for slot in known.slots:
-            held = self.state.get((chain.chain, slot))
+            held = self.state.get((chain.chain, slot)) if mine(slot.window.start) else None
             if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
                 found.append(
                     f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it "

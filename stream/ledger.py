@@ -63,7 +63,8 @@ class Ledger:
         self.levels: Sums = {}
         self._cells: dict[Cell, Sums] = {}
         self._counting: dict[str, list[Chain]] = {}
-        """The chains of each endpoint that counted last."""
+        """The chains of each endpoint that count; below, those that did when last stored."""
+        self._counted: dict[str, list[Chain]] = {}
         self._whole: set[str] = set()
         self._before: Sums | None = {}
         """What the counts come to, until all of state has been compared with them once."""
@@ -131,7 +132,7 @@ class Ledger:
         """Yield every window of the endpoints of which other chains count than before."""
         for key in sorted({chain.endpoint for chain in windows.chains}):
             chains = windows.chains_of(key)
-            known, now = self._counting.get(key), counting(chains)
+            known, now = self._counted.get(key), counting(chains)
             self._counting[key] = now
             if self._before is not None or (known != now and len(chains) > len(now)):
                 for chain in chains:
@@ -206,6 +207,7 @@ class Ledger:
         self.gauges.update(draft.gauges)
         if draft.levels is not None:
             self.levels = draft.levels
+        self._counted |= self._counting
         self._before = None
 
 

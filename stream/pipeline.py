@@ -8,7 +8,7 @@ ended.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Final, NamedTuple
 
@@ -20,10 +20,10 @@ from stream import __version__, expectations
 from stream.captured import Captured, LineDelivery
 from stream.chains import CaptureEntry, ChainSummary, summaries
 from stream.channel import Channel
-from stream.checkpoint import Reader
+from stream.checkpoint import Checkpoints, Reader
 from stream.config import Replay
 from stream.errors import BadInput
-from stream.figures import endpoint_figures
+from stream.figures import EndpointFigures, endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
 from stream.relations import Objects
@@ -38,7 +38,19 @@ from stream.sources.reading import read_pages, read_regular
 from stream.state import Windows
 from stream.tally import Tally
 
-__all__ = ["Observer", "View", "first_of", "render", "replay", "view_of"]
+__all__ = [
+    "Observer",
+    "View",
+    "expected_in",
+    "first_of",
+    "found_in",
+    "ingest",
+    "outlined",
+    "render",
+    "replay",
+    "view_of",
+    "written",
+]
 
 CHAINS_AT_ONCE: Final = 4
 
@@ -52,28 +64,18 @@ class Observer(NamedTuple):
 
 
 async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> Outline:  # noqa: B008 -- an immutable default
-    """Replay a fixture directory into a report; return what the report shows.
+    """Replay fixtures and captures into a report; return what the report shows.
 
     Raises:
         BadInput: a page or a chain cannot be trusted; no report is written.
-        Unavailable: the directory cannot be read, or the report cannot be written.
+        Unavailable: a file cannot be read, or the report cannot be written.
     """
-    fixtures = not is_capture(run.directory.name) or run.directory.is_dir()
-    found, unknown = discover(run.directory) if fixtures else ([], [])
-    captures = captures_in(run.directory)
-    for name in unknown:
-        observer.on_unknown(name)
     with closing(Captured(run.rules, tally, lambda: run.now)) as intake:
-        chains = recall(found, intake.checkpoints.known)
-        if not chains and not captures and not intake.checkpoints.captures:
-            raise BadInput(
-                "no_fixtures",
-                f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, … "
-                "or captures (*.ndjson, *.ndjson.gz, *.ndjson.zst)",
-            )
-        if not captures:
-            observer.on_total(sum(len(chain.files) for chain in chains))
-        return await ingest(Inputs(chains, captures), intake, run, tally, observer)
+        inputs = found_in(run, intake.checkpoints, observer)
+        await ingest(inputs, intake, run, observer)
+        outline = render(view_of(intake), run.now, expected_in(run))
+        await written(run, outline, intake.checkpoints.letters())
+        return outline
 
 
 class Inputs(NamedTuple):
@@ -83,10 +85,31 @@ class Inputs(NamedTuple):
     captures: list[Capture]
 
 
-async def ingest(
-    inputs: Inputs, intake: Captured, run: Replay, tally: Tally, observer: Observer
-) -> Outline:
-    """Read every chain into state, and write what comes of it.
+def found_in(run: Replay, checkpoints: Checkpoints, observer: Observer) -> Inputs:
+    """Find what is to be read, and join it with what durable state knows.
+
+    Raises:
+        BadInput: there is nothing.
+        Unavailable: the directory cannot be read.
+    """
+    alone = is_capture(run.directory.name) and not run.directory.is_dir()
+    found, unknown = ([], []) if alone else discover(run.directory)
+    for name in unknown:
+        observer.on_unknown(name)
+    inputs = Inputs(recall(found, checkpoints.known), captures_in(run.directory))
+    if not inputs.chains and not inputs.captures and not checkpoints.captures:
+        raise BadInput(
+            "no_fixtures",
+            f"found no fixtures in {run.directory}, expected usage_completions_fixture.json, … "
+            "or captures (*.ndjson, *.ndjson.gz, *.ndjson.zst)",
+        )
+    if not inputs.captures:
+        observer.on_total(sum(len(chain.files) for chain in inputs.chains))
+    return inputs
+
+
+async def ingest(inputs: Inputs, intake: Captured, run: Replay, observer: Observer) -> None:
+    """Read every chain into state.
 
     Raises:
         BadInput, Unavailable: as :func:`replay`.
@@ -101,14 +124,20 @@ async def ingest(
             intake.judge()
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
             intake.store()
-    tally.channel_capacity = channel.capacity
-    tally.channel_blocked_seconds = channel.blocked_seconds
-    outline = render(view_of(intake), run.now, expected_in(run))
+    intake.tally.channel_capacity = channel.capacity
+    intake.tally.channel_blocked_seconds = channel.blocked_seconds
+
+
+async def written(run: Replay, outline: Outline, letters: Iterable[bytes]) -> None:
+    """Write what a run gives out; the report last, so that it is there only after all else is.
+
+    Raises:
+        Unavailable: a file cannot be written.
+    """
     if run.rules.dead_letters is not None:
-        await write_letters(run.rules.dead_letters, intake.checkpoints.letters())
-    if run.report is not None:  # last, so that a report is there only after all has been written
+        await write_letters(run.rules.dead_letters, letters)
+    if run.report is not None:
         await write_report(run.report, outline, details=run.details)
-    return outline
 
 
 async def consume_all(
@@ -126,7 +155,7 @@ async def consume_all(
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(produce_all, inputs, channel, intake, run.max_page_bytes)
-            async for delivery in channel.pages:
+            async for delivery in channel:
                 name = take(intake, delivery)
                 if intake.state.full or intake.checkpoints.due(current_time()):
                     intake.store()
@@ -256,6 +285,17 @@ def render(view: View, now: int, expected: bytes | None = None) -> Outline:
     """
     keys = sorted({chain.endpoint for chain in view.windows.chains})
     figures = {key: endpoint_figures(key, view.windows) for key in keys}
+    return outlined(view, figures, now, expected)
+
+
+def outlined(
+    view: View, figures: dict[str, EndpointFigures], now: int, expected: bytes | None
+) -> Outline:
+    """Name what does not hold among figures.
+
+    Raises:
+        BadInput: the expectations are broken.
+    """
     relationships = view.objects.relationships()
     foreign_keys = view.objects.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references

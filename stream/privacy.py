@@ -74,7 +74,8 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 
 def masked_text(text: str) -> str:
     """Return ``text`` with emails and key-like strings hidden."""
-    return EMAIL.sub(MASK, KEY.sub(MASK, text))
+    text = KEY.sub(MASK, text)
+    return EMAIL.sub(MASK, text) if "@" in text else text
 
 
 def masked_json(value: Any) -> Any:

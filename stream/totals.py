@@ -7,26 +7,29 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
+from itertools import compress
 from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
-from stream.records import MONEY, Column, Columns, Counters, canonical_order, exact
+from stream.records import MONEY, Column, Columns, Counters, Number, canonical_order, exact
 
 __all__ = ["Totals"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
 
-AT_ONCE: Final = 1 << 14
-"""How many rows may wait to be summed."""
+PILED: Final = 1 << 10
+"""How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
+SUMMED: Final = 1 << 14
+"""How many rows wait in piles to be summed."""
 
 
 class Totals:
     """Adds up an endpoint's records.
 
-    Rows are put aside by group and summed many at a time: a sum of a few costs as much as the call.
+    Columns are put aside and summed many rows at a time: a few cost as much as the calls.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -38,82 +41,95 @@ class Totals:
                 ("project_id", "service_tier", "model", *(name for _, name in endpoint.breakdowns))
             ),
         )
-        self._groups: dict[Group, Counters] = {}
-        self._rows: dict[Names, defaultdict[Group, list[Column]]] = {}
-        """Names of counters → group → rows of just these, which are not summed yet."""
-        self._waiting = 0
+        places = {name: place for place, name in enumerate(endpoint.dimensions)}
+        self._places = tuple(map(places.get, self.names))
+        self._grouping: list[list[Any]] = [[] for _ in self.names]
+        self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
+        """The columns that wait."""
+        self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
+        """Names of counters → group → rows of just these, of which many are not summed yet."""
+        self._piled = 0
+        self._named: dict[Group, Counters] = {}
+        """What else there is: counters that the registry does not know, and what was joined."""
+        self._groups: dict[Group, Counters] | None = None
+
+    def join(self, other: Totals) -> None:
+        """Count what others have counted."""
+        self.records += other.records
+        self._groups = None
+        with localcontext(MONEY):
+            for group, counters in other._summed().items():
+                added(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
         rows = len(counters[-1])
         self.records += rows
-        if not rows:
-            return
-        groups = self._groups_of(dimensions, rows)
-        named = [
-            (name, column)
-            for name, column in zip(self.endpoint.counters, counters, strict=False)
-            if column[0] is not None or column.count(None) < rows
-        ]
-        names = tuple(name for name, _ in named)
-        waiting = self._rows.get(names)
-        if waiting is None:
-            waiting = self._rows[names] = defaultdict(list)
-        if named:
-            for group, row in zip(groups, zip(*(column for _, column in named)), strict=True):  # noqa: B905 -- columns are of one length
-                waiting[group].append(row)
+        self._groups = None
+        others = dimensions[-1]
+        for name, place, waiting in zip(self.names, self._places, self._grouping, strict=True):
+            if place is not None:
+                waiting.extend(dimensions[place])
+            elif others.count(None) == rows:
+                waiting.extend(others)
+            else:
+                waiting.extend(dict(pairs or ()).get(name) for pairs in others)
+        for waiting, column in zip(self._counters, counters, strict=True):
+            waiting.extend(column)
+        if len(self._counters[-1]) >= PILED:
+            self._pile()
+
+    def _pile(self) -> None:
+        """Put the columns that wait into piles, each group's rows into one."""
+        groups = list(zip(*self._grouping, strict=True))
+        rows = len(groups)
+        *known, unknown = self._counters
+        present = [not absent(column) for column in known]
+        piles = self._piles.setdefault(
+            tuple(compress(self.endpoint.counters, present)), defaultdict(list)
+        )
+        if any(present):
+            columns = compress(known, present)
+            for group, row in zip(groups, zip(*columns, strict=True), strict=True):
+                piles[group].append(row)
         else:
-            waiting.update({group: [()] for group in groups})
-        if counters[-1].count(None) < rows:
-            self._add_unknown(groups, counters[-1])
-        self._waiting += rows
-        if self._waiting > AT_ONCE:
+            piles.update({group: [()] for group in groups})
+        if not absent(unknown):
+            self._add_unknown(groups, unknown)
+        for waiting in (*self._grouping, *self._counters):
+            waiting.clear()
+        self._piled += rows
+        if self._piled >= SUMMED:
             self._sum()
 
-    def _add_unknown(self, groups: list[Group], column: Column) -> None:
+    def _sum(self) -> None:
+        """Sum each pile into one row."""
+        with localcontext(MONEY):
+            for piles in self._piles.values():
+                for group, rows in piles.items():
+                    if len(rows) > 1:
+                        piles[group] = [summed(rows)]
+        self._piled = 0
+
+    def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
         """Add the counters that the registry does not know."""
         with localcontext(MONEY):
             for group, pairs in zip(groups, column, strict=True):
-                total = self._groups.setdefault(group, {})
-                for name, value in pairs or ():
-                    total[name] = total.get(name, 0) + value
-
-    def _groups_of(self, dimensions: Columns, rows: int) -> list[Group]:
-        """Return each row's group; unknown dimensions stand in the last column."""
-        known = dict(zip(self.endpoint.dimensions, dimensions, strict=False))
-        others = dimensions[-1]
-        columns = []
-        for name in self.names:
-            column = known.get(name)
-            if column is None:
-                column = (
-                    (None,) * rows
-                    if others.count(None) == rows
-                    else tuple(dict(pairs or ()).get(name) for pairs in others)
-                )
-            columns.append(column)
-        return list(zip(*columns, strict=True))
-
-    def _sum(self) -> None:
-        """Sum the rows that wait, each group's into one."""
-        with localcontext(MONEY):
-            for waiting in self._rows.values():
-                for group, rows in waiting.items():
-                    if len(rows) > 1:
-                        waiting[group] = [summed(rows)]
-        self._waiting = 0
+                added(self._named.setdefault(group, {}), pairs or ())
 
     def _summed(self) -> dict[Group, Counters]:
-        """Return each group's sums."""
+        """Return each group's sums; they are worked out once, until more is added."""
+        if self._groups is not None:
+            return self._groups
+        self._pile()
         self._sum()
-        groups = {group: dict(counters) for group, counters in self._groups.items()}
+        groups = {group: dict(counters) for group, counters in self._named.items()}
         with localcontext(MONEY):
-            for names, waiting in self._rows.items():
-                for group, (row,) in waiting.items():
-                    total = groups.setdefault(group, {})
-                    for name, value in zip(names, row, strict=True):
-                        if value is not None:
-                            total[name] = total.get(name, 0) + value
+            for names, piles in self._piles.items():
+                for group, (row,) in piles.items():
+                    present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
+                    added(groups.setdefault(group, {}), present)
+        self._groups = groups
         return groups
 
     def metrics(self) -> Counters:
@@ -130,13 +146,23 @@ class Totals:
         sums: dict[Group, Counters] = {}
         with localcontext(MONEY):
             for group, counters in self._summed().items():
-                total = sums.setdefault(tuple(group[position] for position in positions), {})
-                for name, value in counters.items():
-                    total[name] = total.get(name, 0) + value
+                values = tuple(group[position] for position in positions)
+                added(sums.setdefault(values, {}), counters.items())
         return {
             group: {name: exact(value) for name, value in total.items()}
             for group, total in sums.items()
         }
+
+
+def absent(column: list[Any]) -> bool:
+    """Tell whether no row has a value."""
+    return not column or (column[0] is None and column.count(None) == len(column))
+
+
+def added(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:
+    """Add counters to a total, by name."""
+    for name, value in counters:
+        total[name] = total.get(name, 0) + value
 
 
 def summed(rows: list[Column]) -> Column:

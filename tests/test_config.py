@@ -34,6 +34,7 @@ OTHERS: dict[str, Any] = {
     "details": True,
     "channel_capacity": 7,
     "max_page_bytes": 1000,
+    "row_budget": 11,
     "checkpoint_pages": 8,
     "checkpoint_seconds": 0.25,
     "report_seconds": 9.5,

@@ -36,7 +36,7 @@ def as_version_2(state: Path) -> None:
         ).fetchall()
         database.executescript(
             "DROP TABLE pages; DROP TABLE cursors; DROP TABLE letters; DROP TABLE captures;"
-            "DROP TABLE links;"
+            "DROP TABLE links; DROP TABLE shards;"
             "DROP TABLE snapshots; CREATE TABLE pages (source TEXT, endpoint TEXT, label TEXT,"
             " page INTEGER, checksum BLOB NOT NULL, entry BLOB NOT NULL,"
             " PRIMARY KEY (source, endpoint, label, page)) WITHOUT ROWID;"

@@ -12,7 +12,8 @@ from stream.following import place_of
 from stream.pipeline import Observer
 from stream.sinks.atomic import atomic_file, together
 from stream.sinks.captures import capture_file, line_of
-from stream.sources.captures import expectations_beside, is_capture
+from stream.sources.captures import expectations_beside
+from stream.sources.capturing import captures_in
 from stream.sources.fixtures import FixtureChain, discover
 from stream.sources.reading import read_pages, spelled
 
@@ -55,9 +56,9 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
         Unavailable: the directory cannot be read.
     """
     chains, unknown = discover(directory)
+    for capture in captures_in(directory):
+        raise BadInput("file", "found a capture, expected fixtures alone").at(capture.name)
     for name in unknown:
-        if is_capture(name):
-            raise BadInput("file", "found a capture, expected fixtures alone").at(spelled(name))
         observer.on_unknown(name)
     for chain in chains:
         for faults in chain.faults.values():

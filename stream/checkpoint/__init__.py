@@ -7,6 +7,7 @@ second process out.
 
 from stream.checkpoint.checkpoints import Checkpoints
 from stream.checkpoint.reader import Reader
+from stream.checkpoint.shard import Shard, Shards
 from stream.checkpoint.store import Store
 
-__all__ = ["Checkpoints", "Reader", "Store"]
+__all__ = ["Checkpoints", "Reader", "Shard", "Shards", "Store"]

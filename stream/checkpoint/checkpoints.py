@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from stream.chains import CaptureEntry, ChainRun, Link, Pages
 from stream.checkpoint.letters import PageKey
+from stream.checkpoint.links import Walk
 from stream.checkpoint.store import Checkpoint, Store
 from stream.config import Rules
-from stream.records import Chain, Origin
+from stream.records import Chain, Origin, Snapshot
 from stream.relations import Objects
 from stream.series import SavedSeries
-from stream.state import KeyedState
+from stream.state import KeyedState, Place
 from stream.tally import Tally
 
 __all__ = ["Checkpoints"]
@@ -24,8 +25,12 @@ class Checkpoints:
     scratch file all the same.
     """
 
-    def __init__(self, rules: Rules, objects: Objects, tally: Tally) -> None:
+    def __init__(
+        self, rules: Rules, objects: Objects, tally: Tally, store: Store | None = None
+    ) -> None:
         """Open the state file, and put what it holds into ``state``, ``objects``, ``tally``.
+
+        ``store`` is another file than the rules' own.
 
         Raises:
             Unavailable: it cannot be opened, or is in use.
@@ -36,7 +41,7 @@ class Checkpoints:
         self.tally = tally
         self.lasting = rules.state is not None
         """Whether there is a state file."""
-        self.store = Store(rules.state)
+        self.store = store or Store(rules.state)
         self.state = KeyedState(self.store, rules.row_budget)
         self.known: dict[Origin, Pages] = {}
         """The pages that the file had when it was opened; they need not be read again."""
@@ -50,9 +55,13 @@ class Checkpoints:
         self._touched: set[str] = set()
         self._moved: set[Origin] = set()
         """Chains of captures that lines were added to."""
+        self.forgotten: set[str] = set()
+        """Captures of whose lines the store knows more than is so."""
         self._since: float | None = None
         if self.lasting:
             try:
+                if store is None:
+                    self.store.take_shards([])  # or they could come later, over what is newer
                 self._restore()
             except BaseException:
                 self.store.close()
@@ -73,8 +82,8 @@ class Checkpoints:
 
     @property
     def pending(self) -> int:
-        """How many pages the next checkpoint will store."""
-        return len(self._pending) + len(self._links)
+        """How many pages the next checkpoint will store; a capture that was read counts as one."""
+        return len(self._pending) + len(self._links) + len(self._touched)
 
     @property
     def size(self) -> int:
@@ -100,13 +109,16 @@ class Checkpoints:
         if letters or self.lasting:
             self._letters[origin, line] = letters
 
-    def forget_links(self, source: str) -> None:
-        """Know nothing of a capture's lines any more.
+    def forget_lines(self, source: str) -> None:
+        """Know nothing of a capture's lines any more, with the next checkpoint."""
+        self.forgotten.add(source)
+        for found in (self._links, self._letters):
+            for key in [one for one in found if one[0].source == source]:
+                del found[key]
 
-        Raises:
-            Unavailable: the file cannot be written.
-        """
-        self.store.forget_links(source)
+    def walks(self) -> set[Walk]:
+        """Return the walks of which the next checkpoint stores lines."""
+        return {(origin.chain, link.revision) for (origin, _), link in self._links.items()}
 
     def links(self) -> Iterator[tuple[Chain, Link]]:
         """Yield what the lines of captures say of their walks, in the order of walks.
@@ -114,8 +126,9 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
+        self.store.forget_lines(self.forgotten)
         self.store.put_links(self._links)
-        self._links = {}
+        self.forgotten, self._links = set(), {}
         yield from self.store.links()
 
     def due(self, now: float) -> bool:
@@ -139,16 +152,16 @@ class Checkpoints:
         """
         state = self.state
         touched = sorted({origin for origin, _ in self._pending} | self._moved)
-        windows = ((place, state.held[place]) for place in sorted(state.changed))
         self.store.save(
             Checkpoint(
                 now,
                 self._pending,
                 self._letters,
+                self.forgotten,
                 self._links,
                 {source: self.captures[source] for source in self._touched},
-                [(origin, runs[origin].summary()) for origin in touched],
-                windows if self.lasting or state.full else (),
+                [(origin, runs[origin].summary()) for origin in touched if origin in runs],
+                self._changed() if self.lasting or state.full else (),
                 state.raised,
                 self.objects.saved() if self.objects.changed else None,
                 self.tally.saved(),
@@ -161,9 +174,23 @@ class Checkpoints:
         self._links = {}
         self._touched = set()
         self._moved = set()
+        self.forgotten = set()
         if self.lasting or state.full:
             state.stored()
         self.objects.changed = False
+
+    def flush(self) -> None:
+        """Put every window into the store, where all of them can be read.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        self.store.put_windows(self._changed(), self.state.raised)
+        self.state.stored()
+
+    def _changed(self) -> Iterator[tuple[Place, Snapshot]]:
+        """Yield the windows that the store does not have as they are."""
+        return ((place, self.state.held[place]) for place in sorted(self.state.changed))
 
     def letters(self) -> Iterator[bytes]:
         """Yield the dead letters of every page, in order.

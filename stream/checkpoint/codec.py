@@ -15,11 +15,12 @@ from typing import Any, Final
 
 import msgspec
 import zstandard
+from xxhash import xxh3_128_digest
 
 from stream.endpoints import ENDPOINTS
 from stream.records import Column, Columns, Snapshot
 
-__all__ = ["Codec", "checked", "checksum_of", "sealed", "unpacked_v2"]
+__all__ = ["Codec", "checked", "checksum_of", "mark_of", "sealed", "unpacked_v2"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
 Written = tuple[tuple[Any, ...], ...]
@@ -114,10 +115,19 @@ def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
     )
 
 
+class Places(dict[Any, int]):
+    """Numbers values in the order in which they are first asked for."""
+
+    def __missing__(self, value: Any) -> int:
+        """Give a new value the next number."""
+        self[value] = place = len(self)
+        return place
+
+
 def indexed(column: Column) -> tuple[Column, bytes]:
     """Write a column as its distinct values, and each row's place among them."""
-    places = {value: place for place, value in enumerate(dict.fromkeys(column))}
-    found = map(places.__getitem__, column)
+    places = Places()
+    found = list(map(places.__getitem__, column))
     return tuple(places), bytes(found) if len(places) <= BYTE else array("I", found).tobytes()
 
 
@@ -160,6 +170,11 @@ def number_pairs(value: Any) -> Column | None:
 def checksum_of(*row: str | int | bytes) -> bytes:
     """Return 16 bytes that tell whether a stored row is whole, and in its place."""
     return hashlib.sha256(ENCODER.encode(row)).digest()[:16]
+
+
+def mark_of(*row: str | int | bytes) -> bytes:
+    """Return 16 bytes that tell whether a window's row is whole; damage is meant, not malice."""
+    return xxh3_128_digest(ENCODER.encode(row))
 
 
 def sealed(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:

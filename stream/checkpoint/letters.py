@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from stream.checkpoint.codec import checked, sealed
-from stream.records import Origin
+from stream.records import Chain, Origin
 
-__all__ = ["LETTERS", "PageKey", "letters_in", "put_letters"]
+__all__ = ["LETTERS", "PageKey", "letters_in", "paged_letters_in", "put_letters"]
 
 PageKey = tuple[Origin, int]
 """A page: where it comes from, and its number."""
@@ -43,6 +43,17 @@ def letters_in(database: sqlite3.Connection) -> Iterator[bytes]:
     Raises:
         ValueError: one is not what was written.
     """
+    for _, body in paged_letters_in(database):
+        yield body
+
+
+def paged_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PageKey, bytes]]:
+    """Yield the letters with their pages, in the order of chains and pages.
+
+    Raises:
+        ValueError: one is not what was written.
+    """
     for *key, checksum, body in database.execute(ORDERED):
         checked(checksum, *key, body)
-        yield body
+        source, endpoint, label, view, page, _ = key
+        yield (Origin(source, Chain(endpoint, label, view)), page), body

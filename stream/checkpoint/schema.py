@@ -51,6 +51,7 @@ CREATE TABLE links (
     checksum BLOB NOT NULL,
     PRIMARY KEY (endpoint, label, view, revision, source, line)
 ) WITHOUT ROWID;
+CREATE TABLE shards (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 TABLES: Final = f"{PAGES}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{CAPTURES}"
 

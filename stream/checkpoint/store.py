@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.msgpack import decode, encode
 
 from stream.chains import CaptureEntry, ChainSummary, Link, Pages
 from stream.checkpoint import schema
 from stream.checkpoint.codec import checked, checksum_of, sealed
-from stream.checkpoint.letters import PageKey, letters_in, put_letters
-from stream.checkpoint.links import links_in, put_links
+from stream.checkpoint.letters import PageKey, letters_in, paged_letters_in, put_letters
+from stream.checkpoint.links import (
+    Walk,
+    forget_lines,
+    links_in,
+    links_of,
+    put_links,
+    walks_in,
+)
 from stream.checkpoint.lock import Lock
 from stream.checkpoint.reader import REBUILD, Reader, connected
 from stream.endpoints import ENDPOINTS, LISTS
@@ -29,16 +36,21 @@ from stream.tally import SavedTally
 __all__ = ["Checkpoint", "Saved", "Store"]
 
 
+TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
+
+
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
-    A page without an entry is forgotten. ``objects`` is ``None`` when no list has changed.
+    A page without an entry is forgotten, and so is what lines of captures that are ``forgotten``
+    said before. ``objects`` is ``None`` when no list has changed.
     ``raised`` are windows whose revision alone has changed.
     """
 
     now: int
     pages: Mapping[PageKey, bytes | None]
     letters: Mapping[PageKey, list[bytes]]
+    forgotten: Iterable[str]
     links: Mapping[PageKey, Link]
     captures: Mapping[str, CaptureEntry]
     runs: Iterable[tuple[Origin, ChainSummary]]
@@ -120,7 +132,9 @@ class Store(Reader):
     def _prepare(self, *, read_only: bool) -> None:
         """Check what the file is; make the tables of a new one, move an older one on."""
         if self.path is None:
-            self._database.executescript(f"PRAGMA journal_mode = OFF; {schema.TABLES}")
+            self._database.executescript(
+                f"PRAGMA page_size = 32768; PRAGMA journal_mode = OFF; {schema.TABLES}"
+            )
             return
         ask = self._database.execute
         application, version, tables = (
@@ -202,6 +216,56 @@ class Store(Reader):
         with self.reading():
             yield from letters_in(self._database)
 
+    def paged_letters(self) -> Iterator[tuple[PageKey, bytes]]:
+        """Yield the dead letters with their pages, in order.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            yield from paged_letters_in(self._database)
+
+    def take_shards(self, names: Sequence[str]) -> None:
+        """Take over the windows of the shards that the file names; then name others.
+
+        A shard stands beside the file. Its windows alone are taken: whatever pages they are of can
+        be read again, and change nothing.
+
+        Raises:
+            Unavailable: a file cannot be read or written.
+        """
+        assert self.path is not None  # noqa: S101 -- a scratch file has no shards
+        with self.reading():
+            found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+        if not found and not names:
+            return
+        for name in found:
+            shard = self.path.with_name(name)
+            if shard.exists():
+                self._take_shard(shard)
+        with self._writing():
+            self._database.execute("DELETE FROM shards")
+            self._database.executemany("INSERT INTO shards VALUES (?)", ((one,) for one in names))
+        for name in {*found, *names}:
+            for end in ("", "-wal", "-shm", ".lock"):
+                self.path.with_name(f"{name}{end}").unlink(missing_ok=True)
+        self.look()
+
+    def _take_shard(self, shard: Path) -> None:
+        """Copy a shard's windows, and what its captures' lines say."""
+        try:
+            self._database.execute("ATTACH DATABASE ? AS shard", (str(shard),))
+        except sqlite3.Error as error:
+            raise Unavailable(f"{shard}: cannot be opened ({error})") from None
+        try:
+            with self._writing():
+                for table in ("snapshots", "links"):
+                    copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
+                    if self._database.execute(TABLE_THERE, (table,)).fetchone():
+                        self._database.execute(copy)
+        finally:
+            self._database.execute("DETACH DATABASE shard")
+
     def links(self) -> Iterator[tuple[Chain, Link]]:
         """Yield what lines of captures say of their walks, in the order of walks.
 
@@ -210,6 +274,23 @@ class Store(Reader):
         """
         with self.reading():
             yield from links_in(self._database)
+
+    def put_windows(
+        self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
+    ) -> None:
+        """Put windows into the file outside of a checkpoint.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self._writing():
+            self._write_windows(windows, raised)
+
+    def _write_windows(
+        self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
+    ) -> None:
+        self._windows.put(windows)
+        self._windows.raise_revisions(raised)
 
     def put_links(self, links: Mapping[PageKey, Link]) -> None:
         """Add lines of captures outside of a checkpoint: they say nothing that is not in pages.
@@ -220,14 +301,32 @@ class Store(Reader):
         with self._writing():
             put_links(self._database, links)
 
-    def forget_links(self, source: str) -> None:
-        """Forget the lines of a capture.
+    def links_of(self, walk: Walk) -> Iterator[tuple[str, Link]]:
+        """Yield what lines of captures say of one walk, each with its capture's source.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            yield from links_of(self._database, walk)
+
+    def walks_in(self, source: str) -> set[Walk]:
+        """Return the walks of which a capture has lines; each line is looked at.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading():
+            return set(walks_in(self._database, source))
+
+    def forget_lines(self, sources: Iterable[str]) -> None:
+        """Forget what the lines of captures said, and their dead letters.
 
         Raises:
             Unavailable: the file cannot be written.
         """
         with self._writing():
-            self._database.execute("DELETE FROM links WHERE source = ?", (source,))
+            forget_lines(self._database, sources)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
@@ -264,10 +363,10 @@ class Store(Reader):
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
         self._write_pages(checkpoint.pages)
+        forget_lines(self._database, checkpoint.forgotten)
         put_letters(self._database, checkpoint.letters)
         put_links(self._database, checkpoint.links)
-        self._windows.put(checkpoint.snapshots)
-        self._windows.raise_revisions(checkpoint.raised)
+        self._write_windows(checkpoint.snapshots, checkpoint.raised)
         if self.path is None:
             return  # nobody will ask for the rest
         many = self._database.executemany

@@ -10,7 +10,9 @@ import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from stream.checkpoint.codec import Codec, checked, checksum_of
+from xxhash import xxh3_128_digest
+
+from stream.checkpoint.codec import Codec, mark_of
 from stream.records import Chain, Slot, Snapshot, Window
 from stream.state import Glance, Place
 
@@ -37,6 +39,9 @@ IN_ORDER: Final = "ORDER BY window_start, window_end, rollup"
 GLANCE: Final = f"SELECT {HEAD} FROM snapshots {ONE}"  # noqa: S608 -- made of constants
 RECALL: Final = f"SELECT {HEAD}, body FROM snapshots {ONE}"  # noqa: S608 -- as above
 SCAN: Final = f"SELECT window_start, window_end, rollup, {HEAD}, body {CHAIN}"
+FIRST_AND_LAST: Final = (
+    f"SELECT (SELECT min(window_start) {CHAIN}), (SELECT max(window_start) {CHAIN})"
+)
 STARTS: Final = "AND window_start >= ? AND window_start < ?"
 PUT: Final = "REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 RAISE: Final = f"UPDATE snapshots SET revision = ?, checksum = ? {ONE}"  # noqa: S608 -- as above
@@ -51,20 +56,20 @@ class StoredWindows:
         self._many = database.executemany
         self._codec = Codec()
         self._any = self._ask("SELECT 1 FROM snapshots LIMIT 1").fetchone() is not None
+        self._spans: dict[Chain, range] = {}
+        """Where the starts of each chain's windows lie; what is outside need not be looked for."""
 
     def glance(self, place: Place) -> Glance | None:
         """Return what is known of a window without reading its rows; ``None``: not there."""
-        if not self._any:
+        if place[1].window.start not in self._starts(place[0]):
             return None
         key = key_of(place)
         row = self._ask(GLANCE, key).fetchone()
-        if row is None:
-            return None
-        return head_of(key, row)
+        return None if row is None else head_of(key, row)
 
     def recall(self, place: Place) -> Snapshot | None:
         """Return a window; ``None`` when it is not there."""
-        if not self._any:
+        if place[1].window.start not in self._starts(place[0]):
             return None
         key = key_of(place)
         row = self._ask(RECALL, key).fetchone()
@@ -106,7 +111,7 @@ class StoredWindows:
 
     def put(self, windows: Iterable[tuple[Place, Snapshot]]) -> None:
         """Put windows in the place of what was known of them."""
-        self._many(PUT, (self._row(key_of(place), snapshot) for place, snapshot in windows))
+        self._many(PUT, (self._row(place, snapshot) for place, snapshot in windows))
         self._any = True
 
     def raise_revisions(self, raised: Mapping[Place, int]) -> None:
@@ -115,19 +120,33 @@ class StoredWindows:
             key = key_of(place)
             row = self._ask(GLANCE, key).fetchone()
             head_of(key, row)
-            checksum = checksum_of(*key, revision, *row[1:4])
+            checksum = mark_of(*key, revision, *row[1:4])
             self._ask(RAISE, (revision, checksum, *key))
 
-    def _row(self, key: tuple[Any, ...], snapshot: Snapshot) -> tuple[Any, ...]:
+    def _starts(self, chain: Chain) -> range:
+        """Return where the starts of a chain's windows lie."""
+        known = self._spans.get(chain)
+        if known is None:
+            first, last = self._ask(FIRST_AND_LAST, (*chain, *chain)).fetchone()
+            known = self._spans[chain] = range(0) if first is None else range(first, last + 1)
+        return known
+
+    def _row(self, place: Place, snapshot: Snapshot) -> tuple[Any, ...]:
+        (chain, slot), key = place, key_of(place)
+        starts, start = self._starts(chain), slot.window.start
+        if start not in starts:
+            bounds = (*starts[:1], *starts[-1:], start)
+            self._spans[chain] = range(min(bounds), max(bounds) + 1)
         body = self._codec.packed(snapshot)
         head = (snapshot.revision, snapshot.rows, snapshot.digest)
-        inner = checksum_of(body)
-        return (*key, *head, checksum_of(*key, *head, inner), inner, body)
+        inner = xxh3_128_digest(body)
+        return (*key, *head, mark_of(*key, *head, inner), inner, body)
 
     def _snapshot(self, key: tuple[Any, ...], row: Any) -> Snapshot:
         *head, body = row
         seen = head_of(key, head)
-        checked(head[3], body)
+        if xxh3_128_digest(body) != head[3]:
+            raise ValueError("a window's checksum is wrong")
         return self._codec.unpacked(key[0], seen.revision, seen.digest, body)
 
 
@@ -144,5 +163,6 @@ def head_of(key: tuple[Any, ...], row: Any) -> Glance:
         ValueError: it is not what was written.
     """
     revision, rows, digest, inner, checksum = row
-    checked(checksum, *key, revision, rows, digest, inner)
+    if checksum != mark_of(*key, revision, rows, digest, inner):
+        raise ValueError("a window's checksum is wrong")
     return Glance(revision, rows, digest)

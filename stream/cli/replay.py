@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from functools import partial
@@ -20,6 +21,7 @@ from stream.config import (
     Rules,
 )
 from stream.pipeline import replay
+from stream.privacy import one_line
 from stream.progress import progress
 from stream.signals import until_signalled
 from stream.sinks.atomic import prepare
@@ -30,6 +32,26 @@ from stream.tally import Tally
 
 __all__ = ["replay_command"]
 
+
+class Count(click.ParamType[int]):
+    """How many worker processes; ``auto`` is one for each core that may be used."""
+
+    name = "count"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number."""
+        if value == "auto":
+            return len(os.sched_getaffinity(0))
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS):
+            wanted = f"a number from 1 to {MOST_WORKERS}, or auto"
+            self.fail(f"{one_line(text)!r} is not {wanted}", param, ctx)
+        return int(text)
+
+
+MOST_WORKERS = 256
 SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
 """What stands beside a state file while it is in use."""
 
@@ -89,6 +111,14 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
     help="A larger file is bad input.",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    type=Count(),
+    default="1",
+    show_default=True,
+    help="Worker processes that decode and deduplicate; auto: one for each core.",
+)
+@click.option(
     "--row-budget",
     metavar="ROWS",
     type=click.IntRange(1),
@@ -126,6 +156,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     channel_capacity: int,
     max_page_bytes: int,
     row_budget: int,
+    workers: int,
 ) -> None:
     """Replay the recorded pages at PATH into a report, and print its summary as JSON.
 
@@ -140,7 +171,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream replay fixtures
       usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
-      usage-stream replay month.ndjson.zst --no-details --state out/state.sqlite
+      usage-stream replay month.ndjson.zst --no-details --workers auto
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     if (on_error == "dead-letter") != (dead_letters is not None):
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
@@ -161,8 +192,14 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     check_outputs(run, notes, metrics)
     before = previous_summary(report) if notes else None
     tally = Tally()
-    with progress() as observer:
-        outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
+    if workers > 1:
+        from stream.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+
+        with Pool(run, workers) as pool, progress() as observer:  # forks before there are threads
+            outline = anyio.run(until_signalled, partial(pool.replay, tally, observer))
+    else:
+        with progress() as observer:
+            outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
     after = summary_of(report, outline)
     if metrics:
         from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need

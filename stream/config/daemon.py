@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stream.config.replay import DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, Rules
+from stream.config.replay import DEFAULT_BUDGET, DEFAULT_CAPACITY, DEFAULT_PAGE_BYTES, Rules
 
 __all__ = ["Http", "Log", "Pace", "Settings", "Watch"]
 
@@ -130,6 +130,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_page_bytes: Annotated[
         int, Meta(ge=1, le=2**40, description="A larger file is bad input.")
     ] = DEFAULT_PAGE_BYTES
+    row_budget: Annotated[
+        int,
+        Meta(ge=1, le=2**40, description="How many rows may be in memory; others are in state."),
+    ] = DEFAULT_BUDGET
     checkpoint_pages: Annotated[
         Many, Meta(description="Checkpoint after so many pages at the latest.")
     ] = 500
@@ -168,4 +172,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             unfinished="wait",
             checkpoint_pages=self.checkpoint_pages,
             checkpoint_seconds=self.checkpoint_seconds,
+            row_budget=self.row_budget,
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 import anyio.to_thread
 import structlog
 
+from stream.captured import Captured, LineDelivery
 from stream.channel import Channel
 from stream.config import Settings
 from stream.coverage import Coverage
 from stream.daemon.health import Health
+from stream.daemon.telling import tell_line, tell_page
+from stream.daemon.walks import Walks
 from stream.errors import Unavailable
-from stream.intake import Intake
 from stream.ledger import Draft, Ledger
 from stream.metrics import Exposition, Standing
 from stream.records import Chain, Slot
@@ -29,6 +31,8 @@ HEARTBEAT: Final = 60.0
 """Seconds after which a checkpoint is stored although nothing changed: to see that it can be."""
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 15.0
+
+Arrival: TypeAlias = "Delivery | LineDelivery | CaughtUp"
 
 
 class CaughtUp:
@@ -53,23 +57,28 @@ class Core:
         self.clock = clock
         self.tally = Tally()
         self.health = Health(clock, time.monotonic)
-        self.intake = Intake(settings.rules, self.tally, clock)
+        self.intake = Captured(settings.rules, self.tally, clock)
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
         self.standing = Standing(series_limit=settings.series_limit)
         self.exposition = Exposition(self.tally, self.standing, self.ledger)
-        self.channel: Channel[Delivery | CaughtUp] = Channel(settings.channel_capacity)
+        self.channel: Channel[Arrival] = Channel(settings.channel_capacity)
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
         self.waiting_again = anyio.Event()
         """Set when a page that was set aside wants to be read again."""
+        self.still = anyio.Lock()
+        """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0
         windows = self.intake.state.windows()
         held = ((chain, slot) for chain in windows.chains for slot in windows.slots(chain))
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
         self.intake.recall()
+        self.intake.recall_captures(())
+        self.walks = Walks(self.intake.checkpoints.store)
+        self.walks.mark(self.intake.runs)
         self.stand()
 
     def close(self) -> None:
@@ -94,7 +103,7 @@ class Core:
                 await self.checkpoint()
         await self.checkpoint()
 
-    async def _next(self) -> Delivery | CaughtUp | None:
+    async def _next(self) -> Arrival | None:
         """Return what comes next; ``None`` when it is time to see whether a checkpoint is due."""
         try:
             return self.channel.pages.receive_nowait()
@@ -105,37 +114,24 @@ class Core:
                 return await self.channel.pages.receive()
         return None
 
-    async def _take(self, delivery: Delivery | CaughtUp) -> None:
-        """Take one page, or store everything when a source has caught up."""
+    async def _take(self, delivery: Arrival) -> None:
+        """Take one page or line, or store everything when a source has caught up."""
         self.health.busy_since = time.monotonic()
         if isinstance(delivery, CaughtUp):
             await self.checkpoint()
             delivery.stored.set()
+        elif isinstance(delivery, LineDelivery):
+            self.intake.take_line(delivery)
+            self.changes += 1
+            tell_line(delivery, self.intake, self.health, self.settings.dead_letters)
         else:
             self.intake.take(delivery)
             self.changes += 1
             if delivery.page is not None:
-                self._tell(delivery)
+                tell_page(delivery, self.intake, self.health, self.settings.dead_letters)
             if self.intake.again:
                 self.waiting_again.set()
         self.health.busy_since = None
-
-    def _tell(self, delivery: Delivery) -> None:
-        """Log a page, and remember what is wrong with it."""
-        origin, page = delivery.chain.origin, delivery.page
-        entry = self.intake.runs[origin].pages.get(page.page) if page is not None else None
-        if page is None or entry is None:
-            return
-        log = structlog.get_logger()
-        where = {"source": origin.source, "endpoint": origin.chain.endpoint}
-        more = {**where, "label": origin.chain.label, "page": page.page, "file": page.name}
-        log.debug("page", **more, rows=entry.rows, bytes=len(page.payload), loop=delivery.loop)
-        for sentence in entry.fell:
-            log.warning(sentence, **more)
-        if entry.letters:
-            self.health.mishap(
-                f"{page.name}: {entry.letters} set aside, see {self.settings.dead_letters}", **more
-            )
 
     def _due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""
@@ -153,7 +149,8 @@ class Core:
         while True:
             self.health.busy_since = time.monotonic()
             try:
-                await self._store()
+                async with self.still:
+                    await self._store()
             except Unavailable as error:
                 self.health.busy_since = None
                 self.tally.checkpoint_failures += 1
@@ -172,11 +169,16 @@ class Core:
             intake.checkpoints.pending,
             intake.state.changed | intake.state.raised.keys(),
         )
+        self.walks.touched |= intake.checkpoints.walks()
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
         self.exposition.forget()
         self.coverage.take(changed, self.clock())
         self.stand()
+        if self.walks.touched:
+            await anyio.to_thread.run_sync(self.walks.judge)
+            self.walks.mark(intake.runs)
+            self.changes += 1
         self._heartbeat = time.monotonic()
         if intake.letters_changed:
             await write_letters(self.settings.dead_letters, intake.checkpoints.letters())
@@ -187,6 +189,8 @@ class Core:
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
+        for source in self.intake.checkpoints.forgotten:
+            self.walks.touched |= self.intake.checkpoints.store.walks_in(source)
         draft = self.ledger.draft(self.intake.state.windows(), changed)
         self.intake.store(draft.saved)
         return draft
@@ -205,6 +209,7 @@ class Core:
         """Go on by other settings."""
         self.settings = settings
         self.intake.rules = self.intake.checkpoints.rules = settings.rules
+        self.intake.state.budget = settings.row_budget
         self.intake.letters_changed = True
         self.changes += 1
 

@@ -10,10 +10,14 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 
+from stream.captured import LineDelivery
 from stream.config import Pace, Settings, Watch
 from stream.daemon.core import CaughtUp, Core
 from stream.errors import Unavailable
+from stream.sources.captures import Capture, Line
+from stream.sources.capturing import Read, Start
 from stream.sources.fixtures import Delivery, discover
+from stream.sources.growing import Growing
 from stream.sources.paced import Paced
 from stream.sources.watched import Patience, Watched
 
@@ -50,6 +54,7 @@ class Feeding:
         self._tasks: anyio.abc.TaskGroup | None = None
         self.running: dict[Source, anyio.CancelScope] = {}
         self.watched: dict[Source, Watched] = {}
+        self.growing: dict[Source, Growing] = {}
         self.paced: dict[Source, Paced] = {}
         self._behind: set[Source] = set()
         """Sources that have not been looked through once."""
@@ -73,6 +78,8 @@ class Feeding:
         limiter.total_tokens = USUAL_THREADS + len(settings.watch)
         for watched in self.watched.values():
             watched.patience = patience_of(settings)
+        for growing in self.growing.values():
+            growing.patience = patience_of(settings)
         for paced in self.paced.values():
             paced.max_page_bytes = settings.max_page_bytes
         if self._tasks is None:
@@ -80,6 +87,7 @@ class Feeding:
         for source in self.running.keys() - wanted:
             self.running.pop(source).cancel()
             self.watched.pop(source, None)
+            self.growing.pop(source, None)
             self.paced.pop(source, None)
             self._behind.discard(source)
         for source in sorted(wanted - self.running.keys(), key=lambda one: one.name):
@@ -92,10 +100,11 @@ class Feeding:
         """Run one source, and start it again when something cannot be read."""
         with scope:
             if isinstance(source, Watch):
-                runs = self.core.intake.runs
-                watched = Watched(source.path, source.name, patience_of(settings), runs)
-                self.watched[source] = watched
-                await self._watch(source, watched)
+                place = source.path, source.name, patience_of(settings)
+                intake = self.core.intake
+                self.watched[source] = Watched(*place, intake.runs)
+                self.growing[source] = Growing(*place, intake.checkpoints.captures)
+                await self._watch(source, self.watched[source], self.growing[source])
             else:
                 paced = Paced(source, settings.max_page_bytes, self.core.intake.runs)
                 self.paced[source] = paced
@@ -108,6 +117,10 @@ class Feeding:
         """Put a page into the channel, waiting for room."""
         await self.core.channel.send(delivery)
 
+    async def _send_line(self, capture: Capture, line: Line | Read | Start) -> None:
+        """Put a line of a capture into the channel, waiting for room."""
+        await self.core.channel.send(LineDelivery(capture, line))
+
     async def _steadily(self, source: Source, work: Callable[[], Awaitable[None]]) -> None:
         """Do something until it succeeds; what cannot be read is said, and tried again."""
         while True:
@@ -119,9 +132,9 @@ class Feeding:
             else:
                 return
 
-    async def _watch(self, source: Watch, watched: Watched) -> None:
+    async def _watch(self, source: Watch, watched: Watched, growing: Growing) -> None:
         """Look at a directory, and again whenever something may have changed."""
-        pause = 0.0
+        pause = rest = 0.0
 
         async def listen() -> None:
             while True:
@@ -134,13 +147,15 @@ class Feeding:
                 watched.wake.set()
 
         async def look() -> None:
-            nonlocal pause
+            nonlocal pause, rest
             known, started = watched.unknown, anyio.current_time()
             pause = await watched.scan(self._send)
-            if watched.failed is not None:
-                self.core.health.mishap(str(watched.failed), source=source.name)
-                pause = RETRY
-            await anyio.sleep(REST * (anyio.current_time() - started))
+            pause = min(pause, await growing.scan(self._send_line))
+            for failed in (watched.failed, growing.failed):
+                if failed is not None:
+                    self.core.health.mishap(str(failed), source=source.name)
+                    pause = RETRY
+            rest = min(REST * (anyio.current_time() - started), watched.patience.rescan)
             for name in sorted(watched.unknown - known):
                 structlog.get_logger().warning("no fixture's name; left out", file=name)
 
@@ -150,6 +165,7 @@ class Feeding:
                 watched.wake = anyio.Event()
                 await self._steadily(source, look)
                 await self._caught_up(source)
+                await anyio.sleep(rest)
                 with anyio.move_on_after(pause):
                     await watched.wake.wait()
 

@@ -87,7 +87,8 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
     found = []
     for origin, run in sorted(core.intake.runs.items()):
         watermark = core.coverage.watermark(origin.chain)
-        letters = run.summary().delivered.letters
+        delivered = run.summary().delivered
+        letters = delivered.letters
         standing = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
         if letters:
             standing.append(f"{letters} dead letter{'s' if letters > 1 else ''}")
@@ -96,7 +97,7 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
                 "source": origin.source or "–",
                 "endpoint": origin.chain.endpoint,
                 "label": origin.chain.label,
-                "pages": len(run.pages),
+                "pages": len(run.pages) if run.capture is None else delivered.pages,
                 "cursor": one_line(run.next_page or "–"),
                 "watermark": None if watermark is None else moment(watermark),
                 "lag": None if watermark is None else span(now - watermark),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
 from typing import Final
@@ -56,12 +57,15 @@ class Reporting:
         """Write the report as state stands.
 
         Raises:
+            BadInput: the state file is damaged.
             Unavailable: it cannot be written; the one before is still there.
         """
         async with self._writing:
             changes, started = self.core.changes, perf_counter()
-            with self.core.intake.checkpoints.store.frozen() as store:
-                view = view_of(self.core.intake, store)
+            with ExitStack() as stack:
+                async with self.core.still:  # or windows could leave between the two looks
+                    frozen = self.core.intake.checkpoints.store.frozen()
+                    view = view_of(self.core.intake, stack.enter_context(frozen))
                 issues = await anyio.to_thread.run_sync(self._write, view, self.core.clock())
             seconds = perf_counter() - started
             self._written = changes

@@ -7,15 +7,17 @@ wrong, which it names by its JSON path. :mod:`~stream.decode.lists` reads the li
 
 from stream.decode.lists import Element, ListPage, decode_list
 from stream.decode.page import Page, Rejected
-from stream.decode.pages import Decoder, everything, nothing_known
+from stream.decode.pages import Decoder, Known, everything, nothing_known, owned
 
 __all__ = [
     "Decoder",
     "Element",
+    "Known",
     "ListPage",
     "Page",
     "Rejected",
     "decode_list",
     "everything",
     "nothing_known",
+    "owned",
 ]

@@ -93,7 +93,13 @@ class Reader:
             if not self.tolerant:
                 raise
             self.rejected.append(
-                Rejected(error, rows_in(element), content_of(element), start_in(element))
+                Rejected(
+                    error,
+                    rows_in(element),
+                    content_of(element),
+                    start_in(element),
+                    bucket=read == self.bucket,
+                )
             )
 
     def bucket(self, element: Any, path: str) -> None:

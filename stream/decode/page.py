@@ -19,6 +19,8 @@ class Rejected(NamedTuple):
     content: Any
     start: int = 0
     """When its bucket starts; 0 where that cannot be told."""
+    bucket: bool = False
+    """Whether it is a whole element of ``data``."""
 
 
 class Page(NamedTuple):

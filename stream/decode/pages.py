@@ -14,11 +14,11 @@ from msgspec.structs import astuple
 from stream.decode.careful import careful_page
 from stream.decode.cutting import Piece, cut, digest_of
 from stream.decode.page import Page
-from stream.decode.values import Flags, Texts
+from stream.decode.values import NUMBER, Flags, Texts
 from stream.endpoints import Endpoint
-from stream.records import MAX_COUNT, MAX_TIME, Bucket, Column, Columns, Window, money
+from stream.records import MAX_COUNT, MAX_TIME, Bucket, Column, Window, money
 
-__all__ = ["Decoder", "everything", "nothing_known", "page_type"]
+__all__ = ["Decoder", "Known", "everything", "nothing_known", "owned", "page_type"]
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
@@ -90,6 +90,9 @@ UNFAMILIAR: Final = (
 """What decoding raises for a page that is not as expected; only the careful path knows why."""
 
 
+RECENT: Final = 32
+"""How many windows a decoder remembers."""
+
 Known: TypeAlias = Callable[[Window, bytes], int | None]
 """Tells how many rows a bucket has, by its window and digest, if its window holds just that."""
 Mine: TypeAlias = Callable[[int], bool]
@@ -114,9 +117,20 @@ class Decoder:
         self.endpoint = endpoint
         self._decode = msgspec.json.Decoder(page_type(endpoint)).decode
         self._decode_bucket = msgspec.json.Decoder(bucket_type(endpoint)).decode
-        self._fields = tuple(name for name, _, _ in row_fields(endpoint))
-        self._texts = Texts().__getitem__
-        self._flags = Flags().__getitem__
+        texts, flags = Texts().__getitem__, Flags().__getitem__
+        self._canonical = [flags if name == "batch" else texts for name in endpoint.dimensions]
+        names = [name for name, _, _ in row_fields(endpoint)]
+        self._width = len(names)
+        self._amounts = [names.index(name) for name in ("amount", "quantity") if name in names]
+        if self._amounts:
+            names += ["amount_value", "currency"]
+        places = {name: place for place, name in enumerate(names)}
+        self._nothing: list[Column] = [()] * len(endpoint.dimensions)
+        self._recent: dict[Window, list[Column]] = {}
+        """Dimensions of the last windows: one that comes again soon mostly has the same rows."""
+        self._dimensions = [places[name] for name in endpoint.dimensions]
+        self._counters = [places.get(name, len(names)) for name in endpoint.counters]
+        """Where the columns are among those that rows decode to; behind them is an absent one."""
 
     def decode(
         self,
@@ -183,39 +197,36 @@ class Decoder:
             raise ValueError(window)
         count = len(rows)
         absent: Column = (None,) * count
-        wire = dict(zip(self._fields, zip(*map(astuple, rows), strict=True), strict=False))
-        if "amount" in wire:
-            self._split_amounts(wire)
-        return Bucket(
-            window,
-            count,
-            self._dimensions(wire, absent),
-            (*(wire.get(name, absent) for name in self.endpoint.counters), absent),
-            digest=digest,
-        )
+        wire: list[Column] = list(zip(*map(astuple, rows), strict=True)) or [()] * self._width
+        if self._amounts:
+            amounts, quantity = self._amounts
+            wire += amounts_of(wire[amounts])
+            wire[quantity] = tuple(map(money_of, wire[quantity]))
+        wire.append(absent)
+        before = self._recent.get(window, self._nothing)
+        dimensions = [
+            known
+            if column == known
+            else absent
+            if count and column[0] is None and column.count(None) == count
+            else tuple(map(canonical, column))
+            for canonical, known, column in zip(
+                self._canonical, before, map(wire.__getitem__, self._dimensions), strict=True
+            )
+        ]
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        self._recent[window] = dimensions
+        counters = map(wire.__getitem__, self._counters)
+        return Bucket(window, count, (*dimensions, absent), (*counters, absent), digest=digest)
 
-    def _dimensions(self, wire: dict[str, Column], absent: Column) -> Columns:
-        """Intern the dimension columns, in identity order."""
-        columns = [wire.get(name, absent) for name in self.endpoint.dimensions]
-        rows = len(absent)
-        return (
-            *(
-                absent
-                if rows and column[0] is None and column.count(None) == rows
-                else tuple(map(self._flags if name == "batch" else self._texts, column))
-                for name, column in zip(self.endpoint.dimensions, columns, strict=True)
-            ),
-            absent,
-        )
 
-    @staticmethod
-    def _split_amounts(wire: dict[str, Column]) -> None:
-        """Replace ``amount`` by its value and currency, and make the money canonical."""
-        amounts = wire.pop("amount")
-        wire["currency"] = tuple(amount and amount.currency for amount in amounts)
-        wire["amount_value"] = tuple(amount and amount.value for amount in amounts)
-        for name in ("amount_value", "quantity"):
-            wire[name] = tuple(map(money_of, wire[name]))
+def amounts_of(amounts: Column) -> list[Column]:
+    """Return the canonical values of amounts, and their currencies."""
+    return [
+        tuple([money_of(amount.value) if amount else None for amount in amounts]),
+        tuple([amount.currency if amount else None for amount in amounts]),
+    ]
 
 
 def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> Page:  # noqa: FBT001 -- the page's own word
@@ -234,19 +245,24 @@ def owned(page: Page, mine: Mine) -> Page:
         buckets=buckets,
         rejected=rejected,
         rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),
-        data_buckets=sum(not bucket.rollup for bucket in buckets),
+        data_buckets=sum(not bucket.rollup for bucket in buckets)
+        + sum(one.bucket for one in rejected),
     )
 
 
 def money_of(written: Raw | None) -> Decimal | None:
-    """Return the canonical amount of a JSON number; what is absent is an empty text.
+    """Return the canonical amount of a JSON number, or of a number in a JSON text.
 
     Raises:
-        ValueError: it is a string or out of bounds; the careful path looks at it.
+        ValueError: it is something else, or out of bounds; the careful path looks at it.
     """
-    text = bytes(written or b"null")
-    if text == b"null":
+    text = str(written or b"null", "ascii")
+    if text == "null":
         return None
-    if text[:1] not in b"-0123456789":
+    if text[0] == '"':
+        text = text[1:-1].strip(" ")
+        if not NUMBER.fullmatch(text):
+            raise ValueError(text)
+    elif text[0] not in "-0123456789":
         raise ValueError(text)
-    return money(Decimal(text.decode()))
+    return money(Decimal(text))

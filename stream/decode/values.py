@@ -15,6 +15,7 @@ from stream.privacy import masked_text, shielded
 from stream.records import MAX_COUNT, MAX_TIME, Number, money
 
 __all__ = [
+    "NUMBER",
     "Flags",
     "Texts",
     "amount_of",

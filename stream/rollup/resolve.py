@@ -10,7 +10,15 @@ from typing import NamedTuple, TypeAlias
 from stream.endpoints import Endpoint
 from stream.records import MONEY, Slot, Snapshot, Window, day_of
 from stream.rollup.daily import residuals_of
-from stream.rollup.table import Finding, Record, Table, merged_records, rank, table_of
+from stream.rollup.table import (
+    Finding,
+    Record,
+    Table,
+    merged_records,
+    rank,
+    table_alone,
+    table_of,
+)
 from stream.rollup.windows import excess_of_wider
 
 __all__ = ["Labelled", "Resolved", "resolve"]
@@ -37,14 +45,11 @@ def resolve(
     """
     for cluster in clusters(windows):
         (slot, snapshots), *more = cluster.items()
-        if more or slot.rollup or ordered or len(snapshots) > 1:
+        if more or slot.rollup or len(snapshots) > 1:
             yield resolved(endpoint, cluster)
         else:
-            (label, snapshot), count = snapshots[0], snapshots[0][1].rows
-            sources = [(f"bucket:data:{label}",)] * count
-            yield Resolved(
-                Table([slot.window] * count, snapshot.dimensions, snapshot.counters, sources)
-            )
+            label, snapshot = snapshots[0]
+            yield Resolved(table_alone(slot.window, label, snapshot, ordered=ordered))
 
 
 def clusters(windows: Iterable[Labelled]) -> Iterator[Cluster]:

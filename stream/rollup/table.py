@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from stream.endpoints import Endpoint
@@ -21,7 +22,16 @@ from stream.records import (
     paired,
 )
 
-__all__ = ["Finding", "Record", "Table", "merged_records", "present", "rank", "table_of"]
+__all__ = [
+    "Finding",
+    "Record",
+    "Table",
+    "merged_records",
+    "present",
+    "rank",
+    "table_alone",
+    "table_of",
+]
 
 
 class Table(NamedTuple):
@@ -168,3 +178,40 @@ def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
         (*counters, others),
         [tuple(sorted(record.sources)) for record in records],
     )
+
+
+def table_alone(window: Window, label: str, snapshot: Snapshot, *, ordered: bool) -> Table:
+    """Return the records of a window that touches no other: its columns as they stand.
+
+    ``ordered``: the records in canonical order.
+    """
+    rows = snapshot.rows
+    dimensions, counters = snapshot.dimensions, snapshot.counters
+    places = places_in_order(dimensions) if ordered and rows > 1 else range(rows)
+    if places != range(rows):
+        put = itemgetter(*places)
+        dimensions, counters = tuple(map(put, dimensions)), tuple(map(put, counters))
+    return Table([window] * rows, dimensions, counters, [(f"bucket:data:{label}",)] * rows)
+
+
+def places_in_order(dimensions: Columns) -> Sequence[int]:
+    """Return where the rows of one window stand, in canonical order; no two are alike."""
+    keys = list(zip(*map(ranked, dimensions), strict=True))
+    places = sorted(range(len(keys)), key=keys.__getitem__)
+    return range(len(keys)) if places == list(range(len(keys))) else places
+
+
+def ranked(column: Column) -> Iterable[int]:
+    """Return numbers that order as the column's values do, canonically."""
+    distinct = set(column)
+    if len(distinct) == 1:
+        return [0] * len(column)
+    absent = None in distinct
+    distinct.discard(None)
+    try:
+        ordered = sorted(distinct)
+    except TypeError:  # booleans beside texts
+        ordered = sorted(distinct, key=lambda value: canonical_order((value,)))
+    ranks: dict[Any, int] = {value: rank for rank, value in enumerate(ordered, absent)}
+    ranks[None] = 0
+    return map(ranks.__getitem__, column)

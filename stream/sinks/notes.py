@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,12 +26,24 @@ def append_notes(
     Raises:
         Unavailable: the file cannot be written.
     """
+    try:
+        with open(path, "ab", opener=opened) as file:
+            file.writelines(map(str.encode, pieces_of(command, outline, before, after)))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def opened(path: str, flags: int) -> int:
+    """Open the file; a new one can be read by all."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o644)
+
+
+def pieces_of(command: str, outline: Outline, before: bytes | None, after: bytes) -> Iterator[str]:
+    """Yield the section as it is written; its table has a row for each file."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    fixtures = "\n".join(
-        f"| `{quoted(one['name'])}` | `{one['sha256']}` |"
-        for one in outline.sections["run"]["fixtures"]
-    )
-    section = f"""
+    yield f"""
 ## Replay of {timestamp(outline.now)}
 
 Command: `{quoted(command)}`
@@ -39,8 +52,10 @@ Versions: {versions}, Python {platform.python_version()}
 
 | fixture | SHA-256 |
 |---|---|
-{fixtures}
-
+"""
+    for one in outline.files.entries(outline.runs):
+        yield f"| `{quoted(one.name)}` | `{one.sha256}` |\n"
+    yield f"""
 Summary before:
 
 {fenced(before) if before else "none: no report stood there."}
@@ -49,17 +64,6 @@ Summary after:
 
 {fenced(after)}
 """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            remaining = section.encode()
-            while remaining:
-                remaining = remaining[os.write(descriptor, remaining) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise unwritable(path, error) from None
 
 
 def quoted(text: str) -> str:

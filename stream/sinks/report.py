@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw, Struct
 
 from stream.chains import ChainSummary
@@ -17,7 +16,8 @@ from stream.records import MONEY, Number, timestamp
 from stream.relations import ForeignKeyIssues, Relationships
 from stream.rollup import Finding
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.sinks.details import ENCODER, camel, details_of, number, place, shown
+from stream.sinks.details import camel, details_of, number, place, shown
+from stream.sinks.files import Files, indented, led_by_files
 
 __all__ = ["Outline", "write_report"]
 
@@ -42,8 +42,13 @@ class Outline(Struct, dict=True):
         return [run for run in self.runs if run.chain.endpoint == key]
 
     @cached_property
+    def files(self) -> Files:
+        """The files that it was made from; there may be a great many."""
+        return Files()
+
+    @cached_property
     def sections(self) -> dict[str, Any]:
-        """The report's members in order, ``dedupedUsage`` left out; worked out once."""
+        """The report's members in order, files and ``dedupedUsage`` left out; worked out once."""
         labels = by_label(self.runs_of(COMPLETIONS))
         variants = {label: self.usage_summary(run) for label, run in labels.items()}
         figures = sorted(self.figures.items())
@@ -60,33 +65,8 @@ class Outline(Struct, dict=True):
         }
 
     def run(self) -> dict[str, Any]:
-        """Show each fixture with its digest, and how many pages were read."""
-        fixtures = [
-            {
-                "name": entry.name,
-                "sha256": entry.sha256,
-                "endpoint": run.chain.endpoint,
-                "label": run.chain.label,
-                "page": entry.page,
-            }
-            for run in self.runs
-            for entry in run.entries()
-        ]
-        fixtures += [
-            {
-                "name": name,
-                "sha256": sha256,
-                "endpoint": run.chain.endpoint,
-                "label": run.chain.label,
-                "page": None,
-            }
-            for run in self.runs
-            for name, sha256, _ in run.captures
-        ]
-        return {
-            "fixtures": sorted(fixtures, key=lambda one: str(one["name"])),
-            "pages": sum(run.delivered.pages for run in self.runs),
-        }
+        """Show how many pages were read."""
+        return {"pages": sum(run.delivered.pages for run in self.runs)}
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""
@@ -117,7 +97,6 @@ class Outline(Struct, dict=True):
         pending = [run for run in runs if run.has_more]
         own = set(endpoint.dimensions)
         return {
-            "fixtures": sorted(name for run in runs for name in run.names()),
             "totalBuckets": figures.buckets,
             "totalResults": sum(run.delivered.rows for run in runs),
             "totalDedupedResults": totals.records,
@@ -216,13 +195,44 @@ def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     return {name: number(value) for name, value in sums.items()}
 
 
+def pieces_of(outline: Outline, *, details: bool) -> Iterator[bytes]:
+    """Yield the report as it is written; files and records come a few at a time."""
+    opening = b"{"
+    for name, section in outline.sections.items():
+        yield opening + b'\n  "' + name.encode() + b'": '
+        if name == "run":
+            yield from led_by_files(section, outline.files.entries(outline.runs), 2)
+        elif name == "endpoints" and section:
+            yield from endpoints_of(outline, section)
+        else:
+            yield indented(section, 2)
+        opening = b","
+    if details:
+        yield b',\n  "dedupedUsage": ['
+        yield from separated(outline.figures)
+        yield b"\n  ]"
+    yield b"\n}\n"
+
+
+def endpoints_of(outline: Outline, section: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the endpoints, each led by the files that it was read from."""
+    opening = b"{"
+    for key, one in section.items():
+        yield opening + b'\n    "' + key.encode() + b'": '
+        names = (file.name for file in outline.files.entries(outline.runs_of(key)))
+        yield from led_by_files(one, names, 4)
+        opening = b","
+    yield b"\n  }"
+
+
 def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
     """Yield every record of every endpoint, each on a line of its own."""
+    between = b",\n    "
     separator = b"\n    "
     for _, found in sorted(figures.items()):
-        for record in details_of(found):
-            yield separator + record
-            separator = b",\n    "
+        for records in details_of(found, between):
+            yield separator + records
+            separator = between
 
 
 async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
@@ -232,13 +242,4 @@ async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
         Unavailable: it cannot be written.
     """
     async with atomic_file(path) as file:
-        opening = b"{\n"
-        for name, section in outline.sections.items():
-            pretty = msgspec.json.format(ENCODER.encode(section), indent=2).replace(b"\n", b"\n  ")
-            await file.write(opening + b'  "' + name.encode() + b'": ' + pretty)
-            opening = b",\n"
-        if details:
-            await file.write(b',\n  "dedupedUsage": [')
-            await write_pieces(file, separated(outline.figures))
-            await file.write(b"\n  ]")
-        await file.write(b"\n}\n")
+        await write_pieces(file, pieces_of(outline, details=details))

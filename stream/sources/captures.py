@@ -7,13 +7,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+import msgspec
+from msgspec import Raw
+from xxhash import xxh3_64
+
 from stream.errors import BadInput
 from stream.expectations import FILE as EXPECTATIONS
 from stream.sources.expanding import ExpandedFile
 
-__all__ = ["Capture", "CaptureReader", "Line", "expectations_beside", "is_capture", "stem_of"]
+__all__ = [
+    "Capture",
+    "CaptureReader",
+    "Line",
+    "expectations_beside",
+    "is_capture",
+    "stem_of",
+    "whole",
+]
 
 NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
+ANY_JSON: Final = msgspec.json.Decoder(Raw)
 MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
 
@@ -31,7 +44,8 @@ class Line(NamedTuple):
 
     Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
     reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
-    ``complete`` tells whether a line break stood at its end.
+    ``complete`` tells whether a line break stood at its end, ``prefix`` tells all bytes up to
+    ``end`` from others.
     """
 
     number: int
@@ -39,6 +53,21 @@ class Line(NamedTuple):
     content: bytes
     error: BadInput | None = None
     complete: bool = True
+    prefix: int = 0
+
+    @property
+    def final(self) -> bool:
+        """Whether it is a whole line, and stays one whatever is appended to its file."""
+        return self.complete or (self.error is None and whole(self.content))
+
+
+def whole(content: bytes) -> bool:
+    """Tell whether something is JSON from end to end."""
+    try:
+        ANY_JSON.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def is_capture(name: str) -> bool:
@@ -81,6 +110,7 @@ class CaptureReader:
         self._held: list[bytes] = []
         self._length = 0
         """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
+        self._prefix = xxh3_64()
         self.size = self._file.size
         self.signature = self._file.signature
 
@@ -108,6 +138,19 @@ class CaptureReader:
     def bytes_read(self) -> int:
         """How many bytes of the stored file were read."""
         return self._file.bytes_read
+
+    def passed(self, prefix: int) -> bool:
+        """Pass over what was read before; tell whether it is what it was.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        try:
+            if self._behind:
+                self._advance()
+        except BadInput:
+            return False
+        return not self._end or self._prefix.intdigest() == prefix
 
     def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
         """Read about ``size_hint`` bytes of lines, at least one line; none is the end.
@@ -151,6 +194,7 @@ class CaptureReader:
         """
         self._piece, self._at = b"", 0
         for piece in self._file.pieces:
+            self._prefix.update(memoryview(piece)[: self._behind])
             if self._behind < len(piece):
                 self._piece, self._at, self._behind = piece, self._behind, 0
                 return True
@@ -164,6 +208,7 @@ class CaptureReader:
     def _hold(self, to: int) -> None:
         """Keep what the piece has of the line, unless the line is too long to be kept."""
         self._length += to - self._at
+        self._prefix.update(memoryview(self._piece)[self._at : to])
         if self._length <= self._longest:
             self._held.append(self._piece[self._at : to])
         else:
@@ -172,6 +217,8 @@ class CaptureReader:
     def _made(self, *, complete: bool) -> Line:
         """Make a line of what is held."""
         content, error = b"".join(self._held).removesuffix(b"\r"), None
+        if complete:
+            self._prefix.update(b"\n")
         if self._length > self._longest:
             found = f"found a line of {self._length} bytes"
             error = BadInput("size", f"{found}, expected at most {self._longest}")
@@ -180,4 +227,5 @@ class CaptureReader:
         self._number += 1
         self._end += self._length + complete
         self._held, self._length = [], 0
-        return Line(self._number, self._end, content, error, complete)
+        seen = self._prefix.intdigest()
+        return Line(self._number, self._end, content, error, complete, seen)

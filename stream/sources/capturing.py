@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import aiofiles.os
-from xxhash import xxh3_64_intdigest
 
 from stream.chains import CaptureEntry
 from stream.errors import BadInput, Unavailable
 from stream.sources.captures import Capture, CaptureReader, Line, is_capture
 from stream.sources.reading import signature_of, spelled
 
-__all__ = ["Read", "captures_in", "continues", "passed", "read_capture", "unchanged"]
+__all__ = ["Read", "Start", "captures_in", "continues", "read_capture", "unchanged"]
 
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
-CHUNK: Final = 1 << 20
-ROOM: Final = 4
-"""What a line may have beside its content: a mark before it, and a carriage return."""
+
+
+class Start(NamedTuple):
+    """A capture is read on; ``anew``: from its start, since it says other things than before."""
+
+    anew: bool = False
 
 
 class Read(NamedTuple):
-    """What a capture was found to be, once all of it had been read."""
+    """What a capture was found to be, once all of it had been read; ``broken``: its end is."""
 
-    signature: str
+    signature: str | None
     sha256: str | None
     size: int
+    broken: bool = False
 
 
 def captures_in(place: Path, source: str = "") -> list[Capture]:
@@ -65,40 +67,11 @@ def unchanged(capture: Capture, known: CaptureEntry) -> bool:
 
 def continues(capture: Capture, known: CaptureEntry) -> bool:
     """Tell whether a capture begins with what was read of it, so that the rest is read alone."""
-    if not known.done:
-        return trails(capture, known)
-    digest, left = hashlib.sha256(), known.size
     try:
-        with capture.path.open("rb") as file:
-            while left and (chunk := file.read(min(left, CHUNK))):
-                digest.update(chunk)
-                left -= len(chunk)
-    except OSError:
-        return False
-    return not left and digest.hexdigest() == known.sha256
-
-
-def passed(entry: CaptureEntry, line: Line) -> None:
-    """Note that a capture has been read behind a line."""
-    entry.line, entry.offset, entry.unbroken = line.number, line.end, not line.complete
-    entry.trail = xxh3_64_intdigest(line.content, entry.trail)
-    entry.longest = max(entry.longest, len(line.content))
-
-
-def trails(capture: Capture, known: CaptureEntry) -> bool:
-    """Tell whether a capture that was not read to its end has the same lines as far as it was."""
-    found = CaptureEntry(capture.name)
-    try:
-        with CaptureReader(capture.path, known.longest + ROOM) as reader:
-            while found.line < known.line and (lines := reader.read_lines()):
-                for line in lines:
-                    if line.number <= known.line:
-                        passed(found, line)
+        with CaptureReader(capture.path, 0, offset=known.offset) as reader:
+            return reader.passed(known.prefix)
     except (BadInput, Unavailable):
         return False
-    ended = found.offset - (known.unbroken and not found.unbroken)
-    seen = found.line, ended, found.trail
-    return known.line > 0 and seen == (known.line, known.offset, known.trail)
 
 
 async def read_capture(
@@ -110,12 +83,12 @@ async def read_capture(
         BadInput: it is no regular file.
         Unavailable: it is gone, or may not be read.
     """
-    offset, line = 0, 0
-    if known is not None:  # a break that a line still has to get is no line of its own
-        offset, line = known.offset, known.line - known.unbroken
+    offset, line = (0, 0) if known is None else (known.offset, known.line - known.cut)
     with CaptureReader(capture.path, max_bytes, offset=offset, line=line) as reader:
         read = aiofiles.os.wrap(reader.read_lines)
+        broken = False
         while lines := await read():
             for one in lines:
                 yield one
-        yield Read(reader.signature, reader.sha256, reader.size)
+            broken = not lines[-1].final
+        yield Read(reader.signature, reader.sha256, reader.size, broken)

@@ -8,9 +8,10 @@ import hashlib
 import os
 import signal
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import aiofiles.os
@@ -32,7 +33,7 @@ __all__ = [
     "spelled",
 ]
 
-BATCH_FILES: Final = 32
+BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 
 
@@ -52,11 +53,25 @@ class Fixture(NamedTuple):
 
 
 class PageFile(NamedTuple):
-    """Where a page is read from; ``path`` is ``None`` for one that only durable state still has."""
+    """Where a page is read from: there may be a great many, so that it holds little of its own.
+
+    There is no ``directory`` for a page that only durable state still has, in ``pages``.
+    """
 
     page: int
-    path: Path | None
-    known: PageEntry | None = None
+    directory: Path | None
+    name: str
+    pages: Mapping[int, PageEntry] = MappingProxyType({})
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return None if self.directory is None else self.directory / self.name
+
+    @property
+    def known(self) -> PageEntry | None:
+        """What durable state has of the page."""
+        return self.pages.get(self.page)
 
 
 async def read_pages(files: Sequence[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
@@ -93,7 +108,7 @@ def read_batch(files: Sequence[PageFile], max_bytes: int) -> list[Fixture]:
 
 def read_page(file: PageFile, max_bytes: int) -> Fixture:
     """Read a page, unless durable state has it as it is."""
-    number, path, known = file
+    number, path, known = file.page, file.path, file.known
     if known is not None and (
         path is None or (not known.letters and signature_of(path) == known.signature)
     ):
@@ -101,11 +116,12 @@ def read_page(file: PageFile, max_bytes: int) -> Fixture:
     if path is None:
         raise Unavailable(f"page {number} is gone")
     started = perf_counter()
-    name, signature = spelled(path.name), signature_of(path)
+    name = spelled(path.name)
     try:
-        payload = read_regular(path, max_bytes)
+        payload, status = read_whole(path, max_bytes)
     except BadInput as error:
-        return Fixture(name, number, b"", None, error, signature, known)
+        return Fixture(name, number, b"", None, error, signature_of(path), known)
+    signature = signed(status)
     digest = hashlib.sha256(payload).hexdigest()
     if known is not None and not known.letters and known.sha256 == digest:
         payload = b""
@@ -156,13 +172,22 @@ def open_regular(path: Path) -> int:
         BadInput: it is no regular file.
         OSError: it is gone, or may not be read.
     """
-    if stat.S_ISLNK(path.lstat().st_mode):
-        raise BadInput("file", "found a symbolic link, expected a regular file")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    return opened(path)[0]
+
+
+def opened(path: Path) -> tuple[int, os.stat_result]:
+    """Open a file as :func:`open_regular` does; return its status too."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise BadInput("file", "found a symbolic link, expected a regular file") from None
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise BadInput("file", "found no regular file, expected one")
-    return descriptor
+    return descriptor, status
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
@@ -172,12 +197,15 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         BadInput: it is no regular file, or too large.
         Unavailable: it is gone, or may not be read.
     """
+    return read_whole(path, max_bytes)[0]
+
+
+def read_whole(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Read a file as :func:`read_regular` does; return its status before that too."""
     try:
-        descriptor = open_regular(path)
+        descriptor, status = opened(path)
         try:
-            status = os.fstat(descriptor)
-            with open(descriptor, "rb", buffering=0, closefd=False) as file:
-                payload = file.readall() if status.st_size <= max_bytes else b""
+            payload = content_of(descriptor, status.st_size) if status.st_size <= max_bytes else b""
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -187,4 +215,13 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         raise BadInput(
             "size", f"found {size} bytes, expected at most {max_bytes} (--max-page-bytes)"
         )
-    return payload
+    return payload, status
+
+
+def content_of(descriptor: int, size: int) -> bytes:
+    """Read a file to its end: mostly one call, as it has the bytes that its status says."""
+    payload = os.read(descriptor, size + 1)
+    if len(payload) == size:
+        return payload
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        return payload + file.readall()

@@ -15,13 +15,12 @@ from typing import Final, NamedTuple
 
 import aiofiles.os
 import anyio
-import msgspec
-from msgspec import Raw
 from watchfiles import Change, awatch
 
 from stream.chains import ChainRun
 from stream.errors import Unavailable
 from stream.records import Origin
+from stream.sources.captures import whole
 from stream.sources.fixtures import Delivery, FixtureChain, discover, entry_named
 from stream.sources.reading import (
     Fixture,
@@ -34,7 +33,6 @@ from stream.sources.reading import (
 
 __all__ = ["Patience", "Watched"]
 
-ANY_JSON: Final = msgspec.json.Decoder(Raw)
 LOOK_AGAIN: Final = 0.5
 TELLING: Final = 1000  # milliseconds after which the watcher reports that nothing happened
 DEBOUNCE: Final = 200
@@ -273,12 +271,3 @@ def aged(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def whole(payload: bytes) -> bool:
-    """Tell whether a page is JSON from end to end."""
-    try:
-        ANY_JSON.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
