@@ -19,7 +19,7 @@ from stream.errors import BadInput
 
 COMPLETIONS = ENDPOINTS["usage/completions"]
 DECODER = Decoder(COMPLETIONS)
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=250, deadline=None)
 
 BLANK = st.sampled_from(["", "", "", " ", "\n\t", "\r\n  "])
 TEXTS = st.sampled_from(

@@ -22,7 +22,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Make a capture, and one with ten times the pages."""
     directory = tmp_path_factory.mktemp("captures")
     made = [directory / "one.ndjson", directory / "ten.ndjson"]
-    for capture, rows in zip(made, (20_000, 200_000), strict=True):
+    for capture, rows in zip(made, (10_000, 100_000), strict=True):
         found = summary(capture, "--rows", str(rows), *SHAPE, *PAGES)
         assert found
     return made
@@ -55,3 +55,13 @@ def test_ten_times_the_pages_need_no_more_memory(
     if ten > MOST * one:
         one, ten = map(min, (one, ten), peaks(2))
     assert ten <= MOST * one
+
+
+def test_a_fixture_needs_a_few_kilobytes(tmp_path: Path) -> None:
+    """Of a page in a file of its own, its name, digest and place are held, and not its rows."""
+    shape = ["--rows-per-bucket", "2", "--buckets-per-page", "2"]
+    sizes = {"few": 300, "many": 3_000}
+    for name, pages in sizes.items():
+        summary(tmp_path / name, "--rows", str(4 * pages), *shape)
+    few, many = (peak(tmp_path / name, "--no-details") for name in sizes)
+    assert many - few <= 6 * (sizes["many"] - sizes["few"])

@@ -15,7 +15,7 @@ from tests.running import Replayed, replay, run
 from tests.strategies import Chains, chains, deliveries, write_chains
 from tests.walks import Sent, lines_of, placed, put_files, walks
 
-FEW = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 BUDGETS = st.sampled_from([1, 2, 3, 5, 10_000])
 
 
