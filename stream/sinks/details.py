@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, defstruct
+from msgspec.structs import asdict
 
 from stream.endpoints import Endpoint
 from stream.figures import EndpointFigures
@@ -17,9 +18,21 @@ from stream.rollup import Table, resolve
 
 __all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
 
-STANDARD: Final = ("model", "project_id", "api_key_id", "user_id", "service_tier", "batch")
-"""The dimensions that each record shows beside the endpoint's own, and below counters likewise."""
-COUNTED: Final = ("input_tokens", "output_tokens", "cost")
+STANDARD: Final = {
+    "model": "model",
+    "project_id": "project_id",
+    "api_key_id": "openai_api_key_id",
+    "user_id": "openai_user_id",
+    "service_tier": "service_tier",
+    "batch": "batch",
+}
+"""The dimensions that every record shows by a member of its own, in order."""
+COUNTED: Final = {
+    "input_tokens": "tokens_in",
+    "output_tokens": "tokens_out",
+    "cost": "cost_estimate",
+}
+"""The counters that do so."""
 AT_ONCE: Final = 256
 """How many records are encoded at once."""
 
@@ -87,15 +100,11 @@ class Shown(Struct, rename="camel", gc=False):
     sources: tuple[str, ...]
 
 
-PLACES: Final = Shown.__struct_fields__[3:12]
-"""Where the standard dimensions and counters stand."""
-
-
 class Layout:
     """Where the report shows each column of an endpoint's records.
 
-    Whole columns are put into structs, at C speed; a row with something that the registry does not
-    know is shown by its names instead.
+    Whole columns are put into structs, at C speed; what the registry does not know is added to the
+    rows that have it.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -114,28 +123,28 @@ class Layout:
 
     def _known(self, table: Table) -> Iterator[Shown]:
         """Show what the registry knows of each record."""
-        endpoint, rows = self.endpoint, len(table.windows)
+        endpoint, windows = self.endpoint, set(table.windows)
         columns: dict[str, Iterable[Any]] = dict(
             zip(endpoint.dimensions, table.dimensions[:-1], strict=True)
         )
         columns |= zip(endpoint.counters, table.counters[:-1], strict=True)
         for name in endpoint.money:
             columns[name] = list(map(number, columns[name]))
-        times = {window: tuple(map(timestamp, window)) for window in set(table.windows)}
-        shown = [columns.get(name) or repeat(None) for name in STANDARD + COUNTED]
+        starts = {window: timestamp(window.start) for window in windows}
+        ends = {window: timestamp(window.end) for window in windows}
+        alike = [columns.get(name) or repeat(None) for name in (*STANDARD, *COUNTED)]
         metrics = map(self._metrics, *(columns[name] for name in endpoint.counters))
-        dimensions: Iterable[Any] = repeat({})
-        if self.added:
-            dimensions = map(self._dimensions, *(columns[name] for name in self.added))
-        starts, ends = (
-            zip(*map(times.__getitem__, table.windows), strict=True) if rows else ((), ())
+        dimensions = (
+            map(self._dimensions, *(columns[name] for name in self.added))
+            if self.added
+            else repeat(self._dimensions())
         )
         return map(
             Shown,
             repeat(endpoint.key),
-            starts,
-            ends,
-            *shown,
+            map(starts.__getitem__, table.windows),
+            map(ends.__getitem__, table.windows),
+            *alike,
             metrics,
             dimensions,
             table.sources,
@@ -143,25 +152,33 @@ class Layout:
 
     def _with_unknown(self, known: Iterator[Shown], table: Table) -> Iterator[Shown]:
         """Show what the registry does not know too."""
-        for record, (_, _, dimensions, counters), *unknown in zip(
-            known,
-            table.rows(self.endpoint),
-            table.dimensions[-1],
-            table.counters[-1],
-            strict=True,
-        ):
-            if any(unknown):
-                own = self.endpoint.dimensions
-                for place, name in zip(PLACES, STANDARD + COUNTED, strict=True):
-                    value = counters.get(name) if name in COUNTED else dimensions.get(name)
-                    setattr(record, place, number(value))
-                record.metrics = shown(self.endpoint, counters)
-                record.dimensions = {camel(name): dimensions.get(name) for name in self.added} | {
-                    name: value
-                    for name, value in dimensions.items()
-                    if name not in STANDARD and name not in own
-                }
+        unknown = zip(table.dimensions[-1], table.counters[-1], strict=True)
+        for record, (dimensions, counters) in zip(known, unknown, strict=True):
+            if dimensions:
+                self._show_dimensions(record, dimensions)
+            if counters:
+                show_counters(record, counters)
             yield record
+
+    def _show_dimensions(self, record: Shown, unknown: Iterable[tuple[str, Any]]) -> None:
+        """Show dimensions that the registry does not know, or not of this endpoint."""
+        members = asdict(record.dimensions)
+        for name, value in unknown:
+            if name in STANDARD:
+                setattr(record, STANDARD[name], value)
+            else:
+                members[camel(name) if name in self.added else name] = value
+        record.dimensions = members
+
+
+def show_counters(record: Shown, unknown: Iterable[tuple[str, Number]]) -> None:
+    """Show counters that the registry does not know, or not of this endpoint."""
+    members = asdict(record.metrics)
+    for name, value in sorted(unknown):
+        members[name] = number(value)
+        if name in COUNTED:
+            setattr(record, COUNTED[name], members[name])
+    record.metrics = members
 
 
 def struct_of(names: Iterable[str]) -> Callable[..., Struct]:
