@@ -4,12 +4,14 @@ The flow, and where to find each part::
 
     sources ──pages──▶ channel ──▶ decode ──▶ dedupe (keyed state) ──▶ figures ──▶ sinks
     fixtures, walk     bounded     columns    snapshots by window      totals,     report, summary,
-                                              ▲ checkpoint ▼           rollup      dead letters
+    captures                                  ▲ checkpoint ▼           rollup      dead letters
                                               SQLite
 
-:mod:`stream.pipeline` alone knows the whole chain. :mod:`stream.endpoints` is the registry of what
-each endpoint answers with, :mod:`stream.records` the values that all layers share. ``decode``,
-``dedupe``, ``rollup``, ``totals`` and ``relations`` are pure. Every error is in
+:mod:`stream.pipeline` alone knows the whole chain; :mod:`stream.workers` runs it in several
+processes. :mod:`stream.state` keeps windows in memory, or in the store past a budget.
+:mod:`stream.endpoints` is the registry of what each endpoint answers with, :mod:`stream.records`
+the values that all layers share. ``decode``, ``dedupe``, ``rollup``, ``totals`` and ``relations``
+are pure. Every error is in
 :mod:`stream.errors` with its exit code, every metric in :mod:`stream.metrics`.
 """
 

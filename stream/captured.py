@@ -77,8 +77,10 @@ class Captured(Opened):
             return
         self.checkpoints.touch(capture.source)
         if isinstance(line, Read):
+            if not line.broken:
+                self.forget_tail(capture.source)
             entry.done = True
-            entry.signature, entry.sha256, entry.size = line
+            entry.signature, entry.sha256, entry.size, _ = line
             return
         self.forget_tail(capture.source)
         entry.done = False

@@ -13,7 +13,7 @@ from stream.records import Chain, Origin, Slot, Window
 __all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
 
 
-class PageEntry(Struct, frozen=True):
+class PageEntry(Struct, frozen=True, omit_defaults=True):
     """What a page delivered, and what it said of its chain; durable state keeps one for each page.
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
@@ -71,6 +71,11 @@ class Pages(MutableMapping[int, PageEntry]):
 
     def __contains__(self, page: object) -> bool:
         return page in self.packed
+
+    def find(self, page: int) -> PageEntry | None:
+        """Return a page, or ``None``: most are new, and a miss costs nothing here."""
+        packed = self.packed.get(page)
+        return None if packed is None else DECODE(packed)
 
     def copy(self) -> Pages:
         """Return pages that do not change when these do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Generic, Self, TypeVar
 
@@ -39,6 +40,20 @@ class Channel(Generic[T]):
                 await self._send.send(page)
             finally:
                 self.blocked_seconds += perf_counter() - started
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Yield what comes out until the end; while more is inside nobody else has a turn."""
+        while True:
+            try:
+                page = self.pages.receive_nowait()
+            except anyio.WouldBlock:
+                try:
+                    page = await self.pages.receive()
+                except anyio.EndOfStream:
+                    return
+            except anyio.EndOfStream:
+                return
+            yield page
 
     def end(self) -> None:
         """Say that no more pages come; those inside are still delivered."""

@@ -111,8 +111,16 @@ def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
         figures.totals.add(found.table.dimensions, found.table.counters)
         figures.findings += found.findings
         figures.wider += found.wider
-    figures.collisions.sort(key=lambda one: one[:2])
+    figures.collisions = unique(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
+
+
+def unique(collisions: list[Collision]) -> list[Collision]:
+    """Name each once: a label's chains of two views may have the same."""
+    found = {
+        (label, window, *dims.items()): (label, window, dims) for label, window, dims in collisions
+    }
+    return list(found.values())
 
 
 def collisions_in(

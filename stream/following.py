@@ -59,7 +59,7 @@ class Following:
         origin, run = chain.origin, self.runs[chain.origin]
         word = word_of(next_page, self.walks[origin].root)
         entry = PageEntry(page.page, page.name, page.sha256, page.signature, has_more, word)
-        before = run.pages.get(page.page)
+        before = run.pages.find(page.page)
         sound = before is not None and not before.set_aside and before.fault is None
         if before and sound and (before.has_more, before.next_page) == (has_more, word):
             return entry
@@ -70,10 +70,10 @@ class Following:
         if page.page < run.pages.last:
             run.pages[page.page] = entry
             self.walk_again(chain)
-        if before is None:
-            run.pages.pop(page.page, None)
-        else:
-            run.pages[page.page] = before
+            if before is None:
+                del run.pages[page.page]
+            else:
+                run.pages[page.page] = before
         return entry
 
     def step(  # noqa: PLR0913, PLR0917 -- a page's place in its chain, and its two words on where that goes

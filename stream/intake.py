@@ -170,7 +170,7 @@ class Intake(Following):
         """Remember a page as read, and when its chain moved."""
         origin, run, now = chain.origin, self.runs[chain.origin], self.clock()
         known = self.checkpoints.known.get(origin, NO_PAGES)
-        before = run.pages.get(entry.page, known.get(entry.page))
+        before = run.pages.find(entry.page) or known.find(entry.page)
         run.put(entry)
         key = chain.chain.endpoint
         if not entry.set_aside:
@@ -227,7 +227,7 @@ class Intake(Following):
         """Decode a page of buckets, and merge it when all of it has been read."""
         key = chain.chain.endpoint
         started = perf_counter()
-        known = self.runs[chain.origin].pages.get(page.page, page.known)
+        known = self.runs[chain.origin].pages.find(page.page) or page.known
         fresh = known is None and not delivery.shift
         whole, decoded = self.decoded(
             key, page.payload, partial(self.state.rows_of, chain.chain) if fresh else nothing_known

@@ -155,7 +155,7 @@ async def consume_all(
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(produce_all, inputs, channel, intake, run.max_page_bytes)
-            async for delivery in channel.pages:
+            async for delivery in channel:
                 name = take(intake, delivery)
                 if intake.state.full or intake.checkpoints.due(current_time()):
                     intake.store()

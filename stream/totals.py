@@ -20,8 +20,10 @@ __all__ = ["Totals"]
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
 
-AT_ONCE: Final = 1 << 14
-"""How many rows may wait to be summed."""
+PILED: Final = 1 << 10
+"""How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
+SUMMED: Final = 1 << 14
+"""How many rows wait in piles to be summed."""
 
 
 class Totals:
@@ -43,9 +45,10 @@ class Totals:
         self._places = tuple(map(places.get, self.names))
         self._grouping: list[list[Any]] = [[] for _ in self.names]
         self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
-        """The rows that are not summed yet."""
-        self._known: dict[Names, dict[Group, Column]] = {}
-        """Names of counters → group → the sum of rows that have just these."""
+        """The columns that wait."""
+        self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
+        """Names of counters → group → rows of just these, of which many are not summed yet."""
+        self._piled = 0
         self._named: dict[Group, Counters] = {}
         """What else there is: counters that the registry does not know, and what was joined."""
         self._groups: dict[Group, Counters] | None = None
@@ -73,46 +76,57 @@ class Totals:
                 waiting.extend(dict(pairs or ()).get(name) for pairs in others)
         for waiting, column in zip(self._counters, counters, strict=True):
             waiting.extend(column)
-        if len(self._counters[-1]) >= AT_ONCE:
-            self._sum()
+        if len(self._counters[-1]) >= PILED:
+            self._pile()
 
-    def _sum(self) -> None:
-        """Sum the rows that wait, each group's into one."""
+    def _pile(self) -> None:
+        """Put the columns that wait into piles, each group's rows into one."""
         groups = list(zip(*self._grouping, strict=True))
+        rows = len(groups)
         *known, unknown = self._counters
-        present = [column.count(None) < len(groups) for column in known]
-        sums = self._known.setdefault(tuple(compress(self.endpoint.counters, present)), {})
-        piles: defaultdict[Group, list[Column]] = defaultdict(list)
+        present = [not absent(column) for column in known]
+        piles = self._piles.setdefault(
+            tuple(compress(self.endpoint.counters, present)), defaultdict(list)
+        )
         if any(present):
-            rows = zip(*compress(known, present), strict=True)
-            for group, row in zip(groups, rows, strict=True):
+            columns = compress(known, present)
+            for group, row in zip(groups, zip(*columns, strict=True), strict=True):
                 piles[group].append(row)
         else:
             piles.update({group: [()] for group in groups})
-        with localcontext(MONEY):
-            for group, pile in piles.items():
-                if group in sums:
-                    pile.append(sums[group])
-                sums[group] = summed(pile) if len(pile) > 1 else pile[0]
-            if unknown.count(None) < len(groups):
-                self._add_unknown(groups, unknown)
+        if not absent(unknown):
+            self._add_unknown(groups, unknown)
         for waiting in (*self._grouping, *self._counters):
             waiting.clear()
+        self._piled += rows
+        if self._piled >= SUMMED:
+            self._sum()
+
+    def _sum(self) -> None:
+        """Sum each pile into one row."""
+        with localcontext(MONEY):
+            for piles in self._piles.values():
+                for group, rows in piles.items():
+                    if len(rows) > 1:
+                        piles[group] = [summed(rows)]
+        self._piled = 0
 
     def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
         """Add the counters that the registry does not know."""
-        for group, pairs in zip(groups, column, strict=True):
-            added(self._named.setdefault(group, {}), pairs or ())
+        with localcontext(MONEY):
+            for group, pairs in zip(groups, column, strict=True):
+                added(self._named.setdefault(group, {}), pairs or ())
 
     def _summed(self) -> dict[Group, Counters]:
         """Return each group's sums; they are worked out once, until more is added."""
         if self._groups is not None:
             return self._groups
+        self._pile()
         self._sum()
         groups = {group: dict(counters) for group, counters in self._named.items()}
         with localcontext(MONEY):
-            for names, sums in self._known.items():
-                for group, row in sums.items():
+            for names, piles in self._piles.items():
+                for group, (row,) in piles.items():
                     present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
                     added(groups.setdefault(group, {}), present)
         self._groups = groups
@@ -138,6 +152,11 @@ class Totals:
             group: {name: exact(value) for name, value in total.items()}
             for group, total in sums.items()
         }
+
+
+def absent(column: list[Any]) -> bool:
+    """Tell whether no row has a value."""
+    return not column or (column[0] is None and column.count(None) == len(column))
 
 
 def added(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:

@@ -10,6 +10,7 @@ that are good.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
@@ -47,12 +48,16 @@ DESCRIBING = {
 
 @dataclass(frozen=True)
 class Delivery:
-    """One page as it arrived: JSON parsed with `parse_float=Decimal`."""
+    """One page as it arrived: JSON parsed with `parse_float=Decimal`.
+
+    `view` is what it was asked for, where that is known: the groups, and the values of each filter.
+    """
 
     endpoint: str
     label: str
     page: Json
     revision: int = 0
+    view: dict[str, list[str]] | None = None
 
 
 class Endpoint(NamedTuple):
@@ -147,6 +152,7 @@ class Place(NamedTuple):
     label: str
     window: Window
     kind: str
+    view: str
 
 
 @dataclass
@@ -316,7 +322,7 @@ def state_after(deliveries: Iterable[Delivery]) -> State:
     state: State = {}
     for page in deliveries:
         for kind, window, rows in delivered(page.page):
-            place = Place(page.endpoint, page.label, window, kind)
+            place = Place(page.endpoint, page.label, window, kind, spelled(page.view))
             deliver(state, place, page.revision, rows)
     return state
 
@@ -482,20 +488,53 @@ def resolved(endpoint: str, state: State) -> Resolved:
         {**at(endpoint, window), "narrowerWindows": narrower}
         for window, narrower in sorted(covered)
     ]
+    collisions = {
+        (place.label, place.window, identity)
+        for place, snapshot in state.items()
+        for identity in snapshot.collisions
+    }
     found["identityCollisions"] = [
-        {
-            "endpoint": endpoint,
-            "label": place.label,
-            **at(endpoint, place.window),
-            "dimensions": dict(identity),
-        }
-        for place in sorted(state)
-        for identity in sorted(
-            state[place].collisions, key=lambda identity: order(endpoint, identity)
+        {"endpoint": endpoint, "label": label, **at(endpoint, window), "dimensions": dict(identity)}
+        for label, window, identity in sorted(
+            collisions, key=lambda one: (*one[:2], order(endpoint, one[2]))
         )
     ]
     records.sort(key=lambda r: (r.window, order(endpoint, r.identity), r.residual))
     return Resolved(records, found)
+
+
+# Views --------------------------------------------------------------------------------
+
+
+def spelled(view: dict[str, list[str]] | None) -> str:
+    """Write a view in one way."""
+    return json.dumps(view, sort_keys=True, separators=(",", ":"))
+
+
+def finest_first(view: dict[str, list[str]]) -> tuple[int, int, str]:
+    """Sort views: most groups first, then fewest filters."""
+    return -len(view.get("group_by", [])), len(view.keys() - {"group_by"}), spelled(view)
+
+
+def that_count(pages: list[Delivery]) -> list[Delivery]:
+    """Leave the pages of the finest view, and those of which no view is known."""
+    views = [page.view for page in pages if page.view is not None]
+    finest = min(views, key=finest_first) if views else None
+    return [page for page in pages if page.view is None or page.view == finest]
+
+
+def other_views(endpoint: str, pages: list[Delivery]) -> list[Json]:
+    """Name each label's views that do not count, beside the one that does."""
+    counted = [page.view for page in that_count(pages) if page.view is not None]
+    others = {
+        (page.label, spelled(page.view)): page.view
+        for page in pages
+        if page.view is not None and page.view not in counted
+    }
+    return [
+        {"endpoint": endpoint, "label": label, "view": view, "counted": counted[:1]}
+        for (label, _), view in sorted(others.items(), key=lambda entry: entry[0])
+    ]
 
 
 # The report ---------------------------------------------------------------------------
@@ -606,7 +645,7 @@ def endpoint_figures(
 def summary(pages: list[Delivery]) -> Json:
     """Render `usageSummary`, without its cursor, from one label's completions."""
     buckets = [bucket for page in pages for bucket in delivered(page.page)]
-    records = resolved("usage/completions", state_after(pages)).records
+    records = resolved("usage/completions", state_after(that_count(pages))).records
     return {
         "totalBuckets": sum(kind == "data" for kind, _, _ in buckets),
         "totalRawEvents": sum(len(rows) for _, _, rows in buckets),
@@ -632,16 +671,18 @@ def expected(deliveries: list[Delivery]) -> Json:
             "dedupedUsage": [],
             "endpoints": {},
             "reconciliation": {
-                name: [] for name in (*OUTCOMES, "widerWindowsCovered", "identityCollisions")
+                name: []
+                for name in (*OUTCOMES, "widerWindowsCovered", "identityCollisions", "otherViews")
             },
         }
         for endpoint in sorted({page.endpoint for page in deliveries}):
             pages = [page for page in deliveries if page.endpoint == endpoint]
-            state = state_after(pages)
+            state = state_after(that_count(pages))
             records, found = resolved(endpoint, state)
             figures = endpoint_figures(endpoint, pages, state, records)
             report["endpoints"][endpoint] = figures
             report["dedupedUsage"] += [shown(endpoint, record) for record in records]
+            found["otherViews"] = other_views(endpoint, pages)
             for name, entries in found.items():
                 report["reconciliation"][name] += entries
         return report

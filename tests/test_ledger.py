@@ -218,6 +218,22 @@ def test_a_window_across_days_is_resolved_with_all_of_them() -> None:
         shown.restart()
 
 
+def test_a_view_that_no_longer_counts_is_taken_back_at_the_next_try() -> None:
+    """When a finer view comes, the coarser goes on all days, also if a checkpoint failed."""
+    shown = Shown()
+    coarse, fine = '{"group_by":["model"]}', '{"group_by":["model","project_id"]}'
+    for view, day in ((coarse, 0), (coarse, 1), (fine, 0)):
+        shown.state.chains.add(Chain("usage/completions", "primary", view))
+        decoder = Decoder(ENDPOINTS["usage/completions"])
+        text = written({"has_more": False, **page(bucket(used(5, project_id="p"), day=day))})
+        (found,) = decoder.decode(text.encode()).buckets
+        shown.state.take(Chain("usage/completions", "primary", view), found)
+        if view == fine:
+            shown.ledger.draft(shown.state.windows(), shown.state.changed)
+        shown.checkpoint()
+    assert sum(shown.sums().values()) == 5
+
+
 def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:
     """A draft that is made again, as the store failed, counts nothing twice."""
     shown = Shown()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,13 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.comparing import (
+    ONLY_THE_REPLAY_KNOWS,
+    but_for_deliveries,
+    figures,
+    flat,
+    without,
+)
 from tests.oracle import ENDPOINTS, expected
 from tests.running import replay
 from tests.strategies import (
@@ -48,9 +54,6 @@ if TYPE_CHECKING:
 # Making the chains is most of what a test does, and a slow machine is no failure.
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-COUNTING_DELIVERIES = {"fixtures", "totalResults", "pagesProcessed"}
-ONLY_THE_REPLAY_KNOWS = {"fixtures", "pagesProcessed", "hasMore", "nextPage"}
-
 
 def report_of(made: Chains) -> Json:
     """Replay chains into a report; the exit code tells whether everything holds."""
@@ -60,68 +63,6 @@ def report_of(made: Chains) -> Json:
     assert replayed.report is not None, replayed.errors
     assert replayed.code == bool(replayed.report["relationshipIssues"]), replayed.errors
     return replayed.report
-
-
-def without(entry: Json | None, names: set[str]) -> Json | None:
-    """Copy an object without some of its fields; null stays null."""
-    return entry and {name: value for name, value in entry.items() if name not in names}
-
-
-def figures(report: Json) -> Json:
-    """Leave of a report what the oracle works out."""
-    return {
-        "usageSummary": without(report["usageSummary"], {"cursor"}),
-        "usageVariants": {
-            label: without(entry, {"cursor"}) for label, entry in report["usageVariants"].items()
-        },
-        "dedupedUsage": report["dedupedUsage"],
-        "endpoints": {
-            name: without(entry, ONLY_THE_REPLAY_KNOWS)
-            for name, entry in report["endpoints"].items()
-        },
-        "reconciliation": report["reconciliation"],
-    }
-
-
-def but_for_deliveries(report: Json) -> Json:
-    """Leave of a report what must not change when pages are delivered differently."""
-    counted = {"totalBuckets", "totalRawEvents"}
-    return {
-        **report,
-        "run": None,
-        "usageSummary": without(report["usageSummary"], counted),
-        "usageVariants": {
-            label: without(entry, counted) for label, entry in report["usageVariants"].items()
-        },
-        "endpoints": {
-            name: without(entry, COUNTING_DELIVERIES) for name, entry in report["endpoints"].items()
-        },
-    }
-
-
-def plain(value: object) -> str:
-    """Spell a value so that numbers are equal by size, and True is not 1."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return json.dumps(value)
-    return str(Fraction(value)) if value != int(value) else str(int(value))
-
-
-def flat(value: Any, path: str = "") -> dict[str, str]:
-    """Lay JSON out as one line for each leaf, so that a difference is seen by its path.
-
-    The lists of `reconciliation` have no order of their own, and are put into one.
-    """
-    if isinstance(value, list) and path.startswith(".reconciliation."):
-        value = sorted(value, key=lambda entry: sorted(flat(entry).items()))
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    if not isinstance(value, dict) or not value:
-        return {path: plain(value)}
-    return {
-        name: text
-        for key, inner in value.items()
-        for name, text in flat(inner, f"{path}.{key}").items()
-    }
 
 
 def completions(*pages: Json, label: str = "primary") -> Chains:

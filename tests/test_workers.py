@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -242,6 +244,22 @@ def test_a_signal_stops_all_and_leaves_no_report(
     assert all(gone(child) for child in children)
     assert not started.report.exists()
     assert replay(capture, workers=2, state=state).raw == alone.raw
+
+
+def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, state: Path) -> None:
+    """What workers left is taken up first, and not in the place of later figures."""
+    one = "usage_completions.json"
+    pages = put_all(tmp_path / "few", {one: page(bucket(used(7)))})
+    assert replay(pages, state=state).code == 0
+    shutil.copy(state, state.with_name(f"{state.name}.shard-0-of-2"))
+    with sqlite3.connect(state) as database:
+        database.execute("INSERT INTO shards VALUES (?)", (f"{state.name}.shard-0-of-2",))
+    database.close()
+    put_all(pages, {one: page(bucket(used(9)))})
+    alone = replay(pages, state=state)
+    assert replay(pages, state=state, workers=2).raw == alone.raw
+    assert alone.report is not None
+    assert alone.report["endpoints"]["usage/completions"]["metrics"]["input_tokens"] == 9
 
 
 def test_counts_of_workers_add_up(capture: Path, tmp_path: Path) -> None:

@@ -53,11 +53,15 @@ class Checkpoints:
         self._letters: dict[PageKey, list[bytes]] = {}
         self._links: dict[PageKey, Link] = {}
         self._touched: set[str] = set()
+        self._moved: set[Origin] = set()
+        """Chains of captures that lines were added to."""
         self.forgotten: set[str] = set()
         """Captures of whose lines the store knows more than is so."""
         self._since: float | None = None
         if self.lasting:
             try:
+                if store is None:
+                    self.store.take_shards([])  # or they could come later, over what is newer
                 self._restore()
             except BaseException:
                 self.store.close()
@@ -99,6 +103,7 @@ class Checkpoints:
 
     def add_line(self, origin: Origin, line: int, link: Link | None, letters: list[bytes]) -> None:
         """Store a line of a capture with the next checkpoint."""
+        self._moved.add(origin)
         if link is not None:
             self._links[origin, line] = link
         if letters or self.lasting:
@@ -146,7 +151,7 @@ class Checkpoints:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
         state = self.state
-        touched = sorted({origin for origin, _ in (*self._pending, *self._links)})
+        touched = sorted({origin for origin, _ in self._pending} | self._moved)
         self.store.save(
             Checkpoint(
                 now,
@@ -155,7 +160,7 @@ class Checkpoints:
                 self.forgotten,
                 self._links,
                 {source: self.captures[source] for source in self._touched},
-                [(origin, runs[origin].summary()) for origin in touched],
+                [(origin, runs[origin].summary()) for origin in touched if origin in runs],
                 self._changed() if self.lasting or state.full else (),
                 state.raised,
                 self.objects.saved() if self.objects.changed else None,
@@ -168,6 +173,7 @@ class Checkpoints:
         self._letters = {}
         self._links = {}
         self._touched = set()
+        self._moved = set()
         self.forgotten = set()
         if self.lasting or state.full:
             state.stored()

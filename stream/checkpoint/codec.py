@@ -115,10 +115,19 @@ def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
     )
 
 
+class Places(dict[Any, int]):
+    """Numbers values in the order in which they are first asked for."""
+
+    def __missing__(self, value: Any) -> int:
+        """Give a new value the next number."""
+        self[value] = place = len(self)
+        return place
+
+
 def indexed(column: Column) -> tuple[Column, bytes]:
     """Write a column as its distinct values, and each row's place among them."""
-    places = {value: place for place, value in enumerate(dict.fromkeys(column))}
-    found = map(places.__getitem__, column)
+    places = Places()
+    found = list(map(places.__getitem__, column))
     return tuple(places), bytes(found) if len(places) <= BYTE else array("I", found).tobytes()
 
 

@@ -132,7 +132,9 @@ class Store(Reader):
     def _prepare(self, *, read_only: bool) -> None:
         """Check what the file is; make the tables of a new one, move an older one on."""
         if self.path is None:
-            self._database.executescript(f"PRAGMA journal_mode = OFF; {schema.TABLES}")
+            self._database.executescript(
+                f"PRAGMA page_size = 32768; PRAGMA journal_mode = OFF; {schema.TABLES}"
+            )
             return
         ask = self._database.execute
         application, version, tables = (
@@ -172,9 +174,12 @@ class Store(Reader):
                 checked(checksum, name, body)
                 counts[name] = body
             named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
+            chains = {Chain(*chain) for chain in named if chain[0] in ENDPOINTS}
+            if not chains.issuperset(self._windows.chains()):
+                raise ValueError("a window is of no chain")
             return Saved(
                 self._pages(),
-                {Chain(*chain) for chain in named if chain[0] in ENDPOINTS},
+                chains,
                 dict(self._captures()),
                 decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
@@ -230,7 +235,10 @@ class Store(Reader):
             Unavailable: a file cannot be read or written.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
-        found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+        with self.reading():
+            found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+        if not found and not names:
+            return
         for name in found:
             shard = self.path.with_name(name)
             if shard.exists():

@@ -30,6 +30,10 @@ CREATE TABLE snapshots (
 PLACE: Final = "(endpoint, label, view, window_start, window_end, rollup)"
 ONE: Final = f"WHERE {PLACE} = (?, ?, ?, ?, ?, ?)"
 HEAD: Final = "revision, rows, digest, body_checksum, checksum"
+NEXT_CHAIN: Final = (
+    "SELECT endpoint, label, view FROM snapshots WHERE (endpoint, label, view) > (?, ?, ?) "
+    "ORDER BY endpoint, label, view LIMIT 1"
+)
 CHAIN: Final = "FROM snapshots WHERE (endpoint, label, view) = (?, ?, ?)"
 IN_ORDER: Final = "ORDER BY window_start, window_end, rollup"
 GLANCE: Final = f"SELECT {HEAD} FROM snapshots {ONE}"  # noqa: S608 -- made of constants
@@ -91,6 +95,13 @@ class StoredWindows:
         rows = self._ask(f"SELECT window_start, window_end, rollup {CHAIN} {IN_ORDER}", chain)
         for start, end, rollup in rows:
             yield Slot(Window(start, end), bool(rollup))
+
+    def chains(self) -> Iterator[Chain]:
+        """Yield the chains that have windows, each found without a look at its windows."""
+        row = self._ask(NEXT_CHAIN, ("", "", "")).fetchone()
+        while row is not None:
+            yield Chain(*row)
+            row = self._ask(NEXT_CHAIN, row).fetchone()
 
     @property
     def records(self) -> int:

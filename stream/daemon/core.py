@@ -15,14 +15,13 @@ from stream.channel import Channel
 from stream.config import Settings
 from stream.coverage import Coverage
 from stream.daemon.health import Health
+from stream.daemon.telling import tell_line, tell_page
 from stream.daemon.walks import Walks
 from stream.errors import Unavailable
 from stream.ledger import Draft, Ledger
 from stream.metrics import Exposition, Standing
 from stream.records import Chain, Slot
 from stream.sinks.dead_letters import write_letters
-from stream.sources.captures import Line
-from stream.sources.capturing import Start
 from stream.sources.fixtures import Delivery
 from stream.tally import Tally
 
@@ -124,47 +123,15 @@ class Core:
         elif isinstance(delivery, LineDelivery):
             self.intake.take_line(delivery)
             self.changes += 1
-            self._tell_line(delivery)
+            tell_line(delivery, self.intake, self.health, self.settings.dead_letters)
         else:
             self.intake.take(delivery)
             self.changes += 1
             if delivery.page is not None:
-                self._tell(delivery)
+                tell_page(delivery, self.intake, self.health, self.settings.dead_letters)
             if self.intake.again:
                 self.waiting_again.set()
         self.health.busy_since = None
-
-    def _tell(self, delivery: Delivery) -> None:
-        """Log a page, and remember what is wrong with it."""
-        origin, page = delivery.chain.origin, delivery.page
-        entry = self.intake.runs[origin].pages.get(page.page) if page is not None else None
-        if page is None or entry is None:
-            return
-        log = structlog.get_logger()
-        where = {"source": origin.source, "endpoint": origin.chain.endpoint}
-        more = {**where, "label": origin.chain.label, "page": page.page, "file": page.name}
-        log.debug("page", **more, rows=entry.rows, bytes=len(page.payload), loop=delivery.loop)
-        for sentence in entry.fell:
-            log.warning(sentence, **more)
-        if entry.letters:
-            self.health.mishap(
-                f"{page.name}: {entry.letters} set aside, see {self.settings.dead_letters}", **more
-            )
-
-    def _tell_line(self, delivery: LineDelivery) -> None:
-        """Log a line of a capture, and remember what is wrong with it."""
-        capture, line = delivery
-        log, where = structlog.get_logger(), {"source": capture.source}
-        if isinstance(line, Line):
-            log.debug("page", **where, line=line.number, bytes=len(line.content))
-            if self.intake.letters:
-                self.health.mishap(
-                    f"{capture.name} (line {line.number}): {len(self.intake.letters)} set aside, "
-                    f"see {self.settings.dead_letters}",
-                    **where,
-                )
-        elif isinstance(line, Start) and line.anew:
-            log.warning("written anew; what had been counted still counts", **where)
 
     def _due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""

@@ -65,7 +65,8 @@ class Walks:
         standing = dict(self._by_origin())
         for origin, run in runs.items():
             if run.capture is not None:
-                run.waiting, run.incomplete = origin in standing, standing.get(origin)
+                run.incomplete = standing.get(origin)
+                run.waiting = origin in standing and run.incomplete is None
 
     def _by_origin(self) -> Iterator[tuple[Origin, str | None]]:
         """Yield each chain in a capture that has walks which are not whole; faults come last."""

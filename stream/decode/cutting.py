@@ -40,14 +40,11 @@ BUCKET: Final = re.compile(
 CLOSING: Final = re.compile(
     tokens(rb"\]", rb"(\})", rb"(?:(,)" + S + rb"(?=\{)|(?=\]" + S + rb",))")
 )
-HEAD: Final = b'{"object":"page","data":['
 
 
 class Tail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The outside of a page, its buckets taken out."""
+    """What stands behind a page's buckets; a second ``data`` would be another page."""
 
-    object: str
-    data: list[None]
     has_more: bool
     next_page: str | None = None
 
@@ -88,7 +85,7 @@ def cut(payload: bytes) -> Cut | None:
         pieces.append(Piece(window, view[at : closing.end(1)]))
         at = closing.end()
     try:
-        tail = TAIL.decode(HEAD + payload[at:])
+        tail = TAIL.decode(b"{" + payload[payload.index(b",", at) + 1 :])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return Cut(pieces, tail.has_more, tail.next_page)

@@ -90,6 +90,9 @@ UNFAMILIAR: Final = (
 """What decoding raises for a page that is not as expected; only the careful path knows why."""
 
 
+RECENT: Final = 32
+"""How many windows a decoder remembers."""
+
 Known: TypeAlias = Callable[[Window, bytes], int | None]
 """Tells how many rows a bucket has, by its window and digest, if its window holds just that."""
 Mine: TypeAlias = Callable[[int], bool]
@@ -122,6 +125,9 @@ class Decoder:
         if self._amounts:
             names += ["amount_value", "currency"]
         places = {name: place for place, name in enumerate(names)}
+        self._nothing: list[Column] = [()] * len(endpoint.dimensions)
+        self._recent: dict[Window, list[Column]] = {}
+        """Dimensions of the last windows: one that comes again soon mostly has the same rows."""
         self._dimensions = [places[name] for name in endpoint.dimensions]
         self._counters = [places.get(name, len(names)) for name in endpoint.counters]
         """Where the columns are among those that rows decode to; behind them is an absent one."""
@@ -166,13 +172,20 @@ class Decoder:
         return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
 
     def _piece(self, piece: Piece, known: Known) -> Bucket:
-        """Decode a bucket, unless its window holds just what it says."""
+        """Decode a bucket, unless its window holds just what it says.
+
+        Raises:
+            ValueError: it is not sound, or names two windows; the careful path says where.
+        """
         window, content = piece
         digest = digest_of(content)
         rows = known(window, digest)
         if rows is not None:
             return Bucket(window, rows, (), (), digest=digest, unread=content)
-        return self._bucket(window, self._decode_bucket(content).results, digest)
+        wire = self._decode_bucket(content)
+        if window != Window(wire.start_time, wire.end_time):  # the last of doubled members counts
+            raise ValueError(window)
+        return self._bucket(window, wire.results, digest)
 
     def _bucket(self, window: Window, rows: list[Any], digest: bytes = b"") -> Bucket:
         """Turn typed rows into columns.
@@ -190,14 +203,20 @@ class Decoder:
             wire += amounts_of(wire[amounts])
             wire[quantity] = tuple(map(money_of, wire[quantity]))
         wire.append(absent)
+        before = self._recent.get(window, self._nothing)
         dimensions = [
-            absent
+            known
+            if column == known
+            else absent
             if count and column[0] is None and column.count(None) == count
             else tuple(map(canonical, column))
-            for canonical, column in zip(
-                self._canonical, map(wire.__getitem__, self._dimensions), strict=True
+            for canonical, known, column in zip(
+                self._canonical, before, map(wire.__getitem__, self._dimensions), strict=True
             )
         ]
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        self._recent[window] = dimensions
         counters = map(wire.__getitem__, self._counters)
         return Bucket(window, count, (*dimensions, absent), (*counters, absent), digest=digest)
 

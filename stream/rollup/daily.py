@@ -111,11 +111,13 @@ class Day:
         for name, value in sorted(rollup.counters.items()):
             shown = [record.counters[name] for record in agreeing if name in record.counters]
             difference = left = value - sum(shown)
+            givers: list[Record] = []
             if left > 0:
                 giving = merge(*(pile.giving(name) for pile in vague), key=rank)
-                left = cover(name, left, giving, coverers)
-            newest = max(newest, *(record.revision for record in coverers), 0)
-            status = status_of(left, stale=rollup.revision < newest)
+                left = cover(name, left, giving, givers)
+            coverers += givers
+            latest = max((record.revision for record in givers), default=newest)
+            status = status_of(left, stale=rollup.revision < max(newest, latest))
             absorbed |= status in {"absorbed", "rounding"}
             details = exact(sum(shown)) if shown else None
             yield (

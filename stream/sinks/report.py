@@ -49,7 +49,8 @@ class Outline(Struct, dict=True):
     @cached_property
     def sections(self) -> dict[str, Any]:
         """The report's members in order, files and ``dedupedUsage`` left out; worked out once."""
-        variants = {run.chain.label: self.usage_summary(run) for run in self.runs_of(COMPLETIONS)}
+        labels = by_label(self.runs_of(COMPLETIONS))
+        variants = {label: self.usage_summary(run) for label, run in labels.items()}
         figures = sorted(self.figures.items())
         return {
             "metadata": {"version": self.version, "generatedAt": timestamp(self.now)},
@@ -160,6 +161,15 @@ class Outline(Struct, dict=True):
             "identityCollisions": collisions,
             "otherViews": views,
         }
+
+
+def by_label(runs: list[ChainSummary]) -> dict[str, ChainSummary]:
+    """Add up what each label's chains delivered: one for each view."""
+    labels: dict[str, ChainSummary] = {}
+    for run in runs:
+        known = labels.get(run.chain.label)
+        labels[run.chain.label] = run if known is None else known.joined(run)
+    return labels
 
 
 def judged(key: str, finding: Finding) -> dict[str, Any]:

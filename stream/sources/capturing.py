@@ -26,11 +26,12 @@ class Start(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a capture was found to be, once all of it had been read."""
+    """What a capture was found to be, once all of it had been read; ``broken``: its end is."""
 
     signature: str | None
     sha256: str | None
     size: int
+    broken: bool = False
 
 
 def captures_in(place: Path, source: str = "") -> list[Capture]:
@@ -85,7 +86,9 @@ async def read_capture(
     offset, line = (0, 0) if known is None else (known.offset, known.line - known.cut)
     with CaptureReader(capture.path, max_bytes, offset=offset, line=line) as reader:
         read = aiofiles.os.wrap(reader.read_lines)
+        broken = False
         while lines := await read():
             for one in lines:
                 yield one
-        yield Read(reader.signature, reader.sha256, reader.size)
+            broken = not lines[-1].final
+        yield Read(reader.signature, reader.sha256, reader.size, broken)

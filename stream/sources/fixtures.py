@@ -159,7 +159,7 @@ def chain_of(directory: Path, chain: FixtureChain, pages: Mapping[int, list[str]
             rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
             faults[number] = [(name, BadInput("two_files", rivals)) for name in names]
     files = [
-        PageFile(number, directory / names[0])
+        PageFile(number, directory, names[0])
         for number, names in sorted(pages.items())
         if len(names) == 1 and number > 0
     ]
@@ -181,10 +181,12 @@ def recall(
 
 def with_known(chain: FixtureChain, known: Mapping[int, PageEntry]) -> FixtureChain:
     """Add to a chain what durable state has of its pages."""
-    paths = {file.page: file.path for file in chain.files}
+    if not known:
+        return chain
+    there = {file.page: file._replace(pages=known) for file in chain.files}
     files = [
-        PageFile(number, paths.get(number), known.get(number))
-        for number in sorted(paths.keys() | known.keys())
+        there.get(number) or PageFile(number, None, "", known)
+        for number in sorted(there.keys() | known.keys())
     ]
     missing = [number for number in chain.missing if number not in known]
     return chain._replace(files=files, missing=missing)

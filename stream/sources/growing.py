@@ -71,7 +71,9 @@ class Growing:
         """
         look = aiofiles.os.wrap(looked_at)
         self.failed, pause = None, self.patience.rescan
-        for capture, signature in await look(self.directory, self.name):
+        found = await look(self.directory, self.name)
+        await self._see_who_is_gone({capture.source for capture, _ in found}, send)
+        for capture, signature in found:
             known = self._known(capture.source)
             if signature is None or (known is not None and known.signature == signature):
                 continue
@@ -84,6 +86,14 @@ class Growing:
                 done = False
             pause = pause if done else min(pause, LOOK_AGAIN)
         return pause
+
+    async def _see_who_is_gone(self, there: set[str], send: Send) -> None:
+        """Say of captures that are gone that no broken end of them is there any more."""
+        for source, entry in list(self.entries.items()):
+            if entry.tail and source not in there and source.rpartition("/")[0] == self.name:
+                capture = Capture(self.directory / entry.name, source, entry.name)
+                await send(capture, Read(None, entry.sha256, entry.size))
+                self._sent.pop(source, None)
 
     def _known(self, source: str) -> Place | None:
         """Return how far a capture was delivered; ``None``: it is new."""
@@ -137,13 +147,13 @@ class Growing:
             return False
         place = known or await self._start(capture, send, anew=False)
         await send(capture, lost)
-        await send(capture, Read(signature, None, 0))
+        await send(capture, Read(signature, None, 0, broken=True))
         self._sent[capture.source] = place._replace(signature=signature)
         return True
 
     async def _deliver(self, capture: Capture, reader: CaptureReader, send: Send) -> bool:
         """Deliver a reader's lines; return whether the last was whole, or will not become so."""
-        source = capture.source
+        source, broken = capture.source, False
         read = aiofiles.os.wrap(reader.read_lines)
         while lines := await read():
             for line in lines:
@@ -151,10 +161,11 @@ class Growing:
                 if not line.complete and not self._settled(capture, reader.signature, sound=final):
                     return False
                 await send(capture, line)
+                broken = not final
                 if final:
                     number = line.number if line.complete else line.number - 1
                     self._sent[source] = Place(number, line.end, line.prefix)
-        await send(capture, Read(reader.signature, reader.sha256, reader.size))
+        await send(capture, Read(reader.signature, reader.sha256, reader.size, broken))
         self._sent[source] = self._sent[source]._replace(signature=reader.signature)
         self._waits.pop(source, None)
         return True

@@ -8,9 +8,10 @@ import hashlib
 import os
 import signal
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import aiofiles.os
@@ -52,11 +53,25 @@ class Fixture(NamedTuple):
 
 
 class PageFile(NamedTuple):
-    """Where a page is read from; ``path`` is ``None`` for one that only durable state still has."""
+    """Where a page is read from: there may be a great many, so that it holds little of its own.
+
+    There is no ``directory`` for a page that only durable state still has, in ``pages``.
+    """
 
     page: int
-    path: Path | None
-    known: PageEntry | None = None
+    directory: Path | None
+    name: str
+    pages: Mapping[int, PageEntry] = MappingProxyType({})
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return None if self.directory is None else self.directory / self.name
+
+    @property
+    def known(self) -> PageEntry | None:
+        """What durable state has of the page."""
+        return self.pages.get(self.page)
 
 
 async def read_pages(files: Sequence[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
@@ -93,7 +108,7 @@ def read_batch(files: Sequence[PageFile], max_bytes: int) -> list[Fixture]:
 
 def read_page(file: PageFile, max_bytes: int) -> Fixture:
     """Read a page, unless durable state has it as it is."""
-    number, path, known = file
+    number, path, known = file.page, file.path, file.known
     if known is not None and (
         path is None or (not known.letters and signature_of(path) == known.signature)
     ):
