@@ -6,19 +6,18 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Final
 
 from msgspec.structs import replace
 
-from stream.chains import ChainRun, PageEntry, Pages, spanned
+from stream.chains import ChainRun, PageEntry, spanned
+from stream.changes import NO_PAGES, Changes
 from stream.checkpoint import Checkpoints, Store
 from stream.config import Rules
 from stream.decode import Decoder, Known, Page, decode_list, everything, nothing_known, owned
-from stream.dedupe import fallen
 from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.following import Following, place_of
-from stream.records import Bucket, Chain, Slot, Window, timestamp
+from stream.records import Bucket, Chain, Slot, Window
 from stream.relations import Objects
 from stream.series import SavedSeries
 from stream.shares import ALL, Share
@@ -29,8 +28,6 @@ from stream.sources.walk import Walk
 from stream.tally import Tally
 
 __all__ = ["Intake"]
-
-NO_PAGES: Final = Pages()
 
 
 class Intake(Following):
@@ -59,8 +56,7 @@ class Intake(Following):
         self.decoders: dict[str, Decoder] = {}
         self.checkpoints = Checkpoints(rules, self.objects, tally, store)
         self.state = self.checkpoints.state
-        self.deliveries: dict[Chain, Counter[Slot]] = {}
-        """How many pages delivered each window of a chain, once a page of it has changed."""
+        self.changes = Changes(self.state, self.runs, self.checkpoints.known)
         self.fell: Counter[str] = Counter()
         """Endpoint → changed pages whose figures fell, and still count as they were."""
         self.letters_changed = True
@@ -182,9 +178,7 @@ class Intake(Following):
             )
             if moved or key not in self.tally.cursor_updated:
                 self.tally.cursor_updated[key] = now
-        if chain.chain in self.deliveries:
-            self.deliveries[chain.chain].update(entry.slots)
-            self.deliveries[chain.chain].subtract(before.slots if before is not None else ())
+        self.changes.note(chain.chain, entry, before)
         if before is not None:
             self.fell[key] -= bool(before.fell)
         self.fell[key] += bool(entry.fell)
@@ -245,7 +239,11 @@ class Intake(Following):
             return replace(entry, rows=whole.rows if self.speaks else 0)
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
         buckets = moved_on(decoded.buckets, delivery.shift)
-        fell = [] if known is None else self.fallen(chain, page, known, buckets)
+        fell = (
+            []
+            if known is None
+            else self.changes.fallen(chain.chain, page.name, known, buckets, self.mine(key))
+        )
         window = self.merge(chain.chain, buckets)
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
@@ -293,42 +291,6 @@ class Intake(Following):
                     self.tally.records[key, outcome] += count
         return window
 
-    def fallen(
-        self, chain: FixtureChain, page: Fixture, known: PageEntry, buckets: list[Bucket]
-    ) -> list[str]:
-        """Name what a changed file no longer says, and what still counts all the same.
-
-        A plain file has no revision, so nobody can tell a correction from an older copy.
-        """
-        if chain.chain not in self.deliveries:
-            self.deliveries[chain.chain] = self.delivered(chain.chain)
-        times = self.deliveries[chain.chain]
-        again: dict[Slot, Bucket] = {}
-        for bucket in buckets:
-            slot = Slot(bucket.window, bucket.rollup)
-            again[slot] = appended(again[slot], bucket) if slot in again else bucket
-        found = []
-        mine = self.mine(chain.chain.endpoint)
-        for slot in known.slots:
-            held = self.state.get((chain.chain, slot)) if mine(slot.window.start) else None
-            if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
-                found.append(
-                    f"{page.name} has changed, and figures of {timestamp(slot.window.start)} in it "
-                    "fell or are gone: what had been counted still counts."
-                )
-        return found
-
-    def delivered(self, chain: Chain) -> Counter[Slot]:
-        """Count how many pages delivered each window of a chain."""
-        times: Counter[Slot] = Counter()
-        for origin in self.runs.keys() | self.checkpoints.known.keys():
-            if origin.chain == chain:
-                known = self.checkpoints.known.get(origin, NO_PAGES)
-                pages = self.runs[origin].pages if origin in self.runs else NO_PAGES
-                for page in known.keys() | pages.keys():
-                    times.update((pages.get(page) or known[page]).slots)
-        return times
-
     def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> PageEntry:
         """Decode a page of a list, and remember what it defines and refers to."""
         listed = decode_list(entry, page.payload, tolerant=self.tolerant)
@@ -361,17 +323,6 @@ class Intake(Following):
             loop=loop,
         )
         self.note(chain, entry)
-
-
-def appended(first: Bucket, more: Bucket) -> Bucket:
-    """Put the rows of two buckets of one window into one."""
-    dimensions = zip(first.dimensions, more.dimensions, strict=True)
-    counters = zip(first.counters, more.counters, strict=True)
-    return first._replace(
-        rows=first.rows + more.rows,
-        dimensions=tuple(one + other for one, other in dimensions),
-        counters=tuple(one + other for one, other in counters),
-    )
 
 
 def moved_on(buckets: list[Bucket], shift: int) -> list[Bucket]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import anyio
 from anyio import current_time
-from msgspec.structs import replace
 
 from stream import __version__, expectations
 from stream.captured import Captured, LineDelivery
-from stream.chains import CaptureEntry, ChainSummary, summaries
+from stream.chains import ChainSummary, summaries
 from stream.channel import Channel
 from stream.checkpoint import Checkpoints, Reader
 from stream.config import Replay
@@ -26,15 +25,16 @@ from stream.errors import BadInput
 from stream.figures import EndpointFigures, endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
+from stream.producing import Inputs, produce_all
 from stream.relations import Objects
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
-from stream.sources.captures import Capture, Line, expectations_beside, is_capture
-from stream.sources.capturing import captures_in, read_capture
-from stream.sources.fixtures import Delivery, FixtureChain, discover, recall
-from stream.sources.reading import read_pages, read_regular
+from stream.sources.captures import Line, expectations_beside, is_capture
+from stream.sources.capturing import captures_in
+from stream.sources.fixtures import Delivery, discover, recall
+from stream.sources.reading import read_regular
 from stream.state import Windows
 from stream.tally import Tally
 
@@ -51,8 +51,6 @@ __all__ = [
     "view_of",
     "written",
 ]
-
-CHAINS_AT_ONCE: Final = 4
 
 
 class Observer(NamedTuple):
@@ -76,13 +74,6 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         outline = render(view_of(intake), run.now, expected_in(run))
         await written(run, outline, intake.checkpoints.letters())
         return outline
-
-
-class Inputs(NamedTuple):
-    """What is to be read."""
-
-    chains: list[FixtureChain]
-    captures: list[Capture]
 
 
 def found_in(run: Replay, checkpoints: Checkpoints, observer: Observer) -> Inputs:
@@ -184,63 +175,6 @@ def take(intake: Captured, delivery: Delivery | LineDelivery) -> str | None:
         return delivery.capture.name if isinstance(delivery.line, Line) else None
     intake.take(delivery)
     return delivery.page.name if delivery.page is not None else None
-
-
-async def produce_all(
-    inputs: Inputs,
-    channel: Channel[Delivery | LineDelivery],
-    intake: Captured,
-    max_bytes: int,
-) -> None:
-    """Read a bounded number of chains at once; a chain that waits for its turn holds no page."""
-    turns = anyio.Semaphore(CHAINS_AT_ONCE)
-    intake.recall_captures({capture.source for capture in inputs.captures})
-    async with anyio.create_task_group() as producers:
-        for chain in inputs.chains:
-            await turns.acquire()
-            producers.start_soon(produce, chain, channel, max_bytes, turns)
-        for capture in inputs.captures:
-            await turns.acquire()
-            entry = intake.open_capture(capture)
-            if entry is None:
-                turns.release()
-            else:
-                producers.start_soon(produce_lines, capture, entry, channel, max_bytes, turns)
-    channel.end()
-
-
-async def produce_lines(
-    capture: Capture,
-    entry: CaptureEntry,
-    channel: Channel[Delivery | LineDelivery],
-    max_bytes: int,
-    turns: anyio.Semaphore,
-) -> None:
-    """Put the lines of a capture into the channel in order, then its end."""
-    try:
-        async for line in read_capture(capture, max_bytes, replace(entry)):
-            await channel.send(LineDelivery(capture, line))
-    except BadInput as error:
-        error.at(capture.name)
-        lost = Line(entry.line + 1, entry.offset, b"", error)
-        await channel.send(LineDelivery(capture, lost))
-    finally:
-        turns.release()
-
-
-async def produce(
-    chain: FixtureChain,
-    channel: Channel[Delivery | LineDelivery],
-    max_bytes: int,
-    turns: anyio.Semaphore,
-) -> None:
-    """Walk one chain: put its pages into the channel in order, then its end."""
-    try:
-        async for page in read_pages(chain.files, max_bytes):
-            await channel.send(Delivery(chain, page))
-        await channel.send(Delivery(chain, None))
-    finally:
-        turns.release()
 
 
 class View(NamedTuple):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from msgspec.msgpack import decode, encode
 
 from stream.chains import CaptureEntry, ChainSummary, Link, Pages
-from stream.checkpoint import schema
 from stream.checkpoint.codec import checked, checksum_of, sealed
+from stream.checkpoint.file import StateFile
 from stream.checkpoint.letters import PageKey, letters_in, paged_letters_in, put_letters
 from stream.checkpoint.links import (
     Walk,
@@ -23,8 +21,6 @@ from stream.checkpoint.links import (
     put_links,
     walks_in,
 )
-from stream.checkpoint.lock import Lock
-from stream.checkpoint.reader import REBUILD, Reader, connected
 from stream.endpoints import ENDPOINTS, LISTS
 from stream.errors import Unavailable
 from stream.records import Chain, Origin, Snapshot
@@ -72,94 +68,8 @@ class Saved(NamedTuple):
     series: list[SavedSeries]
 
 
-class Store(Reader):
+class Store(StateFile):
     """A state file that this process alone works on, or a scratch file that goes with it."""
-
-    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
-        """Open the file, or make a new one that its owner alone can read.
-
-        Read-only, it must be there, and may be in use: a reader sees the last checkpoint.
-        Without a path it is a scratch file, of which SQLite keeps on disk what is much.
-
-        Raises:
-            Unavailable: it cannot be opened, or another process holds it.
-            BadInput: it is no state file, damaged, or made by a newer version.
-        """
-        self._place: tuple[int, int] | None = None
-        self._lock = None if read_only or path is None else Lock(path)
-        try:
-            super().__init__(path, self._opened(path, read_only=read_only))
-        except (OSError, sqlite3.Error) as error:
-            self._release()
-            raise Unavailable(f"{path}: cannot be opened ({error})") from None
-        try:
-            with self.reading():
-                self._prepare(read_only=read_only)
-            self.look()
-        except BaseException:
-            self.close()
-            raise
-
-    def _opened(self, path: Path | None, *, read_only: bool) -> sqlite3.Connection:
-        """Connect to the database; a new file is made."""
-        if path is None:
-            return sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
-        self._place = place_of(os.fstat(descriptor))
-        os.close(descriptor)
-        return connected(path, "ro" if read_only else "rw")
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        super().close()
-        self._release()
-
-    @property
-    def size(self) -> int:
-        """How many bytes it has on disk, with the log beside it; a scratch file has none."""
-        found = 0
-        if self.path is not None:
-            for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
-                with suppress(OSError):
-                    found += path.stat().st_size
-        return found
-
-    def _prepare(self, *, read_only: bool) -> None:
-        """Check what the file is; make the tables of a new one, move an older one on."""
-        if self.path is None:
-            self._database.executescript(
-                f"PRAGMA page_size = 32768; PRAGMA journal_mode = OFF; {schema.TABLES}"
-            )
-            return
-        ask = self._database.execute
-        application, version, tables = (
-            ask("PRAGMA application_id").fetchone()[0],
-            ask("PRAGMA user_version").fetchone()[0],
-            ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
-        )
-        if not tables and not version:
-            schema.create(self._database)
-        elif application != schema.APPLICATION:
-            raise self.bad("found a database of another program, expected a state file")
-        elif not 0 < version <= schema.VERSION:
-            wanted = f"expected {schema.VERSION} or older"
-            raise self.bad(f"found state of version {version}, {wanted}; {REBUILD}")
-        ask("PRAGMA synchronous = FULL")
-        found = ask("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise self.bad(f"found a damaged state file ({found}); {REBUILD}")
-        if 0 < version < schema.VERSION:
-            if read_only:
-                raise self.bad(
-                    f"found state of version {version}, expected {schema.VERSION}; "
-                    "replay or the daemon moves it on"
-                )
-            schema.migrate(self._database, version)
 
     def load(self) -> Saved:
         """Return everything that the file holds but its windows and letters, each row checked.
@@ -243,7 +153,7 @@ class Store(Reader):
             shard = self.path.with_name(name)
             if shard.exists():
                 self._take_shard(shard)
-        with self._writing():
+        with self.writing():
             self._database.execute("DELETE FROM shards")
             self._database.executemany("INSERT INTO shards VALUES (?)", ((one,) for one in names))
         for name in {*found, *names}:
@@ -258,7 +168,7 @@ class Store(Reader):
         except sqlite3.Error as error:
             raise Unavailable(f"{shard}: cannot be opened ({error})") from None
         try:
-            with self._writing():
+            with self.writing():
                 for table in ("snapshots", "links"):
                     copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
                     if self._database.execute(TABLE_THERE, (table,)).fetchone():
@@ -283,7 +193,7 @@ class Store(Reader):
         Raises:
             Unavailable: the file cannot be written.
         """
-        with self._writing():
+        with self.writing():
             self._write_windows(windows, raised)
 
     def _write_windows(
@@ -298,7 +208,7 @@ class Store(Reader):
         Raises:
             Unavailable: the file cannot be written.
         """
-        with self._writing():
+        with self.writing():
             put_links(self._database, links)
 
     def links_of(self, walk: Walk) -> Iterator[tuple[str, Link]]:
@@ -325,7 +235,7 @@ class Store(Reader):
         Raises:
             Unavailable: the file cannot be written.
         """
-        with self._writing():
+        with self.writing():
             forget_lines(self._database, sources)
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -334,31 +244,9 @@ class Store(Reader):
         Raises:
             Unavailable: it cannot be written; what the last checkpoint stored is still there.
         """
-        if self.path is not None:
-            try:
-                there = place_of(self.path.stat())
-            except OSError as error:
-                raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
-            if there != self._place:
-                raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
-        with self._writing():
+        self.see_place()
+        with self.writing():
             self._write(checkpoint)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Make changes, all or none; name what keeps the file from being written."""
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            where = self.path or "a temporary file"
-            raise Unavailable(f"{where}: cannot be written ({error})") from None
 
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
@@ -409,8 +297,3 @@ class Store(Reader):
             "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
             (sealed(key, entry) for key, entry in keys.items() if entry is not None),
         )
-
-
-def place_of(status: os.stat_result) -> tuple[int, int]:
-    """Return what tells a file from another that stands in its place."""
-    return status.st_dev, status.st_ino
