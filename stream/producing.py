@@ -36,11 +36,13 @@ async def produce_all(
 ) -> None:
     """Read a bounded number of chains at once; a chain that waits for its turn holds no page."""
     turns = anyio.Semaphore(CHAINS_AT_ONCE)
+    # One of several workers gives each page its digest, and all where dead letters name it.
+    digests = intake.speaks or intake.tolerant
     intake.recall_captures({capture.source for capture in inputs.captures})
     async with anyio.create_task_group() as producers:
         for chain in inputs.chains:
             await turns.acquire()
-            producers.start_soon(produce, chain, channel, max_bytes, turns)
+            producers.start_soon(produce, chain, channel, max_bytes, turns, digests)
         for capture in inputs.captures:
             await turns.acquire()
             entry = intake.open_capture(capture)
@@ -75,10 +77,11 @@ async def produce(
     channel: Channel[Delivery | LineDelivery],
     max_bytes: int,
     turns: anyio.Semaphore,
+    digests: bool,  # noqa: FBT001 -- a task group hands on positions alone
 ) -> None:
     """Walk one chain: put its pages into the channel in order, then its end."""
     try:
-        async for page in read_pages(chain.files, max_bytes):
+        async for page in read_pages(chain.files, max_bytes, digests=digests):
             await channel.send(Delivery(chain, page))
         await channel.send(Delivery(chain, None))
     finally:

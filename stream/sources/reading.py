@@ -74,8 +74,12 @@ class PageFile(NamedTuple):
         return self.pages.get(self.page)
 
 
-async def read_pages(files: Sequence[PageFile], max_bytes: int) -> AsyncIterator[Fixture]:
+async def read_pages(
+    files: Sequence[PageFile], max_bytes: int, *, digests: bool = True
+) -> AsyncIterator[Fixture]:
     """Read pages in order; small files share one hop to a thread.
+
+    Without ``digests`` a page that nobody knew has none.
 
     Raises:
         Unavailable: a file is gone, or may not be read.
@@ -83,7 +87,8 @@ async def read_pages(files: Sequence[PageFile], max_bytes: int) -> AsyncIterator
     read = aiofiles.os.wrap(read_batch)
     position = 0
     while position < len(files):
-        batch: list[Fixture] = await read(files[position : position + BATCH_FILES], max_bytes)
+        some = files[position : position + BATCH_FILES]
+        batch: list[Fixture] = await read(some, max_bytes, digests=digests)
         position += len(batch)
         while batch:
             yield batch.pop(0)
@@ -94,19 +99,19 @@ def spelled(name: str) -> str:
     return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
-def read_batch(files: Sequence[PageFile], max_bytes: int) -> list[Fixture]:
+def read_batch(files: Sequence[PageFile], max_bytes: int, *, digests: bool = True) -> list[Fixture]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[Fixture] = []
     total = 0
     for file in files:
-        batch.append(read_page(file, max_bytes))
+        batch.append(read_page(file, max_bytes, digests=digests))
         total += len(batch[-1].payload)
         if total >= BATCH_BYTES:
             break
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int) -> Fixture:
+def read_page(file: PageFile, max_bytes: int, *, digests: bool) -> Fixture:
     """Read a page, unless durable state has it as it is."""
     number, path, known = file.page, file.path, file.known
     if known is not None and (
@@ -122,7 +127,8 @@ def read_page(file: PageFile, max_bytes: int) -> Fixture:
     except BadInput as error:
         return Fixture(name, number, b"", None, error, signature_of(path), known)
     signature = signed(status)
-    digest = hashlib.sha256(payload).hexdigest()
+    wanted = digests or known is not None
+    digest = hashlib.sha256(payload).hexdigest() if wanted else None
     if known is not None and not known.letters and known.sha256 == digest:
         payload = b""
     seconds = perf_counter() - started
