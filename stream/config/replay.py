@@ -18,7 +18,7 @@ __all__ = [
 
 DEFAULT_CAPACITY = 4
 DEFAULT_PAGE_BYTES = 256 * 1024 * 1024
-DEFAULT_BUDGET = 65_536
+DEFAULT_BUDGET = 16_384
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 
 
