@@ -8,7 +8,7 @@ ended.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from anyio import current_time
 
 from stream import __version__, expectations
 from stream.captured import Captured, LineDelivery
-from stream.chains import ChainSummary, summaries
+from stream.chains import ChainRun, ChainSummary, summaries
 from stream.channel import Channel
 from stream.checkpoint import Checkpoints, Reader
 from stream.config import Replay
@@ -26,7 +26,8 @@ from stream.figures import EndpointFigures, endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
 from stream.producing import Inputs, produce_all
-from stream.relations import Objects
+from stream.records import Origin
+from stream.relations import ObjectPages, Objects
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
@@ -49,6 +50,7 @@ __all__ = [
     "render",
     "replay",
     "view_of",
+    "viewed",
     "written",
 ]
 
@@ -187,11 +189,16 @@ class View(NamedTuple):
 
 def view_of(intake: Intake, store: Reader | None = None) -> View:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
+    return viewed(intake.state.windows(store), intake.runs, intake.objects.pages)
+
+
+def viewed(windows: Windows, runs: Mapping[Origin, ChainRun], pages: ObjectPages) -> View:
+    """Put a view together; a list of which something is missing defines nothing."""
+    found = summaries(runs)
     objects = Objects()
-    objects.pages = dict(intake.objects.pages)
-    runs = summaries(intake.runs)
-    objects.partial = {run.chain.endpoint for run in runs if run.partial}
-    return View(intake.state.windows(store), runs, objects)
+    objects.pages = dict(pages)
+    objects.partial = {run.chain.endpoint for run in found if run.partial}
+    return View(windows, found, objects)
 
 
 def expected_in(run: Replay) -> bytes | None:

@@ -14,11 +14,13 @@ from msgspec import Struct
 
 from stream.endpoints import LISTS, Kind
 
-__all__ = ["ForeignKeyIssues", "Objects", "Relationships", "SavedObjects"]
+__all__ = ["ForeignKeyIssues", "ObjectPages", "Objects", "Relationships", "SavedObjects"]
 
 Reference = tuple[Kind, str]
 Place = tuple[str, str, int]
 """A page of a list: its name, the label, the page's number."""
+ObjectPages = dict[Place, dict[str | None, frozenset[Reference]]]
+"""What each page of a list defines, and refers to."""
 SavedObjects = list[tuple[Place, list[tuple[str | None, list[Reference]]]]]
 """Each page's elements, (id, references), as a state file keeps them."""
 
@@ -88,7 +90,7 @@ class Objects:
 
     def __init__(self) -> None:
         """Start with no list."""
-        self.pages: dict[Place, dict[str | None, frozenset[Reference]]] = {}
+        self.pages: ObjectPages = {}
         self.partial: set[str] = set()
         """Lists of which something is not counted, or not there yet: they define nothing."""
         self.changed = False

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import DAY, FIRST, bucket, letters_in, page, put_all, used
+from tests.pages import DAY, FIRST, bucket, letters_in, listed, page, put_all, used
 from tests.running import NOW, Replayed, replay, run
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -59,6 +59,17 @@ def test_fixtures_are_shared_out_too() -> None:
     shared = replay(FIXTURES, workers=2)
     assert shared.raw == whole.raw
     assert (shared.code, whole.code) == (0, 0)
+
+
+def test_a_list_that_is_not_whole_defines_nothing(tmp_path: Path) -> None:
+    """What usage refers to is checked against whole lists alone, in any number of workers."""
+    projects = listed({"object": "organization.project", "id": "p1"}, has_more=True, last_id="p1")
+    days = [bucket(used(1, project_id=f"p{day}"), day=day) for day in range(3)]
+    put_all(tmp_path, {"usage_completions.json": page(*days), "projects_list.json": projects})
+    whole = replay(tmp_path, "--allow-incomplete")
+    assert whole.report is not None
+    assert whole.report["foreignKeyIssues"]["unknownProjects"] == []
+    assert replay(tmp_path, "--allow-incomplete", workers=2).raw == whole.raw
 
 
 def test_windows_longer_than_a_day_are_resolved_together(tmp_path: Path) -> None:
@@ -158,6 +169,19 @@ def test_pages_that_come_later_are_added_by_workers(tmp_path: Path, state: Path)
     whole = replay(tmp_path / "in")
     assert whole.code == 0
     assert replay(tmp_path / "in", workers=3, state=state).raw == whole.raw
+
+
+def test_what_fell_is_named_in_the_order_of_time(tmp_path: Path, state: Path) -> None:
+    """Figures that fell in a changed page are named once each, as one process names them."""
+    high, low = ([bucket(used(tokens), day=day) for day in range(5)] for tokens in (9, 3))
+    put_all(tmp_path / "in", {"usage_completions.json": page(*high)})
+    replay(tmp_path / "in", state=state)
+    other = Path(shutil.copy(state, tmp_path / "other.db"))
+    put_all(tmp_path / "in", {"usage_completions.json": page(*low)})
+    one = replay(tmp_path / "in", state=state)
+    assert one.report is not None
+    assert len(one.report["relationshipIssues"]) == 5
+    assert replay(tmp_path / "in", state=other, workers=3).raw == one.raw
 
 
 class Started:

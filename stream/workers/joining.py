@@ -46,7 +46,7 @@ def joined_entry(one: PageEntry, other: PageEntry) -> PageEntry:
         window=spanned(one.window, other.window),
         unknown_fields=sorted({*one.unknown_fields, *other.unknown_fields}),
         slots=sorted({*one.slots, *other.slots}),
-        fell=one.fell + other.fell,
+        fell=sorted(one.fell + other.fell),
         letters=one.letters + other.letters,
     )
 

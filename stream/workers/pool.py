@@ -19,14 +19,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from stream.chains import CaptureEntry, ChainRun, summaries
+from stream.chains import CaptureEntry, ChainRun
 from stream.checkpoint import Shards, Store
 from stream.checkpoint.letters import PageKey
 from stream.checkpoint.store import Checkpoint
 from stream.config import Replay
 from stream.errors import Unavailable
 from stream.figures import EndpointFigures, endpoint_figures
-from stream.pipeline import Observer, View, expected_in, first_of, outlined, written
+from stream.pipeline import Observer, expected_in, first_of, outlined, viewed, written
 from stream.records import Origin
 from stream.relations import Objects
 from stream.shares import Share
@@ -167,7 +167,7 @@ class Pool:
                 windows = Windows(parts[0].chains, store=self.store)
             found = joined_figures(figures, windows)
             found |= {key: endpoint_figures(key, windows) for key in apart}
-            view = View(windows, summaries(runs), objects)
+            view = viewed(windows, runs, objects.pages)
             outline = outlined(view, dict(sorted(found.items())), run.now, expected)
             ordered = self.store.letters() if self.store is not None else in_order(letters)
             await written(run, outline, ordered)
