@@ -1,8 +1,12 @@
-"""Run a replay inside the test's own process, with a clock that stands still."""
+"""Run a command inside the test's own process, its clock standing still, or on a terminal."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from decimal import Decimal
 from io import BytesIO, StringIO, TextIOWrapper
@@ -52,3 +56,19 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
         output.flush()
     output.seek(0)
     return code, output.read(), errors.getvalue()
+
+
+def on_a_terminal(*arguments: str) -> tuple[bytes, str]:
+    """Run a command whose stderr is a terminal; return its stdout, and what the terminal shows."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "stream", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    drawn = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    return done.stdout, drawn

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.generated import summary
-from tests.running import run
+from tests.running import on_a_terminal, run
 
 AGAIN = ("--walks", "2", "--overlap", "0.5")
 REFUSED = {
@@ -149,17 +145,6 @@ def test_endpoints_have_short_names(tmp_path: Path) -> None:
 
 def test_a_terminal_sees_a_bar(tmp_path: Path) -> None:
     """On a terminal a bar counts pages on stderr, and stdout stays JSON."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "stream", "generate", str(tmp_path / "out")]
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        check=True,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    drawn = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    output, drawn = on_a_terminal("generate", str(tmp_path / "out"))
     assert "pages" in drawn
-    assert json.loads(done.stdout)["delivered"]["pages"] == 5
+    assert json.loads(output)["delivered"]["pages"] == 5

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.running import on_a_terminal
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 def test_a_terminal_sees_a_bar_and_stdout_only_the_summary(tmp_path: Path) -> None:
     """The bar is drawn on stderr when that is a terminal, and stdout stays JSON."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "stream", "replay", str(FIXTURES)]
-    done = subprocess.run(
-        [*command, "--report", str(tmp_path / "report.json")],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        check=True,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    drawn = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    report = str(tmp_path / "report.json")
+    output, drawn = on_a_terminal("replay", str(FIXTURES), "--report", report)
     assert "pages" in drawn
-    assert json.loads(done.stdout)["relationshipIssues"] == []
+    assert json.loads(output)["relationshipIssues"] == []
 
 
 def test_without_a_terminal_stderr_is_silent(tmp_path: Path) -> None:

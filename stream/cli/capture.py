@@ -9,8 +9,7 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, show
-from stream.config import DEFAULT_PAGE_BYTES
+from stream.cli.shared import EXIT_CODES, FILE, page_bytes_option, show
 from stream.decode.values import revision_of
 from stream.errors import BadInput
 from stream.progress import progress
@@ -45,14 +44,7 @@ class WalkTime(click.ParamType[int]):
     help="When the pages of a directory were asked for, in RFC 3339. A capture of later pages "
     "then replaces their windows; without it the capture counts as fixtures do.",
 )
-@click.option(
-    "--max-page-bytes",
-    metavar="BYTES",
-    type=click.IntRange(1),
-    default=DEFAULT_PAGE_BYTES,
-    show_default=True,
-    help="A larger file, or a longer line of a capture, is bad input.",
-)
+@page_bytes_option("A larger file, or a longer line of a capture,")
 def capture_command(
     given: Path, out: Path, observed_at: int | None, *, max_page_bytes: int
 ) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import anyio
 import click
 
-from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
+from stream.cli.shared import EXIT_CODES, FILE, clock_option, page_bytes_option, show
 from stream.config import (
     DEFAULT_BUDGET,
     DEFAULT_CAPACITY,
-    DEFAULT_PAGE_BYTES,
     DEFAULT_REPORT,
     Replay,
     Rules,
@@ -102,14 +102,7 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
     show_default=True,
     help="How many pages may wait between reading and counting.",
 )
-@click.option(
-    "--max-page-bytes",
-    metavar="BYTES",
-    type=click.IntRange(1),
-    default=DEFAULT_PAGE_BYTES,
-    show_default=True,
-    help="A larger file is bad input.",
-)
+@page_bytes_option("A larger file, or a longer line of a capture,")
 @click.option(
     "--workers",
     metavar="N",
@@ -195,7 +188,10 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     if workers > 1:
         from stream.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
-        with Pool(run, workers) as pool, progress() as observer:  # forks before there are threads
+        with (
+            closing(Pool(run, workers)) as pool,
+            progress() as observer,
+        ):  # forks before there are threads
             outline = anyio.run(until_signalled, partial(pool.replay, tally, observer))
     else:
         with progress() as observer:

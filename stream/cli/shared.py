@@ -13,11 +13,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from stream.config import DEFAULT_PAGE_BYTES
 from stream.errors import Unavailable
 from stream.privacy import one_line
 from stream.records import MAX_TIME
 
-__all__ = ["EXIT_CODES", "FILE", "Moment", "clock_option", "show"]
+__all__ = ["EXIT_CODES", "FILE", "Moment", "clock_option", "page_bytes_option", "show"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,6 +76,18 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
         default=lambda: int(time.time()),
         envvar="SOURCE_DATE_EPOCH",
         help=f"The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.{use}",
+    )
+
+
+def page_bytes_option(bad: str) -> Callable[[Command], Command]:
+    """Return the option ``--max-page-bytes``; ``bad`` says what is bad input beyond it."""
+    return click.option(
+        "--max-page-bytes",
+        metavar="BYTES",
+        type=click.IntRange(1),
+        default=DEFAULT_PAGE_BYTES,
+        show_default=True,
+        help=f"{bad} is bad input.",
     )
 
 

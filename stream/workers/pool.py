@@ -12,8 +12,7 @@ from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -106,17 +105,6 @@ class Pool:
         process.start()
         theirs.close()
         self.workers.append(Worker(process, ours, task.shard))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the workers; what they have stored stays, where there is a state file."""
