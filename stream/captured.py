@@ -10,8 +10,6 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from xxhash import xxh3_64_intdigest
-
 from stream.chains import CaptureEntry, Link, spanned
 from stream.decode import decode_list
 from stream.decode.envelope import Envelope, decode_envelope
@@ -22,7 +20,7 @@ from stream.records import Chain, Origin
 from stream.sinks.dead_letters import masked_page
 from stream.sources.captures import Capture, Line
 from stream.sources.capturing import Read, Start
-from stream.sources.walk import cursor_of, root_of
+from stream.sources.walk import cursor_after, cursor_of, mark_of, root_of
 from stream.walked import judged
 
 __all__ = ["Captured", "LineDelivery"]
@@ -71,17 +69,29 @@ class Captured(Opened):
         self.letters = []
         if isinstance(line, Start):
             self.start_capture(capture, anew=line.anew)
-            return
+        elif isinstance(line, Read):
+            self.end_capture(capture, line)
+        else:
+            entry = self.checkpoints.captures[capture.source]
+            if line.number > entry.line or line.end > entry.offset:
+                self.count_line(capture, line, entry)
+
+    def end_capture(self, capture: Capture, read: Read) -> None:
+        """Note what a capture was found to be."""
         entry = self.checkpoints.captures[capture.source]
-        if isinstance(line, Line) and line.number <= entry.line and line.end <= entry.offset:
-            return
         self.checkpoints.touch(capture.source)
-        if isinstance(line, Read):
-            if not line.broken:
-                self.forget_tail(capture.source)
-            entry.done = True
-            entry.signature, entry.sha256, entry.size, _ = line
-            return
+        if not read.broken:
+            self.forget_tail(capture.source)
+        entry.done = True
+        entry.signature, entry.sha256, entry.size, _ = read
+
+    def count_line(self, capture: Capture, line: Line, entry: CaptureEntry) -> None:
+        """Count a line that has not been counted yet, or set it aside.
+
+        Raises:
+            BadInput: as :meth:`take_line`.
+        """
+        self.checkpoints.touch(capture.source)
         self.forget_tail(capture.source)
         entry.done = False
         self.tally.page_bytes += len(line.content)
@@ -91,7 +101,7 @@ class Captured(Opened):
                 raise line.error
             envelope = decode_envelope(line.content)
             content = envelope.payload
-            chain = Chain(key_of(envelope.entry), envelope.label, envelope.view)
+            chain = Chain(envelope.entry.key, envelope.label, envelope.view)
             link = self.take_envelope(capture, line, chain, envelope)
         except BadInput as error:
             masked = None if content is None else masked_page(content)
@@ -128,8 +138,7 @@ class Captured(Opened):
         self.run_of(capture, chain)[1].pages += 1
         self.tally.pages[chain.endpoint, "ok"] += 1
         self.tally.last_success[chain.endpoint] = self.clock()
-        digest = token_of(envelope.payload)
-        return Link(envelope.revision, token_of(more), token_of(asked), digest)
+        return Link(envelope.revision, mark_of(more), mark_of(asked), mark_of(envelope.payload))
 
     def take_buckets(
         self, capture: Capture, line: Line, chain: Chain, envelope: Envelope
@@ -139,7 +148,9 @@ class Captured(Opened):
         known = partial(self.state.rows_of, chain)
         _, decoded = self.decoded(chain.endpoint, envelope.payload, known)
         self.tally.page_decode.observe(perf_counter() - started)
-        more = cursor_after(envelope.entry, decoded.next_page) if decoded.has_more else None
+        more = (
+            cursor_after(decoded.next_page, root_of(envelope.entry)) if decoded.has_more else None
+        )
         window = self.merge(chain, decoded.buckets, envelope.revision)
         for rejected in decoded.rejected:
             self.tally.records[chain.endpoint, "dead_lettered"] += rejected.rows
@@ -158,7 +169,7 @@ class Captured(Opened):
         """Remember what a page of a list defines and refers to; return where its walk goes on."""
         assert isinstance(envelope.entry, ObjectList)  # noqa: S101 -- take_envelope tells them apart
         listed = decode_list(envelope.entry, envelope.payload, tolerant=self.tolerant)
-        more = cursor_after(envelope.entry, listed.next_page) if listed.has_more else None
+        more = cursor_after(listed.next_page, root_of(envelope.entry)) if listed.has_more else None
         place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
         self.objects.take(place, listed.elements)
         for rejected in listed.rejected if self.speaks else ():
@@ -186,29 +197,3 @@ def read_to(entry: CaptureEntry, line: Line) -> None:
     """Note that a capture has been read up to the end of a line."""
     entry.line, entry.offset = line.number, line.end
     entry.prefix, entry.cut = line.prefix, not line.complete
-
-
-def key_of(entry: Endpoint | ObjectList) -> str:
-    """Return what a registry's entry is called in chains."""
-    return entry.key if isinstance(entry, Endpoint) else entry.name
-
-
-def cursor_after(entry: Endpoint | ObjectList, next_page: str | None) -> str:
-    """Return where a walk goes on.
-
-    Raises:
-        BadInput: the page does not say, or it would lead somewhere else.
-    """
-    cursor = cursor_of(next_page, root_of(entry))
-    if not cursor:
-        message = "found has_more without a cursor, expected where to go on"
-        raise BadInput("no_cursor", message, path="$.next_page")
-    return cursor
-
-
-def token_of(cursor: str | bytes | None) -> int:
-    """Return what tells one cursor from another, or one page; 0 for none."""
-    if cursor is None:
-        return 0
-    content = cursor.encode() if isinstance(cursor, str) else cursor
-    return (xxh3_64_intdigest(content) >> 1) or 1

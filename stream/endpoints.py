@@ -216,6 +216,11 @@ class ObjectList(Struct, frozen=True, kw_only=True):
     defines: Kind | None
     stems: tuple[str, ...]
 
+    @property
+    def key(self) -> str:
+        """What chains call it, as an endpoint has a key."""
+        return self.name
+
 
 LISTS: Final = {
     entry.name: entry

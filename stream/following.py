@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from stream.chains import ChainRun, PageEntry
 from stream.config import Rules
-from stream.endpoints import Endpoint
 from stream.errors import BadInput
 from stream.privacy import shielded
 from stream.records import Chain, Origin
 from stream.sinks.dead_letters import letter_of, masked_page
 from stream.sources.fixtures import FixtureChain
 from stream.sources.reading import Fixture
-from stream.sources.walk import Walk, word_of
+from stream.sources.walk import Walk, root_of, word_of
 from stream.tally import Tally
 
 __all__ = ["Following", "place_of"]
@@ -110,7 +109,7 @@ class Following:
     def walk_again(self, chain: FixtureChain, until: int | None = None) -> None:
         """Walk a chain from its start by what its pages said; ``until`` is not walked any more."""
         origin, run = chain.origin, self.runs[chain.origin]
-        self.walks[origin] = Walk(chain.entry.path if isinstance(chain.entry, Endpoint) else None)
+        self.walks[origin] = Walk(root_of(chain.entry))
         run.has_more, run.next_page, run.incomplete = False, None, None
         for entry in run.entries():
             if until is not None and entry.page >= until:

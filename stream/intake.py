@@ -24,7 +24,7 @@ from stream.shares import ALL, Share
 from stream.sinks.dead_letters import masked_page
 from stream.sources.fixtures import Delivery, FixtureChain, entry_named
 from stream.sources.reading import Fixture, spelled
-from stream.sources.walk import Walk
+from stream.sources.walk import Walk, root_of
 from stream.tally import Tally
 
 __all__ = ["Intake"]
@@ -98,8 +98,7 @@ class Intake(Following):
     def start(self, chain: FixtureChain) -> None:
         """Begin with a chain, and with what durable state knows of its windows."""
         self.runs[chain.origin] = ChainRun(chain.chain)
-        path = chain.entry.path if isinstance(chain.entry, Endpoint) else None
-        self.walks[chain.origin] = Walk(path)
+        self.walks[chain.origin] = Walk(root_of(chain.entry))
         if isinstance(chain.entry, Endpoint):
             self.start_state(chain.entry, chain.chain)
         for entry in self.checkpoints.known.get(chain.origin, NO_PAGES).values():
@@ -107,8 +106,7 @@ class Intake(Following):
 
     def start_state(self, endpoint: Endpoint, chain: Chain) -> None:
         """See that a chain is in state, and can be decoded."""
-        if chain not in self.state.chains:
-            self.state.chains.add(chain)
+        self.state.chains.add(chain)
         if endpoint.key not in self.decoders:
             self.decoders[endpoint.key] = Decoder(endpoint)
 

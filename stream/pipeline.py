@@ -32,8 +32,8 @@ from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
-from stream.sources.captures import Line, expectations_beside, is_capture
-from stream.sources.capturing import captures_in
+from stream.sources.captures import Line, expectations_beside
+from stream.sources.capturing import captures_in, is_one
 from stream.sources.fixtures import Delivery, discover, recall
 from stream.sources.reading import read_regular
 from stream.state import Windows
@@ -85,8 +85,7 @@ def found_in(run: Replay, checkpoints: Checkpoints, observer: Observer) -> Input
         BadInput: there is nothing.
         Unavailable: the directory cannot be read.
     """
-    alone = is_capture(run.directory.name) and not run.directory.is_dir()
-    found, unknown = ([], []) if alone else discover(run.directory)
+    found, unknown = ([], []) if is_one(run.directory) else discover(run.directory)
     for name in unknown:
         observer.on_unknown(name)
     inputs = Inputs(recall(found, checkpoints.known), captures_in(run.directory))
@@ -208,7 +207,7 @@ def expected_in(run: Replay) -> bytes | None:
         BadInput: there is something of that name which cannot be read.
     """
     expected = run.directory / expectations.FILE
-    if is_capture(run.directory.name) and not run.directory.is_dir():
+    if is_one(run.directory):
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
         return None

@@ -40,14 +40,8 @@ class Held(NamedTuple):
     snapshot: Snapshot
 
 
-class Store(Protocol):
-    """Where windows are that are not in memory."""
-
-    def glance(self, place: Place) -> Glance | None:
-        """Return what is known of a window without reading its rows; ``None``: not there."""
-
-    def recall(self, place: Place) -> Snapshot | None:
-        """Return a window; ``None`` when it is not there."""
+class Scanned(Protocol):
+    """Windows that can be gone through in order."""
 
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
@@ -56,6 +50,16 @@ class Store(Protocol):
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
+
+
+class Store(Scanned, Protocol):
+    """Where windows are that are not in memory."""
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows; ``None``: not there."""
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
 
 
 class Nowhere:
@@ -117,10 +121,7 @@ class KeyedState:
     def rows_of(self, chain: Chain, window: Window, digest: bytes) -> int | None:
         """Return how many rows a bucket has whose digest is that of its window; else ``None``."""
         place = chain, Slot(window, rollup=False)
-        held = self.held.get(place)
-        if held is not None:
-            return held.rows if held.digest == digest else None
-        seen = self.store.glance(place)
+        seen = self.held.get(place) or self.store.glance(place)
         return seen.rows if seen is not None and seen.digest == digest else None
 
     def again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
@@ -132,12 +133,10 @@ class KeyedState:
             return None
         place = chain, Slot(bucket.window, bucket.rollup)
         snapshot = self.held.get(place)
-        seen = self.store.glance(place) if snapshot is None else None
-        digest = snapshot.digest if snapshot is not None else seen.digest if seen else b""
-        if digest != bucket.digest:
+        seen = snapshot or self.store.glance(place)
+        if seen is None or seen.digest != bucket.digest:
             return None
-        known = snapshot.revision if snapshot is not None else seen.revision if seen else 0
-        known = max(known, self.raised.get(place, 0))
+        known = max(seen.revision, self.raised.get(place, 0))
         if revision < known:
             return Outcomes(superseded=bucket.rows)
         if snapshot is not None:
@@ -153,21 +152,17 @@ class KeyedState:
     def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
         """Merge a delivered bucket, and say what became of its rows."""
         place = chain, Slot(bucket.window, bucket.rollup)
-        before = self.held.pop(place, None)
-        known = before
-        if before is None and (known := self.store.recall(place)) is not None:
-            self.added -= known.rows
-            if place in self.raised:
-                known = known._replace(revision=self.raised.pop(place))
-                self.changed.add(place)
-        elif before is not None:
-            self.rows -= before.rows
+        before = self.get(place)
+        if before is not None:
             self.added -= before.rows
-        after, outcomes = merge(known, bucket, revision)
+            if self.held.pop(place, None) is not None:
+                self.rows -= before.rows
+        after, outcomes = merge(before, bucket, revision)
         self.held[place] = after
         self.rows += after.rows
         self.added += after.rows
-        if after is not known:
+        raised = self.raised.pop(place, None) is not None
+        if raised or after is not before:
             self.changed.add(place)
         return outcomes
 
@@ -184,7 +179,7 @@ class KeyedState:
             if place not in self.changed:
                 self.rows -= self.held.pop(place).rows
 
-    def windows(self, store: Store | None = None) -> Windows:
+    def windows(self, store: Scanned | None = None) -> Windows:
         """Return all windows as they stand at this moment; ``store`` is another view of it."""
         chains = frozenset(self.chains)
         return Windows(chains, dict(self.held), dict(self.raised), store or self.store)
@@ -198,7 +193,7 @@ class Windows:
         chains: AbstractSet[Chain] = frozenset(),
         held: Mapping[Place, Snapshot] | None = None,
         raised: Mapping[Place, int] | None = None,
-        store: Store | None = None,
+        store: Scanned | None = None,
     ) -> None:
         """Hold nothing but what is given."""
         self.chains = chains

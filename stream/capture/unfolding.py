@@ -84,7 +84,7 @@ class Unfolding:
                 raise line.error
             envelope = decode_envelope(line.content)
             entry, label = envelope.entry, envelope.label
-            chain = Chain(entry.key if isinstance(entry, Endpoint) else entry.name, label)
+            chain = Chain(entry.key, label)
             self._compare(envelope, chain)
             number = self.walks.step(entry, chain, envelope.payload, envelope.cursor)
             return name_of(entry, label, number), envelope.payload + b"\n"

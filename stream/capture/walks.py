@@ -13,7 +13,7 @@ from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.records import Chain
 from stream.sources.reading import read_regular, spelled
-from stream.sources.walk import Walk
+from stream.sources.walk import Walk, root_of
 
 __all__ = ["Walks", "Written", "expectations_at"]
 
@@ -53,8 +53,7 @@ class Walks:
             BadInput: it is no page, or does not go on where the page before it led.
         """
         has_more, next_page = self._ending(entry, payload)
-        path = entry.path if isinstance(entry, Endpoint) else None
-        walk = self.walks.setdefault(chain, Walk(path))
+        walk = self.walks.setdefault(chain, Walk(root_of(entry)))
         if walk.page and cursor is not None and cursor != walk.cursor:
             raise BadInput(
                 "several_walks",

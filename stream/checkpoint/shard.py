@@ -139,14 +139,6 @@ class Shards:
         for store in self._stores:
             store.close()
 
-    def glance(self, place: Place) -> Glance | None:
-        """Return what is known of a window without reading its rows."""
-        return next(filter(None, (store.glance(place) for store in self._stores)), None)
-
-    def recall(self, place: Place) -> Snapshot | None:
-        """Return a window; ``None`` when it is not there."""
-        return next(filter(None, (store.recall(place) for store in self._stores)), None)
-
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:

@@ -55,7 +55,6 @@ class StoredWindows:
         self._ask = database.execute
         self._many = database.executemany
         self._codec = Codec()
-        self._any = self._ask("SELECT 1 FROM snapshots LIMIT 1").fetchone() is not None
         self._spans: dict[Chain, range] = {}
         """Where the starts of each chain's windows lie; what is outside need not be looked for."""
 
@@ -79,7 +78,7 @@ class StoredWindows:
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
-        if not self._any:
+        if not self._starts(chain):
             return
         if span is None:
             rows = self._ask(f"{SCAN} {IN_ORDER}", chain)
@@ -112,7 +111,6 @@ class StoredWindows:
     def put(self, windows: Iterable[tuple[Place, Snapshot]]) -> None:
         """Put windows in the place of what was known of them."""
         self._many(PUT, (self._row(place, snapshot) for place, snapshot in windows))
-        self._any = True
 
     def raise_revisions(self, raised: Mapping[Place, int]) -> None:
         """Give windows a later revision, their content being what it was."""

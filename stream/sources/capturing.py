@@ -14,7 +14,7 @@ from stream.errors import BadInput, Unavailable
 from stream.sources.captures import Capture, CaptureReader, Line, is_capture
 from stream.sources.reading import signature_of, spelled
 
-__all__ = ["Read", "Start", "captures_in", "continues", "read_capture", "unchanged"]
+__all__ = ["Read", "Start", "captures_in", "continues", "is_one", "read_capture", "unchanged"]
 
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
@@ -47,6 +47,11 @@ def captures_in(place: Path, source: str = "") -> list[Capture]:
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
     return [captured(place / name, source) for name in names if is_input(name)]
+
+
+def is_one(place: Path) -> bool:
+    """Tell whether a path is a capture, and not a directory that may hold some."""
+    return is_capture(place.name) and not place.is_dir()
 
 
 def is_input(name: str) -> bool:

@@ -135,7 +135,7 @@ def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], lis
     for name, is_directory in found:
         parsed = parse_name(name)
         if parsed is not None:
-            key = parsed.entry.key if isinstance(parsed.entry, Endpoint) else parsed.entry.name
+            key = parsed.entry.key
             entries_of[key] = parsed.entry
             files[key, parsed.label][parsed.page].append(name)
         elif not is_directory and not (name in COMPANIONS or beside_capture(name)):

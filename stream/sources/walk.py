@@ -12,7 +12,7 @@ from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.privacy import masked_text, shielded
 
-__all__ = ["Walk", "cursor_of", "root_of", "word_of"]
+__all__ = ["Walk", "cursor_after", "cursor_of", "mark_of", "root_of", "word_of"]
 
 HOST: Final = "api.openai.com"
 ROOT: Final = "/v1/organization/"
@@ -24,9 +24,9 @@ Nothing that a browser would pass over (tabs, line breaks) makes a token of a UR
 class Walk:
     """One pass over a chain, page by page. A cursor is checked here, and never used as a path."""
 
-    def __init__(self, path: str | None = None) -> None:
-        """Start before the first page; ``path`` is the endpoint's own, where its URLs must lead."""
-        self.root = f"/v1{path}" if path else ROOT
+    def __init__(self, root: str = ROOT) -> None:
+        """Start before the first page; ``root`` is where its URLs must lead."""
+        self.root = root
         self.page = 0
         """The number of the last page that it has come to."""
         self.seen: set[int] = set()
@@ -43,14 +43,9 @@ class Walk:
         """
         if not self.has_more:
             raise BadInput("after_end", "found a page after the end of its chain, expected none")
-        cursor = cursor_of(next_page, self.root)
-        if has_more and not cursor:
-            raise BadInput(
-                "no_cursor",
-                "found has_more without a cursor, expected where to go on",
-                path="$.next_page",
-            )
-        if has_more and mark(cursor or "") in self.seen:
+        find = cursor_after if has_more else cursor_of
+        cursor = find(next_page, self.root)
+        if has_more and mark_of(cursor) in self.seen:
             raise BadInput(
                 "repeated_cursor",
                 "found a cursor that the chain has seen before",
@@ -59,12 +54,15 @@ class Walk:
         self.has_more = has_more
         self.cursor = cursor if has_more else None
         if self.cursor is not None:
-            self.seen.add(mark(self.cursor))
+            self.seen.add(mark_of(self.cursor))
 
 
-def mark(cursor: str) -> int:
-    """Return what tells a cursor from others."""
-    return xxh3_64_intdigest(cursor.encode(errors="surrogatepass"))
+def mark_of(said: str | bytes | None) -> int:
+    """Return what tells one cursor from another, or one page: 63 bits; 0 for none."""
+    if said is None:
+        return 0
+    content = said.encode(errors="surrogatepass") if isinstance(said, str) else said
+    return (xxh3_64_intdigest(content) >> 1) or 1
 
 
 def root_of(entry: Endpoint | ObjectList) -> str:
@@ -89,6 +87,19 @@ def cursor_of(next_page: str | None, root: str = ROOT) -> str | None:
         )
     query = parse_qs(urlsplit(next_page).query)
     return next((query[name][0] for name in ("page", "after") if name in query), None)
+
+
+def cursor_after(next_page: str | None, root: str = ROOT) -> str:
+    """Return the cursor of a page that says that more follows.
+
+    Raises:
+        BadInput: there is none, or as :func:`cursor_of`.
+    """
+    cursor = cursor_of(next_page, root)
+    if not cursor:
+        message = "found has_more without a cursor, expected where to go on"
+        raise BadInput("no_cursor", message, path="$.next_page")
+    return cursor
 
 
 def word_of(next_page: str | None, root: str) -> str | None:
