@@ -7,7 +7,7 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import localcontext
 from itertools import compress
 from typing import Any, Final, TypeAlias
@@ -55,10 +55,14 @@ class Totals:
 
     def join(self, other: Totals) -> None:
         """Count what others have counted."""
-        self.records += other.records
+        self.take(other.records, other.groups())
+
+    def take(self, records: int, groups: Mapping[Group, Counters]) -> None:
+        """Count so many records, whose sums are known by group."""
+        self.records += records
         self._groups = None
         with localcontext(MONEY):
-            for group, counters in other._summed().items():
+            for group, counters in groups.items():
                 added(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
@@ -117,8 +121,8 @@ class Totals:
             for group, pairs in zip(groups, column, strict=True):
                 added(self._named.setdefault(group, {}), pairs or ())
 
-    def _summed(self) -> dict[Group, Counters]:
-        """Return each group's sums; they are worked out once, until more is added."""
+    def groups(self) -> Mapping[Group, Counters]:
+        """Return the sums by values of :attr:`names`; worked out once, until more is added."""
         if self._groups is not None:
             return self._groups
         self._pile()
@@ -145,7 +149,7 @@ class Totals:
     def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
         sums: dict[Group, Counters] = {}
         with localcontext(MONEY):
-            for group, counters in self._summed().items():
+            for group, counters in self.groups().items():
                 values = tuple(group[position] for position in positions)
                 added(sums.setdefault(values, {}), counters.items())
         return {

@@ -14,6 +14,7 @@ from stream import __version__
 from stream.cli.capture import capture_command
 from stream.cli.daemon import check_command, daemon_command
 from stream.cli.export import export_command
+from stream.cli.flink import flink_command
 from stream.cli.generate import generate_command
 from stream.cli.replay import replay_command
 from stream.cli.shared import EXIT_CODES
@@ -43,6 +44,7 @@ for command in (
     capture_command,
     generate_command,
     export_command,
+    flink_command,
 ):
     app.add_command(command)
 
