@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import localcontext
 from pathlib import Path
@@ -30,6 +30,7 @@ from stream.records import MONEY, Chain, Counters, Number, Origin, Window, exact
 from stream.relations import ObjectPages
 from stream.rollup import Finding
 from stream.sinks.report import Outline
+from stream.sources.captures import CaptureReader
 from stream.sources.capturing import captures_in
 from stream.state import Windows
 from stream.totals import Totals
@@ -71,6 +72,7 @@ async def report(run: Replay, place: Path) -> Outline:
             for key in sorted({chain.endpoint for chain in chains})
         }
         outline = outlined(viewed(windows, runs, objects_in(said)), figures, run.now, expected)
+        outline.issues += unread(run, runs)
         await written(run, outline, letters)
         return outline
 
@@ -178,6 +180,16 @@ def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
                 yield capture.name, hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise Unavailable(f"{capture.path}: cannot be read ({error.strerror})") from None
+
+
+def unread(run: Replay, runs: Iterable[Origin]) -> Iterator[str]:
+    """Name captures that are there, and of which the run has read nothing; empty ones are read."""
+    read = {origin.source for origin in runs}
+    for capture in captures_in(run.directory):
+        if capture.name not in read:
+            with CaptureReader(capture.path, 0) as reader:
+                if reader.read_lines():
+                    yield f"{capture.name} has not been read by the run, and is not counted."
 
 
 def whole(said: Said, windows: Windows) -> bool:

@@ -141,11 +141,15 @@ def see_captures(place: str) -> str:
     names = [capture.name for capture in captures_in(path)] if path.is_dir() else []
     if not names:
         raise BadInput("captures", "found no captures (*.ndjson, *.ndjson.gz)").at(place)
+    hidden = [name for name in names if name.startswith("_")]
+    if hidden:
+        wanted = 'expected a name without "_" before it, which hides a file from Flink'
+        raise BadInput("captures", f"found {hidden[0]}, {wanted}").at(place)
     packed = [name for name in names if name.endswith(".zst")]
     if packed and not any(flink_home().glob("lib/*zstd*.jar")):
         wanted = "expected .ndjson or .ndjson.gz, as Flink's package has no zstd (a jar zstd-jni)"
         raise BadInput("captures", f"found {packed[0]}, {wanted}").at(place)
-    return path.as_uri()
+    return uri_of(path)
 
 
 def see_out(place: str, *, again: bool) -> str:
@@ -159,7 +163,7 @@ def see_out(place: str, *, again: bool) -> str:
     path = Path(place).resolve()
     if not again and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BadConfiguration(f"{place}: is not empty; each run wants a directory of its own")
-    return path.as_uri()
+    return uri_of(path)
 
 
 def newest(place: str) -> str:
@@ -172,8 +176,13 @@ def newest(place: str) -> str:
         return place
     path = Path(place).resolve()
     if (path / METADATA).is_file():
-        return path.as_uri()
+        return uri_of(path)
     found = [one for one in path.rglob(METADATA) if one.is_file()]
     if not found:
         raise BadConfiguration(f"{place}: holds no checkpoint that is whole (with {METADATA})")
-    return max(found, key=lambda one: one.stat().st_mtime_ns).parent.as_uri()
+    return uri_of(max(found, key=lambda one: one.stat().st_mtime_ns).parent)
+
+
+def uri_of(path: Path) -> str:
+    """Return the URI of a local path as Flink writes it, nothing in it escaped."""
+    return f"file://{path}"
