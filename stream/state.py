@@ -166,9 +166,20 @@ class KeyedState:
             self.changed.add(place)
         return outcomes
 
-    def stored(self) -> None:
-        """Note that the store has everything."""
-        self.changed.clear()
+    def leaving(self) -> list[Place]:
+        """Return the windows that must leave, the least recently used ones; mostly none."""
+        places: list[Place] = []
+        rows = self.rows
+        for place, snapshot in self.held.items() if self.full else ():
+            if rows <= self.budget * KEPT:
+                break
+            places.append(place)
+            rows -= snapshot.rows
+        return places
+
+    def stored(self, places: AbstractSet[Place]) -> None:
+        """Note that the store has these changed windows as they are, and all revisions."""
+        self.changed -= places
         self.raised.clear()
 
     def shed(self) -> None:
