@@ -21,7 +21,7 @@ __all__ = ["Totals"]
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
 
-PILED: Final = 1 << 10
+PILED: Final = 1 << 9
 """How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
 MOST: Final = 1 << 32
 """How many counts of 32 bits have a sum of 64."""
