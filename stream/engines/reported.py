@@ -31,7 +31,7 @@ from stream.relations import ObjectPages
 from stream.rollup import Finding
 from stream.sinks.report import Outline
 from stream.sources.captures import CaptureReader
-from stream.sources.capturing import captures_in
+from stream.sources.capturing import captures_alone, captures_in
 from stream.state import Windows
 from stream.totals import Totals
 from stream.views import counting, others
@@ -172,9 +172,10 @@ def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
     """Take the digests of the captures that are there.
 
     Raises:
+        BadInput: there are fixtures too.
         Unavailable: one cannot be read.
     """
-    for capture in captures_in(run.directory):
+    for capture in captures_alone(run.directory):
         try:
             with capture.path.open("rb") as file:
                 yield capture.name, hashlib.file_digest(file, "sha256").hexdigest()
