@@ -35,7 +35,7 @@ test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this machine: 4 GB, some minutes
-	$(BIN)/python -m pytest tests/flink $(ARGS)
+	$(BIN)/python -m pytest tests/flink -o faulthandler_timeout=900 $(ARGS)
 
 daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
 	mkdir -p out

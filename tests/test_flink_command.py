@@ -9,7 +9,7 @@ import pytest
 from tests.engines import Engine, reported, same
 from tests.envelopes import EMPTY, line, put_capture
 from tests.flink.captures import BROKEN, WRITTEN
-from tests.pages import letters_in
+from tests.pages import bucket, letters_in, page, used
 from tests.running import run
 
 
@@ -159,6 +159,23 @@ def test_a_report_wants_what_it_is_made_of(captures: Path, tmp_path: Path) -> No
     assert "files of the run are missing" in refused(69, "report", captures, out)
     (out / "totals" / "part-0").write_text("{}\n", "utf-8")
     assert "found no row of a run" in refused(65, "report", captures, out)
+
+
+def test_windows_are_those_that_the_sums_were_made_of(captures: Path, tmp_path: Path) -> None:
+    """While a run writes, windows that are older or newer than the sums make no report."""
+    out = told(captures, tmp_path)
+    rows = out / "windows" / "part-0"
+    (row,) = rows.read_text("utf-8").splitlines()
+    rows.unlink()
+    assert "still writing" in refused(69, "report", captures, out)
+    rows.write_text(row.replace('"version": 1', '"version": 2'), "utf-8")
+    assert reported(captures, out)[1] == 0
+    put_capture(tmp_path / "other.ndjson", [line(page(bucket(used(8))))])
+    other = Engine(tmp_path / "out2")
+    other.take(tmp_path / "other.ndjson")
+    other.end()
+    rows.write_bytes((tmp_path / "out2" / "windows" / "part-0").read_bytes())
+    assert "still writing" in refused(69, "report", captures, out)
 
 
 def test_a_capture_that_is_gone_is_named(captures: Path, tmp_path: Path) -> None:

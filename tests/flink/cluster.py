@@ -44,7 +44,6 @@ def settings(place: Path) -> dict[str, object]:
         "jobmanager.rpc.port": free_port(),
         "execution.checkpointing.dir": (place / "checkpoints").as_uri(),
         "io.tmp.dirs": str(place / "tmp"),
-        "execution.checkpointing.interval": "1s",
         "execution.checkpointing.min-pause": "500ms",
         "heartbeat.interval": "500ms",
         "heartbeat.timeout": "5s",
