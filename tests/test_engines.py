@@ -11,29 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engines import Engine
+from tests.engines import Engine, reported, same
 from tests.envelopes import line, put_capture
 from tests.pages import DAY, FIRST, bucket, listed, page, used
-from tests.running import NOW, Replayed, replay, run
+from tests.running import run
 from tests.walks import Sent, viewed
-
-
-def reported(captures: Path, out: Path, *arguments: str) -> tuple[bytes, int, str]:
-    """Make the report of what an engine has written; return it, the exit code and stderr."""
-    report = out.with_suffix(".json")
-    report.unlink(missing_ok=True)
-    command = ["flink", "report", str(captures), str(out), "--report", str(report), "--now", NOW]
-    code, _, errors = run([*command, *arguments])
-    return report.read_bytes() if report.exists() else b"", code, errors
-
-
-def same(captures: Path, out: Path, *arguments: str) -> Replayed:
-    """See that an engine's report is that of a replay."""
-    wanted = replay(captures, *arguments)
-    raw, code, errors = reported(captures, out, *arguments)
-    assert (code, raw) == (wanted.code, wanted.raw)
-    assert errors.count("\n") == wanted.errors.count("\n")
-    return wanted
 
 
 @pytest.fixture(scope="module")

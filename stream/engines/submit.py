@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from stream.engines.job import Job, arguments_of
 from stream.errors import BadConfiguration, BadInput, Unavailable
-from stream.sources.capturing import captures_in
+from stream.sources.capturing import captures_alone
 
 __all__ = ["Submission", "submit"]
 
@@ -77,12 +77,17 @@ def run(
     """Run Flink's client; of what it says, the job's id and the cause of a failure are kept.
 
     Raises:
-        Unavailable: the client has failed, or the job has.
+        BadConfiguration: the client cannot be run.
+        Unavailable: it has failed, or the job has.
     """
     causes: list[str] = []
-    with subprocess.Popen(  # noqa: S603 -- Flink's own command, with arguments of ours
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as client:
+    try:
+        client = subprocess.Popen(  # noqa: S603 -- Flink's own command, with arguments of ours
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    except OSError as error:
+        raise BadConfiguration(f"{command[0]}: cannot be run ({error.strerror})") from None
+    with client:
         assert client.stdout is not None  # noqa: S101 -- it is a pipe
         for line in client.stdout:
             if found := SUBMITTED.search(line):
@@ -138,7 +143,7 @@ def see_captures(place: str) -> str:
     if SCHEME.match(place):
         return place
     path = Path(place).resolve()
-    names = [capture.name for capture in captures_in(path)] if path.is_dir() else []
+    names = [capture.name for capture in captures_alone(path)] if path.is_dir() else []
     if not names:
         raise BadInput("captures", "found no captures (*.ndjson, *.ndjson.gz)").at(place)
     hidden = [name for name in names if name.startswith("_")]
