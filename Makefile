@@ -23,10 +23,10 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon test bench curve soak dashboards lint setup flink clean
+.PHONY: help replay verify daemon test test-flink bench curve soak dashboards lint setup flink clean
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 replay: $(STAMP) ## replay fixtures/ into out/, and print the summary
 	$(BIN)/usage-stream replay fixtures $(ARGS)
@@ -36,6 +36,9 @@ verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, n
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this machine: 4 GB, some minutes
+	$(BIN)/python -m pytest tests/flink -o faulthandler_timeout=900 $(ARGS)
 
 daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
 	mkdir -p out

@@ -1,4 +1,7 @@
-"""An engine in a few lines: parts in dicts, sums in a dict, rows as Flink writes them."""
+"""An engine in a few lines: parts in dicts, sums in a dict, rows as Flink writes them.
+
+And what its report must be: that of a replay.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from stream.engines.lines import Lines
 from stream.engines.parts import Day, part_of
 from stream.sources.captures import CaptureReader
 from stream.sources.capturing import captures_in
-from tests.running import NOW
+from tests.running import NOW, Replayed, replay, run
 
 LONGEST = 1 << 28
 
@@ -143,3 +146,21 @@ def change(row: str, op: str) -> bytes:
     """Write a row that comes or goes as Debezium's format has it."""
     before, after = (row, "null") if op == "d" else ("null", row)
     return f'{{"before":{before},"after":{after},"op":"{op}"}}\n'.encode()
+
+
+def reported(captures: Path, out: Path, *arguments: str) -> tuple[bytes, int, str]:
+    """Make the report of what an engine has written; return it, the exit code and stderr."""
+    report = out.with_suffix(".json")
+    report.unlink(missing_ok=True)
+    command = ["flink", "report", str(captures), str(out), "--report", str(report), "--now", NOW]
+    code, _, errors = run([*command, *arguments])
+    return report.read_bytes() if report.exists() else b"", code, errors
+
+
+def same(captures: Path, out: Path, *arguments: str) -> Replayed:
+    """See that an engine's report is that of a replay."""
+    wanted = replay(captures, *arguments)
+    raw, code, errors = reported(captures, out, *arguments)
+    assert (code, raw) == (wanted.code, wanted.raw)
+    assert errors.count("\n") == wanted.errors.count("\n")
+    return wanted

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engines import Engine
-from tests.envelopes import envelope, put_capture
-from tests.running import NOW, Replayed, replay, run
-from tests.strategies import Chains, chains, written
-
-
-def reported(captures: Path, out: Path, *arguments: str) -> tuple[bytes, int, str]:
-    """Make the report of what an engine has written; return it, the exit code and stderr."""
-    report = out.with_suffix(".json")
-    command = ["flink", "report", str(captures), str(out), "--report", str(report), "--now", NOW]
-    code, _, errors = run([*command, *arguments])
-    return report.read_bytes() if report.exists() else b"", code, errors
-
-
-def same(captures: Path, out: Path, *arguments: str) -> Replayed:
-    """See that an engine's report is that of a replay."""
-    wanted = replay(captures, *arguments)
-    raw, code, errors = reported(captures, out, *arguments)
-    assert (code, errors) == (wanted.code, wanted.errors)
-    assert raw == wanted.raw
-    return wanted
+from tests.engines import Engine, reported, same
+from tests.envelopes import line, put_capture
+from tests.pages import DAY, FIRST, bucket, listed, page, used
+from tests.running import run
+from tests.walks import Sent, viewed
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +49,58 @@ def test_what_was_said_too_early_is_taken_back(captures: Path, tmp_path: Path, s
     same(captures, tmp_path / "out", "--no-details")
 
 
-@given(made=chains(), early=st.booleans(), seed=st.integers(0, 99))
-def test_any_pages_in_any_order(made: Chains, *, early: bool, seed: int) -> None:
-    """Whatever the pages say, and however early parts speak, the report is that of a replay."""
+BROKEN = st.sampled_from(
+    [
+        b"{",
+        b'{"endpoint": "usage/cats", "page": {}}',
+        line(page(bucket(used(-1)), bucket(used(3), day=1))),
+        line(page(bucket(used(4)), cursor="c"), endpoint="costs"),
+        line(observed_at="2030-01-01T00:00:00Z", label="ahead"),
+        line(page(has_more=True, next_page=None), label="lost"),
+        line(listed({"id": "p1", "object": "organization.project"}, {}), endpoint="projects"),
+    ]
+)
+FINE = st.sampled_from(
+    [
+        line(listed({"id": "proj_a", "object": "organization.project"}), endpoint="projects"),
+        line(page(bucket(used(2**63 - 1, project_id="proj_b"), end_time=FIRST + 7 * DAY))),
+        line(page(bucket(used(5), used(6), unheard=1.5, place="x"), bucket(day=3))),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sent=viewed(), others=st.lists(st.one_of(BROKEN, FINE)), data=st.data())
+def test_any_lines_in_any_order(sent: list[Sent], others: list[bytes], data: st.DataObject) -> None:
+    """Walks, views, weeks, lists and bad lines, however early parts speak: a replay's report."""
+    lines = data.draw(st.permutations([*(one.line for one in sent), *others]))
+    early, seed = data.draw(st.booleans()), data.draw(st.integers(0, 99))
     with TemporaryDirectory() as scratch:
         place = Path(scratch)
         (place / "in").mkdir()
-        lines = [
-            written(
-                envelope({"object": "page", **one, "has_more": False}, endpoint=key, label=label)
-            )
-            for (key, label), pages in made.items()
-            for one in pages
-        ]
-        put_capture(place / "in" / "a.ndjson", [one.encode() for one in lines])
+        put_capture(place / "in" / "a.ndjson", lines)
         engine = Engine(place / "out")
         engine.take(place / "in", seed, told=0.3 if early else 0.0)
         engine.commit() if early else engine.end()
-        same(place / "in", place / "out")
+        for allowed in [], ["--allow-incomplete"]:
+            dead = ["--on-error", "dead-letter", "--dead-letters", str(place / "dead")]
+            same(place / "in", place / "out", *allowed, *dead)
+            same(place / "in", place / "out", *allowed)
+
+
+def test_a_capture_that_the_run_has_not_read_is_named(captures: Path, tmp_path: Path) -> None:
+    """What lies beside is no part of the figures, and the report says so; an empty one is whole."""
+    engine = Engine(tmp_path / "out")
+    engine.take(captures)
+    engine.end()
+    both = tmp_path / "in"
+    both.mkdir()
+    for one in captures.iterdir():
+        (both / one.name).write_bytes(one.read_bytes())
+    (both / "empty.ndjson").write_bytes(b"\n")
+    assert reported(both, tmp_path / "out")[1] == 0
+    put_capture(both / "later.ndjson", [line()])
+    raw, code, _ = reported(both, tmp_path / "out")
+    assert code == 1
+    unread = "later.ndjson has not been read by the run, and is not counted."
+    assert json.loads(raw)["relationshipIssues"] == [unread]

@@ -24,7 +24,7 @@ from stream.engines.submit import Submission, submit
 __all__ = ["flink_command"]
 
 
-@click.group("flink")
+@click.group("flink", epilog=EXIT_CODES)
 def flink_command() -> None:
     """Run the same job on Apache Flink, where one machine is not enough.
 

@@ -38,6 +38,7 @@ from stream.engines.lines import Lines
 from stream.engines.output import LETTERS, WINDOWS
 from stream.engines.parts import Day, part_of
 from stream.records import Outcomes, plain
+from stream.sources.captures import MARK
 from stream.sources.capturing import is_input
 
 __all__ = ["build", "main"]
@@ -81,7 +82,7 @@ class Cut(ProcessFunction):
 
     def process_element(self, value: Row, _: ProcessFunction.Context) -> Iterator[Any]:
         """Read a line: yield a piece for each part, and dead letters beside."""
-        line, path = bytes(value[0] or b"").removesuffix(b"\r"), value[1]
+        line, path = bytes(value[0] or b"").removesuffix(b"\r").removeprefix(MARK), value[1]
         name = path.rpartition("/")[2]
         if not line.strip() or not is_input(name):
             return

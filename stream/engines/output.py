@@ -19,9 +19,9 @@ from msgspec.msgpack import decode
 
 from stream.checkpoint.codec import Codec
 from stream.engines.facts import GROUP, Fact, Facts, Sum, number_of
-from stream.engines.parts import Kept, place_of
+from stream.engines.parts import Kept, digest_of, place_of
 from stream.errors import BadInput, Unavailable
-from stream.records import MONEY, Number, Snapshot
+from stream.records import MONEY, Chain, Number, Snapshot
 from stream.state import Place
 
 __all__ = ["FIGURES", "LETTERS", "TOTALS", "WINDOWS", "Output"]
@@ -77,6 +77,8 @@ class Output:
             Unavailable: there are no figures in it.
         """
         self.place = place
+        self.kept: Counter[Chain] = Counter()
+        """The sum of the digests of each chain's windows, once those have been read."""
         if not any(self._files(FIGURES)):
             found = f"{place}: no figures are there"
             raise Unavailable(f"{found}; a bounded run writes them when it ends")
@@ -119,6 +121,10 @@ class Output:
             )
         return number_of(row.whole, row.fraction)
 
+    def keeps_windows(self) -> bool:
+        """Tell whether the run was asked for windows, though they need not be there yet."""
+        return (self.place / WINDOWS).is_dir()
+
     def windows(self) -> Iterator[tuple[Place, Snapshot]]:
         """Yield the windows as they are now; none when the run was not asked for them.
 
@@ -134,7 +140,9 @@ class Output:
             if latest.get((row.endpoint, row.name)) == row.version:
                 revision, _, digest, body = decode(row.entry, type=Kept)
                 snapshot = codec.unpacked(row.endpoint, revision, digest, body)
-                yield place_of(row.endpoint, row.name), snapshot
+                place = place_of(row.endpoint, row.name)
+                self.kept[place[0]] += digest_of(row.entry)
+                yield place, snapshot
 
     def letters(self) -> list[bytes]:
         """Return the dead letters, in order."""

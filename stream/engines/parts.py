@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from msgspec.msgpack import decode, encode
+from xxhash import xxh3_64_intdigest
 
 from stream.chains import Link, spanned
 from stream.checkpoint.codec import Codec
@@ -32,6 +33,7 @@ __all__ = [
     "Pages",
     "Part",
     "Walk",
+    "digest_of",
     "part_of",
     "place_of",
 ]
@@ -79,6 +81,11 @@ def named(chain: Chain, slot: Slot) -> str:
     return key_of((chain.label, chain.view, *slot.window, slot.rollup))
 
 
+def digest_of(entry: bytes) -> int:
+    """Return a number by which the bytes of a window are known; numbers of many add up."""
+    return xxh3_64_intdigest(entry)
+
+
 def place_of(endpoint: str, name: str) -> tuple[Chain, Slot]:
     """Return the window that :func:`named` has named."""
     label, view, start, end, rollup = msgspec.json.decode(name)
@@ -99,6 +106,8 @@ class Day:
         self.codec = codec
         self._slots: defaultdict[Chain, list[Slot]] = defaultdict(list)
         """Each chain's windows in order, while facts are computed."""
+        self._digests: dict[str, int] = {}
+        """What the bytes of each window are known by, as :func:`digest_of` says."""
 
     def take(self, body: bytes) -> tuple[Outcomes, str | None]:
         """Merge a bucket; return what became of its rows, and the window if it has changed."""
@@ -136,6 +145,7 @@ class Day:
     def facts(self) -> Facts:
         """Say what the day comes to."""
         self._slots.clear()
+        self._digests.clear()
         for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
             chain, slot = place_of(self.endpoint, name)
             self._slots[chain].append(slot)
@@ -165,14 +175,15 @@ class Day:
         return facts
 
     def _chain_facts(self, chain: Chain) -> Facts:
-        """Say how many windows a chain has, and the span of them."""
+        """Say which windows a chain has, and the span of them."""
         facts: Facts = {}
         span = None
         for slot in self._slots[chain]:
             span = spanned(span, slot.window)
         assert span is not None  # noqa: S101 -- a chain is known by its windows
         say = Fact(self.endpoint, chain.view, "windows", key_of([chain.label]))
-        added(facts, say, len(self._slots[chain]))
+        names = [named(chain, slot) for slot in self._slots[chain]]
+        added(facts, say, sum(self._digests[name] for name in names))
         added(facts, say._replace(kind="span", key=key_of((chain.label, *span))))
         if any(slot.window.end > day_of(slot.window.start).end for slot in self._slots[chain]):
             added(facts, say._replace(kind="wide"))
@@ -183,9 +194,11 @@ class Day:
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order, as :class:`stream.state.Windows` wants them."""
         for slot in self.slots(chain):
-            kept = self._kept(named(chain, slot))
-            assert kept is not None  # noqa: S101 -- the name comes from the entries
-            yield slot, self._unpacked(kept)
+            name = named(chain, slot)
+            entry = self.entries.get(name)
+            assert entry is not None  # noqa: S101 -- the name comes from the entries
+            self._digests[name] = digest_of(entry)
+            yield slot, self._unpacked(decode(entry, type=Kept))
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""

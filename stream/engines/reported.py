@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import localcontext
 from pathlib import Path
@@ -30,7 +30,8 @@ from stream.records import MONEY, Chain, Counters, Number, Origin, Window, exact
 from stream.relations import ObjectPages
 from stream.rollup import Finding
 from stream.sinks.report import Outline
-from stream.sources.capturing import captures_in
+from stream.sources.captures import CaptureReader
+from stream.sources.capturing import captures_alone, captures_in
 from stream.state import Windows
 from stream.totals import Totals
 from stream.views import counting, others
@@ -61,7 +62,9 @@ async def report(run: Replay, place: Path) -> Outline:
         windows = Windows(chains, store=store)
         wide = {endpoint for endpoint, kind in said.found if kind == "wide"}
         survivors = expected is not None and bool(decode_expectations(expected).survivors)
-        if (run.details or wide or survivors) and not whole(said, windows):
+        if (run.details or wide or survivors) and not whole(said, output):
+            if output.keeps_windows():
+                raise output.unsettled()
             raise BadConfiguration(
                 f"{place}: the run has not kept its windows, which the report needs; "
                 "submit it with --details, or report with --no-details"
@@ -71,6 +74,7 @@ async def report(run: Replay, place: Path) -> Outline:
             for key in sorted({chain.endpoint for chain in chains})
         }
         outline = outlined(viewed(windows, runs, objects_in(said)), figures, run.now, expected)
+        outline.issues += unread(run, runs)
         await written(run, outline, letters)
         return outline
 
@@ -170,9 +174,10 @@ def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
     """Take the digests of the captures that are there.
 
     Raises:
+        BadInput: there are fixtures too.
         Unavailable: one cannot be read.
     """
-    for capture in captures_in(run.directory):
+    for capture in captures_alone(run.directory):
         try:
             with capture.path.open("rb") as file:
                 yield capture.name, hashlib.file_digest(file, "sha256").hexdigest()
@@ -180,12 +185,19 @@ def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
             raise Unavailable(f"{capture.path}: cannot be read ({error.strerror})") from None
 
 
-def whole(said: Said, windows: Windows) -> bool:
-    """Tell whether all windows are there that the run has."""
-    return all(
-        sum(1 for _ in windows.slots(chain)) == found.value
-        for chain, _, _, found in said.chains("windows")
-    )
+def unread(run: Replay, runs: Iterable[Origin]) -> Iterator[str]:
+    """Name captures that are there, and of which the run has read nothing; empty ones are read."""
+    read = {origin.source for origin in runs}
+    for capture in captures_in(run.directory):
+        if capture.name not in read:
+            with CaptureReader(capture.path, 0) as reader:
+                if reader.read_lines():
+                    yield f"{capture.name} has not been read by the run, and is not counted."
+
+
+def whole(said: Said, output: Output) -> bool:
+    """Tell whether the windows that were read are those that the facts were made of."""
+    return output.kept == {chain: found.value for chain, _, _, found in said.chains("windows")}
 
 
 def figures_of(said: Said, key: str, windows: Windows) -> EndpointFigures:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from stream.engines.job import Job, arguments_of
 from stream.errors import BadConfiguration, BadInput, Unavailable
-from stream.sources.capturing import captures_in
+from stream.sources.capturing import captures_alone
 
 __all__ = ["Submission", "submit"]
 
@@ -77,12 +77,17 @@ def run(
     """Run Flink's client; of what it says, the job's id and the cause of a failure are kept.
 
     Raises:
-        Unavailable: the client has failed, or the job has.
+        BadConfiguration: the client cannot be run.
+        Unavailable: it has failed, or the job has.
     """
     causes: list[str] = []
-    with subprocess.Popen(  # noqa: S603 -- Flink's own command, with arguments of ours
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as client:
+    try:
+        client = subprocess.Popen(  # noqa: S603 -- Flink's own command, with arguments of ours
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    except OSError as error:
+        raise BadConfiguration(f"{command[0]}: cannot be run ({error.strerror})") from None
+    with client:
         assert client.stdout is not None  # noqa: S101 -- it is a pipe
         for line in client.stdout:
             if found := SUBMITTED.search(line):
@@ -138,14 +143,18 @@ def see_captures(place: str) -> str:
     if SCHEME.match(place):
         return place
     path = Path(place).resolve()
-    names = [capture.name for capture in captures_in(path)] if path.is_dir() else []
+    names = [capture.name for capture in captures_alone(path)] if path.is_dir() else []
     if not names:
         raise BadInput("captures", "found no captures (*.ndjson, *.ndjson.gz)").at(place)
+    hidden = [name for name in names if name.startswith("_")]
+    if hidden:
+        wanted = 'expected a name without "_" before it, which hides a file from Flink'
+        raise BadInput("captures", f"found {hidden[0]}, {wanted}").at(place)
     packed = [name for name in names if name.endswith(".zst")]
     if packed and not any(flink_home().glob("lib/*zstd*.jar")):
         wanted = "expected .ndjson or .ndjson.gz, as Flink's package has no zstd (a jar zstd-jni)"
         raise BadInput("captures", f"found {packed[0]}, {wanted}").at(place)
-    return path.as_uri()
+    return uri_of(path)
 
 
 def see_out(place: str, *, again: bool) -> str:
@@ -159,7 +168,7 @@ def see_out(place: str, *, again: bool) -> str:
     path = Path(place).resolve()
     if not again and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BadConfiguration(f"{place}: is not empty; each run wants a directory of its own")
-    return path.as_uri()
+    return uri_of(path)
 
 
 def newest(place: str) -> str:
@@ -172,8 +181,13 @@ def newest(place: str) -> str:
         return place
     path = Path(place).resolve()
     if (path / METADATA).is_file():
-        return path.as_uri()
+        return uri_of(path)
     found = [one for one in path.rglob(METADATA) if one.is_file()]
     if not found:
         raise BadConfiguration(f"{place}: holds no checkpoint that is whole (with {METADATA})")
-    return max(found, key=lambda one: one.stat().st_mtime_ns).parent.as_uri()
+    return uri_of(max(found, key=lambda one: one.stat().st_mtime_ns).parent)
+
+
+def uri_of(path: Path) -> str:
+    """Return the URI of a local path as Flink writes it, nothing in it escaped."""
+    return f"file://{path}"

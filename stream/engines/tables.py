@@ -12,7 +12,8 @@ __all__ = ["FACTS", "FACT_COLUMNS", "LINES", "sinks", "source", "summed"]
 
 LINES: Final = "lines"
 FACTS: Final = "facts"
-NAME: Final = r".*\.ndjson(\.gz|\.zst)?"
+NAME: Final = r"[^/]+\.ndjson(\.gz|\.zst)?"
+"""Captures stand in the directory itself: below it there may be others of the same name."""
 TOTAL: Final = "endpoint, `view`, project_id, service_tier, counter"
 FIGURE: Final = f"{TOTAL}, kind, `key`"
 TOTAL_COLUMNS: Final = (
@@ -36,6 +37,7 @@ FACT_COLUMNS: Final = (
 
 def source(job: Job) -> str:
     """Define the lines of captures, each as it stands, and the file that it is in."""
+    directory = job.captures.rstrip("/").rpartition("/")[2]
     follow = "" if job.follow is None else f"'source.monitor-interval' = '{job.follow} s',"
     return f"""
         CREATE TEMPORARY TABLE {LINES} (
@@ -44,7 +46,7 @@ def source(job: Job) -> str:
         ) WITH (
             'connector' = 'filesystem',
             'path' = '{quoted(job.captures)}',
-            'source.path.regex-pattern' = '{NAME}',
+            'source.path.regex-pattern' = '.*/{quoted(literal(directory))}/{NAME}',
             {follow}
             'format' = 'raw'
         )"""
@@ -71,6 +73,11 @@ def sinks(job: Job) -> dict[str, str]:
         )"""
         for name, (columns, written) in rows.items()
     }
+
+
+def literal(text: str) -> str:
+    """Write a text as it stands within a regular expression of Java."""
+    return "\\Q" + text.replace("\\E", "\\E\\\\E\\Q") + "\\E"
 
 
 def quoted(text: str) -> str:

@@ -18,6 +18,9 @@ ROOT: Final = Path(__file__).parents[2]
 PAGE_BYTES: Final = resource.getpagesize()
 LOOK_EVERY: Final = 50  # milliseconds; a look costs some 50 µs
 MIB: Final = 1 << 20
+NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+ENVIRONMENT: Final = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
+"""Programs in Python start from bytecode, as installed ones do; the first round writes it."""
 
 
 class Failed(Exception):
@@ -45,7 +48,9 @@ def measured(command: list[str]) -> Run:
     """
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
-        child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output)
+        child = subprocess.Popen(
+            command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=output
+        )
         together = largest_sum(child.pid)
         # Children count here once their parent has waited for them.
         _, status, usage = os.wait4(child.pid, 0)

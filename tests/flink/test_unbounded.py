@@ -1,0 +1,128 @@
+"""An unbounded run on a cluster whose processes are killed: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.engines import reported
+from tests.flink.captures import generated
+from tests.flink.cluster import JOBMANAGER, Cluster, cluster
+from tests.flink.jobs import Job
+from tests.running import replay
+
+FOLLOW: Final = (
+    *("--follow", "1", "--every", "1", "--parallelism", "2"),
+    *("-D", "execution.checkpointing.interval=1s"),
+)
+COUNTERS: Final = "flink_taskmanager_job_task_operator_usage_stream_"
+GOING_ON: Final = {65, 69}
+"""What a report may end with while pages arrive: a walk is not whole yet, or files are missing."""
+
+
+class Arriving:
+    """Captures that arrive one by one in a directory that a job follows."""
+
+    def __init__(self, place: Path, rows: int, parts: int) -> None:
+        """Generate walks, and share them out; nothing has arrived."""
+        self.captures, self.out = place / "in", place / "out"
+        self.captures.mkdir(parents=True)
+        walks: defaultdict[str, list[bytes]] = defaultdict(list)
+        made = generated(place / "all.ndjson", rows, "completions,embeddings,costs")
+        for line in made.read_bytes().splitlines(keepends=True):
+            walks[json.loads(line)["observed_at"]].append(line)
+        found = [b"".join(lines) for lines in walks.values()]
+        self.coming = [b"".join(found[part::parts]) for part in range(parts)]
+        self.arrived: list[bytes] = []
+
+    def arrive(self) -> None:
+        """Let the next capture arrive, whole."""
+        content = self.coming.pop(0)
+        self.arrived.append(content)
+        beside = self.captures.parent / "beside"
+        beside.write_bytes(content)
+        beside.rename(self.captures / f"part {len(self.arrived)}.ndjson")
+
+    def lines(self) -> int:
+        """Return how many lines have arrived."""
+        return sum(content.count(b"\n") for content in self.arrived)
+
+    def settle(self, cluster: Cluster) -> None:
+        """Wait until the report is that of a replay; until then it is none, or an earlier one."""
+        wanted = replay(self.captures)
+        assert (wanted.code, wanted.errors) == (0, "")
+
+        def settled() -> bool:
+            self.out.with_suffix(".json").unlink(missing_ok=True)
+            raw, code, errors = reported(self.captures, self.out)
+            if not raw:
+                assert code in GOING_ON, errors
+                assert errors.count("\n") == 1
+            return raw == wanted.raw
+
+        cluster.until(settled, "the report of a replay")
+
+    def rows(self) -> int:
+        """Return how many rows have arrived."""
+        return sum(
+            len(bucket["results"]) + len(bucket.get("daily_costs", []))
+            for content in self.arrived
+            for line in content.splitlines()
+            for bucket in json.loads(line)["page"]["data"]
+        )
+
+
+def taken_back(out: Path) -> list[str]:
+    """Return the rows of the sums by project and tier that were taken back."""
+    files = [one for one in (out / "totals").rglob("part-*") if one.is_file()]
+    lines = [line for one in files for line in one.read_text("utf-8").splitlines()]
+    return [line for line in lines if json.loads(line)["op"] == "d"]
+
+
+@pytest.mark.smoke
+def test_a_job_survives_its_processes(flink: Path, tmp_path: Path) -> None:
+    """A TaskManager is killed, then the JobManager, while pages arrive, and nothing is lost."""
+    arriving = Arriving(tmp_path / "captures", 3000, 5)
+    arriving.arrive()
+    (tmp_path / "cluster").mkdir()
+    with cluster(tmp_path / "cluster", flink) as running:
+        job = Job(running, arriving.captures, arriving.out, *FOLLOW)
+        arriving.settle(running)
+        counted = running.counters(COUNTERS)
+        assert counted["pages"] == arriving.lines()
+        outcomes = [counted[f"rows_{one}"] for one in ("new", "duplicate", "revised", "superseded")]
+        assert sum(outcomes) == arriving.rows() > 0
+
+        victim = min(job.taskmanagers())
+        arriving.arrive()
+        before = job.completed()
+        running.kill(victim)
+        arriving.arrive()
+        running.start("third")
+        running.until(lambda: job.restored() is not None and job.running(), "a restored job")
+        assert before > 0
+        arriving.settle(running)
+        assert running.counters(COUNTERS)["pages"] < arriving.lines()
+
+        arriving.arrive()
+        running.kill(JOBMANAGER)
+        running.start()
+        again = Job(
+            running,
+            arriving.captures,
+            arriving.out,
+            *FOLLOW,
+            *("--restore", str(running.checkpoints)),
+        )
+        assert again.id != job.id
+        arriving.arrive()
+        arriving.settle(running)
+        assert again.restored() is not None
+        assert running.counters(COUNTERS)["pages"] < arriving.lines()
+        again.cancel()
+    assert arriving.coming == []
+    assert taken_back(arriving.out)
