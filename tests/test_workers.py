@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import DAY, FIRST, bucket, letters_in, listed, page, put_all, used
+from tests.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.running import NOW, Replayed, replay, run
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -293,7 +293,7 @@ def test_shards_may_have_chains_that_the_state_file_has_not(tmp_path: Path, stat
     day = page(bucket(used(7)))
     shard = state.with_name(f"{state.name}.shard-0-of-2")
     embeddings = put_all(tmp_path / "one", {"usage_embeddings.json": day})
-    both = {"usage_embeddings.json": day, "usage_completions.json": day}
+    both: dict[str, Content] = {"usage_embeddings.json": day, "usage_completions.json": day}
     pages = put_all(tmp_path / "both", both)
     assert replay(pages, state=shard).code == 0
     assert replay(embeddings, state=state).code == 0
