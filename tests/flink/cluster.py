@@ -24,6 +24,7 @@ ROOT: Final = Path(__file__).parents[2]
 BASE: Final = ROOT / "deploy" / "flink" / "config.yaml"
 PATIENCE: Final = 120
 JOBMANAGER: Final = "jobmanager"
+ENDED: Final = {"FINISHED", "CANCELED", "FAILED"}
 
 
 def environment() -> Path | None:
@@ -112,6 +113,18 @@ class Cluster:
                 )
         self.until(lambda: self.taskmanagers() == self.processes.keys() - {JOBMANAGER}, "a cluster")
 
+    def mend(self) -> None:
+        """End all jobs, and have two TaskManagers again."""
+        self.start("first", "second")
+        for job in self.ask("/jobs")["jobs"]:
+            if job["status"] not in ENDED:
+                self.ask(f"/jobs/{job['id']}?mode=cancel", "PATCH")
+        self.until(lambda: self.statuses() <= ENDED, "the end of all jobs")
+
+    def statuses(self) -> set[str]:
+        """Return the statuses of all jobs."""
+        return {job["status"] for job in self.ask("/jobs")["jobs"]}
+
     def taskmanagers(self) -> set[str]:
         """Return the names of the TaskManagers that the JobManager knows."""
         return {one["id"] for one in self.ask("/taskmanagers")["taskmanagers"]}
@@ -174,7 +187,7 @@ def cluster(place: Path, flink: Path) -> Iterator[Cluster]:
     """Run a cluster of two TaskManagers for as long as a test needs it."""
     found = Cluster(place, flink)
     try:
-        found.start("first", "second")
+        found.mend()
         yield found
     finally:
         found.stop()

@@ -82,11 +82,6 @@ class Job:
         states = [vertex["status"] for vertex in self.ask()["vertices"]]
         return set(states) == {"RUNNING"}
 
-    def cancel(self) -> None:
-        """End it; its checkpoints stay."""
-        self.cluster.ask(f"/jobs/{self.id}?mode=cancel", "PATCH")
-        self.cluster.until(lambda: self.ask()["state"] == "CANCELED", "the job's end")
-
 
 def jobs_of(cluster: Cluster) -> set[str]:
     """Return the ids of all jobs."""

@@ -27,10 +27,10 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.smoke
-def test_everything_that_the_rules_speak_of(shared: Cluster, tmp_path: Path) -> None:
+def test_everything_that_the_rules_speak_of(flink: Cluster, tmp_path: Path) -> None:
     """Revised, fallen, late and repeated rows, wider windows, rollups, views, lists and money."""
     captures = mixed(tmp_path / "in of ours, 100%", 4000)
-    Job(shared, captures, tmp_path / "out", *TWICE)
+    Job(flink, captures, tmp_path / "out", *TWICE)
     found = same(captures, tmp_path / "out")
     assert found.code == 1
     assert found.report is not None
@@ -39,12 +39,12 @@ def test_everything_that_the_rules_speak_of(shared: Cluster, tmp_path: Path) -> 
     same(captures, tmp_path / "out", "--no-details")
 
 
-def test_what_a_replay_refuses_or_sets_aside(shared: Cluster, tmp_path: Path) -> None:
+def test_what_a_replay_refuses_or_sets_aside(flink: Cluster, tmp_path: Path) -> None:
     """Bad lines end a report with 65 and one line, or are dead letters, as in a replay."""
     (tmp_path / "in").mkdir()
     put_capture(tmp_path / "in" / "a.ndjson", [*WRITTEN, *BROKEN])
     put_capture(tmp_path / "in" / "b.ndjson.gz", [*BROKEN, *WRITTEN])
-    Job(shared, tmp_path / "in", tmp_path / "out", "--no-details", *TWICE)
+    Job(flink, tmp_path / "in", tmp_path / "out", "--no-details", *TWICE)
     _, code, errors = reported(tmp_path / "in", tmp_path / "out", "--no-details")
     assert (code, errors.count("\n")) == (65, 1)
     dead = tmp_path / "dead"
@@ -56,35 +56,35 @@ def test_what_a_replay_refuses_or_sets_aside(shared: Cluster, tmp_path: Path) ->
     assert "has not kept its windows" in errors
 
 
-def test_no_row_is_too_late_for_the_one_window(shared: Cluster, days: Path, tmp_path: Path) -> None:
+def test_no_row_is_too_late_for_the_one_window(flink: Cluster, days: Path, tmp_path: Path) -> None:
     """The facts of thousands of days all come before the end of event time closes the sums."""
-    Job(shared, days, tmp_path / "out", *TWICE)
+    Job(flink, days, tmp_path / "out", *TWICE)
     same(days, tmp_path / "out")
 
 
 def test_a_run_whose_taskmanager_is_killed_writes_each_sum_once(
-    shared: Cluster, days: Path, tmp_path: Path
+    flink: Cluster, days: Path, tmp_path: Path
 ) -> None:
     """It begins again from a checkpoint, and what was written before does not count."""
-    known = jobs_of(shared)
+    known = jobs_of(flink)
     with ThreadPoolExecutor() as threads:
-        ending = threads.submit(Job, shared, days, tmp_path / "out", *TWICE)
-        shared.until(lambda: jobs_of(shared) - known, "a job")
-        (job,) = (Job.known(shared, one) for one in jobs_of(shared) - known)
-        shared.until(lambda: job.running() and job.completed(), "a checkpoint")
-        shared.kill(min(job.taskmanagers()))
-        shared.start("first", "second")
+        ending = threads.submit(Job, flink, days, tmp_path / "out", *TWICE)
+        flink.until(lambda: jobs_of(flink) - known, "a job")
+        (job,) = (Job.known(flink, one) for one in jobs_of(flink) - known)
+        flink.until(lambda: job.running() and job.completed(), "a checkpoint")
+        flink.kill(min(job.taskmanagers()))
+        flink.start("first", "second")
         assert ending.result().id == job.id
     assert job.restored() is not None
     same(days, tmp_path / "out")
 
 
-def test_a_long_line_goes_through_whole(shared: Cluster, tmp_path: Path) -> None:
+def test_a_long_line_goes_through_whole(flink: Cluster, tmp_path: Path) -> None:
     """A page of 20 MB, beside one that is longer than was allowed."""
     (tmp_path / "in").mkdir()
     shape = "--rows-per-bucket 250 --buckets-per-page 100000 --width 1h"
     long = generated(tmp_path / "in" / "long.ndjson", 45_000, "completions", shape)
     (size,) = map(len, long.read_bytes().splitlines())
     assert size > 20_000_000
-    Job(shared, tmp_path / "in", tmp_path / "out", "--no-details", *TWICE)
+    Job(flink, tmp_path / "in", tmp_path / "out", "--no-details", *TWICE)
     assert same(tmp_path / "in", tmp_path / "out", "--no-details").code == 0

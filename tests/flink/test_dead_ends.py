@@ -29,22 +29,22 @@ def said(ended: Ended, code: int) -> str:
     return ended.errors
 
 
-def test_nobody_is_at_the_address(shared: Cluster, captures: Path, tmp_path: Path) -> None:
+def test_nobody_is_at_the_address(flink: Cluster, captures: Path, tmp_path: Path) -> None:
     """It is worth a retry, and the line has the address."""
     port = free_port()
-    ended = submitted(shared, captures, tmp_path / "out", "--jobmanager", f"127.0.0.1:{port}")
+    ended = submitted(flink, captures, tmp_path / "out", "--jobmanager", f"127.0.0.1:{port}")
     assert str(port) in said(ended, 69)
     assert ended.output == ""
 
 
-def test_zstd_wants_a_jar(shared: Cluster, captures: Path, tmp_path: Path) -> None:
+def test_zstd_wants_a_jar(flink: Cluster, captures: Path, tmp_path: Path) -> None:
     """Flink's package as it is installed has none."""
     put_capture(captures / "b.ndjson.zst", [line()])
-    assert "zstd-jni" in said(submitted(shared, captures, tmp_path / "out"), 65)
+    assert "zstd-jni" in said(submitted(flink, captures, tmp_path / "out"), 65)
 
 
 def test_two_versions_do_not_work_together(
-    shared: Cluster, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flink: Cluster, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A TaskManager with another version than the one that submits says so, and the job ends."""
     other = tmp_path / "other" / "stream"
@@ -53,6 +53,6 @@ def test_two_versions_do_not_work_together(
     (other / "__init__.py").write_text(text.replace(__version__, "0.0.7"), "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(other.parent))
     at_once = ("-D", "restart-strategy.type=none")
-    line = said(submitted(shared, captures, tmp_path / "out", *at_once), 69)
+    line = said(submitted(flink, captures, tmp_path / "out", *at_once), 69)
     assert "0.0.7" in line
     assert __version__ in line
