@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,54 @@ def test_a_restore_wants_a_whole_checkpoint(captures: Path, tmp_path: Path) -> N
     (tmp_path / "chk-7").mkdir()
     said = refused(78, "submit", captures, tmp_path / "out", "--restore", tmp_path / "chk-7")
     assert "no checkpoint that is whole" in said
+
+
+SPEAKS = """#!/bin/sh
+printf '%s\\n' "$@" > "$0.arguments"
+echo 'Job has been submitted with JobID 0123456789abcdef0123456789abcdef'
+echo 'Caused by: org.apache.flink.util.FlinkException: Failed to execute job'
+echo 'Caused by: java.net.ConnectException: Connection refused'
+exit $WITH
+"""
+
+
+def test_flinks_client_is_told_what_to_run(
+    captures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets the job, the place to go on from and the user's settings, the last of which hold."""
+    client = home / "bin" / "flink"
+    client.write_text(SPEAKS, "utf-8")
+    client.chmod(0o755)
+    whole = tmp_path / "checkpoints" / "chk-2"
+    whole.mkdir(parents=True)
+    (whole / "_metadata").touch()
+    (tmp_path / "checkpoints" / "chk-3").mkdir()
+    options = ["--follow", "7", "--restore", str(whole.parent), "-D", "a.b=c", "--parallelism", "2"]
+    monkeypatch.setenv("WITH", "0")
+    code, output, errors = run(
+        ["flink", "submit", str(captures), str(tmp_path / "out"), *options, "--no-details"]
+    )
+    assert (code, errors) == (0, "")
+    assert json.loads(output) == {"jobId": "0123456789abcdef" * 2}
+    told_to = (home / "bin" / "flink.arguments").read_text("utf-8").splitlines()
+    assert told_to[:2] == ["run", "--detached"]
+    assert told_to[told_to.index("--fromSavepoint") + 1] == f"file://{whole}"
+    assert told_to[told_to.index("--parallelism") + 1] == "2"
+    assert told_to.index("-Da.b=c") < told_to.index("-py")
+    assert told_to[told_to.index("-py") + 2 :] == [
+        f"file://{captures}",
+        f"file://{tmp_path / 'out'}",
+        "--every=10",
+        "--no-details",
+        "--max-page-bytes=268435456",
+        "--follow=7",
+    ]
+    monkeypatch.setenv("WITH", "1")
+    code, _, errors = run(["flink", "submit", str(captures), str(tmp_path / "out")])
+    assert (code, errors) == (
+        69,
+        "usage-stream: Flink: java.net.ConnectException: Connection refused\n",
+    )
 
 
 def told(captures: Path, tmp_path: Path, *, details: bool = True) -> Path:

@@ -19,6 +19,7 @@ from msgspec.msgpack import decode, encode
 from pyflink.common import Row, RowKind, Types
 from pyflink.datastream import (
     DataStream,
+    ExternalizedCheckpointRetention,
     KeyedProcessFunction,
     OutputTag,
     ProcessFunction,
@@ -202,8 +203,13 @@ def read_said(written: bytes | None) -> tuple[Facts, int]:
 
 def build(job: Job, environment: StreamExecutionEnvironment) -> None:
     """Put the job together in an environment."""
-    if not environment.get_checkpoint_config().is_checkpointing_enabled():
+    checkpoints = environment.get_checkpoint_config()
+    if not checkpoints.is_checkpointing_enabled():
         environment.enable_checkpointing(60_000)  # files are committed with checkpoints
+    if job.follow is not None and not checkpoints.is_externalized_checkpoints_enabled():
+        checkpoints.set_externalized_checkpoint_retention(
+            ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION  # a job goes on from them
+        )
     flink = StreamTableEnvironment.create(environment)
     flink.execute_sql(tables.source(job))
     lines = flink.to_data_stream(flink.from_path(tables.LINES))

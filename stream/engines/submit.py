@@ -27,6 +27,8 @@ WRAPPED: Final = re.compile(
     r"FlinkException: Failed to execute|CompletionException|ExecutionException"
 )
 """Causes that say only that something else has failed."""
+TOGETHER: Final = 100
+"""How many pieces, or parts that speak, go to Python at once: Flink holds all that comes back."""
 METADATA: Final = "_metadata"
 """The file that a checkpoint has when it is whole."""
 SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://")
@@ -63,6 +65,7 @@ def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> Non
         *("--jobmanager", how.jobmanager, "-pyclientexec", sys.executable),
         f"-Dpython.executable={how.python or sys.executable}",
         "-Dpipeline.object-reuse=true",
+        f"-Dpython.fn-execution.bundle.size={TOGETHER}",
         *(f"-D{setting}" for setting in how.settings),
         *("-py", str(Path(__file__).with_name("flink.py"))),
         *arguments_of(job),

@@ -120,8 +120,9 @@ def test_a_job_survives_its_processes(flink: Cluster, tmp_path: Path) -> None:
 
     arriving.arrive()
     flink.kill(JOBMANAGER)
-    flink.start()
+    flink.stop()
     arriving.arrive()
+    flink.mend()
     again = arriving.go_on(flink)
     assert again.id != job.id
     assert flink.counters(COUNTERS)["pages"] < arriving.lines()
@@ -129,18 +130,20 @@ def test_a_job_survives_its_processes(flink: Cluster, tmp_path: Path) -> None:
     assert taken_back(arriving.out) > 0
 
 
-def test_a_job_survives_a_power_cut(flink: Cluster, tmp_path: Path) -> None:
-    """All processes are killed, twice; each time the job goes on from its last checkpoint."""
-    arriving = Arriving(tmp_path, 3000, 5)
+def test_a_job_survives_a_power_cut_and_its_end(flink: Cluster, tmp_path: Path) -> None:
+    """All processes are killed, then the job is cancelled; each time it goes on where it was."""
+    arriving = Arriving(tmp_path, 3000, 4)
     arriving.arrive()
     Job(flink, arriving.captures, arriving.out, *FOLLOW)
     arriving.settle(flink)
-    for _ in range(2):
-        arriving.arrive()
-        for name in list(flink.processes):
-            flink.kill(name)
-        arriving.arrive()
-        flink.mend()
-        arriving.go_on(flink)
+    arriving.arrive()
+    for name in list(flink.processes):
+        flink.kill(name)
+    arriving.arrive()
+    flink.mend()
+    arriving.go_on(flink)
+    flink.mend()
+    arriving.arrive()
+    arriving.go_on(flink)
     assert flink.counters(COUNTERS)["pages"] < arriving.lines()
     assert taken_back(arriving.out) > 0
