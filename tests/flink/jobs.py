@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.flink.cluster import Cluster
 from tests.running import NOW
 
-WHOLE = 240
+COUNTERS: Final = "flink_taskmanager_job_task_operator_usage_stream_"
+"""How the names of the job's own counters begin, as Prometheus sees them."""
+WHOLE: Final = 240
 """Seconds that a bounded run may take."""
 
 

@@ -12,14 +12,13 @@ import pytest
 from tests.engines import reported
 from tests.flink.captures import generated
 from tests.flink.cluster import JOBMANAGER, Cluster
-from tests.flink.jobs import Job
+from tests.flink.jobs import COUNTERS, Job
 from tests.running import replay
 
 FOLLOW: Final = (
     *("--follow", "1", "--every", "1", "--parallelism", "2"),
     *("-D", "execution.checkpointing.interval=1s"),
 )
-COUNTERS: Final = "flink_taskmanager_job_task_operator_usage_stream_"
 GOING_ON: Final = {65, 69}
 """What a report may end with while pages arrive: a walk is not whole yet, or files are missing."""
 
