@@ -152,7 +152,7 @@ def test_flinks_client_is_told_what_to_run(
     code, _, errors = run(["flink", "submit", str(captures), str(tmp_path / "out")])
     assert (code, errors) == (
         69,
-        "usage-stream: Flink: java.net.ConnectException: Connection refused\n",
+        "usage-stream: Flink at 127.0.0.1:8081: java.net.ConnectException: Connection refused\n",
     )
 
 

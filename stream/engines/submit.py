@@ -22,6 +22,9 @@ __all__ = ["Submission", "submit"]
 
 SUBMITTED: Final = re.compile(r"submitted with JobID ([0-9a-f]{32})")
 CAUSE: Final = re.compile(r"\s*Caused by: *(.*)")
+TRACEBACK: Final = "Traceback (most recent call last)"
+RAISED: Final = re.compile(r"[\w.]+: .*")
+"""The line that ends a traceback of Python: what was raised, of several what was raised first."""
 WRAPPED: Final = re.compile(
     r"ProgramInvocation|ProgramAbort|JobExecution|NoRestartBackoff|Python process exits|"
     r"FlinkException: Failed to execute|CompletionException|ExecutionException"
@@ -71,7 +74,10 @@ def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> Non
         *arguments_of(job),
     ]
     environment = {**os.environ, "FLINK_HOME": str(home), "JAVA_HOME": str(java)}
-    run(command, environment, submitted)
+    try:
+        run(command, environment, submitted)
+    except Unavailable as error:
+        raise Unavailable(f"Flink at {how.jobmanager}: {error}") from None
 
 
 def run(
@@ -97,9 +103,11 @@ def run(
                 submitted(found[1])
             elif found := CAUSE.match(line):
                 causes.append(found[1].strip())
+            elif causes and TRACEBACK in causes[-1] and (found := RAISED.match(line)):
+                causes.append(found[0].strip())
     if client.returncode:
         telling = [one for one in causes if not WRAPPED.search(one)] or causes or ["no cause given"]
-        raise Unavailable(f"Flink: {telling[-1]}")
+        raise Unavailable(telling[-1])
 
 
 def flink_home() -> Path:
