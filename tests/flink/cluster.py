@@ -107,6 +107,7 @@ class Cluster:
                 self.processes[name] = subprocess.Popen(
                     command,
                     env=self.environment,
+                    cwd=self.place,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
@@ -121,7 +122,7 @@ class Cluster:
         """
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
-                del self.processes[name]
+                sweep(self.processes.pop(name))
         self.start("first", "second")
         for job in self.ask("/jobs")["jobs"]:
             if job["status"] not in ENDED:
@@ -137,10 +138,11 @@ class Cluster:
         return {one["id"] for one in self.ask("/taskmanagers")["taskmanagers"]}
 
     def kill(self, name: str) -> None:
-        """Kill a process with SIGKILL; its children are on their own."""
+        """Kill a process with SIGKILL."""
         process = self.processes.pop(name)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(PATIENCE) == -signal.SIGKILL
+        sweep(process)
 
     def stop(self) -> None:
         """End what was started, also when it does not want to."""
@@ -153,6 +155,7 @@ class Cluster:
                 process.wait(PATIENCE / 4)
             process.kill()
             process.wait()
+            sweep(process)
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """Return an answer of the REST API."""
@@ -189,6 +192,12 @@ class Cluster:
     def log(self, name: str) -> str:
         """Return the end of what a process has said."""
         return (self.place / "log" / f"{name}.out").read_text("utf-8")[-5000:]
+
+
+def sweep(process: subprocess.Popen[bytes]) -> None:
+    """Kill what a process that has ended leaves behind: Python that waits for it has been seen."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
