@@ -85,9 +85,10 @@ class Store(StateFile):
                 counts[name] = body
             named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
             chains = {Chain(*chain) for chain in named if chain[0] in ENDPOINTS}
-            chains.update(self._windows.chains())  # what shards left may be of others
-            if not ENDPOINTS.keys() >= {chain.endpoint for chain in chains}:
-                raise ValueError("a window is of no endpoint")
+            for chain in set(self._windows.chains()) - chains:  # stopped workers have left them
+                for slot in self._windows.slots(chain):
+                    self._windows.glance((chain, slot))  # which looks at the row
+                chains.add(chain)
             return Saved(
                 self._pages(),
                 chains,
