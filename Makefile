@@ -9,6 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+FLINK_VENV := .venv-flink
+FLINK_STAMP := $(FLINK_VENV)/.ready
+FLINK_PINS := deploy/flink/constraints.txt
 
 # Builds are pinned too: pip hands the first to their environments, newer pips want the second.
 # The path is relative, because pip splits these at spaces.
@@ -20,10 +23,10 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon test bench curve soak dashboards lint setup clean
+.PHONY: help replay verify daemon test test-flink bench curve soak dashboards lint setup flink clean
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 replay: $(STAMP) ## replay fixtures/ into out/, and print the summary
 	$(BIN)/usage-stream replay fixtures $(ARGS)
@@ -33,6 +36,9 @@ verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, n
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this machine: 4 GB, some minutes
+	$(BIN)/python -m pytest tests/flink -o faulthandler_timeout=900 $(ARGS)
 
 daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
 	mkdir -p out
@@ -80,7 +86,20 @@ $(PEERS): $(STAMP)
 	    echo 'some contenders cannot be installed here, and are left out'; \
 	} >&2
 
-clean: ## remove .venv, out/, builds and caches
-	rm -rf $(VENV) out build dist htmlcov .coverage .coverage.* .hypothesis \
+# Flink's pins are older than ours, so its environment is another one, with constraints of its own.
+flink: $(FLINK_STAMP) ## make .venv-flink, for the job on Apache Flink (deploy/flink/README.md)
+
+$(FLINK_STAMP): export PIP_CONSTRAINT := $(FLINK_PINS)
+$(FLINK_STAMP): export PIP_BUILD_CONSTRAINT := $(FLINK_PINS)
+$(FLINK_STAMP): pyproject.toml $(FLINK_PINS)
+	{ \
+	    echo 'setting up $(FLINK_VENV)' && \
+	    $(PYTHON) -m venv --clear $(FLINK_VENV) && \
+	    $(FLINK_VENV)/bin/python -m pip install --quiet -c $(FLINK_PINS) -e '.[flink]' && \
+	    touch $@; \
+	} >&2
+
+clean: ## remove .venv, .venv-flink, out/, builds and caches
+	rm -rf $(VENV) $(FLINK_VENV) out build dist htmlcov .coverage .coverage.* .hypothesis \
 	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,9 +21,9 @@ from stream.sinks.dead_letters import masked_page
 from stream.sources.captures import Capture, Line
 from stream.sources.capturing import Read, Start
 from stream.sources.walk import cursor_after, cursor_of, mark_of, root_of
-from stream.walked import judged
+from stream.walked import judged, refused
 
-__all__ = ["Captured", "LineDelivery"]
+__all__ = ["Captured", "LineDelivery", "asked_in", "link_of"]
 
 AHEAD: Final = 300
 """Seconds that a walk may be ahead of the clock."""
@@ -47,17 +47,14 @@ class Captured(Opened):
             BadInput: one is not whole, unless that is allowed, or what is bad is set aside.
         """
         origins = {origin.chain: origin for origin in sorted(self.runs, reverse=True)}
-        for chain, reason, message in judged(self.checkpoints.links()):
-            run = self.runs[origins[chain]]
-            where = f"chain {chain.endpoint}, label {chain.label}"
+        for verdict in judged(self.checkpoints.links()):
+            run = self.runs[origins[verdict.chain]]
             if self.rules.unfinished == "wait":
                 run.waiting = True
-            elif reason == "repeated_cursor" or self.rules.unfinished == "refuse":
-                allow = " (--allow-incomplete reports it all the same)"
-                said = message if reason == "repeated_cursor" else f"{message}{allow}"
-                self.anomaly(origins[chain], BadInput(reason, said).at(where))
+            elif error := refused(verdict, self.rules):
+                self.anomaly(origins[verdict.chain], error)
             else:
-                run.incomplete = run.incomplete or message
+                run.incomplete = run.incomplete or verdict.message
 
     def take_line(self, delivery: LineDelivery) -> None:
         """Take one line, or the start or the end of a capture; a line that comes twice counts once.
@@ -124,12 +121,7 @@ class Captured(Opened):
         Raises:
             BadInput: it cannot be trusted.
         """
-        if envelope.revision > (self.clock() + AHEAD) * MICRO:
-            ahead = (
-                "found a walk more than five minutes ahead of the clock, expected an earlier one"
-            )
-            raise BadInput("observed_at", ahead, path="$.observed_at")
-        asked = cursor_of(envelope.cursor, root_of(envelope.entry))
+        asked = asked_in(envelope, self.clock())
         if isinstance(envelope.entry, Endpoint):
             self.run_of(capture, chain)
             more = self.take_buckets(capture, line, chain, envelope)
@@ -138,7 +130,7 @@ class Captured(Opened):
         self.run_of(capture, chain)[1].pages += 1
         self.tally.pages[chain.endpoint, "ok"] += 1
         self.tally.last_success[chain.endpoint] = self.clock()
-        return Link(envelope.revision, mark_of(more), mark_of(asked), mark_of(envelope.payload))
+        return link_of(envelope, asked, more)
 
     def take_buckets(
         self, capture: Capture, line: Line, chain: Chain, envelope: Envelope
@@ -191,6 +183,23 @@ class Captured(Opened):
             where = f"{capture.name} (line {line.number}, {chain.endpoint}, label {chain.label})"
         place = (line.number, capture.name, None)
         self.letters += self.aside(chain, error.at(where), place, rows, content)
+
+
+def asked_in(envelope: Envelope, now: int) -> str | None:
+    """Return the cursor that a page was asked for with, if its request is known.
+
+    Raises:
+        BadInput: the cursor leads elsewhere, or the walk is over five minutes ahead of the clock.
+    """
+    if envelope.revision > (now + AHEAD) * MICRO:
+        ahead = "found a walk more than five minutes ahead of the clock, expected an earlier one"
+        raise BadInput("observed_at", ahead, path="$.observed_at")
+    return cursor_of(envelope.cursor, root_of(envelope.entry))
+
+
+def link_of(envelope: Envelope, asked: str | None, more: str | None) -> Link:
+    """Return what a page says of its walk; ``more`` is the cursor of the next one."""
+    return Link(envelope.revision, mark_of(more), mark_of(asked), mark_of(envelope.payload))
 
 
 def read_to(entry: CaptureEntry, line: Line) -> None:

@@ -10,11 +10,11 @@ from msgspec import Struct, field
 from stream.endpoints import ENDPOINTS, REFERENCES, Endpoint, Kind
 from stream.records import Chain, Columns, Snapshot, Window
 from stream.rollup import Finding, present, resolve
-from stream.state import Held, Windows
+from stream.state import Held, Place, Windows
 from stream.totals import Totals
 from stream.views import counting, others
 
-__all__ = ["Collision", "EndpointFigures", "endpoint_figures"]
+__all__ = ["Collision", "EndpointFigures", "Left", "endpoint_figures"]
 
 Collision = tuple[str, Window, dict[str, Any]]
 
@@ -60,8 +60,16 @@ class EndpointFigures(Struct):
     def tapped(self) -> Iterator[Held]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None
+        left = left_of(self.chains, self.windows)
+        windows = self.windows.of(self.chains)
         seen = References(self.endpoint)
-        for held in self.windows.of(self.chains):
+        if left is not None:
+            windows = self.windows.in_memory(self.chains[0])
+            seen = left.references
+            self.totals.join(left.totals)
+            self.buckets = left.buckets
+            self.collisions += left.collisions
+        for held in windows:
             slot, label, snapshot = held
             if not slot.rollup and slot.window != last:
                 last = slot.window
@@ -71,6 +79,35 @@ class EndpointFigures(Struct):
                 self.collisions += collisions_in(self.endpoint, label, slot.window, snapshot)
             yield held
         self.references = seen.found()
+
+
+class Left:
+    """What windows of a chain come to that left memory: added up then, and not read again.
+
+    That holds while none of them comes back, and each stands for itself.
+    """
+
+    def __init__(self, key: str) -> None:
+        """Start with none."""
+        self.endpoint = ENDPOINTS[key]
+        self.totals = Totals(self.endpoint)
+        self.references = References(self.endpoint)
+        self.collisions: list[Collision] = []
+        self.buckets = 0
+
+    def take(self, place: Place, snapshot: Snapshot) -> None:
+        """Add up a window that leaves."""
+        (_, label, _), (window, _) = place
+        self.totals.add(snapshot.dimensions, snapshot.counters)
+        self.references.take(snapshot.dimensions)
+        self.collisions += collisions_in(self.endpoint, label, window, snapshot)
+        self.buckets += 1
+
+
+def left_of(chains: list[Chain], windows: Windows) -> Left | None:
+    """Return what has left memory of an endpoint's chains, if its windows stand for themselves."""
+    left: Left | None = windows.left.get(chains[0]) if len(chains) == 1 else None
+    return left if left is not None and windows.apart(chains[0]) else None
 
 
 class References:

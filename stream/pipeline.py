@@ -22,7 +22,7 @@ from stream.channel import Channel
 from stream.checkpoint import Checkpoints, Reader
 from stream.config import Replay
 from stream.errors import BadInput
-from stream.figures import EndpointFigures, endpoint_figures
+from stream.figures import EndpointFigures, Left, endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
 from stream.producing import Inputs, produce_all
@@ -110,6 +110,8 @@ async def ingest(inputs: Inputs, intake: Captured, run: Replay, observer: Observ
         prepare(run.rules.dead_letters / DEAD_LETTERS)
     for chain in inputs.chains:
         intake.open(chain)
+    if not intake.checkpoints.lasting:  # or there may be windows that never were in memory
+        intake.state.left_of = Left
     with Channel[Delivery | LineDelivery](run.channel_capacity) as channel:
         try:
             await consume_all(inputs, channel, intake, run, observer)

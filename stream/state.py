@@ -7,10 +7,10 @@ arrives. What is rendered goes through all windows in order, wherever they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from heapq import merge as in_order
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from stream.dedupe import merge
 from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window
@@ -84,6 +84,13 @@ class Nowhere:
         return iter(())
 
 
+class Left(Protocol):
+    """What a chain's windows come to that have left memory."""
+
+    def take(self, place: Place, snapshot: Snapshot) -> None:
+        """Add up a window that leaves."""
+
+
 class KeyedState:
     """The dedupe stage's state: one snapshot for each (endpoint, label, view, window)."""
 
@@ -98,6 +105,10 @@ class KeyedState:
         """Windows in memory that the store does not have as they are."""
         self.raised: dict[Place, int] = {}
         """Windows in the store whose content came again unchanged, with a later revision."""
+        self.left_of: Callable[[str], Left] | None = None
+        """Makes what adds up the windows of an endpoint that leave; ``None``: nobody wants that."""
+        self.left: dict[Chain, Left | None] = {}
+        """What has left of each chain; ``None`` where a window came back, and counts here again."""
         self.rows = 0
         """How many rows are in memory."""
         self.added = 0
@@ -157,6 +168,8 @@ class KeyedState:
             self.added -= before.rows
             if self.held.pop(place, None) is not None:
                 self.rows -= before.rows
+            else:
+                self.left[chain] = None
         after, outcomes = merge(before, bucket, revision)
         self.held[place] = after
         self.rows += after.rows
@@ -166,9 +179,20 @@ class KeyedState:
             self.changed.add(place)
         return outcomes
 
-    def stored(self) -> None:
-        """Note that the store has everything."""
-        self.changed.clear()
+    def leaving(self) -> list[Place]:
+        """Return the windows that must leave, the least recently used ones; mostly none."""
+        places: list[Place] = []
+        rows = self.rows
+        for place, snapshot in self.held.items() if self.full else ():
+            if rows <= self.budget * KEPT:
+                break
+            places.append(place)
+            rows -= snapshot.rows
+        return places
+
+    def stored(self, places: AbstractSet[Place]) -> None:
+        """Note that the store has these changed windows as they are, and all revisions."""
+        self.changed -= places
         self.raised.clear()
 
     def shed(self) -> None:
@@ -177,12 +201,23 @@ class KeyedState:
             if self.rows <= self.budget * KEPT:
                 break
             if place not in self.changed:
-                self.rows -= self.held.pop(place).rows
+                snapshot = self.held.pop(place)
+                self.rows -= snapshot.rows
+                self._leave(place, snapshot)
+
+    def _leave(self, place: Place, snapshot: Snapshot) -> None:
+        """Have a window added up that leaves."""
+        chain, _ = place
+        if self.left_of is not None and chain not in self.left:
+            self.left[chain] = self.left_of(chain.endpoint)
+        left = self.left.get(chain)
+        if left is not None:
+            left.take(place, snapshot)
 
     def windows(self, store: Scanned | None = None) -> Windows:
         """Return all windows as they stand at this moment; ``store`` is another view of it."""
         chains = frozenset(self.chains)
-        return Windows(chains, dict(self.held), dict(self.raised), store or self.store)
+        return Windows(chains, dict(self.held), dict(self.raised), store or self.store, self.left)
 
 
 class Windows:
@@ -194,9 +229,11 @@ class Windows:
         held: Mapping[Place, Snapshot] | None = None,
         raised: Mapping[Place, int] | None = None,
         store: Scanned | None = None,
+        left: Mapping[Chain, Any] | None = None,
     ) -> None:
         """Hold nothing but what is given."""
         self.chains = chains
+        self.left = left or {}
         self.raised = raised or {}
         self.store = store or Nowhere()
         self._held: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
@@ -219,24 +256,33 @@ class Windows:
         yield from in_order(*found, key=lambda held: (held.slot, held.label))
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
-        """Yield the slots of a chain's windows."""
+        """Yield the slots of a chain's windows, in order."""
         held = self._held.get(chain, {})
-        yield from held
-        for slot in self.store.slots(chain):
-            if slot not in held:
-                yield slot
+        stored = (slot for slot in self.store.slots(chain) if slot not in held)
+        yield from in_order(sorted(held), stored)
+
+    def apart(self, chain: Chain) -> bool:
+        """Tell whether no window of a chain touches another one, and none is a rollup."""
+        end = 0
+        for window, rollup in self.slots(chain):
+            if rollup or window.start < end:
+                return False
+            end = window.end
+        return True
+
+    def in_memory(self, chain: Chain, span: Window | None = None) -> Iterator[Held]:
+        """Yield the windows of a chain that are in memory, in order."""
+        held = self._held.get(chain, {})
+        for slot in sorted(held):
+            if span is None or span.start <= slot.window.start < span.end:
+                yield Held(slot, chain.label, held[slot])
 
     def _of_one(self, chain: Chain, span: Window | None) -> Iterator[Held]:
-        held = self._held.get(chain, {})
-        mine = sorted(
-            slot for slot in held if span is None or span.start <= slot.window.start < span.end
-        )
         stored = (
             Held(slot, chain.label, self._raised(chain, slot, snapshot))
-            for slot, snapshot in self.store.scan(chain, span, held)
+            for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {}))
         )
-        own = (Held(slot, chain.label, held[slot]) for slot in mine)
-        yield from in_order(own, stored, key=lambda one: one.slot)
+        yield from in_order(self.in_memory(chain, span), stored, key=lambda one: one.slot)
 
     def _raised(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
         revision = self.raised.get((chain, slot)) if self.raised else None

@@ -6,10 +6,11 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import localcontext
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any, Final, TypeAlias
 
 from stream.endpoints import Endpoint
@@ -20,8 +21,10 @@ __all__ = ["Totals"]
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
 
-PILED: Final = 1 << 10
+PILED: Final = 1 << 9
 """How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
+MOST: Final = 1 << 32
+"""How many counts of 32 bits have a sum of 64."""
 SUMMED: Final = 1 << 14
 """How many rows wait in piles to be summed."""
 
@@ -46,8 +49,10 @@ class Totals:
         self._grouping: list[list[Any]] = [[] for _ in self.names]
         self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
         """The columns that wait."""
+        self._lanes: dict[Names, defaultdict[Group, int]] = {}
+        """Names of counters → group → their sums, side by side in one integer."""
         self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
-        """Names of counters → group → rows of just these, of which many are not summed yet."""
+        """The same for rows that are not all small counts; many of them are not summed yet."""
         self._piled = 0
         self._named: dict[Group, Counters] = {}
         """What else there is: counters that the registry does not know, and what was joined."""
@@ -55,10 +60,14 @@ class Totals:
 
     def join(self, other: Totals) -> None:
         """Count what others have counted."""
-        self.records += other.records
+        self.take(other.records, other.groups())
+
+    def take(self, records: int, groups: Mapping[Group, Counters]) -> None:
+        """Count so many records, whose sums are known by group."""
+        self.records += records
         self._groups = None
         with localcontext(MONEY):
-            for group, counters in other._summed().items():
+            for group, counters in groups.items():
                 added(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
@@ -80,27 +89,40 @@ class Totals:
             self._pile()
 
     def _pile(self) -> None:
-        """Put the columns that wait into piles, each group's rows into one."""
+        """Add the columns that wait to their groups."""
         groups = list(zip(*self._grouping, strict=True))
-        rows = len(groups)
         *known, unknown = self._counters
         present = [not absent(column) for column in known]
-        piles = self._piles.setdefault(
-            tuple(compress(self.endpoint.counters, present)), defaultdict(list)
-        )
-        if any(present):
-            columns = compress(known, present)
+        names = tuple(compress(self.endpoint.counters, present))
+        columns = list(compress(known, present))
+        try:
+            self._add_small(names, groups, columns)
+        except struct.error:  # money, an absent value, or a large one
+            piles = self._piles.setdefault(names, defaultdict(list))
             for group, row in zip(groups, zip(*columns, strict=True), strict=True):
                 piles[group].append(row)
-        else:
-            piles.update({group: [()] for group in groups})
+            self._piled += len(groups)
         if not absent(unknown):
             self._add_unknown(groups, unknown)
         for waiting in (*self._grouping, *self._counters):
             waiting.clear()
-        self._piled += rows
         if self._piled >= SUMMED:
             self._sum()
+
+    def _add_small(self, names: Names, groups: list[Group], columns: list[list[Any]]) -> None:
+        """Add counts of 32 bits: each row is one integer, in which every count has 64 bits.
+
+        Raises:
+            struct.error: a value is none; nothing has been added.
+        """
+        if columns and self.records > MOST:
+            raise struct.error(self.records)
+        pack = struct.Struct("<" + "I4x" * len(names)).pack
+        rows = map(pack, *columns) if columns else repeat(b"", len(groups))
+        numbers = [int.from_bytes(row, "little") for row in rows]
+        lanes = self._lanes.setdefault(names, defaultdict(int))
+        for group, number in zip(groups, numbers, strict=True):
+            lanes[group] += number
 
     def _sum(self) -> None:
         """Sum each pile into one row."""
@@ -117,13 +139,18 @@ class Totals:
             for group, pairs in zip(groups, column, strict=True):
                 added(self._named.setdefault(group, {}), pairs or ())
 
-    def _summed(self) -> dict[Group, Counters]:
-        """Return each group's sums; they are worked out once, until more is added."""
+    def groups(self) -> Mapping[Group, Counters]:
+        """Return the sums by values of :attr:`names`; worked out once, until more is added."""
         if self._groups is not None:
             return self._groups
         self._pile()
         self._sum()
         groups = {group: dict(counters) for group, counters in self._named.items()}
+        for names, lanes in self._lanes.items():
+            form = struct.Struct(f"<{len(names)}Q")
+            for group, number in lanes.items():
+                row = form.unpack(number.to_bytes(form.size, "little"))
+                added(groups.setdefault(group, {}), zip(names, row, strict=True))
         with localcontext(MONEY):
             for names, piles in self._piles.items():
                 for group, (row,) in piles.items():
@@ -145,7 +172,7 @@ class Totals:
     def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
         sums: dict[Group, Counters] = {}
         with localcontext(MONEY):
-            for group, counters in self._summed().items():
+            for group, counters in self.groups().items():
                 values = tuple(group[position] for position in positions)
                 added(sums.setdefault(values, {}), counters.items())
         return {

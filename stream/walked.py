@@ -13,9 +13,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from stream.chains import Link
+from stream.config import Rules
+from stream.errors import BadInput
 from stream.records import Chain
 
-__all__ = ["Verdict", "judged"]
+__all__ = ["Verdict", "judged", "refused"]
 
 
 class Verdict(NamedTuple):
@@ -41,6 +43,16 @@ def judged(links: Iterable[tuple[Chain, Link]]) -> Iterator[Verdict]:
         verdict = verdict_of(chain, handed, asked, ends)
         if verdict is not None:
             yield verdict
+
+
+def refused(verdict: Verdict, rules: Rules) -> BadInput | None:
+    """Return what ends the run for a verdict, or is set aside; ``None``: it is allowed."""
+    chain, reason, message = verdict
+    if reason != "repeated_cursor":
+        if rules.unfinished == "report":
+            return None
+        message += " (--allow-incomplete reports it all the same)"
+    return BadInput(reason, message).at(f"chain {chain.endpoint}, label {chain.label}")
 
 
 def verdict_of(

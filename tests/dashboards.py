@@ -20,6 +20,7 @@ VALUES = {
     "__interval": "15s",
     "__range": "5m",
     "instance": ".*",
+    "flink": ".*",
     "project": ".*",
     "model": ".*",
     "tier": ".*",

@@ -1,9 +1,11 @@
-"""Every metric that a scrape of the daemon has, with its labels; written apart from the code."""
+"""Every metric of a scrape, with its labels: the daemon's, written apart from the code; Flink's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+
+from tests.flink_metrics import FLINK
 
 USUAL = frozenset({"endpoint", "project_id", "service_tier", "model"})
 NONE: frozenset[str] = frozenset()
@@ -74,6 +76,7 @@ HISTOGRAMS = {
 # By the names that a query uses: a histogram has three.
 METRICS = (
     GAUGES
+    | FLINK
     | COUNTERS
     | {f"{name}_bucket": labels | {"le"} for name, labels in HISTOGRAMS.items()}
     | {f"{name}_{part}": labels for name, labels in HISTOGRAMS.items() for part in ("sum", "count")}
@@ -84,6 +87,7 @@ VALUES = {
     "token_type": ("input", "output", "input_cached"),
     "endpoint": ("usage/completions", "costs"),
     "le": ("0.1", "1", "+Inf"),
+    "job_name": ("usage_stream_captures",),
 }
 
 

@@ -162,7 +162,9 @@ def test_a_large_answer_arrives_whole(server: Server) -> None:
     head, _, body = one.recv(1 << 20).partition(b"\r\n\r\n")
     missing = LARGE - len(body)
     while missing:
-        missing -= len(one.recv(min(missing, 1 << 20)))
+        piece = one.recv(min(missing, 1 << 20))
+        assert piece, f"ended {missing} bytes early"
+        missing -= len(piece)
     assert head.startswith(b"HTTP/1.1 200")
     server.let_a_deadline_pass()
     one.sendall(request("/a"))

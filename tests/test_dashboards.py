@@ -25,7 +25,7 @@ from tests.dashboards import (
 )
 from tests.metric_labels import METRICS, TARGET
 
-UIDS = {"usage-stream-machine", "usage-stream-overview"}
+UIDS = {"usage-stream-flink", "usage-stream-machine", "usage-stream-overview"}
 
 
 def generate(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
     """One changed byte, a missing file and one too many are each named, and exit 1."""
     assert generate("--directory", tmp_path).returncode == 0
     assert {path.stem for path in tmp_path.iterdir()} == UIDS
-    changed, missing = sorted(tmp_path.iterdir())
+    changed, missing, _ = sorted(tmp_path.iterdir())
     changed.write_bytes(changed.read_bytes() + b"\n")
     missing.rename(tmp_path / "other.json")
     done = generate("--check", "--directory", tmp_path)
@@ -152,7 +152,7 @@ def test_choices_ask_for_what_there_is() -> None:
         for dashboard in dashboards()
         for variable in dashboard["templating"]["list"][1:]
     }
-    assert len(asked) == 4
+    assert len(asked) == 6
     for query in asked:
         metric, label = query.removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
         assert label in METRICS[metric.partition("{")[0]] | TARGET

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.checkpoint.codec import SMALL, Codec
 from stream.endpoints import ENDPOINTS
 from stream.records import Snapshot
-from tests.pages import bucket, page, put_all, used
+from tests.pages import DAY, FIRST, Content, Json, bucket, page, put_all, used
 from tests.running import replay
 
 
@@ -50,3 +51,44 @@ def test_windows_that_leave_and_come_back_change_no_byte(tmp_path: Path, state: 
     assert replay(tmp_path / "in", row_budget=1).raw == whole.raw
     assert replay(tmp_path / "in", row_budget=500, state=state).raw == whole.raw
     assert replay(tmp_path / "in", row_budget=1, state=state).raw == whole.raw
+
+
+ROWS = [
+    used(number, model="m", project_id=f"p{number % 9}", user_id=f"u{number}")
+    for number in range(70)
+]
+COLLIDING = [*ROWS, {**ROWS[0], "input_tokens": 9}]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        bucket(*ROWS, day=5),
+        bucket(*COLLIDING, day=5),
+        bucket(*ROWS[::-1], day=0),
+        bucket(*({**row, "input_tokens": 80} for row in ROWS), day=0),
+        bucket(*ROWS, end_time=FIRST + 2 * DAY),
+        bucket(*ROWS, day=5, end_time=FIRST + 7 * DAY),
+        bucket(*ROWS, day=1, daily_costs=[{"amount": {"value": 1}, "project_id": "p1"}]),
+    ],
+    ids=["new", "colliding", "shuffled", "grown", "wider", "longer", "rollup"],
+)
+@pytest.mark.parametrize("label", ["", "_other"])
+def test_what_left_counts_once(later: Json, label: str, tmp_path: Path) -> None:
+    """Windows that left count once, whether they come back, or others lie over them, or not."""
+    files: dict[str, Content] = {
+        "usage_completions.json": page(
+            *(bucket(*COLLIDING, day=day) for day in range(4)), cursor="c"
+        ),
+        "usage_completions_page2.json": page(bucket(*ROWS, day=4), cursor="d"),
+        f"usage_completions{label}_page3.json": page(later),
+    }
+    if label:
+        files["usage_completions_page3.json"] = page()
+        files[f"usage_completions{label}.json"] = page(bucket(*ROWS, day=8), cursor="c")
+        files[f"usage_completions{label}_page2.json"] = page(bucket(*ROWS, day=9), cursor="d")
+    put_all(tmp_path, files)
+    whole = replay(tmp_path)
+    assert whole.raw
+    for budget in (1, 100, 200, 400):
+        assert replay(tmp_path, row_budget=budget).raw == whole.raw

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.contract import METRICS
+from tests.flink_metrics import FLINK
 from tests.prometheus import PATIENCE, prometheus
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ def rules(kind: str) -> dict[str, dict[str, Any]]:
 
 
 ALERTS, RECORDED = rules("alert"), rules("record")
-KNOWN = METRICS | RECORDED.keys() | {"up"}
+KNOWN = METRICS | FLINK.keys() | RECORDED.keys() | {"up"}
 
 
 def cases(kind: str) -> Iterator[dict[str, Any]]:
@@ -114,6 +115,20 @@ def test_the_token_can_be_switched_on(tmp_path: Path) -> None:
     assert loaded(changed)["scrape_configs"][0]["authorization"]["credentials_file"] == str(token)
 
 
+@pytest.mark.needs_program("promtool")
+def test_flink_can_be_scraped(tmp_path: Path) -> None:
+    """The commented job of Flink's processes is valid once its comment marks are gone."""
+    text = CONFIGURATION.read_text("utf-8").replace("rules/*.yml", str(RULES[0]))
+    block = re.search(r"  # - job_name: flink\n(?:  #   .+\n)+", text)
+    assert block is not None
+    changed = tmp_path / "prometheus.yml"
+    changed.write_text(text.replace(block[0], re.sub(r"(?m)^  # ", "  ", block[0])), "utf-8")
+    promtool("check", "config", changed)
+    ours, flinks = loaded(changed)["scrape_configs"]
+    assert (ours["job_name"], flinks["job_name"]) == ("usage-stream", "flink")
+    assert flinks["static_configs"][0]["targets"]
+
+
 @contextmanager
 def exposing(text: str) -> Iterator[str]:
     """Serve ``text`` to a scrape; the address is given."""
@@ -158,7 +173,7 @@ def test_every_rule_file_is_loaded() -> None:
     """The configuration's pattern, relative to it, matches the rules and not their tests."""
     (pattern,) = loaded(CONFIGURATION)["rule_files"]
     assert sorted(CONFIGURATION.parent.glob(pattern)) == RULES
-    assert [path.name for path in RULES] == ["alerts.yml", "recording.yml"]
+    assert [path.name for path in RULES] == ["alerts.yml", "flink.yml", "recording.yml"]
 
 
 @pytest.mark.needs_program("promtool")
@@ -217,7 +232,7 @@ def test_every_recorded_figure_is_tested(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*ALERTS, *RECORDED])
 def test_every_metric_in_a_rule_exists(name: str) -> None:
-    """Rules ask for the program's metrics, for recorded figures and for ``up``, and no others."""
+    """Rules ask for metrics of the program and of Flink, for recorded figures and for ``up``."""
     asked = names_in({**ALERTS, **RECORDED}[name]["expr"])
     assert asked
     assert asked <= KNOWN

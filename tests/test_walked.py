@@ -20,7 +20,7 @@ from tests.pages import Json, bucket, letters_in, listed, page, put_all, used
 from tests.running import NOW, Replayed, replay
 from tests.strategies import written
 from tests.test_scale import FEW, report_of
-from tests.walks import Sent, placed, walks
+from tests.walks import Sent, placed, viewed
 
 EARLY, LATE = "2024-12-01T06:00:00Z", "2024-12-01T12:00:00Z"
 
@@ -183,28 +183,7 @@ def test_the_verdict_does_not_depend_on_the_order(pair: tuple[list[Link], list[L
 
 # Views ----------------------------------------------------------------------------------
 
-VIEWS = st.sampled_from(
-    [
-        None,
-        {"group_by": ["model"]},
-        {"group_by": ["project_id", "model"]},
-        {"group_by": ["model", "project_id"], "limit": 7},
-        {"group_by": ["project_id", "model"], "models": ["gpt-4o"]},
-        {"group_by": ["user_id", "model"]},
-        {},
-    ]
-)
 FILTERS = {"group_by", "models"}
-
-
-@st.composite
-def viewed(draw: st.DrawFn) -> list[Sent]:
-    """Make lines of walks that were asked for in different ways."""
-    found = []
-    for walk in draw(walks(most=2)):
-        view = draw(VIEWS)
-        found += [sent._replace(request=view) for sent in walk]
-    return found
 
 
 @FEW

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import DAY, FIRST, bucket, letters_in, listed, page, put_all, used
+from tests.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.running import NOW, Replayed, replay, run
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -267,7 +267,9 @@ def test_a_signal_stops_all_and_leaves_no_report(
     assert (code, len(errors.splitlines())) == (143, 1)
     assert all(gone(child) for child in children)
     assert not started.report.exists()
-    assert replay(capture, workers=2, state=state).raw == alone.raw
+    again = replay(capture, workers=2, state=state)
+    assert (again.code, again.errors) == (0, "")
+    assert again.raw == alone.raw
 
 
 def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, state: Path) -> None:
@@ -284,6 +286,23 @@ def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, st
     assert replay(pages, state=state, workers=2).raw == alone.raw
     assert alone.report is not None
     assert alone.report["endpoints"]["usage/completions"]["metrics"]["input_tokens"] == 9
+
+
+def test_shards_may_have_chains_that_the_state_file_has_not(tmp_path: Path, state: Path) -> None:
+    """A run that was stopped early has left windows, and no word of their chains."""
+    day = page(bucket(used(7)))
+    shard = state.with_name(f"{state.name}.shard-0-of-2")
+    embeddings = put_all(tmp_path / "one", {"usage_embeddings.json": day})
+    both: dict[str, Content] = {"usage_embeddings.json": day, "usage_completions.json": day}
+    pages = put_all(tmp_path / "both", both)
+    assert replay(pages, state=shard).code == 0
+    assert replay(embeddings, state=state).code == 0
+    with sqlite3.connect(state) as database:
+        database.execute("INSERT INTO shards VALUES (?)", (shard.name,))
+    database.close()
+    again = replay(pages, state=state)
+    assert (again.code, again.errors) == (0, "")
+    assert again.raw == replay(pages).raw
 
 
 def test_counts_of_workers_add_up(capture: Path, tmp_path: Path) -> None:

@@ -271,3 +271,28 @@ def put_files(directory: Path, files: dict[str, list[Sent]]) -> Path:
     for name, lines in files.items():
         put_capture(directory / name, [sent.line for sent in lines])
     return directory
+
+
+# Views ----------------------------------------------------------------------------------
+
+VIEWS = st.sampled_from(
+    [
+        None,
+        {"group_by": ["model"]},
+        {"group_by": ["project_id", "model"]},
+        {"group_by": ["model", "project_id"], "limit": 7},
+        {"group_by": ["project_id", "model"], "models": ["gpt-4o"]},
+        {"group_by": ["user_id", "model"]},
+        {},
+    ]
+)
+
+
+@st.composite
+def viewed(draw: st.DrawFn) -> list[Sent]:
+    """Make lines of walks that were asked for in different ways."""
+    found = []
+    for walk in draw(walks(most=2)):
+        view = draw(VIEWS)
+        found += [sent._replace(request=view) for sent in walk]
+    return found

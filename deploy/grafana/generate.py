@@ -7,6 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from usage_dashboards.flink import NAMES as FLINK
+from usage_dashboards.flink import flink
 from usage_dashboards.health import NAMES as HEALTH
 from usage_dashboards.health import health
 from usage_dashboards.overview import NAMES as OVERVIEW
@@ -17,7 +19,11 @@ WRITTEN = Path(__file__).parent / "dashboards"
 
 def generate() -> dict[str, str]:
     """Make each file's name and content."""
-    return {f"{OVERVIEW.uid}.json": overview(), f"{HEALTH.uid}.json": health()}
+    return {
+        f"{OVERVIEW.uid}.json": overview(),
+        f"{HEALTH.uid}.json": health(),
+        f"{FLINK.uid}.json": flink(),
+    }
 
 
 def differing(directory: Path, made: dict[str, str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from stream.chains import CaptureEntry, ChainRun, Link, Pages
 from stream.checkpoint.letters import PageKey
@@ -151,6 +151,7 @@ class Checkpoints:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
         state = self.state
+        due = state.changed.copy() if self.lasting else state.changed.intersection(state.leaving())
         touched = sorted({origin for origin, _ in self._pending} | self._moved)
         self.store.save(
             Checkpoint(
@@ -161,7 +162,7 @@ class Checkpoints:
                 self._links,
                 {source: self.captures[source] for source in self._touched},
                 [(origin, runs[origin].summary()) for origin in touched if origin in runs],
-                self._changed() if self.lasting or state.full else (),
+                self._held(due),
                 state.raised,
                 self.objects.saved() if self.objects.changed else None,
                 self.tally.saved(),
@@ -175,8 +176,7 @@ class Checkpoints:
         self._touched = set()
         self._moved = set()
         self.forgotten = set()
-        if self.lasting or state.full:
-            state.stored()
+        state.stored(due)
         self.objects.changed = False
 
     def flush(self) -> None:
@@ -185,12 +185,13 @@ class Checkpoints:
         Raises:
             Unavailable: it cannot be written.
         """
-        self.store.put_windows(self._changed(), self.state.raised)
-        self.state.stored()
+        changed = self.state.changed.copy()
+        self.store.put_windows(self._held(changed), self.state.raised)
+        self.state.stored(changed)
 
-    def _changed(self) -> Iterator[tuple[Place, Snapshot]]:
-        """Yield the windows that the store does not have as they are."""
-        return ((place, self.state.held[place]) for place in sorted(self.state.changed))
+    def _held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:
+        """Yield windows in memory, in order."""
+        return ((place, self.state.held[place]) for place in sorted(places))
 
     def letters(self) -> Iterator[bytes]:
         """Yield the dead letters of every page, in order.

@@ -11,6 +11,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -142,9 +143,11 @@ def column_of(written: tuple[Column, bytes]) -> Column:
     if len(values) == 1:
         return values * len(places)
     try:
-        return tuple(map(values.__getitem__, places))
+        # Twice as fast as map(). Of one place it would not make a tuple, so it gets one more.
+        column: Column = itemgetter(*places, 0)(values)[:-1]
     except IndexError:
         raise ValueError("a column refers to no value") from None
+    return column
 
 
 def plain_or(read: Callable[[Any], Column | None], column: Column) -> Column:

@@ -85,8 +85,9 @@ class Store(StateFile):
                 counts[name] = body
             named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
             chains = {Chain(*chain) for chain in named if chain[0] in ENDPOINTS}
-            if not chains.issuperset(self._windows.chains()):
-                raise ValueError("a window is of no chain")
+            chains.update(self._windows.chains())  # what shards left may be of others
+            if not ENDPOINTS.keys() >= {chain.endpoint for chain in chains}:
+                raise ValueError("a window is of no endpoint")
             return Saved(
                 self._pages(),
                 chains,

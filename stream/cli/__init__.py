@@ -27,6 +27,7 @@ FILES: Final = {
     "capture": "capture",
     "generate": "generate",
     "export": "export",
+    "flink": "flink",
 }
 """Where each command is."""
 

@@ -12,11 +12,18 @@ from pathlib import Path
 import anyio
 import click
 
-from stream.cli.shared import EXIT_CODES, FILE, clock_option, page_bytes_option, show
+from stream.cli.shared import (
+    EXIT_CODES,
+    FILE,
+    check_dead_letters,
+    clock_option,
+    page_bytes_option,
+    report_options,
+    show,
+)
 from stream.config import (
     DEFAULT_BUDGET,
     DEFAULT_CAPACITY,
-    DEFAULT_REPORT,
     Replay,
     Rules,
 )
@@ -58,36 +65,7 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
 
 @click.command("replay", epilog=EXIT_CODES)
 @click.argument("directory", metavar="PATH", type=FILE)
-@click.option(
-    "--report",
-    type=FILE,
-    default=DEFAULT_REPORT,
-    show_default=True,
-    help="Where the report goes. It replaces the one there when it is whole, and not before.",
-)
-@click.option(
-    "--details/--no-details",
-    default=True,
-    help="Put every record into the report (dedupedUsage), or totals alone.",
-)
-@click.option(
-    "--allow-incomplete",
-    is_flag=True,
-    help="Report a chain whose last page says that more follows; exit 1.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["fail", "dead-letter"]),
-    default="fail",
-    show_default=True,
-    help="Bad input ends the run with 65, or is set aside; exit 1.",
-)
-@click.option(
-    "--dead-letters",
-    metavar="DIR",
-    type=FILE,
-    help="Where bad records go, each with its reason, secrets masked.",
-)
+@report_options
 @click.option(
     "--state",
     metavar="FILE",
@@ -166,8 +144,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
       usage-stream replay month.ndjson.zst --no-details --workers auto
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    if (on_error == "dead-letter") != (dead_letters is not None):
-        raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
+    check_dead_letters(on_error, dead_letters)
     run = Replay(
         directory=directory,
         now=now,

@@ -13,12 +13,21 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stream.config import DEFAULT_PAGE_BYTES
+from stream.config import DEFAULT_PAGE_BYTES, DEFAULT_REPORT
 from stream.errors import Unavailable
 from stream.privacy import one_line
 from stream.records import MAX_TIME
 
-__all__ = ["EXIT_CODES", "FILE", "Moment", "clock_option", "page_bytes_option", "show"]
+__all__ = [
+    "EXIT_CODES",
+    "FILE",
+    "Moment",
+    "check_dead_letters",
+    "clock_option",
+    "page_bytes_option",
+    "report_options",
+    "show",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -89,6 +98,57 @@ def page_bytes_option(bad: str) -> Callable[[Command], Command]:
         show_default=True,
         help=f"{bad} is bad input.",
     )
+
+
+REPORT_OPTIONS: Final = [
+    click.option(
+        "--report",
+        type=FILE,
+        default=DEFAULT_REPORT,
+        show_default=True,
+        help="Where the report goes. It replaces the one there when it is whole, and not before.",
+    ),
+    click.option(
+        "--details/--no-details",
+        default=True,
+        help="Put every record into the report (dedupedUsage), or totals alone.",
+    ),
+    click.option(
+        "--allow-incomplete",
+        is_flag=True,
+        help="Report a chain whose last page says that more follows; exit 1.",
+    ),
+    click.option(
+        "--on-error",
+        type=click.Choice(["fail", "dead-letter"]),
+        default="fail",
+        show_default=True,
+        help="Bad input ends the run with 65, or is set aside; exit 1.",
+    ),
+    click.option(
+        "--dead-letters",
+        metavar="DIR",
+        type=FILE,
+        help="Where bad records go, each with its reason, secrets masked.",
+    ),
+]
+
+
+def report_options(command: Command) -> Command:
+    """Give a command the options that say how a report is made."""
+    for option in reversed(REPORT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_dead_letters(on_error: str, dead_letters: Path | None) -> None:
+    """See that what is set aside has a place.
+
+    Raises:
+        click.UsageError: one of the options is there without the other.
+    """
+    if (on_error == "dead-letter") != (dead_letters is not None):
+        raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
 
 
 def show(summary: bytes) -> None:

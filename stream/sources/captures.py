@@ -16,6 +16,7 @@ from stream.expectations import FILE as EXPECTATIONS
 from stream.sources.expanding import ExpandedFile
 
 __all__ = [
+    "MARK",
     "Capture",
     "CaptureReader",
     "Line",

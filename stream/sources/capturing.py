@@ -12,9 +12,19 @@ import aiofiles.os
 from stream.chains import CaptureEntry
 from stream.errors import BadInput, Unavailable
 from stream.sources.captures import Capture, CaptureReader, Line, is_capture
+from stream.sources.fixtures import parse_name
 from stream.sources.reading import signature_of, spelled
 
-__all__ = ["Read", "Start", "captures_in", "continues", "is_one", "read_capture", "unchanged"]
+__all__ = [
+    "Read",
+    "Start",
+    "captures_alone",
+    "captures_in",
+    "continues",
+    "is_one",
+    "read_capture",
+    "unchanged",
+]
 
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
@@ -47,6 +57,21 @@ def captures_in(place: Path, source: str = "") -> list[Capture]:
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
     return [captured(place / name, source) for name in names if is_input(name)]
+
+
+def captures_alone(place: Path) -> list[Capture]:
+    """Return the captures in a directory, as :func:`captures_in`, for one who reads no fixtures.
+
+    Raises:
+        BadInput: there are fixtures too, which a replay would count.
+        Unavailable: the directory cannot be read.
+    """
+    captures = captures_in(place)
+    for name in sorted(os.listdir(place)) if place.is_dir() else ():  # noqa: PTH208 -- as above
+        if parse_name(name) is not None:
+            wanted = "expected captures alone: usage-stream capture makes one of fixtures"
+            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").at(str(place))
+    return captures
 
 
 def is_one(place: Path) -> bool:

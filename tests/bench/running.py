@@ -18,8 +18,9 @@ ROOT: Final = Path(__file__).parents[2]
 PAGE_BYTES: Final = resource.getpagesize()
 LOOK_EVERY: Final = 50  # milliseconds; a look costs some 50 µs
 MIB: Final = 1 << 20
-COMPILED: Final = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-"""Programs in Python are compiled when they run first, as installed ones are, and not each time."""
+NO_BYTECODE: Final = "PYTHONDONTWRITEBYTECODE"
+ENVIRONMENT: Final = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
+"""Programs in Python start from bytecode, as installed ones do; the first round writes it."""
 
 
 class Failed(Exception):
@@ -48,7 +49,7 @@ def measured(command: list[str]) -> Run:
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         child = subprocess.Popen(
-            command, cwd=ROOT, env=COMPILED, stdin=subprocess.DEVNULL, stdout=output
+            command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=output
         )
         together = largest_sum(child.pid)
         # Children count here once their parent has waited for them.

@@ -1,4 +1,5 @@
-"""Two Grafana dashboards as code: ``overview`` is for readers of figures, ``health`` for operators.
+"""Grafana dashboards as code: ``overview`` is for readers of figures, ``health`` for operators.
 
-``queries`` writes PromQL, ``panels`` makes panels of one look, and ``board`` lays them out as JSON.
+``flink`` is for operators of the job on Apache Flink. ``queries`` writes PromQL, ``panels`` makes
+panels of one look, and ``board`` lays them out as JSON.
 """
