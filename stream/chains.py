@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 
+from stream.privacy import shielded
 from stream.records import Chain, Origin, Slot, Window
 
 __all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
 
 
-class PageEntry(Struct, frozen=True, omit_defaults=True):
+class PageEntry(Struct, omit_defaults=True):
     """What a page delivered, and what it said of its chain; durable state keeps one for each page.
 
     ``signature`` tells whether the file is the one that was read (size, times, inode), ``fell``
@@ -158,7 +159,8 @@ class ChainRun(Struct):
     chain: Chain
     pages: Pages = field(default_factory=Pages)
     has_more: bool = False
-    next_page: str | None = None
+    cursor: str | None = None
+    """Where it goes on, as the page says it; it may be secret."""
     incomplete: str | None = None
     """Why the chain does not reach its end, if it does not."""
     waiting: bool = False
@@ -167,6 +169,11 @@ class ChainRun(Struct):
     """``None`` when pages have changed since it was added up."""
     capture: CaptureEntry | None = None
     """The capture that it is in; then it has no pages of its own."""
+
+    @property
+    def next_page(self) -> str | None:
+        """Where it goes on, as it may be shown."""
+        return self.cursor and shielded(self.cursor)
 
     def put(self, entry: PageEntry) -> None:
         """Take a page, in the place of what was known of it."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from stream.chains import ChainRun, PageEntry
 from stream.config import Rules
 from stream.errors import BadInput
-from stream.privacy import shielded
 from stream.records import Chain, Origin
 from stream.sinks.dead_letters import letter_of, masked_page
 from stream.sources.fixtures import FixtureChain
@@ -55,17 +52,17 @@ class Following:
         next_page: str | None,
     ) -> PageEntry:
         """Follow a page's cursor, and note what it said; a page after the end is set aside."""
-        origin, run = chain.origin, self.runs[chain.origin]
-        word = word_of(next_page, self.walks[origin].root)
+        run, walk = self.runs[chain.origin], self.walks[chain.origin]
+        word = word_of(next_page, walk.root)
         entry = PageEntry(page.page, page.name, page.sha256, page.signature, has_more, word)
         before = run.pages.find(page.page)
         sound = before is not None and not before.set_aside and before.fault is None
         if before and sound and (before.has_more, before.next_page) == (has_more, word):
             return entry
-        if page.page <= self.walks[origin].page:
+        if page.page <= walk.page:
             self.walk_again(chain, until=page.page)
-        fault = self.step(chain, page, rows, has_more, next_page)
-        entry = replace(entry, fault=fault, set_aside=fault == "after_end")
+        entry.fault = self.step(chain, page, rows, has_more, next_page)
+        entry.set_aside = entry.fault == "after_end"
         if page.page < run.pages.last:
             run.pages[page.page] = entry
             self.walk_again(chain)
@@ -103,14 +100,14 @@ class Following:
                 beyond = fault == "after_end"
                 content = masked_page(page.payload) if beyond else None
                 self.letters += self.letter(chain, page, error, rows if beyond else 0, content)
-        run.has_more, run.next_page = walk.has_more, walk.cursor and shielded(walk.cursor)
+        run.has_more, run.cursor = walk.has_more, walk.cursor
         return fault
 
     def walk_again(self, chain: FixtureChain, until: int | None = None) -> None:
         """Walk a chain from its start by what its pages said; ``until`` is not walked any more."""
         origin, run = chain.origin, self.runs[chain.origin]
         self.walks[origin] = Walk(root_of(chain.entry))
-        run.has_more, run.next_page, run.incomplete = False, None, None
+        run.has_more, run.cursor, run.incomplete = False, None, None
         for entry in run.entries():
             if until is not None and entry.page >= until:
                 break
@@ -121,7 +118,8 @@ class Following:
             page = Fixture(entry.name, entry.page, b"", entry.sha256)
             fault = self.step(chain, page, 0, entry.has_more, entry.next_page, entry)
             if fault != entry.fault:
-                run.pages[entry.page] = replace(entry, fault=fault)
+                entry.fault = fault
+                run.pages[entry.page] = entry
 
     def letter(  # noqa: PLR0913 -- a letter says where, why and what
         self,

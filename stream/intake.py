@@ -117,7 +117,7 @@ class Intake(Following):
     def recall(self) -> None:
         """Walk every chain that durable state has, by what its pages said."""
         for origin, pages in sorted(self.checkpoints.known.items()):
-            chain = FixtureChain(entry_named(origin.chain.endpoint), origin.chain, origin.source)
+            chain = FixtureChain(entry_named(origin.chain.endpoint), origin)
             self.start(chain)
             self.runs[origin].pages = pages.copy()
             self.runs[origin].delivered = None
@@ -158,7 +158,8 @@ class Intake(Following):
             return
         outcome = "dead_lettered" if entry.set_aside else "ok"
         self.tally.pages[chain.chain.endpoint, outcome] += 1
-        self.note(chain, replace(entry, letters=len(self.letters), loop=delivery.loop))
+        entry.letters, entry.loop = len(self.letters), delivery.loop
+        self.note(chain, entry)
 
     def note(self, chain: FixtureChain, entry: PageEntry) -> None:
         """Remember a page as read, and when its chain moved."""
@@ -226,35 +227,28 @@ class Intake(Following):
         )
         self.tally.page_decode.observe(perf_counter() - started)
         entry = self.entry_of(chain, page, whole.rows, whole.has_more, whole.next_page)
-        entry = replace(entry, rows=decoded.rows, buckets=decoded.data_buckets)
+        entry.rows, entry.buckets = decoded.rows, decoded.data_buckets
         if known is not None and delivery.loop > known.loop:
-            entry = replace(
-                entry, rows=known.rows + entry.rows, buckets=known.buckets + entry.buckets
-            )
+            entry.rows += known.rows
+            entry.buckets += known.buckets
             known = None
         if entry.set_aside:
-            self.tally.records[key, "dead_lettered"] += whole.rows if self.speaks else 0
-            return replace(entry, rows=whole.rows if self.speaks else 0)
+            entry.rows = whole.rows if self.speaks else 0
+            self.tally.records[key, "dead_lettered"] += entry.rows
+            return entry
         self.tally.unknown_fields[key] += len(decoded.unknown_fields)
         buckets = moved_on(decoded.buckets, delivery.shift)
-        fell = (
-            []
-            if known is None
-            else self.changes.fallen(chain.chain, page.name, known, buckets, self.mine(key))
-        )
-        window = self.merge(chain.chain, buckets)
+        if known is not None:
+            entry.fell = self.changes.fallen(chain.chain, page.name, known, buckets, self.mine(key))
+        entry.window = self.merge(chain.chain, buckets)
         for rejected in decoded.rejected:
             self.tally.records[key, "dead_lettered"] += rejected.rows
             self.letters += self.letter(
                 chain, page, rejected.error, rejected.rows, rejected.content, own=True
             )
-        return replace(
-            entry,
-            window=window,
-            unknown_fields=sorted(decoded.unknown_fields),
-            slots=sorted({Slot(bucket.window, bucket.rollup) for bucket in buckets}),
-            fell=fell,
-        )
+        entry.unknown_fields = sorted(decoded.unknown_fields)
+        entry.slots = sorted({Slot(bucket.window, bucket.rollup) for bucket in buckets})
+        return entry
 
     def decoded(self, key: str, payload: bytes, known: Known) -> tuple[Page, Page]:
         """Decode a page; return it, and what of it is to be counted here.
@@ -304,22 +298,20 @@ class Intake(Following):
         """Note a page that was set aside whole; what an earlier version of it said still counts."""
         self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
         before = self.runs[chain.origin].pages.get(page.page)
-        letters = len(self.letters)
-        if before is not None and not before.set_aside:
-            kept = replace(before, signature=page.signature, letters=letters, loop=loop)
-            self.note(chain, kept)
-            return
-        entry = PageEntry(
-            page.page,
-            page.name,
-            page.sha256,
-            page.signature,
-            has_more=False,
-            next_page=None,
-            letters=letters,
-            set_aside=True,
-            loop=loop,
-        )
+        if before is None or before.set_aside:
+            entry = PageEntry(
+                page.page,
+                page.name,
+                page.sha256,
+                page.signature,
+                has_more=False,
+                next_page=None,
+                set_aside=True,
+            )
+        else:
+            entry = before
+            entry.signature = page.signature
+        entry.letters, entry.loop = len(self.letters), loop
         self.note(chain, entry)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from time import monotonic
 from typing import NamedTuple
 
 import anyio
-from anyio import current_time
 
 from stream import __version__, expectations
 from stream.captured import Captured, LineDelivery
@@ -151,7 +151,7 @@ async def consume_all(
             tasks.start_soon(produce_all, inputs, channel, intake, run.max_page_bytes)
             async for delivery in channel:
                 name = take(intake, delivery)
-                if intake.state.full or intake.checkpoints.due(current_time()):
+                if intake.state.full or intake.checkpoints.due(monotonic()):
                     intake.store()
                 if name is not None:
                     observer.on_page(name)

@@ -37,7 +37,7 @@ class StateFile(Reader):
             self._release()
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
-            with self.reading():
+            with self.reading:
                 self._prepare(read_only=read_only)
             self.look()
         except BaseException:

@@ -78,7 +78,7 @@ class Store(StateFile):
             BadInput: something in it is not what was written.
             Unavailable: it cannot be read.
         """
-        with self.reading():
+        with self.reading:
             counts: dict[str, bytes] = {}
             for name, checksum, body in self._database.execute("SELECT * FROM counts"):
                 checked(checksum, name, body)
@@ -125,7 +125,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading():
+        with self.reading:
             yield from letters_in(self._database)
 
     def paged_letters(self) -> Iterator[tuple[PageKey, bytes]]:
@@ -134,7 +134,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading():
+        with self.reading:
             yield from paged_letters_in(self._database)
 
     def take_shards(self, names: Sequence[str]) -> None:
@@ -147,7 +147,7 @@ class Store(StateFile):
             Unavailable: a file cannot be read or written.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
-        with self.reading():
+        with self.reading:
             found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
         if not found and not names:
             return
@@ -184,7 +184,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading():
+        with self.reading:
             yield from links_in(self._database)
 
     def put_windows(
@@ -219,7 +219,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading():
+        with self.reading:
             yield from links_of(self._database, walk)
 
     def walks_in(self, source: str) -> set[Walk]:
@@ -228,7 +228,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading():
+        with self.reading:
             return set(walks_in(self._database, source))
 
     def forget_lines(self, sources: Iterable[str]) -> None:

@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Final
 
 import click
 
 from stream import __version__
-from stream.cli.capture import capture_command
-from stream.cli.daemon import check_command, daemon_command
-from stream.cli.export import export_command
-from stream.cli.flink import flink_command
-from stream.cli.generate import generate_command
-from stream.cli.replay import replay_command
 from stream.cli.shared import EXIT_CODES
-from stream.cli.verify import verify_command
 from stream.errors import Interrupted, UsageStreamError
 from stream.privacy import one_line
 
 __all__ = ["app", "run_command"]
 
 BUG: Final = UsageStreamError.exit_code
+FILES: Final = {
+    "replay": "replay",
+    "daemon": "daemon",
+    "check-config": "daemon",
+    "verify": "verify",
+    "capture": "capture",
+    "generate": "generate",
+    "export": "export",
+    "flink": "flink",
+}
+"""Where each command is."""
+
+
+class Commands(Mapping[str, click.Command]):
+    """The commands; one's file, and all that it needs, is imported when somebody asks for it."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        file = import_module(f"stream.cli.{FILES[name]}")
+        command: click.Command = getattr(file, f"{name.partition('-')[0]}_command")
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FILES)
+
+    def __len__(self) -> int:
+        return len(FILES)
 
 
 @click.group(
+    commands=Commands(),
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -36,26 +57,8 @@ def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
 
 
-for command in (
-    replay_command,
-    daemon_command,
-    check_command,
-    verify_command,
-    capture_command,
-    generate_command,
-    export_command,
-    flink_command,
-):
-    app.add_command(command)
-
-
 def run_command(arguments: list[str] | None = None) -> int:
-    """Run the command line; return its exit code.
-
-    Pages become many tuples at once, and hardly any cycles: at Python's own threshold (700) the
-    cyclic collector took a third of a replay's time.
-    """
-    gc.set_threshold(100_000, 50, 100)
+    """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         with app.make_context("usage-stream", list(given)) as context:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ from stream.records import Chain
 from stream.sinks.details import ENCODER
 
 __all__ = ["FileEntry", "Files", "indented", "led_by_files"]
+
+
+AT_ONCE: Final = 64
+"""How many files are written together."""
 
 
 class FileEntry(Struct, gc=False):
@@ -70,10 +75,9 @@ class Files:
         """Return the numbers of the pages that count, by name; worked out once."""
         known = self._orders.get(id(pages))
         if known is None:
-            packed = pages.packed
-            order = [page for page in sorted(packed) if not DECODE(packed[page]).set_aside]
-            order.sort(key=lambda page: DECODE(packed[page]).name)
-            known = self._orders[id(pages)] = pages, order
+            found = map(DECODE, pages.packed.values())
+            named = sorted((one.name, one.page) for one in found if not one.set_aside)
+            known = self._orders[id(pages)] = pages, [page for _, page in named]
         return known[1]
 
 
@@ -87,8 +91,8 @@ def led_by_files(section: dict[str, Any], files: Iterable[Any], depth: int) -> I
     """Yield a section piece by piece, with ``fixtures`` as its first member."""
     indent = b"\n" + b" " * (depth + 2)
     yield b"{" + indent + b'"fixtures": ['
-    separator = b""
-    for file in files:
-        yield separator + indent + b"  " + indented(file, depth + 4)
+    left, separator = iter(files), b""
+    while some := list(islice(left, AT_ONCE)):
+        yield separator + indented(some, depth + 2)[1 : -len(indent + b"]")]
         separator = b","
     yield (indent if separator else b"") + b"]," + indented(section, depth)[1:]

@@ -39,6 +39,8 @@ STEMS: Final[dict[str, Endpoint | ObjectList]] = {
     **{stem: entry for entry in LISTS.values() for stem in entry.stems},
 }
 LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
+PRIMARY: Final = "primary"
+"""The label of files that name none."""
 REST: Final = re.compile(
     r"(?:_fixture)?(?:_(?P<label>[^_].*?))??(?:_page(?P<page>[0-9]+))?", re.ASCII | re.DOTALL
 )
@@ -56,16 +58,15 @@ class FixtureChain(NamedTuple):
     """One chain's files in page order, and what is wrong with the set of them, by page."""
 
     entry: Endpoint | ObjectList
-    chain: Chain
-    source: str = ""
+    origin: Origin
     files: Sequence[PageFile] = ()
     faults: Mapping[int, list[tuple[str, BadInput]]] = MappingProxyType({})
     missing: Sequence[int] = ()
 
     @property
-    def origin(self) -> Origin:
-        """The source, and the chain."""
-        return Origin(self.source, self.chain)
+    def chain(self) -> Chain:
+        """The chain, wherever its files are."""
+        return self.origin.chain
 
 
 class Delivery(NamedTuple):
@@ -91,9 +92,10 @@ def parse_name(name: str) -> FixtureName | None:
         if stem.startswith(known):
             match = REST.fullmatch(stem, len(known))
             if match:
-                label = os.fsencode(match["label"] or "primary").decode(errors="backslashreplace")
-                label = shielded(label)
-                return FixtureName(STEMS[known], label, int(match["page"] or 1))
+                label = match["label"]
+                if label:
+                    label = shielded(os.fsencode(label).decode(errors="backslashreplace"))
+                return FixtureName(STEMS[known], label or PRIMARY, int(match["page"] or 1))
     return None
 
 
@@ -142,7 +144,9 @@ def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], lis
             unknown.append(name)
     return [
         chain_of(
-            directory, FixtureChain(entries_of[key], Chain(key, label), source), files[key, label]
+            directory,
+            FixtureChain(entries_of[key], Origin(source, Chain(key, label))),
+            files[key, label],
         )
         for key, label in sorted(files)
     ], unknown
@@ -174,8 +178,7 @@ def recall(
     """Add what durable state has: pages whose files are gone, and chains without any file."""
     found = {chain.origin: chain for chain in chains}
     for origin in known.keys() - found.keys():
-        entry = entry_named(origin.chain.endpoint)
-        found[origin] = FixtureChain(entry, origin.chain, origin.source)
+        found[origin] = FixtureChain(entry_named(origin.chain.endpoint), origin)
     return [with_known(found[origin], known.get(origin, {})) for origin in sorted(found)]
 
 

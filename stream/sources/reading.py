@@ -121,7 +121,7 @@ def read_page(file: PageFile, max_bytes: int, *, digests: bool) -> Fixture:
     if path is None:
         raise Unavailable(f"page {number} is gone")
     started = perf_counter()
-    name = spelled(path.name)
+    name = spelled(file.name)
     try:
         payload, status = read_whole(path, max_bytes)
     except BadInput as error:

@@ -89,7 +89,7 @@ class Watched:
         pause = self.patience.rescan
         there = {chain.origin for chain in chains}
         chains += [
-            FixtureChain(entry_named(origin.chain.endpoint), origin.chain, self.name)
+            FixtureChain(entry_named(origin.chain.endpoint), origin)
             for origin, run in self.runs.items()
             if origin.source == self.name and origin not in there and self._gone_of(run)
         ]
