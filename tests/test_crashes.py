@@ -17,7 +17,7 @@ from tests.running import NOW
 PAGES = 2_000
 HISTORIES = 10
 KILLS = 10
-TICKS = (12, 70)  # hundredths of a CPU second, from before the first page to the report
+TICKS = (10, 40)  # hundredths of a CPU second, from before the first page to the report
 
 
 @pytest.fixture(scope="module")
