@@ -126,4 +126,4 @@ def test_no_piece_of_a_report_grows_with_the_pages() -> None:
         assert len(json.loads(b"".join(pieces))["run"]["fixtures"]) == pages
         return max(map(len, pieces))
 
-    assert largest(300) == largest(100)
+    assert largest(300) == largest(200)
