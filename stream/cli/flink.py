@@ -19,7 +19,9 @@ from stream.cli.shared import (
 )
 from stream.config import Replay, Rules
 from stream.engines.job import Job, job_options
+from stream.engines.reported import report as reported
 from stream.engines.submit import Submission, submit
+from stream.sinks.summary import summary_of
 
 __all__ = ["flink_command"]
 
@@ -112,9 +114,6 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     Example:
       usage-stream flink report captures out/flink --report out/report.json
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.engines.reported import report as reported  # noqa: PLC0415 -- no other command needs it
-    from stream.sinks.summary import summary_of  # noqa: PLC0415 -- as above
-
     check_dead_letters(on_error, dead_letters)
     run = Replay(
         directory=captures,

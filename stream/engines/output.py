@@ -104,12 +104,7 @@ class Output:
             if fact in facts:
                 raise self.unsettled()
             facts[fact] = Sum(row.times, self._number(row))
-        totals = {
-            (row.endpoint, row.view, row.project_id, row.service_tier, row.counter): self._number(
-                row
-            )
-            for row in self._rows(TOTALS, TotalRow)
-        }
+        totals = {total_of(row): self._number(row) for row in self._rows(TOTALS, TotalRow)}
         if totals != totals_of(facts):
             raise self.unsettled()
         return facts

@@ -57,18 +57,12 @@ async def report(run: Replay, place: Path) -> Outline:
         raise output.unsettled()
     expected = expected_in(run)
     chains = frozenset(one.chain for one in runs if one.chain.endpoint in ENDPOINTS)
+    wide = {endpoint for endpoint, kind in said.found if kind == "wide"}
+    survivors = expected is not None and bool(decode_expectations(expected).survivors)
     with closing(Store(None)) as store:
-        store.put_windows(output.windows(), {})
         windows = Windows(chains, store=store)
-        wide = {endpoint for endpoint, kind in said.found if kind == "wide"}
-        survivors = expected is not None and bool(decode_expectations(expected).survivors)
-        if (run.details or wide or survivors) and not whole(said, output):
-            if output.keeps_windows():
-                raise output.unsettled()
-            raise BadConfiguration(
-                f"{place}: the run has not kept its windows, which the report needs; "
-                "submit it with --details, or report with --no-details"
-            )
+        if run.details or wide or survivors:
+            keep_windows(said, output, store)
         figures = {
             key: endpoint_figures(key, windows) if key in wide else figures_of(said, key, windows)
             for key in sorted({chain.endpoint for chain in chains})
@@ -137,9 +131,9 @@ def runs_in(said: Said, run: Replay) -> dict[Origin, ChainRun]:
         setattr(one.delivered, counter, found.value)
     for chain, (name, field), _, _ in said.chains("unknown"):
         delivered_in(runs, name, chain).unknown_fields.add(field)
-    spans: dict[Chain, Window] = {}
+    spans: dict[Chain, Window | None] = {}
     for chain, span, _, _ in said.chains("span"):
-        spans[chain] = spanned(spans.get(chain), Window(*span)) or Window(*span)
+        spans[chain] = spanned(spans.get(chain), Window(*span))
     for (_, chain), one in runs.items():
         if one.delivered is not None:
             one.delivered.window = spans.get(chain)
@@ -195,9 +189,22 @@ def unread(run: Replay, runs: Iterable[Origin]) -> Iterator[str]:
                     yield f"{capture.name} has not been read by the run, and is not counted."
 
 
-def whole(said: Said, output: Output) -> bool:
-    """Tell whether the windows that were read are those that the facts were made of."""
-    return output.kept == {chain: found.value for chain, _, _, found in said.chains("windows")}
+def keep_windows(said: Said, output: Output, store: Store) -> None:
+    """Read the windows that the facts were made of.
+
+    Raises:
+        BadConfiguration: the run has not kept them.
+        Unavailable: those that it has written are older, or newer.
+    """
+    store.put_windows(output.windows(), {})
+    if output.kept == {chain: found.value for chain, _, _, found in said.chains("windows")}:
+        return
+    if output.keeps_windows():
+        raise output.unsettled()
+    raise BadConfiguration(
+        f"{output.place}: the run has not kept its windows, which the report needs; "
+        "submit it with --details, or report with --no-details"
+    )
 
 
 def figures_of(said: Said, key: str, windows: Windows) -> EndpointFigures:

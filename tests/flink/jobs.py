@@ -66,11 +66,6 @@ class Job:
         latest = self.ask("/checkpoints")["latest"]["restored"]
         return None if latest is None else latest["id"]
 
-    def completed(self) -> int:
-        """Return how many checkpoints are whole."""
-        count: int = self.ask("/checkpoints")["counts"]["completed"]
-        return count
-
     def taskmanagers(self) -> set[str]:
         """Return the names of the TaskManagers that run it."""
         return {
