@@ -9,9 +9,10 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, page_bytes_option, show
+from stream.cli.shared import EXIT_CODES, FILE, show
 from stream.decode.values import revision_of
 from stream.errors import BadInput
+from stream.options import page_bytes_option
 from stream.progress import progress
 from stream.signals import until_signalled
 from stream.sources.captures import is_capture

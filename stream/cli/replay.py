@@ -17,7 +17,6 @@ from stream.cli.shared import (
     FILE,
     check_dead_letters,
     clock_option,
-    page_bytes_option,
     report_options,
     show,
 )
@@ -27,6 +26,7 @@ from stream.config import (
     Replay,
     Rules,
 )
+from stream.options import page_bytes_option
 from stream.pipeline import replay
 from stream.privacy import one_line
 from stream.progress import progress

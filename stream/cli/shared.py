@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stream.config import DEFAULT_PAGE_BYTES, DEFAULT_REPORT
+from stream.config import DEFAULT_REPORT
 from stream.errors import Unavailable
+from stream.options import given
 from stream.privacy import one_line
 from stream.records import MAX_TIME
 
@@ -24,7 +25,6 @@ __all__ = [
     "Moment",
     "check_dead_letters",
     "clock_option",
-    "page_bytes_option",
     "report_options",
     "show",
 ]
@@ -88,19 +88,7 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
     )
 
 
-def page_bytes_option(bad: str) -> Callable[[Command], Command]:
-    """Return the option ``--max-page-bytes``; ``bad`` says what is bad input beyond it."""
-    return click.option(
-        "--max-page-bytes",
-        metavar="BYTES",
-        type=click.IntRange(1),
-        default=DEFAULT_PAGE_BYTES,
-        show_default=True,
-        help=f"{bad} is bad input.",
-    )
-
-
-REPORT_OPTIONS: Final = [
+report_options = given(
     click.option(
         "--report",
         type=FILE,
@@ -131,14 +119,8 @@ REPORT_OPTIONS: Final = [
         type=FILE,
         help="Where bad records go, each with its reason, secrets masked.",
     ),
-]
-
-
-def report_options(command: Command) -> Command:
-    """Give a command the options that say how a report is made."""
-    for option in reversed(REPORT_OPTIONS):
-        command = option(command)
-    return command
+)
+"""Gives a command the options that say how a report is made."""
 
 
 def check_dead_letters(on_error: str, dead_letters: Path | None) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 from msgspec import Struct
 
 from stream.config import DEFAULT_PAGE_BYTES
+from stream.options import given, page_bytes_option
 
 __all__ = ["Job", "arguments_of", "job_options"]
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -33,7 +29,7 @@ class Job(Struct, frozen=True, kw_only=True):
     max_page_bytes: int = DEFAULT_PAGE_BYTES
 
 
-OPTIONS = [
+job_options = given(
     click.argument("captures", metavar="CAPTURES"),
     click.argument("out", metavar="OUT"),
     click.option(
@@ -62,22 +58,9 @@ OPTIONS = [
         type=click.IntRange(0),
         help="The clock, in Unix seconds: what walks must not be ahead of. [default: the time]",
     ),
-    click.option(
-        "--max-page-bytes",
-        metavar="BYTES",
-        type=click.IntRange(1),
-        default=DEFAULT_PAGE_BYTES,
-        show_default=True,
-        help="A longer line of a capture is bad input.",
-    ),
-]
-
-
-def job_options(command: Command) -> Command:
-    """Give a command the arguments and options that make a job."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    page_bytes_option("A longer line of a capture"),
+)
+"""Gives a command the arguments and options that make a job."""
 
 
 def arguments_of(job: Job) -> list[str]:
