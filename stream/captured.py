@@ -20,7 +20,7 @@ from stream.records import Chain, Origin
 from stream.sinks.dead_letters import masked_page
 from stream.sources.captures import Capture, Line
 from stream.sources.capturing import Read, Start
-from stream.sources.walk import cursor_after, cursor_of, mark_of, root_of
+from stream.sources.walk import cursor_of, mark_of, onward, root_of
 from stream.walked import judged, refused
 
 __all__ = ["Captured", "LineDelivery", "asked_in", "link_of"]
@@ -140,9 +140,7 @@ class Captured(Opened):
         known = partial(self.state.rows_of, chain)
         _, decoded = self.decoded(chain.endpoint, envelope.payload, known)
         self.tally.page_decode.observe(perf_counter() - started)
-        more = (
-            cursor_after(decoded.next_page, root_of(envelope.entry)) if decoded.has_more else None
-        )
+        more = onward(decoded, envelope.entry)
         window = self.merge(chain, decoded.buckets, envelope.revision)
         for rejected in decoded.rejected:
             self.tally.records[chain.endpoint, "dead_lettered"] += rejected.rows
@@ -161,7 +159,7 @@ class Captured(Opened):
         """Remember what a page of a list defines and refers to; return where its walk goes on."""
         assert isinstance(envelope.entry, ObjectList)  # noqa: S101 -- take_envelope tells them apart
         listed = decode_list(envelope.entry, envelope.payload, tolerant=self.tolerant)
-        more = cursor_after(listed.next_page, root_of(envelope.entry)) if listed.has_more else None
+        more = onward(listed, envelope.entry)
         place = (chain.endpoint, f"{capture.source}:{chain.label}", line.number)
         self.objects.take(place, listed.elements)
         for rejected in listed.rejected if self.speaks else ():

@@ -21,7 +21,8 @@ from stream.engines.parts import Delivered, Paged
 from stream.errors import BadInput
 from stream.records import DAY, Bucket, Chain, Snapshot
 from stream.sinks.dead_letters import letter_of, masked_page
-from stream.sources.walk import cursor_after, root_of
+from stream.sources.captures import too_long
+from stream.sources.walk import onward
 
 __all__ = ["Lines", "Read"]
 
@@ -49,7 +50,8 @@ class Lines:
         chain, content = Chain("capture", capture), None
         paged = Paged(0, 0, 0, 0, [], [])
         try:
-            see_length(line, self.longest)
+            if len(line) > self.longest:
+                raise too_long(len(line), self.longest)
             envelope = decode_envelope(line)
             content = envelope.payload
             chain = Chain(envelope.entry.key, envelope.label, envelope.view)
@@ -78,7 +80,7 @@ class Lines:
             assert isinstance(envelope.entry, Endpoint)  # noqa: S101 -- the caller has seen to it
             decoder = self.decoders[chain.endpoint] = Decoder(envelope.entry)
         page = decoder.decode(envelope.payload, tolerant=True)
-        more = cursor_after(page.next_page, root_of(envelope.entry)) if page.has_more else None
+        more = onward(page, envelope.entry)
         for bucket in page.buckets:
             key = key_of(("day", chain.endpoint, bucket.window.start // DAY))
             read.parts.append((key, self._delivered(chain, bucket, envelope.revision)))
@@ -97,7 +99,7 @@ class Lines:
         """
         assert not isinstance(envelope.entry, Endpoint)  # noqa: S101 -- the caller has seen to it
         page = decode_list(envelope.entry, envelope.payload, tolerant=True)
-        more = cursor_after(page.next_page, root_of(envelope.entry)) if page.has_more else None
+        more = onward(page, envelope.entry)
         for rejected in page.rejected:
             letter(read, capture, chain, rejected.error, 1, rejected.content)
         elements = [
@@ -120,17 +122,6 @@ class Lines:
                 self.codec.packed(columns),
             )
         )
-
-
-def see_length(line: bytes, longest: int) -> None:
-    """See that a line is not too long.
-
-    Raises:
-        BadInput: it is.
-    """
-    if len(line) > longest:
-        message = f"found a line of {len(line)} bytes, expected at most {longest}"
-        raise BadInput("size", message)
 
 
 def letter(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what

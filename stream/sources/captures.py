@@ -23,6 +23,7 @@ __all__ = [
     "expectations_beside",
     "is_capture",
     "stem_of",
+    "too_long",
     "whole",
 ]
 
@@ -69,6 +70,11 @@ def whole(content: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
+
+
+def too_long(length: int, longest: int) -> BadInput:
+    """Return what is wrong with a line of more bytes than it may have."""
+    return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
 
 
 def is_capture(name: str) -> bool:
@@ -221,8 +227,7 @@ class CaptureReader:
         if complete:
             self._prefix.update(b"\n")
         if self._length > self._longest:
-            found = f"found a line of {self._length} bytes"
-            error = BadInput("size", f"{found}, expected at most {self._longest}")
+            error = too_long(self._length, self._longest)
         if not self._end:
             content = content.removeprefix(MARK)
         self._number += 1

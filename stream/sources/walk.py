@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from xxhash import xxh3_64_intdigest
@@ -12,13 +12,22 @@ from stream.endpoints import Endpoint, ObjectList
 from stream.errors import BadInput
 from stream.privacy import masked_text, shielded
 
-__all__ = ["Walk", "cursor_after", "cursor_of", "mark_of", "root_of", "word_of"]
+__all__ = ["Walk", "cursor_of", "mark_of", "onward", "root_of", "word_of"]
 
 HOST: Final = "api.openai.com"
 ROOT: Final = "/v1/organization/"
 URL_LIKE: Final = re.compile(r":[/\\]|^[/\\].*[.?%]|[\x00-\x20\x7f]", re.DOTALL)
 """A token may begin with a slash (base64 does), but only a URL has a scheme, a host or a query.
 Nothing that a browser would pass over (tabs, line breaks) makes a token of a URL."""
+
+
+class HasNext(Protocol):
+    """What says where its chain goes: a page of buckets, or of a list."""
+
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def next_page(self) -> str | None: ...
 
 
 class Walk:
@@ -100,6 +109,15 @@ def cursor_after(next_page: str | None, root: str = ROOT) -> str:
         message = "found has_more without a cursor, expected where to go on"
         raise BadInput("no_cursor", message, path="$.next_page")
     return cursor
+
+
+def onward(page: HasNext, entry: Endpoint | ObjectList) -> str | None:
+    """Return the cursor of the next page, ``None`` where a page says that no more follows.
+
+    Raises:
+        BadInput: as :func:`cursor_after`.
+    """
+    return cursor_after(page.next_page, root_of(entry)) if page.has_more else None
 
 
 def word_of(next_page: str | None, root: str) -> str | None:
