@@ -68,6 +68,11 @@ class Window(NamedTuple):
         """Tell whether ``other`` lies wholly inside, and is not the same window."""
         return self.start <= other.start and other.end <= self.end and self != other
 
+    @property
+    def crosses_midnight(self) -> bool:
+        """Whether it ends after the UTC day that it starts in."""
+        return self.end > day_of(self.start).end
+
 
 class Bucket(NamedTuple):
     """One time slice as a page delivered it: rows as columns.

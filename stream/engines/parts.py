@@ -20,7 +20,7 @@ from stream.checkpoint.codec import Codec
 from stream.dedupe import merge
 from stream.engines.facts import Fact, Facts, added, by_view, figure_facts, key_of
 from stream.figures import EndpointFigures, endpoint_figures
-from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window, day_of
+from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window
 from stream.state import Windows
 from stream.walked import judged
 
@@ -104,8 +104,8 @@ class Day:
         self.endpoint = endpoint
         self.entries = entries
         self.codec = codec
-        self._slots: defaultdict[Chain, list[Slot]] = defaultdict(list)
-        """Each chain's windows in order, while facts are computed."""
+        self._names: defaultdict[Chain, dict[Slot, str]] = defaultdict(dict)
+        """Each chain's windows and their names, while facts are computed."""
         self._digests: dict[str, int] = {}
         """What the bytes of each window are known by, as :func:`digest_of` says."""
 
@@ -144,12 +144,12 @@ class Day:
 
     def facts(self) -> Facts:
         """Say what the day comes to."""
-        self._slots.clear()
+        self._names.clear()
         self._digests.clear()
         for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
             chain, slot = place_of(self.endpoint, name)
-            self._slots[chain].append(slot)
-        chains = sorted(self._slots)
+            self._names[chain][slot] = name
+        chains = sorted(self._names)
         known: dict[tuple[Chain, ...], EndpointFigures] = {}
 
         def figures(some: list[Chain]) -> EndpointFigures:
@@ -177,15 +177,14 @@ class Day:
     def _chain_facts(self, chain: Chain) -> Facts:
         """Say which windows a chain has, and the span of them."""
         facts: Facts = {}
-        span = None
-        for slot in self._slots[chain]:
+        span, names = None, self._names[chain]
+        for slot in names:
             span = spanned(span, slot.window)
         assert span is not None  # noqa: S101 -- a chain is known by its windows
         say = Fact(self.endpoint, chain.view, "windows", key_of([chain.label]))
-        names = [named(chain, slot) for slot in self._slots[chain]]
-        added(facts, say, sum(self._digests[name] for name in names))
+        added(facts, say, sum(self._digests[name] for name in names.values()))
         added(facts, say._replace(kind="span", key=key_of((chain.label, *span))))
-        if any(slot.window.end > day_of(slot.window.start).end for slot in self._slots[chain]):
+        if any(slot.window.crosses_midnight for slot in names):
             added(facts, say._replace(kind="wide"))
         return facts
 
@@ -193,8 +192,7 @@ class Day:
         self, chain: Chain, _: Window | None, __: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order, as :class:`stream.state.Windows` wants them."""
-        for slot in self.slots(chain):
-            name = named(chain, slot)
+        for slot, name in sorted(self._names[chain].items()):
             entry = self.entries.get(name)
             assert entry is not None  # noqa: S101 -- the name comes from the entries
             self._digests[name] = digest_of(entry)
@@ -202,7 +200,7 @@ class Day:
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
-        yield from sorted(self._slots[chain])
+        yield from sorted(self._names[chain])
 
 
 class Walk:

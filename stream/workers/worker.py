@@ -22,7 +22,7 @@ from stream.config import Replay
 from stream.errors import BadInput, UsageStreamError
 from stream.figures import EndpointFigures, endpoint_figures
 from stream.pipeline import Observer, found_in, ingest
-from stream.records import Chain, Origin, day_of
+from stream.records import Chain, Origin
 from stream.relations import SavedObjects
 from stream.shares import Share
 from stream.signals import until_signalled
@@ -140,7 +140,7 @@ def wide_in(windows: Windows) -> set[str]:
     return {
         chain.endpoint
         for chain in windows.chains
-        if any(slot.window.end > day_of(slot.window.start).end for slot in windows.slots(chain))
+        if any(slot.window.crosses_midnight for slot in windows.slots(chain))
     }
 
 
