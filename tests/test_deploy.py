@@ -74,18 +74,20 @@ def number(pattern: str, text: str) -> float:
     return float(found)
 
 
-def test_the_dockerfile_is_clean() -> None:
-    """Hadolint has nothing to say about the Dockerfile, not even at its lowest level."""
-    dockerfile = DEPLOY / "Dockerfile"
+@pytest.mark.parametrize("place", [DEPLOY, DEPLOY / "flink"], ids=["daemon", "flink"])
+def test_the_dockerfile_is_clean(place: Path) -> None:
+    """Hadolint has nothing to say about a Dockerfile, not even at its lowest level."""
+    dockerfile = place / "Dockerfile"
     assert told(BIN / "hadolint", "--failure-threshold", "style", dockerfile) == (0, "")
-    assert "hadolint ignore" not in DOCKERFILE
+    assert "hadolint ignore" not in dockerfile.read_text("utf-8")
 
 
-def test_the_build_sees_what_it_copies() -> None:
+@pytest.mark.parametrize("place", [DEPLOY, DEPLOY / "flink"], ids=["daemon", "flink"])
+def test_the_build_sees_what_it_copies(place: Path) -> None:
     """The ignore file lets through exactly what the Dockerfile copies, and that is there."""
-    lines = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    lines = (place / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
-    copies = re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", DOCKERFILE)
+    copies = re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", (place / "Dockerfile").read_text("utf-8"))
     copied = {name for line in copies for name in line.split()}
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == copied

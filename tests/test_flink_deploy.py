@@ -103,24 +103,6 @@ def test_the_package_s_options_of_java_are_kept() -> None:
         assert re.fullmatch(r"--add-(exports|opens)=[\w.]+/[\w.]+=ALL-UNNAMED", option)
 
 
-def test_the_dockerfile_is_clean() -> None:
-    """Hadolint has nothing to say about the Dockerfile, not even at its lowest level."""
-    checked = told(BIN / "hadolint", "--failure-threshold", "style", FLINK / "Dockerfile")
-    assert checked == (0, "")
-    assert "hadolint ignore" not in DOCKERFILE
-
-
-def test_the_build_sees_what_it_copies() -> None:
-    """The ignore file lets through exactly what the Dockerfile copies, and that is there."""
-    lines = (FLINK / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
-    rules = [line for line in lines if line and not line.startswith("#")]
-    copies = re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", DOCKERFILE)
-    copied = {name for line in copies for name in line.split()}
-    assert rules[0] == "*"
-    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
-    assert all((ROOT / name).exists() for name in copied)
-
-
 def test_one_version_everywhere() -> None:
     """Image, jar, pins and the operator's name mean one Flink, and our image is this version."""
     (tag,) = re.findall(r"(?m)^ARG FLINK_TAG=(.+)-java21$", DOCKERFILE)
