@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,7 +21,7 @@ from stream.figures import EndpointFigures
 from stream.records import Counters, Number, Window, money, plain, timestamp
 from stream.rollup import resolve
 
-__all__ = ["Expectations", "check", "decode_expectations"]
+__all__ = ["NOTHING", "Expectations", "check", "decode_expectations"]
 
 FILE = "expectations.json"
 
@@ -78,8 +78,12 @@ class Expectations(Struct, forbid_unknown_fields=True):
         return [*self.chains, *self.endpoints, *self.keys, *self.survivors]
 
 
+NOTHING: Final = Expectations()
+"""What is expected where nobody says."""
+
+
 def decode_expectations(payload: bytes) -> Expectations:
-    """Read the file.
+    """Read what a file says.
 
     Raises:
         BadInput: it is not of the documented shape, or names an endpoint that is not registered.
@@ -89,11 +93,11 @@ def decode_expectations(payload: bytes) -> Expectations:
         for one in expectations.entries():
             one.metrics.update({name: canonical(value) for name, value in one.metrics.items()})
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BadInput("expectations", f"found broken expectations ({error})").at(FILE) from None
+        raise BadInput("expectations", f"found broken expectations ({error})") from None
     for one in expectations.entries():
         if one.endpoint not in ENDPOINTS:
             message = f'found the endpoint "{one.endpoint}", expected one of {", ".join(ENDPOINTS)}'
-            raise BadInput("expectations", message).at(FILE)
+            raise BadInput("expectations", message)
     return expectations
 
 

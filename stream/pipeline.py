@@ -22,6 +22,7 @@ from stream.channel import Channel
 from stream.checkpoint import Checkpoints, Reader
 from stream.config import Replay
 from stream.errors import BadInput
+from stream.expectations import Expectations
 from stream.figures import EndpointFigures, Left, endpoint_figures
 from stream.intake import Intake
 from stream.issues import chain_issues, figure_issues
@@ -202,42 +203,34 @@ def viewed(windows: Windows, runs: Mapping[Origin, ChainRun], pages: ObjectPages
     return View(windows, found, objects)
 
 
-def expected_in(run: Replay) -> bytes | None:
-    """Return what the directory says of the figures that must come out, if it does.
+def expected_in(run: Replay) -> Expectations:
+    """Return what the directory says of the figures that must come out.
 
     Raises:
-        BadInput: there is something of that name which cannot be read.
+        BadInput: there is something of that name which cannot be read, or is broken.
     """
     expected = run.directory / expectations.FILE
     if is_one(run.directory):
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
-        return None
+        return expectations.NOTHING
     try:
-        return read_regular(expected, run.max_page_bytes)
+        return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:
         raise error.at(expected.name) from None
 
 
-def render(view: View, now: int, expected: bytes | None = None) -> Outline:
-    """Compute every figure from state, and name what does not hold.
-
-    Raises:
-        BadInput: the expectations are broken.
-    """
+def render(view: View, now: int, expected: Expectations = expectations.NOTHING) -> Outline:
+    """Compute every figure from state, and name what does not hold."""
     keys = sorted({chain.endpoint for chain in view.windows.chains})
     figures = {key: endpoint_figures(key, view.windows) for key in keys}
     return outlined(view, figures, now, expected)
 
 
 def outlined(
-    view: View, figures: dict[str, EndpointFigures], now: int, expected: bytes | None
+    view: View, figures: dict[str, EndpointFigures], now: int, expected: Expectations
 ) -> Outline:
-    """Name what does not hold among figures.
-
-    Raises:
-        BadInput: the expectations are broken.
-    """
+    """Name what does not hold among figures."""
     relationships = view.objects.relationships()
     foreign_keys = view.objects.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references
@@ -247,8 +240,6 @@ def outlined(
         *figure_issues(figures.values()),
         *relationships.sentences(),
         *foreign_keys.sentences(),
+        *expectations.check(expected, figures),
     ]
-    if expected is not None:
-        wanted = expectations.decode_expectations(expected)
-        issues += expectations.check(wanted, figures)
     return Outline(__version__, now, view.runs, figures, relationships, foreign_keys, issues)

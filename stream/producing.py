@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import anyio
@@ -11,6 +12,7 @@ from stream.captured import Captured, LineDelivery
 from stream.chains import CaptureEntry
 from stream.channel import Channel
 from stream.errors import BadInput
+from stream.shares import ALL
 from stream.sources.captures import Capture, Line
 from stream.sources.capturing import read_capture
 from stream.sources.fixtures import Delivery, FixtureChain
@@ -37,7 +39,7 @@ async def produce_all(
     """Read a bounded number of chains at once; a chain that waits for its turn holds no page."""
     turns = anyio.Semaphore(CHAINS_AT_ONCE)
     # One of several workers gives each page its digest, and all where dead letters name it.
-    digests = intake.speaks or intake.tolerant
+    digests = ALL.digests if intake.tolerant else intake.share.digests
     intake.recall_captures({capture.source for capture in inputs.captures})
     async with anyio.create_task_group() as producers:
         for chain in inputs.chains:
@@ -77,11 +79,11 @@ async def produce(
     channel: Channel[Delivery | LineDelivery],
     max_bytes: int,
     turns: anyio.Semaphore,
-    digests: bool,  # noqa: FBT001 -- a task group hands on positions alone
+    digests: Callable[[int], bool],
 ) -> None:
     """Walk one chain: put its pages into the channel in order, then its end."""
     try:
-        async for page in read_pages(chain.files, max_bytes, digests=digests):
+        async for page in read_pages(chain.files, max_bytes, digests):
             await channel.send(Delivery(chain, page))
         await channel.send(Delivery(chain, None))
     finally:

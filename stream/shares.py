@@ -25,6 +25,10 @@ class Share(NamedTuple):
         """Tell whether this is the first share."""
         return self.rank == 0
 
+    def digests(self, page: int) -> bool:
+        """Tell whether a page's file is digested in the share: each in one of them."""
+        return page % self.of == self.rank
+
     def days(self, endpoint: str) -> Callable[[int], bool] | None:
         """Return what tells whether a bucket that starts at a time is in the share; none: all."""
         if self.of == 1:

@@ -23,7 +23,6 @@ from stream.endpoints import ENDPOINTS, Endpoint
 from stream.engines.facts import GROUP, Fact, Facts, Sum, added, key_of, read_number
 from stream.engines.output import Output
 from stream.errors import BadConfiguration, BadInput, Unavailable
-from stream.expectations import decode_expectations
 from stream.figures import EndpointFigures, endpoint_figures
 from stream.pipeline import expected_in, outlined, viewed, written
 from stream.records import MONEY, Chain, Counters, Number, Origin, Window, exact
@@ -58,10 +57,9 @@ async def report(run: Replay, place: Path) -> Outline:
     expected = expected_in(run)
     chains = frozenset(one.chain for one in runs if one.chain.endpoint in ENDPOINTS)
     wide = {endpoint for endpoint, kind in said.found if kind == "wide"}
-    survivors = expected is not None and bool(decode_expectations(expected).survivors)
     with closing(Store(None)) as store:
         windows = Windows(chains, store=store)
-        if run.details or wide or survivors:
+        if run.details or wide or expected.survivors:
             keep_windows(said, output, store)
         figures = {
             key: endpoint_figures(key, windows) if key in wide else figures_of(said, key, windows)

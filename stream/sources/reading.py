@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
@@ -19,6 +19,7 @@ import aiofiles.os
 from stream.chains import PageEntry
 from stream.errors import BadInput, Unavailable
 from stream.privacy import masked_text
+from stream.shares import ALL
 
 __all__ = [
     "Fixture",
@@ -75,11 +76,11 @@ class PageFile(NamedTuple):
 
 
 async def read_pages(
-    files: Sequence[PageFile], max_bytes: int, *, digests: bool = True
+    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
 ) -> AsyncIterator[Fixture]:
     """Read pages in order; small files share one hop to a thread.
 
-    Without ``digests`` a page that nobody knew has none.
+    A page that nobody knew has a digest only where ``digests`` says so of its number.
 
     Raises:
         Unavailable: a file is gone, or may not be read.
@@ -88,7 +89,7 @@ async def read_pages(
     position = 0
     while position < len(files):
         some = files[position : position + BATCH_FILES]
-        batch: list[Fixture] = await read(some, max_bytes, digests=digests)
+        batch: list[Fixture] = await read(some, max_bytes, digests)
         position += len(batch)
         while batch:
             yield batch.pop(0)
@@ -99,19 +100,21 @@ def spelled(name: str) -> str:
     return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
-def read_batch(files: Sequence[PageFile], max_bytes: int, *, digests: bool = True) -> list[Fixture]:
+def read_batch(
+    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
+) -> list[Fixture]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[Fixture] = []
     total = 0
     for file in files:
-        batch.append(read_page(file, max_bytes, digests=digests))
+        batch.append(read_page(file, max_bytes, digests))
         total += len(batch[-1].payload)
         if total >= BATCH_BYTES:
             break
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int, *, digests: bool) -> Fixture:
+def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> Fixture:
     """Read a page, unless durable state has it as it is."""
     number, path, known = file.page, file.path, file.known
     if known is not None and (
@@ -127,7 +130,7 @@ def read_page(file: PageFile, max_bytes: int, *, digests: bool) -> Fixture:
     except BadInput as error:
         return Fixture(name, number, b"", None, error, signature_of(path), known)
     signature = signed(status)
-    wanted = digests or known is not None
+    wanted = known is not None or digests(number)
     digest = hashlib.sha256(payload).hexdigest() if wanted else None
     if known is not None and not known.letters and known.sha256 == digest:
         payload = b""

@@ -41,6 +41,7 @@ def joined_entry(one: PageEntry, other: PageEntry) -> PageEntry:
     """Put together what two workers counted of a page."""
     return replace(
         one,
+        sha256=one.sha256 or other.sha256,
         rows=one.rows + other.rows,
         buckets=one.buckets + other.buckets,
         window=spanned(one.window, other.window),

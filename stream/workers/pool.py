@@ -134,12 +134,12 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         run = self.run
-        expected = expected_in(run)
         parts: list[Ingested] = await self._all(observer)
+        expected = expected_in(run)
         joined_tally(tally, parts)
         runs, captures = joined_runs(parts), joined_captures(parts)
         apart = frozenset(key for part in parts for key in part.wide)
-        flush = bool(run.details or apart or expected)
+        flush = bool(run.details or apart or expected.survivors)
         for worker in self.workers:
             worker.pipe.send(Asked(apart, flush))
         figures: list[dict[str, EndpointFigures]] = await self._all(observer)
