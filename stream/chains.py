@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct, field
 
 from stream.privacy import shielded
-from stream.records import Chain, Origin, Slot, Window
+from stream.records import Chain, Origin, Window
+from stream.stretches import Stretch
 
 __all__ = ["ChainRun", "ChainSummary", "PageEntry", "Pages", "spanned", "summaries"]
 
@@ -33,7 +34,7 @@ class PageEntry(Struct, omit_defaults=True):
     buckets: int = 0
     window: Window | None = None
     unknown_fields: list[str] = []
-    slots: list[Slot] = []
+    slots: list[Stretch] = []
     fell: list[str] = []
     letters: int = 0
     set_aside: bool = False

@@ -13,6 +13,7 @@ from stream.chains import ChainRun, PageEntry, Pages
 from stream.dedupe import fallen
 from stream.records import Bucket, Chain, Origin, Slot, timestamp
 from stream.state import KeyedState
+from stream.stretches import slots_of
 
 __all__ = ["NO_PAGES", "Changes"]
 
@@ -38,8 +39,8 @@ class Changes:
     def note(self, chain: Chain, entry: PageEntry, before: PageEntry | None) -> None:
         """Count what a page delivered, in the place of what it had delivered ``before``."""
         if chain in self._times:
-            self._times[chain].update(entry.slots)
-            self._times[chain].subtract(before.slots if before is not None else ())
+            self._times[chain].update(slots_of(entry.slots))
+            self._times[chain].subtract(slots_of(before.slots if before is not None else ()))
 
     def fallen(
         self,
@@ -58,7 +59,7 @@ class Changes:
             slot = Slot(bucket.window, bucket.rollup)
             again[slot] = appended(again[slot], bucket) if slot in again else bucket
         found = []
-        for slot in known.slots:
+        for slot in slots_of(known.slots):
             held = self._state.get((chain, slot)) if mine(slot.window.start) else None
             if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
                 found.append(
@@ -75,7 +76,7 @@ class Changes:
                 known = self._known.get(origin, NO_PAGES)
                 pages = self._runs[origin].pages if origin in self._runs else NO_PAGES
                 for page in known.keys() | pages.keys():
-                    times.update((pages.find(page) or known[page]).slots)
+                    times.update(slots_of((pages.find(page) or known[page]).slots))
         return times
 
 

@@ -59,7 +59,8 @@ def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
     whole = not snapshot.collisions and columns == bucket.counters
     if revised:
         digest = bucket.digest if whole else b""
-        return snapshot._replace(counters=columns, digest=digest), outcomes
+        dimensions = bucket.dimensions  # the same, and decoded texts share memory
+        return snapshot._replace(dimensions=dimensions, counters=columns, digest=digest), outcomes
     if whole and not snapshot.digest and bucket.digest:
         return snapshot._replace(digest=bucket.digest), outcomes
     return snapshot, outcomes

@@ -25,6 +25,7 @@ from stream.sinks.dead_letters import masked_page
 from stream.sources.fixtures import Delivery, FixtureChain, entry_named
 from stream.sources.reading import Fixture, spelled
 from stream.sources.walk import Walk, root_of
+from stream.stretches import stretched
 from stream.tally import Tally
 
 __all__ = ["Intake"]
@@ -247,7 +248,7 @@ class Intake(Following):
                 chain, page, rejected.error, rejected.rows, rejected.content, own=True
             )
         entry.unknown_fields = sorted(decoded.unknown_fields)
-        entry.slots = sorted({Slot(bucket.window, bucket.rollup) for bucket in buckets})
+        entry.slots = stretched(Slot(bucket.window, bucket.rollup) for bucket in buckets)
         return entry
 
     def decoded(self, key: str, payload: bytes, known: Known) -> tuple[Page, Page]:

@@ -11,6 +11,7 @@ from stream.chains import CaptureEntry, ChainRun, Delivered, PageEntry, Pages, s
 from stream.figures import EndpointFigures
 from stream.records import Origin
 from stream.state import Windows
+from stream.stretches import slots_of, stretched
 from stream.tally import Tally
 from stream.workers.worker import Ingested
 
@@ -46,7 +47,7 @@ def joined_entry(one: PageEntry, other: PageEntry) -> PageEntry:
         buckets=one.buckets + other.buckets,
         window=spanned(one.window, other.window),
         unknown_fields=sorted({*one.unknown_fields, *other.unknown_fields}),
-        slots=sorted({*one.slots, *other.slots}),
+        slots=stretched(slots_of(one.slots + other.slots)),
         fell=sorted(one.fell + other.fell),
         letters=one.letters + other.letters,
     )
