@@ -181,6 +181,14 @@ def test_growth_is_told_from_repetition() -> None:
     assert outcomes[1:] == [Outcomes(duplicate=2, revised=2), Outcomes(duplicate=4)]
 
 
+def test_a_window_that_grows_holds_the_texts_of_the_page() -> None:
+    """A decoder shares texts between windows; those that came back from a store are its own."""
+    grown = bucket(row("a", 2), row("b", 2))
+    state, _ = taken(Delivery(bucket(row("a", 1), row("b", 2)), 0), Delivery(grown, 0))
+    (held,) = state.held.values()
+    assert held.dimensions is grown.dimensions
+
+
 def test_rows_that_contradict_each_other_are_kept_in_mind() -> None:
     """Two rows of one identity in one bucket collide if they differ, and only then."""
     same = bucket(row("a", 5), row("a", 5))
