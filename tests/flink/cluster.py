@@ -64,7 +64,12 @@ class Cluster:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports: dict[str, int] = {}
         """Where each process shows its metrics to Prometheus."""
-        self.settings = settings(place)
+        python = str(flink / "bin" / "python")
+        self.settings = {
+            **settings(place),
+            "python.executable": python,
+            "python.client.executable": python,
+        }
         self.address = f"127.0.0.1:{self.settings['rest.port']}"
         shutil.copytree(self.home / "conf", place / "conf")
         (place / "conf" / "config.yaml").write_text(yaml.safe_dump(self.settings), "utf-8")

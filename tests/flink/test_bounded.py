@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.engines import reported, same
 from tests.envelopes import put_capture
 from tests.flink.captures import BROKEN, WRITTEN, generated, mixed
-from tests.flink.cluster import Cluster
+from tests.flink.cluster import ROOT, Cluster
 from tests.flink.jobs import COUNTERS, Job, jobs_of
 from tests.pages import letters_in
 
@@ -29,6 +30,21 @@ def test_everything_that_the_rules_speak_of(flink: Cluster, tmp_path: Path) -> N
     for kind in ("otherViews", "identityCollisions", "widerWindowsCovered", "excess"):
         assert found.report["reconciliation"][kind], kind
     same(captures, tmp_path / "out", "--no-details")
+
+
+def test_flinks_own_client_submits_it_too(flink: Cluster, tmp_path: Path) -> None:
+    """``flink run -py``, with the Python that the cluster's configuration names."""
+    captures = mixed(tmp_path / "in", 4000)
+    job = [str(ROOT / "stream" / "engines" / "flink.py"), captures.as_uri()]
+    done = subprocess.run(
+        [flink.home / "bin" / "flink", "run", "-py", *job, (tmp_path / "out").as_uri()],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=flink.environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert same(captures, tmp_path / "out").code == 1
 
 
 def test_what_a_replay_refuses_or_sets_aside(flink: Cluster, tmp_path: Path) -> None:
