@@ -224,3 +224,16 @@ def test_width_and_times_make_no_view(tmp_path: Path) -> None:
     found = replayed(tmp_path, [line(0, request=hour), line(1, request=day)])
     assert found.code == 0, found.errors
     assert json.loads(found.output)["usageSummary"]["tokensIn"] == 3
+
+
+def test_a_capture_of_many_chains_is_named_once(tmp_path: Path) -> None:
+    """An endpoint names its files, and notes their digests; ``run`` has an entry for each chain."""
+    notes = tmp_path / "notes.md"
+    labels = ("primary", "batch", "web")
+    found = replayed(
+        tmp_path, [line(0, label=label) for label in labels], "--notes", str(notes)
+    ).report
+    assert found is not None
+    assert found["endpoints"]["usage/completions"]["fixtures"] == ["a.ndjson"]
+    assert [one["label"] for one in found["run"]["fixtures"]] == sorted(labels)
+    assert notes.read_text("utf-8").count("| `a.ndjson` |") == 1

@@ -6,6 +6,8 @@ import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from stream.privacy import one_line
@@ -53,8 +55,9 @@ Versions: {versions}, Python {platform.python_version()}
 | fixture | SHA-256 |
 |---|---|
 """
-    for one in outline.files.entries(outline.runs):
-        yield f"| `{quoted(one.name)}` | `{one.sha256}` |\n"
+    files = outline.files.entries(outline.runs)
+    for (name, sha256), _ in groupby(files, attrgetter("name", "sha256")):  # of all their chains
+        yield f"| `{quoted(name)}` | `{sha256}` |\n"
     yield f"""
 Summary before:
 

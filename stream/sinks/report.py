@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -219,7 +221,10 @@ def endpoints_of(outline: Outline, section: Mapping[str, Any]) -> Iterator[bytes
     opening = b"{"
     for key, one in section.items():
         yield opening + b'\n    "' + key.encode() + b'": '
-        names = (file.name for file in outline.files.entries(outline.runs_of(key)))
+        files = outline.files.entries(outline.runs_of(key))
+        names = (
+            name for name, _ in groupby(files, attrgetter("name"))
+        )  # captures have many chains
         yield from led_by_files(one, names, 4)
         opening = b","
     yield b"\n  }"
