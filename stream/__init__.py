@@ -7,12 +7,12 @@ The flow, and where to find each part::
     captures                                  ▲ checkpoint ▼           rollup      dead letters
                                               SQLite
 
-:mod:`stream.pipeline` alone knows the whole chain; :mod:`stream.workers` runs it in several
-processes. :mod:`stream.state` keeps windows in memory, or in the store past a budget.
-:mod:`stream.endpoints` is the registry of what each endpoint answers with, :mod:`stream.records`
+:mod:`stream.pipeline` alone knows the whole chain; :mod:`stream.engines.workers` runs it in several
+processes. :mod:`stream.state.keyed` keeps windows in memory, or in the store past a budget.
+:mod:`stream.providers.openai` is the registry of what each endpoint answers with, :mod:`stream.records.windows`
 the values that all layers share. ``decode``, ``dedupe``, ``rollup``, ``totals`` and ``relations``
 are pure. Every error is in
-:mod:`stream.errors` with its exit code, every metric in :mod:`stream.metrics`.
+:mod:`stream.records.errors` with its exit code, every metric in :mod:`stream.sinks.metrics`.
 """
 
 __version__ = "0.1.0"

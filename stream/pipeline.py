@@ -10,37 +10,43 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
 import anyio
+from msgspec import Struct
 
-from stream import __version__, expectations
-from stream.captured import Captured, LineDelivery
-from stream.chains import ChainRun, ChainSummary, summaries
-from stream.channel import Channel
-from stream.checkpoint import Checkpoints, Reader
-from stream.config import Replay
-from stream.errors import BadInput
-from stream.expectations import Expectations
-from stream.figures import EndpointFigures, Left, endpoint_figures
-from stream.intake import Intake
-from stream.issues import chain_issues, figure_issues
-from stream.producing import Inputs, produce_all
-from stream.records import Origin
-from stream.relations import ObjectPages, Objects
+from stream import __version__
+from stream.figures import expectations
+from stream.figures.endpoint import EndpointFigures, Left, endpoint_figures
+from stream.figures.expectations import Expectations
+from stream.figures.issues import chain_issues, figure_issues
+from stream.figures.relations import ObjectPages, Objects
+from stream.intake.entries import ChainRun, ChainSummary, summaries
+from stream.intake.intake import Intake
+from stream.intake.reading import Captured, LineDelivery
+from stream.intake.rules import Rules
+from stream.records.chains import Origin
+from stream.records.errors import BadInput
+from stream.records.tally import Tally
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Outline, write_report
-from stream.sources.captures import Line, expectations_beside
-from stream.sources.capturing import captures_in, is_one
+from stream.sources.captures import captures_in, is_one
+from stream.sources.channel import DEFAULT_CAPACITY, Channel
+from stream.sources.feed import Inputs, produce_all
+from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular
 from stream.sources.fixtures import Delivery, discover, recall
-from stream.sources.reading import read_regular
-from stream.state import Windows
-from stream.tally import Tally
+from stream.sources.lines import Line, expectations_beside
+from stream.state.checkpoints import Checkpoints
+from stream.state.keyed import Windows
+from stream.state.sqlite.reader import Reader
 
 __all__ = [
+    "Replay",
+    "DEFAULT_REPORT",
     "Observer",
     "View",
     "expected_in",
@@ -54,6 +60,24 @@ __all__ = [
     "viewed",
     "written",
 ]
+
+
+DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """One run over a fixture directory; ``now`` is the clock, in Unix seconds.
+
+    ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings).
+    """
+
+    directory: Path
+    now: int
+    report: Path | None = DEFAULT_REPORT
+    details: bool = True
+    rules: Rules = Rules()
+    channel_capacity: int = DEFAULT_CAPACITY
+    max_page_bytes: int = DEFAULT_PAGE_BYTES
 
 
 class Observer(NamedTuple):

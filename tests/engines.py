@@ -12,12 +12,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from stream.checkpoint.codec import Codec
-from stream.engines.facts import GROUP, Fact, Facts, changes, limbs
-from stream.engines.lines import Lines
-from stream.engines.parts import Day, part_of
-from stream.sources.captures import CaptureReader
-from stream.sources.capturing import captures_in
+from stream.engines.flink.facts import GROUP, Fact, Facts, changes, limbs
+from stream.engines.flink.lines import Lines
+from stream.engines.flink.parts import Day, part_of
+from stream.sources.captures import captures_in
+from stream.sources.lines import CaptureReader
+from stream.state.sqlite.codec import Codec
 from tests.running import NOW, Replayed, replay, run
 
 LONGEST = 1 << 28

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stream.generate import line
-from stream.synth.pages import Generator
-from stream.synth.shape import Shape
+from stream.recordings.generate import line
+from stream.recordings.synth.pages import Generator
+from stream.recordings.synth.shape import Shape
 from tests.oracle import Delivery, expected
 from tests.running import run
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from stream.channel import Channel
+from stream.sources.channel import Channel
 from stream.sources.fixtures import Delivery
-from stream.sources.watched import Patience, Watched
+from stream.sources.watch import Patience, Watched
 from tests.pages import bucket, page, put, used
 
 PAGES = 600

@@ -17,9 +17,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.errors import BadInput, Unavailable
-from stream.sources.captures import CaptureReader, Line, expectations_beside, is_capture, stem_of
-from stream.sources.reading import signature_of
+from stream.records.errors import BadInput, Unavailable
+from stream.sources.files import signature_of
+from stream.sources.lines import CaptureReader, Line, expectations_beside, is_capture, stem_of
 from tests.envelopes import PACKED, SUFFIXES, zstd
 
 LONGEST = 1_000

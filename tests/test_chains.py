@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.endpoints import ENDPOINTS, Endpoint
+from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS
 from stream.sources.fixtures import parse_name
 from tests.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.pages import Content, Json, bucket, listed, page, put, put_all, used

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.config import Setting, load, settings_of, token_of
+from stream.daemon.config import Setting, load, settings_of, token_of
 from tests.configurations import (
     BAD_FILES,
     BAD_TEXTS,

@@ -11,9 +11,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from starlette.types import Receive, Scope, Send
 
-from stream.config import Http
 from stream.daemon import serving
-from stream.errors import Unavailable
+from stream.daemon.config import Http
+from stream.records.errors import Unavailable
 from tests.asking import opened, request, rest
 from tests.prometheus import free_port
 

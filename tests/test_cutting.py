@@ -14,8 +14,8 @@ from stream.decode import Decoder, pages
 from stream.decode.careful import careful_page
 from stream.decode.cutting import cut
 from stream.decode.page import Page
-from stream.endpoints import ENDPOINTS
-from stream.errors import BadInput
+from stream.providers.openai import ENDPOINTS
+from stream.records.errors import BadInput
 
 COMPLETIONS = ENDPOINTS["usage/completions"]
 DECODER = Decoder(COMPLETIONS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.checkpoint.schema import TABLES
+from stream.state.sqlite.schema import TABLES
 from tests.envelopes import envelope, put_capture
 from tests.pages import bucket, page, used
 from tests.running import replay

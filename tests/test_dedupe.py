@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.records import Bucket, Chain, Outcomes, Slot, Snapshot, Window
-from stream.state import KeyedState
+from stream.records.chains import Chain
+from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
+from stream.state.keyed import KeyedState
 
 CHAIN = Chain("usage/vector_stores", "primary")
 WINDOWS = [Window(0, 60), Window(60, 120)]

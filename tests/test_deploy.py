@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from stream import __version__
-from stream.config import Http, Log, Pace, Settings, Watch
-from stream.privacy import find_secrets
+from stream.daemon.config import Http, Log, Pace, Settings, Watch
+from stream.records.privacy import find_secrets
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.chains import ChainRun, PageEntry
-from stream.records import Chain, Snapshot, Window, canonical_order
-from stream.relations import Objects
-from stream.rollup.table import places_in_order, table_alone
+from stream.figures.relations import Objects
+from stream.figures.rollup.table import places_in_order, table_alone
+from stream.intake.entries import ChainRun, PageEntry
+from stream.records.chains import Chain
+from stream.records.windows import Snapshot, Window, canonical_order
 from stream.sinks.files import Files, led_by_files
 from stream.sinks.report import Outline, pieces_of
 from tests.pages import bucket, page, put_all, used

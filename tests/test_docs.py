@@ -11,12 +11,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from stream import errors
 from stream.cli import app
-from stream.endpoints import ENDPOINTS, LISTS, Endpoint
-from stream.metrics import TallyCollector, write_metrics
+from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records import errors
+from stream.records.tally import Tally
+from stream.sinks.metrics import TallyCollector, write_metrics
 from stream.sources.fixtures import parse_name
-from stream.tally import Tally
 from tests.oracle import ENDPOINTS as ORACLE_ENDPOINTS
 from tests.running import run
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.decode import Decoder
-from stream.decode.envelope import decode_envelope, page_last
 from stream.decode.values import revision_of
-from stream.endpoints import ENDPOINTS, LISTS
-from stream.errors import BadInput
+from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records.errors import BadInput
+from stream.sources.envelope import decode_envelope, page_last
 from tests.envelopes import EMPTY, dumped, envelope, line
 from tests.pages import bucket, page, used
 

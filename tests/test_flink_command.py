@@ -46,7 +46,7 @@ def test_without_flink_nothing_is_submitted(
 ) -> None:
     """The line says how to get it, and names a FLINK_HOME that has none."""
     monkeypatch.delenv("FLINK_HOME", raising=False)
-    monkeypatch.setattr("stream.engines.submit.find_spec", lambda _: None)
+    monkeypatch.setattr("stream.engines.flink.submit.find_spec", lambda _: None)
     assert "make flink" in refused(78, "submit", captures, tmp_path / "out")
     monkeypatch.setenv("FLINK_HOME", str(tmp_path))
     assert f"FLINK_HOME ({tmp_path})" in refused(78, "submit", captures, tmp_path / "out")
@@ -59,7 +59,7 @@ def test_without_java_nothing_is_submitted(
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert f"JAVA_HOME ({tmp_path})" in refused(78, "submit", captures, tmp_path / "out")
     monkeypatch.delenv("JAVA_HOME")
-    monkeypatch.setattr("stream.engines.submit.find_spec", lambda _: None)
+    monkeypatch.setattr("stream.engines.flink.submit.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(home / "lib"))
     assert "there is no Java" in refused(78, "submit", captures, tmp_path / "out")
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from stream import __version__
-from stream.engines.job import Job, job_options
+from stream.engines.flink.job import Job, job_options
 from tests.test_deploy import BIN, ROOT, told
 from tests.test_docs import COMMANDS
 

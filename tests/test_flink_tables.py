@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from stream.engines import tables
-from stream.engines.job import Job
+from stream.engines.flink import tables
+from stream.engines.flink.job import Job
 
 ONCE = Job(captures="file:///in", out="file:///out")
 ON = Job(captures="file:///in", out="file:///out", follow=7, every=3)

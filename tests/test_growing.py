@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sources.captures import Line
-from stream.sources.capturing import Read, Start
+from stream.sources.captures import Read, Start
+from stream.sources.lines import Line
 from tests.envelopes import PACKED, line
 from tests.pages import bucket, page, put, used
 from tests.running import replay

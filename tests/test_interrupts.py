@@ -11,8 +11,8 @@ import aiofiles.os
 import anyio
 import pytest
 
-from stream.errors import Interrupted, Unavailable
-from stream.signals import until_signalled
+from stream.engines.signals import until_signalled
+from stream.records.errors import Interrupted, Unavailable
 from stream.sinks.atomic import atomic_file, together
 from stream.sinks.directory import atomic_directory
 from tests.bad_pages import GOOD, ONE

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.checkpoint.codec import SMALL, Codec
-from stream.endpoints import ENDPOINTS
-from stream.records import Snapshot
+from stream.providers.openai import ENDPOINTS
+from stream.records.windows import Snapshot
+from stream.state.sqlite.codec import SMALL, Codec
 from tests.pages import DAY, FIRST, Content, Json, bucket, page, put_all, used
 from tests.running import replay
 

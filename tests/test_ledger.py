@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.decode import Decoder
-from stream.endpoints import ENDPOINTS
-from stream.ledger import Ledger
-from stream.records import Chain, Window
-from stream.series import SavedSeries, Series
-from stream.state import KeyedState
+from stream.figures.ledger import Ledger
+from stream.figures.series import Series
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain
+from stream.records.windows import Window
+from stream.state.keyed import KeyedState
+from stream.state.saved import SavedSeries
 from tests.oracle import Delivery, expected
 from tests.pages import DAY, FIRST, bucket, page, used
 from tests.strategies import chains, deliveries, written

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.checkpoint.codec import ENCODER, Codec, checksum_of
+from stream.state.sqlite.codec import ENCODER, Codec, checksum_of
 from tests.running import replay
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.records import MONEY, exact, money
+from stream.records.money import MONEY, exact, money
 
 DIGITS = st.integers(-(10**68) + 1, 10**68 - 1)
 HELD = DIGITS.map(lambda digits: Decimal(digits).scaleb(-30, Context(prec=80)))

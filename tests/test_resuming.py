@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.checkpoint.codec import Codec
 from stream.decode import Decoder
-from stream.endpoints import ENDPOINTS
-from stream.records import Chain
-from stream.state import KeyedState
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain
+from stream.state.keyed import KeyedState
+from stream.state.sqlite.codec import Codec
 from tests.running import replay
 from tests.strategies import Chains, chains, write_chains, written
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.checkpoint.lock import Lock
+from stream.state.sqlite.lock import Lock
 from tests.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.pages import Content, Json, bucket, listed, page, put, put_all, used
 from tests.running import Replayed, replay

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.records import Slot, Window
-from stream.stretches import Stretch, slots_of, stretched
+from stream.intake.stretches import Stretch, slots_of, stretched
+from stream.records.windows import Slot, Window
 
 MINUTE = 60
 slots = st.builds(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stream.endpoints import ENDPOINTS
-from stream.synth.refusals import refusal
-from stream.synth.shape import Shape
+from stream.providers.openai import ENDPOINTS
+from stream.recordings.synth.refusals import refusal
+from stream.recordings.synth.shape import Shape
 from tests.generated import Json, by_oracle, in_order, made, revision
 
 shares = st.sampled_from([0.0, 0.1, 0.5, 1.0])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream import totals
-from stream.endpoints import ENDPOINTS
-from stream.records import MAX_COUNT, Column
+from stream.figures import totals
+from stream.providers.openai import ENDPOINTS
+from stream.records.windows import MAX_COUNT, Column
 
 COSTS = ENDPOINTS["costs"]
 SMALL = st.sampled_from([0, 1, (1 << 32) - 1])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.errors import BadInput
-from stream.sources.walk import Walk, cursor_of
+from stream.providers.cursors import Walk, cursor_of
+from stream.records.errors import BadInput
 
 OWN = "https://api.openai.com/v1/organization/costs"
 TOKENS = st.text("abcABC019_-+/=", min_size=1, max_size=8)

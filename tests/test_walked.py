@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.chains import Link
-from stream.records import Chain
-from stream.walked import judged
+from stream.intake.walks import judged
+from stream.records.chains import Chain, Link
 from tests.comparing import figures, flat
 from tests.envelopes import envelope, put_capture
 from tests.oracle import expected

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import anyio
 
-from stream.captured import Captured, LineDelivery
-from stream.config import Rules
-from stream.daemon.walks import Walks
+from stream.intake.reading import Captured, LineDelivery
+from stream.intake.rules import Rules
+from stream.intake.standing import Walks
 from stream.pipeline import render, view_of
+from stream.records.tally import Tally
 from stream.sinks.report import Outline
-from stream.sources.captures import Capture, Line
-from stream.sources.capturing import Read, Start
+from stream.sources.captures import Read, Start
 from stream.sources.growing import Growing
-from stream.sources.watched import Patience
-from stream.tally import Tally
+from stream.sources.lines import Capture, Line
+from stream.sources.watch import Patience
 from tests.running import NOW
 
 LONG, NONE = 1e9, 0.0

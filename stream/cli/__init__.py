@@ -13,8 +13,8 @@ import click
 
 from stream import __version__
 from stream.cli.shared import EXIT_CODES
-from stream.errors import Interrupted, UsageStreamError
-from stream.privacy import one_line
+from stream.records.errors import Interrupted, UsageStreamError
+from stream.records.privacy import one_line
 
 __all__ = ["app", "run_command"]
 

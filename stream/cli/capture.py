@@ -9,13 +9,13 @@ import anyio
 import click
 import msgspec
 
+from stream.cli.options import page_bytes_option
+from stream.cli.progress import progress
 from stream.cli.shared import EXIT_CODES, FILE, show
 from stream.decode.values import revision_of
-from stream.errors import BadInput
-from stream.options import page_bytes_option
-from stream.progress import progress
-from stream.signals import until_signalled
-from stream.sources.captures import is_capture
+from stream.engines.signals import until_signalled
+from stream.records.errors import BadInput
+from stream.sources.lines import is_capture
 
 __all__ = ["capture_command"]
 
@@ -69,7 +69,7 @@ def capture_command(
       usage-stream capture fixtures walk.ndjson.gz --observed-at 2024-12-01T06:00:00Z
       usage-stream capture november.ndjson.zst unpacked && usage-stream replay unpacked
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.capture import to_capture, to_fixtures  # noqa: PLC0415 -- only this command needs it
+    from stream.recordings.convert import to_capture, to_fixtures  # noqa: PLC0415 -- only this command needs it
 
     folds = check_names(given, out)
     if folds:

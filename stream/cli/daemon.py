@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from stream.cli.shared import EXIT_CODES, FILE, show
-from stream.config import load, settings_of
+from stream.daemon.config import load, settings_of
 
 __all__ = ["check_command", "daemon_command"]
 

@@ -17,10 +17,11 @@ from stream.cli.shared import (
     report_options,
     show,
 )
-from stream.config import Replay, Rules
-from stream.engines.job import Job, job_options
-from stream.engines.reported import report as reported
-from stream.engines.submit import Submission, submit
+from stream.engines.flink.job import Job, job_options
+from stream.engines.flink.report import report as reported
+from stream.engines.flink.submit import Submission, submit
+from stream.intake.rules import Rules
+from stream.pipeline import Replay
 from stream.sinks.summary import summary_of
 
 __all__ = ["flink_command"]

@@ -12,14 +12,14 @@ import anyio
 import click
 import msgspec
 
+from stream.cli.progress import advancing
 from stream.cli.shared import EXIT_CODES, FILE, Moment, show
-from stream.endpoints import ENDPOINTS
-from stream.errors import Unavailable
-from stream.progress import advancing
-from stream.records import timestamp
-from stream.signals import until_signalled
-from stream.sources.captures import is_capture
-from stream.synth.shape import Shape
+from stream.engines.signals import until_signalled
+from stream.providers.openai import ENDPOINTS
+from stream.recordings.synth.shape import Shape
+from stream.records.errors import Unavailable
+from stream.records.windows import timestamp
+from stream.sources.lines import is_capture
 
 __all__ = ["generate_command"]
 
@@ -139,9 +139,9 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
       usage-stream generate out/polls.ndjson.zst --rows 10000000 --width 1m --rows-per-bucket 500 \\
         --walks 200 --overlap 0.8 --revised 0.1 --late 0.02 --corrected 0.01
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.generate import generate  # noqa: PLC0415 -- only this command needs it
-    from stream.synth.pages import Generator  # noqa: PLC0415 -- as above
-    from stream.synth.refusals import refusal  # noqa: PLC0415 -- as above
+    from stream.recordings.generate import generate  # noqa: PLC0415 -- only this command needs it
+    from stream.recordings.synth.pages import Generator  # noqa: PLC0415 -- as above
+    from stream.recordings.synth.refusals import refusal  # noqa: PLC0415 -- as above
 
     named = tuple(dict.fromkeys(name for some in endpoints for name in some))
     shape = Shape(endpoints=named, capture=is_capture(out.name), **options)

@@ -12,6 +12,8 @@ from pathlib import Path
 import anyio
 import click
 
+from stream.cli.options import page_bytes_option
+from stream.cli.progress import progress
 from stream.cli.shared import (
     EXIT_CODES,
     FILE,
@@ -20,22 +22,16 @@ from stream.cli.shared import (
     report_options,
     show,
 )
-from stream.config import (
-    DEFAULT_BUDGET,
-    DEFAULT_CAPACITY,
-    Replay,
-    Rules,
-)
-from stream.options import page_bytes_option
-from stream.pipeline import replay
-from stream.privacy import one_line
-from stream.progress import progress
-from stream.signals import until_signalled
+from stream.engines.signals import until_signalled
+from stream.intake.rules import DEFAULT_BUDGET, Rules
+from stream.pipeline import Replay, replay
+from stream.records.privacy import one_line
+from stream.records.tally import Tally
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
+from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.fixtures import is_input
-from stream.tally import Tally
 
 __all__ = ["replay_command"]
 
@@ -163,7 +159,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     before = previous_summary(report) if notes else None
     tally = Tally()
     if workers > 1:
-        from stream.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+        from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
         with (
             closing(Pool(run, workers)) as pool,
@@ -175,7 +171,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
     after = summary_of(report, outline)
     if metrics:
-        from stream.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+        from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
         write_metrics(metrics, tally)
     if notes:

@@ -13,11 +13,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stream.config import DEFAULT_REPORT
-from stream.errors import Unavailable
-from stream.options import given
-from stream.privacy import one_line
-from stream.records import MAX_TIME
+from stream.cli.options import given
+from stream.pipeline import DEFAULT_REPORT
+from stream.records.errors import Unavailable
+from stream.records.privacy import one_line
+from stream.records.windows import MAX_TIME
 
 __all__ = [
     "EXIT_CODES",

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from stream.cli.shared import EXIT_CODES, FILE, show
-from stream.privacy import one_line
+from stream.records.privacy import one_line
 
 __all__ = ["verify_command"]
 
@@ -24,7 +24,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
     registration in ENDPOINTS.md, expectations, and that no key and no email outside example.com
     stands in them (exit 1). Findings go to stderr, one a line, and to stdout as JSON.
     """
-    from stream.verify import verify  # noqa: PLC0415 -- only this command needs it
+    from stream.recordings.verify import verify  # noqa: PLC0415 -- only this command needs it
 
     findings = verify(directory, int(time.time()))
     lines = [one_line(finding) for finding in (*findings.files, *findings.content)]

@@ -10,20 +10,21 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from stream.captured import Captured, LineDelivery
-from stream.channel import Channel
-from stream.config import Settings
-from stream.coverage import Coverage
+from stream.daemon.config import Settings
 from stream.daemon.health import Health
 from stream.daemon.telling import tell_line, tell_page
-from stream.daemon.walks import Walks
-from stream.errors import Unavailable
-from stream.ledger import Draft, Ledger
-from stream.metrics import Exposition, Standing
-from stream.records import Chain, Slot
+from stream.figures.coverage import Coverage
+from stream.figures.ledger import Draft, Ledger
+from stream.intake.reading import Captured, LineDelivery
+from stream.intake.standing import Walks
+from stream.records.chains import Chain
+from stream.records.errors import Unavailable
+from stream.records.tally import Tally
+from stream.records.windows import Slot
 from stream.sinks.dead_letters import write_letters
+from stream.sinks.metrics import Exposition, Standing
+from stream.sources.channel import Channel
 from stream.sources.fixtures import Delivery
-from stream.tally import Tally
 
 __all__ = ["CaughtUp", "Core"]
 

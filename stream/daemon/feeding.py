@@ -10,16 +10,16 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 
-from stream.captured import LineDelivery
-from stream.config import Pace, Settings, Watch
+from stream.daemon.config import Pace, Settings, Watch
 from stream.daemon.core import CaughtUp, Core
-from stream.errors import Unavailable
-from stream.sources.captures import Capture, Line
-from stream.sources.capturing import Read, Start
+from stream.intake.reading import LineDelivery
+from stream.records.errors import Unavailable
+from stream.sources.captures import Read, Start
 from stream.sources.fixtures import Delivery, discover
 from stream.sources.growing import Growing
-from stream.sources.paced import Paced
-from stream.sources.watched import Patience, Watched
+from stream.sources.lines import Capture, Line
+from stream.sources.pace import Paced
+from stream.sources.watch import Patience, Watched
 
 __all__ = ["Feeding", "check_directories"]
 

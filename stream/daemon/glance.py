@@ -12,9 +12,10 @@ from jinja2 import Environment, StrictUndefined
 
 from stream import __version__
 from stream.daemon.core import Core
-from stream.ledger import Ledger
-from stream.privacy import one_line
-from stream.records import MAX_TIME, plain
+from stream.figures.ledger import Ledger
+from stream.records.money import plain
+from stream.records.privacy import one_line
+from stream.records.windows import MAX_TIME
 
 __all__ = ["STYLE", "page_of"]
 

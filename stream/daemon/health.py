@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from stream.errors import Unavailable
-from stream.privacy import one_line
+from stream.records.errors import Unavailable
+from stream.records.privacy import one_line
 
 __all__ = ["Health", "Mishap"]
 

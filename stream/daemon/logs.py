@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import structlog
 
-from stream.config import Log
-from stream.privacy import is_private_name, one_line
+from stream.daemon.config import Log
+from stream.records.privacy import is_private_name, one_line
 
 __all__ = ["set_up"]
 

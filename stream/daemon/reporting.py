@@ -12,8 +12,8 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.core import Core
-from stream.errors import Unavailable
 from stream.pipeline import View, render, view_of
+from stream.records.errors import Unavailable
 from stream.sinks.report import write_report
 
 __all__ = ["Reporting"]

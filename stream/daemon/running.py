@@ -16,17 +16,17 @@ import structlog
 from anyio.abc import TaskStatus
 
 from stream import __version__
-from stream.config import Settings, token_of
 from stream.daemon import logs
 from stream.daemon.app import make_app
+from stream.daemon.config import Settings, token_of
 from stream.daemon.core import Core
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
 from stream.daemon.reporting import Reporting
 from stream.daemon.serving import Server, listening, serve
 from stream.daemon.systemd import Notifier
-from stream.errors import BadConfiguration, Unavailable, UsageStreamError
 from stream.pipeline import first_of
+from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 

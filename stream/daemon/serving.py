@@ -14,9 +14,9 @@ from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stream.config import Http
+from stream.daemon.config import Http
 from stream.daemon.guard import HEADERS
-from stream.errors import Unavailable
+from stream.records.errors import Unavailable
 
 __all__ = ["listening", "serve"]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import structlog
 
-from stream.captured import Captured, LineDelivery
 from stream.daemon.health import Health
-from stream.sources.captures import Line
-from stream.sources.capturing import Start
+from stream.intake.reading import Captured, LineDelivery
+from stream.sources.captures import Start
 from stream.sources.fixtures import Delivery
+from stream.sources.lines import Line
 
 __all__ = ["tell_line", "tell_page"]
 

@@ -13,14 +13,11 @@ from typing import Any, Final
 from stream.decode.page import Page, Rejected, content_of
 from stream.decode.parse import object_head, parsed
 from stream.decode.rows import Row, columns_of, row_of
-from stream.decode.values import (
-    bad,
-    time_of,
-)
-from stream.endpoints import Endpoint
-from stream.errors import BadInput
-from stream.privacy import shielded
-from stream.records import DAY, MAX_TIME, Bucket, Window, day_of
+from stream.decode.values import bad, time_of
+from stream.providers.endpoint import Endpoint
+from stream.records.errors import BadInput
+from stream.records.privacy import shielded
+from stream.records.windows import DAY, MAX_TIME, Bucket, Window, day_of
 
 __all__ = ["careful_page"]
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from xxhash import xxh3_128_digest
 
-from stream.records import Window
+from stream.records.windows import Window
 
 __all__ = ["Cut", "Piece", "cut", "digest_of"]
 

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from stream.decode.page import Rejected, content_of
 from stream.decode.parse import object_head, parsed
 from stream.decode.values import bad, member, text_of, time_of
-from stream.endpoints import REFERENCES, Kind, ObjectList
-from stream.errors import BadInput
+from stream.providers.endpoint import REFERENCES, Kind, ObjectList
+from stream.records.errors import BadInput
 
 __all__ = ["Element", "ListPage", "decode_list"]
 

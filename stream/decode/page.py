@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from stream.errors import BadInput
-from stream.privacy import masked_json
-from stream.records import Bucket
+from stream.records.errors import BadInput
+from stream.records.privacy import masked_json
+from stream.records.windows import Bucket
 
 __all__ = ["Page", "Rejected", "content_of"]
 

@@ -15,8 +15,9 @@ from stream.decode.careful import careful_page
 from stream.decode.cutting import Piece, cut, digest_of
 from stream.decode.page import Page
 from stream.decode.values import NUMBER, Flags, Texts
-from stream.endpoints import Endpoint
-from stream.records import MAX_COUNT, MAX_TIME, Bucket, Column, Window, money
+from stream.providers.endpoint import Endpoint
+from stream.records.money import money
+from stream.records.windows import MAX_COUNT, MAX_TIME, Bucket, Column, Window
 
 __all__ = ["Decoder", "Known", "everything", "nothing_known", "owned", "page_type"]
 

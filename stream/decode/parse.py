@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.decode.values import bad, describe, json_float
-from stream.errors import BadInput
+from stream.records.errors import BadInput
 
 __all__ = ["object_head", "parsed"]
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from stream.decode.values import (
-    amount_of,
-    bad,
-    count_of,
-    flag_of,
-    member,
-    text_of,
-    unknown_number,
-)
-from stream.endpoints import DESCRIBING, ENDPOINTS, Endpoint
-from stream.privacy import digest, is_private_name, shielded
-from stream.records import Bucket, Counters, Window
+from stream.decode.values import amount_of, bad, count_of, flag_of, member, text_of, unknown_number
+from stream.providers.endpoint import DESCRIBING, Endpoint
+from stream.providers.openai import ENDPOINTS
+from stream.records.privacy import digest, is_private_name, shielded
+from stream.records.windows import Bucket, Counters, Window
 
 __all__ = ["Row", "columns_of", "row_of"]
 

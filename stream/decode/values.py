@@ -10,9 +10,10 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
-from stream.errors import BadInput
-from stream.privacy import masked_text, shielded
-from stream.records import MAX_COUNT, MAX_TIME, Number, money
+from stream.records.errors import BadInput
+from stream.records.money import Number, money
+from stream.records.privacy import masked_text, shielded
+from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
     "NUMBER",

@@ -14,7 +14,7 @@ import aiofiles.os
 import anyio
 import anyio.lowlevel
 
-from stream.errors import Unavailable
+from stream.records.errors import Unavailable
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase

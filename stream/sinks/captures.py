@@ -13,7 +13,7 @@ import aiofiles.os
 import msgspec
 import zstandard
 
-from stream.errors import BadInput
+from stream.records.errors import BadInput
 from stream.sinks.atomic import atomic_file
 
 if TYPE_CHECKING:

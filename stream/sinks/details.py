@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Raw, Struct, defstruct
 from msgspec.structs import asdict
 
-from stream.endpoints import Endpoint
-from stream.figures import EndpointFigures
-from stream.records import Counters, Number, plain, timestamp
-from stream.rollup import Table, resolve
+from stream.figures.endpoint import EndpointFigures
+from stream.figures.rollup import Table, resolve
+from stream.providers.endpoint import Endpoint
+from stream.records.money import Number, plain
+from stream.records.windows import Counters, timestamp
 
 __all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
 

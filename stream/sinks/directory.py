@@ -15,7 +15,7 @@ import aiofiles.os
 import anyio
 import anyio.lowlevel
 
-from stream.errors import Unavailable
+from stream.records.errors import Unavailable
 from stream.sinks.atomic import prepare_parent, unwritable
 
 __all__ = ["CHECKSUMS", "Drawer", "atomic_directory"]

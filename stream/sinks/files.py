@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from stream.chains import ChainSummary, Pages
-from stream.records import Chain
+from stream.intake.entries import ChainSummary, Pages
+from stream.records.chains import Chain
 from stream.sinks.details import ENCODER
 
 __all__ = ["FileEntry", "Files", "indented", "led_by_files"]

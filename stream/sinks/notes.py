@@ -10,8 +10,8 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from stream.privacy import one_line
-from stream.records import timestamp
+from stream.records.privacy import one_line
+from stream.records.windows import timestamp
 from stream.sinks.atomic import unwritable
 from stream.sinks.report import Outline
 

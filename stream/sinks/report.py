@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from stream.chains import ChainSummary
-from stream.figures import EndpointFigures
-from stream.records import MONEY, Number, timestamp
-from stream.relations import ForeignKeyIssues, Relationships
-from stream.rollup import Finding
+from stream.figures.endpoint import EndpointFigures
+from stream.figures.relations import ForeignKeyIssues, Relationships
+from stream.figures.rollup import Finding
+from stream.intake.entries import ChainSummary
+from stream.records.money import MONEY, Number
+from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.sinks.details import camel, details_of, number, place, shown
 from stream.sinks.files import Files, indented, led_by_files

@@ -1,237 +1,124 @@
-"""Capture files: many pages in one file, a line for each, read in batches of lines."""
+"""Captures as a source: which are there, from where each is read on, and its lines in order."""
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Raw
-from xxhash import xxh3_64
+import aiofiles.os
 
-from stream.errors import BadInput
-from stream.expectations import FILE as EXPECTATIONS
-from stream.sources.expanding import ExpandedFile
+from stream.intake.entries import CaptureEntry
+from stream.records.errors import BadInput, Unavailable
+from stream.sources.files import signature_of, spelled
+from stream.sources.fixtures import parse_name
+from stream.sources.lines import Capture, CaptureReader, Line, is_capture
 
 __all__ = [
-    "MARK",
-    "Capture",
-    "CaptureReader",
-    "Line",
-    "expectations_beside",
-    "is_capture",
-    "stem_of",
-    "too_long",
-    "whole",
+    "Read",
+    "Start",
+    "captures_alone",
+    "captures_in",
+    "continues",
+    "is_one",
+    "read_capture",
+    "unchanged",
 ]
 
-NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
-ANY_JSON: Final = msgspec.json.Decoder(Raw)
-MARK: Final = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8."""
+NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
 
-class Capture(NamedTuple):
-    """A capture file; ``source`` is what its pages are known by, ``name`` what people are told."""
+class Start(NamedTuple):
+    """A capture is read on; ``anew``: from its start, since it says other things than before."""
 
-    path: Path
-    source: str
-    name: str
+    anew: bool = False
 
 
-class Line(NamedTuple):
-    """A line of a capture, without its line break.
+class Read(NamedTuple):
+    """What a capture was found to be, once all of it had been read; ``broken``: its end is."""
 
-    Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
-    reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
-    ``complete`` tells whether a line break stood at its end, ``prefix`` tells all bytes up to
-    ``end`` from others.
+    signature: str | None
+    sha256: str | None
+    size: int
+    broken: bool = False
+
+
+def captures_in(place: Path, source: str = "") -> list[Capture]:
+    """Return the captures in a directory, or the one that ``place`` is, in the order of names.
+
+    Raises:
+        Unavailable: the directory cannot be read.
     """
-
-    number: int
-    end: int
-    content: bytes
-    error: BadInput | None = None
-    complete: bool = True
-    prefix: int = 0
-
-    @property
-    def final(self) -> bool:
-        """Whether it is a whole line, and stays one whatever is appended to its file."""
-        return self.complete or (self.error is None and whole(self.content))
-
-
-def whole(content: bytes) -> bool:
-    """Tell whether something is JSON from end to end."""
+    if not place.is_dir():
+        return [captured(place, source)] if is_input(place.name) else []
     try:
-        ANY_JSON.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+        names = sorted(os.listdir(place))  # noqa: PTH208 -- only names are wanted
+    except OSError as error:
+        raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
+    return [captured(place / name, source) for name in names if is_input(name)]
 
 
-def too_long(length: int, longest: int) -> BadInput:
-    """Return what is wrong with a line of more bytes than it may have."""
-    return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
+def captures_alone(place: Path) -> list[Capture]:
+    """Return the captures in a directory, as :func:`captures_in`, for one who reads no fixtures.
 
-
-def is_capture(name: str) -> bool:
-    """Tell whether a file of that name is a capture."""
-    return NAME.fullmatch(name) is not None
-
-
-def stem_of(name: str) -> str:
-    """Return a capture's name without what says that it is one."""
-    match = NAME.fullmatch(name)
-    return match["stem"] if match else name
-
-
-def expectations_beside(path: Path) -> Path:
-    """Return where the expectations for a capture stand."""
-    return path.with_name(f"{stem_of(path.name)}.{EXPECTATIONS}")
-
-
-class CaptureReader:
-    """Reads a capture's lines in batches, holding no more than a line and a piece of the file.
-
-    ``offset`` and ``line`` are the ``end`` and ``number`` of the line after which reading goes on.
-    What was before is read again for the digest, and is not given out.
+    Raises:
+        BadInput: there are fixtures too, which a replay would count.
+        Unavailable: the directory cannot be read.
     """
+    captures = captures_in(place)
+    for name in sorted(os.listdir(place)) if place.is_dir() else ():  # noqa: PTH208 -- as above
+        if parse_name(name) is not None:
+            wanted = "expected captures alone: usage-stream capture makes one of fixtures"
+            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").at(str(place))
+    return captures
 
-    def __init__(self, path: Path, max_line_bytes: int, *, offset: int = 0, line: int = 0) -> None:
-        """Open the file.
 
-        Raises:
-            BadInput: it is no regular file.
-            Unavailable: it is gone, or may not be read.
-        """
-        self._file = ExpandedFile(path)
-        self._longest = max_line_bytes
-        self._number = line
-        self._end = offset
-        self._behind = offset
-        """How many bytes are still to be passed over."""
-        self._piece, self._at = b"", 0
-        self._held: list[bytes] = []
-        self._length = 0
-        """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
-        self._prefix = xxh3_64()
-        self.size = self._file.size
-        self.signature = self._file.signature
+def is_one(place: Path) -> bool:
+    """Tell whether a path is a capture, and not a directory that may hold some."""
+    return is_capture(place.name) and not place.is_dir()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def is_input(name: str) -> bool:
+    """Tell whether a file of that name is a capture that is read."""
+    return is_capture(name) and name not in NOT_CAPTURES and not name.startswith(".")
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
-    @property
-    def sha256(self) -> str | None:
-        """The digest of the file as it is stored, once its end was reached."""
-        return self._file.sha256
+def captured(path: Path, source: str) -> Capture:
+    """Name a capture; ``source`` is what its directory is known by."""
+    name = spelled(path.name)
+    return Capture(path, f"{source}/{name}" if source else name, name)
 
-    @property
-    def bytes_read(self) -> int:
-        """How many bytes of the stored file were read."""
-        return self._file.bytes_read
 
-    def passed(self, prefix: int) -> bool:
-        """Pass over what was read before; tell whether it is what it was.
+def unchanged(capture: Capture, known: CaptureEntry) -> bool:
+    """Tell whether all of a capture has been read, and it is as it was then."""
+    return known.done and known.signature == signature_of(capture.path)
 
-        Raises:
-            Unavailable: the file cannot be read.
-        """
-        try:
-            if self._behind:
-                self._advance()
-        except BadInput:
-            return False
-        return not self._end or self._prefix.intdigest() == prefix
 
-    def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
-        """Read about ``size_hint`` bytes of lines, at least one line; none is the end.
-
-        Blank lines are passed over. The last line may be an error that ends the file early.
-
-        Raises:
-            Unavailable: the file cannot be read.
-        """
-        lines: list[Line] = []
-        enough = self._end + size_hint
-        try:
-            while (not lines or self._end < enough) and (line := self._next()) is not None:
-                if line.error or not (line.content.isspace() or not line.content):
-                    lines.append(line)
-        except BadInput as error:
-            self._file.finish()
-            self._held, self._length, self._behind = [], 0, 0
-            lines.append(Line(self._number + 1, self._end, b"", error, complete=False))
-        return lines
-
-    def _next(self) -> Line | None:
-        """Read the next line; ``None`` is the end.
-
-        Raises:
-            BadInput: the file is broken from here on.
-        """
-        while (found := self._piece.find(b"\n", self._at)) < 0:
-            self._hold(len(self._piece))
-            if not self._advance():
-                return self._made(complete=False) if self._length else None
-        self._hold(found)
-        self._at = found + 1
-        return self._made(complete=True)
-
-    def _advance(self) -> bool:
-        """Take the next piece of the file; return whether there is one.
-
-        Raises:
-            BadInput: the file is broken, or ends before the place where reading was to go on.
-        """
-        self._piece, self._at = b"", 0
-        for piece in self._file.pieces:
-            self._prefix.update(memoryview(piece)[: self._behind])
-            if self._behind < len(piece):
-                self._piece, self._at, self._behind = piece, self._behind, 0
-                return True
-            self._behind -= len(piece)
-        if self._behind:
-            expected = f"expected the {self._end} that were read before"
-            found = f"found {self._behind} bytes too few"
-            raise BadInput("capture", f"{found}, {expected}")
+def continues(capture: Capture, known: CaptureEntry) -> bool:
+    """Tell whether a capture begins with what was read of it, so that the rest is read alone."""
+    try:
+        with CaptureReader(capture.path, 0, offset=known.offset) as reader:
+            return reader.passed(known.prefix)
+    except (BadInput, Unavailable):
         return False
 
-    def _hold(self, to: int) -> None:
-        """Keep what the piece has of the line, unless the line is too long to be kept."""
-        self._length += to - self._at
-        self._prefix.update(memoryview(self._piece)[self._at : to])
-        if self._length <= self._longest:
-            self._held.append(self._piece[self._at : to])
-        else:
-            self._held.clear()
 
-    def _made(self, *, complete: bool) -> Line:
-        """Make a line of what is held."""
-        content, error = b"".join(self._held).removesuffix(b"\r"), None
-        if complete:
-            self._prefix.update(b"\n")
-        if self._length > self._longest:
-            error = too_long(self._length, self._longest)
-        if not self._end:
-            content = content.removeprefix(MARK)
-        self._number += 1
-        self._end += self._length + complete
-        self._held, self._length = [], 0
-        seen = self._prefix.intdigest()
-        return Line(self._number, self._end, content, error, complete, seen)
+async def read_capture(
+    capture: Capture, max_bytes: int, known: CaptureEntry | None
+) -> AsyncIterator[Line | Read]:
+    """Yield the lines of a capture, those after ``known``, and at last what the file is.
+
+    Raises:
+        BadInput: it is no regular file.
+        Unavailable: it is gone, or may not be read.
+    """
+    offset, line = (0, 0) if known is None else (known.offset, known.line - known.cut)
+    with CaptureReader(capture.path, max_bytes, offset=offset, line=line) as reader:
+        read = aiofiles.os.wrap(reader.read_lines)
+        broken = False
+        while lines := await read():
+            for one in lines:
+                yield one
+            broken = not lines[-1].final
+        yield Read(reader.signature, reader.sha256, reader.size, broken)

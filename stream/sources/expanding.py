@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import zstandard
 
-from stream.errors import BadInput, Unavailable
-from stream.sources.reading import open_regular, signed
+from stream.records.errors import BadInput, Unavailable
+from stream.sources.files import open_regular, signed
 
 __all__ = ["ExpandedFile"]
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from stream.chains import PageEntry
-from stream.endpoints import ENDPOINTS, LISTS, Endpoint, ObjectList
-from stream.errors import BadInput, Unavailable
-from stream.expectations import FILE as EXPECTATIONS
-from stream.privacy import shielded
-from stream.records import Chain, Origin
-from stream.sources.captures import is_capture
-from stream.sources.reading import Fixture, PageFile
+from stream.figures.expectations import FILE as EXPECTATIONS
+from stream.intake.entries import PageEntry
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records.chains import Chain, Origin
+from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import shielded
+from stream.sources.files import Fixture, PageFile
+from stream.sources.lines import is_capture
 
 __all__ = [
     "Delivery",

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import aiofiles.os
 
-from stream.chains import CaptureEntry
-from stream.errors import BadInput, Unavailable
-from stream.sources.captures import Capture, CaptureReader, Line
-from stream.sources.capturing import Read, Start, captures_in
-from stream.sources.reading import open_elsewhere, signature_of
-from stream.sources.watched import LOOK_AGAIN, Patience, aged
+from stream.intake.entries import CaptureEntry
+from stream.records.errors import BadInput, Unavailable
+from stream.sources.captures import Read, Start, captures_in
+from stream.sources.files import open_elsewhere, signature_of
+from stream.sources.lines import Capture, CaptureReader, Line
+from stream.sources.watch import LOOK_AGAIN, Patience, aged
 
 __all__ = ["Growing"]
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stream.endpoints import ENDPOINTS, Endpoint
+from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS
 from tests.bench.running import ROOT, measured
 
 __all__ = ["CACHE", "WORKLOADS", "Dataset", "Workload", "dataset"]

@@ -35,7 +35,7 @@ def test_everything_that_the_rules_speak_of(flink: Cluster, tmp_path: Path) -> N
 def test_flinks_own_client_submits_it_too(flink: Cluster, tmp_path: Path) -> None:
     """``flink run -py``, with the Python that the cluster's configuration names."""
     captures = mixed(tmp_path / "in", 4000)
-    job = [str(ROOT / "stream" / "engines" / "flink.py"), captures.as_uri()]
+    job = [str(ROOT / "stream" / "engines" / "flink" / "operators.py"), captures.as_uri()]
     done = subprocess.run(
         [flink.home / "bin" / "flink", "run", "-py", *job, (tmp_path / "out").as_uri()],
         check=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from stream.decode.pages import page_type
-from stream.endpoints import ENDPOINTS
+from stream.providers.openai import ENDPOINTS
 
 
 def main(schema: str, pages: str) -> None:

@@ -1,0 +1,71 @@
+"""Progress for people: a bar on a terminal, and warnings everywhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from stream.pipeline import Observer
+from stream.records.privacy import one_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["advancing", "progress"]
+
+
+def warn(name: str) -> None:
+    """Say that a file was left out."""
+    click.echo(
+        f"usage-stream: warning: {one_line(name)} has no fixture's name; it was left out", err=True
+    )
+
+
+@contextmanager
+def progress() -> Iterator[Observer]:
+    """Show pages as they are counted, where stderr is a terminal."""
+    if not watched():
+        yield Observer(on_unknown=warn)
+        return
+    with bar_of_pages() as bar:
+        task = bar.add_task("pages", total=None)
+        yield Observer(
+            on_total=lambda total: bar.update(task, total=total),
+            on_page=lambda _: bar.advance(task),
+            on_unknown=warn,
+        )
+
+
+@contextmanager
+def advancing(total: int) -> Iterator[Callable[[], None]]:
+    """Show pages as they are made, of about so many, where stderr is a terminal."""
+    if not watched():
+        yield lambda: None
+        return
+    with bar_of_pages() as bar:
+        task = bar.add_task("pages", total=total)
+        yield lambda: bar.advance(task)
+
+
+def watched() -> bool:
+    """Tell whether somebody sees stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def bar_of_pages() -> Progress:
+    """Return a bar that counts pages."""
+    from rich.console import Console  # noqa: PLC0415 -- 50 ms that only a terminal needs
+    from rich.progress import (  # noqa: PLC0415 -- as above
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("pages"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,178 @@
+"""The daemon's settings: what may stand in its configuration file, and what is said of each."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from stream.intake.rules import DEFAULT_BUDGET, Rules
+from stream.sources.channel import DEFAULT_CAPACITY
+from stream.sources.files import DEFAULT_PAGE_BYTES
+
+__all__ = ["Http", "Log", "Pace", "Settings", "Watch"]
+
+Seconds: TypeAlias = Annotated[float, Meta(ge=0.01, le=31_536_000)]
+Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
+Name: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9._-]*\Z",
+        extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
+    ),
+]
+HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
+
+SPEED: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])/s")
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
+MAX_PORT: Final = 65_535
+
+
+class Watch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A directory whose pages are taken in as they land; state remembers them by its name."""
+
+    path: Path
+    name: Name = ""
+
+
+class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fixture directory replayed in event time; ``speed`` is that time for each second."""
+
+    path: Path
+    speed: Annotated[
+        str,
+        Meta(
+            pattern=rf"^{SPEED.pattern}\Z",
+            extra_json_schema={"expected": "event time for a second, such as 1d/s, 12h/s or 90m/s"},
+        ),
+    ]
+    name: Name = ""
+    loop: bool = False
+
+    @property
+    def rate(self) -> float:
+        """How many seconds of event time pass in a second."""
+        match = SPEED.fullmatch(self.speed)
+        return float(match[1]) * UNITS[match[2]] if match else 0.0
+
+
+class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the daemon is asked, and who may ask."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            pattern=rf"^{LISTEN.pattern}\Z",
+            description="Where to listen, as HOST:PORT.",
+            extra_json_schema={"expected": "HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464"},
+        ),
+    ] = "127.0.0.1:9464"
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            description="Names that Host may carry beside IP addresses and localhost.",
+            extra_json_schema={"expected": "a list of names, without ports"},
+        ),
+    ] = ()
+    token_file: Annotated[
+        Path | None, Meta(description="A file with the bearer token that clients must show.")
+    ] = None
+    allow_anonymous: Annotated[bool, Meta(description="Serve beyond loopback without a token.")] = (
+        False
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port to listen on."""
+        match = LISTEN.fullmatch(self.listen)
+        return (match[1] or match[2], int(match[3])) if match else ("", MAX_PORT + 1)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can ask."""
+        host = self.address[0]
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is logged on stderr, and how."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="debug has a line for each page, info one for each checkpoint."),
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "json", "text"],
+        Meta(description="auto is text on a terminal, and JSON elsewhere."),
+    ] = "auto"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set; what has no default must be."""
+
+    state: Annotated[Path, Meta(description="The state file to resume from and checkpoint into.")]
+    report: Annotated[Path, Meta(description="Where the report goes.")]
+    dead_letters: Annotated[
+        Path, Meta(description="The directory for what cannot be counted, secrets masked.")
+    ]
+    details: Annotated[
+        bool, Meta(description="Put every record into the report, or totals alone.")
+    ] = False
+    channel_capacity: Annotated[
+        Many, Meta(description="How many pages may wait between reading and counting.")
+    ] = DEFAULT_CAPACITY
+    max_page_bytes: Annotated[
+        int, Meta(ge=1, le=2**40, description="A larger file is bad input.")
+    ] = DEFAULT_PAGE_BYTES
+    row_budget: Annotated[
+        int,
+        Meta(ge=1, le=2**40, description="How many rows may be in memory; others are in state."),
+    ] = DEFAULT_BUDGET
+    checkpoint_pages: Annotated[
+        Many, Meta(description="Checkpoint after so many pages at the latest.")
+    ] = 500
+    checkpoint_seconds: Annotated[
+        Seconds, Meta(description="Checkpoint so long after a page at the latest.")
+    ] = 5.0
+    report_seconds: Annotated[
+        Seconds, Meta(description="How often the report is written anew when figures changed.")
+    ] = 60.0
+    settle_seconds: Annotated[
+        Seconds, Meta(description="How long a broken page may still be written to.")
+    ] = 5.0
+    rescan_seconds: Annotated[
+        Seconds, Meta(description="How often directories are looked through all the same.")
+    ] = 60.0
+    give_up_seconds: Annotated[
+        Seconds, Meta(description="Give up (69) on a store that cannot be written for so long.")
+    ] = 300.0
+    stop_seconds: Annotated[
+        Seconds, Meta(description="How long stopping may take: drain, checkpoint, report.")
+    ] = 30.0
+    series_limit: Annotated[
+        Many, Meta(description="How many series a measured metric may have.")
+    ] = 1000
+    watch: tuple[Watch, ...] = ()
+    pace: tuple[Pace, ...] = ()
+    http: Http = Http()
+    log: Log = Log()
+
+    @property
+    def rules(self) -> Rules:
+        """How pages are taken in: bad ones are set aside, and chains may wait."""
+        return Rules(
+            state=self.state,
+            dead_letters=self.dead_letters,
+            unfinished="wait",
+            checkpoint_pages=self.checkpoint_pages,
+            checkpoint_seconds=self.checkpoint_seconds,
+            row_budget=self.row_budget,
+        )

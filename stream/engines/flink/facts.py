@@ -1,0 +1,169 @@
+"""Facts: every figure of a report as a sum, so that an engine that only sums can make all of them.
+
+A fact is one figure of one UTC day, of one walk, or of one line of a capture. What a report shows
+of an endpoint is the sum of the facts that are alike but for where they come from: totals by group,
+and how often a finding, a collision or a reference is there. A part that changes takes back the
+facts that it gave and gives others.
+
+Views of the same usage are resolved when all of them are known. So the facts of a view are what it
+adds to those chains that are in none, and the sums of both together are the figures of that view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal, localcontext
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from stream.figures.endpoint import EndpointFigures
+from stream.figures.rollup import Finding
+from stream.records.chains import Chain
+from stream.records.money import MONEY, Number, exact, plain
+
+__all__ = [
+    "GROUP",
+    "Fact",
+    "Facts",
+    "Sum",
+    "added",
+    "by_view",
+    "changes",
+    "figure_facts",
+    "key_of",
+    "limbs",
+    "number_of",
+    "read_number",
+]
+
+FRACTION: Final = 10**30
+"""Money has at most 30 fraction digits (from the design's rule for canonical money)."""
+
+
+GROUP: Final = "group"
+"""The kind of the sums by group, of which those by project and tier are made."""
+
+
+class Fact(NamedTuple):
+    """What a sum is of: an endpoint's view, the kind of fact, and which one of its kind.
+
+    Groups have the key (project and tier) in columns of their own; ``key`` is a JSON array.
+    """
+
+    endpoint: str
+    view: str
+    kind: str
+    key: str
+    counter: str = ""
+    project_id: str | None = None
+    service_tier: str | None = None
+
+
+class Sum(NamedTuple):
+    """How many times a fact is there, and the sum of its figures."""
+
+    times: int
+    value: Number
+
+
+Facts: TypeAlias = dict[Fact, Sum]
+
+
+def added(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> None:
+    """Count a fact; what comes to nothing is left out."""
+    known = facts.get(fact)
+    now = Sum(times, value) if known is None else Sum(known.times + times, known.value + value)
+    if any(now):
+        facts[fact] = now
+    else:
+        facts.pop(fact, None)
+
+
+def by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -> Facts:
+    """Return what ``facts_of`` some chains says, for those in no view, and what each view adds."""
+    found = sorted(chains)
+    plainly = [chain for chain in found if not chain.view]
+    base = facts_of(plainly) if plainly else {}
+    facts = dict(base)
+    with localcontext(MONEY):
+        for view in sorted({chain.view for chain in found if chain.view}):
+            seen = facts_of([chain for chain in found if chain.view in {"", view}])
+            for fact, (times, value) in seen.items():
+                added(facts, fact._replace(view=view), value, times)
+            for fact, (times, value) in base.items():
+                added(facts, fact._replace(view=view), -value, -times)
+    return facts
+
+
+def figure_facts(figures: EndpointFigures) -> Facts:
+    """Return an endpoint's figures as facts, without a view."""
+    facts: Facts = {}
+    key = figures.endpoint.key
+
+    def say(kind: str, *names: Any, counter: str = "", value: Number = 0) -> None:
+        added(facts, Fact(key, "", kind, key_of(names), counter), value)
+
+    say("count", counter="records", value=figures.totals.records)
+    say("count", counter="buckets", value=figures.buckets)
+    for (project, tier, *others), counters in figures.totals.groups().items():
+        fact = Fact(key, "", GROUP, key_of(others), "", project, tier)
+        facts[fact._replace(kind="there")] = Sum(1, 0)
+        for counter, value in counters.items():
+            facts[fact._replace(counter=counter)] = Sum(1, value)
+    for place, finding in enumerate(figures.findings):
+        say("finding", *finding.window, place, *finding_values(finding))
+    for window, narrower in figures.wider:
+        say("wider", *window, narrower)
+    for place, (label, window, dimensions) in enumerate(figures.collisions):
+        say("collision", label, *window, place, dimensions)
+    for kind, one in figures.references:
+        say("reference", kind, one)
+    return facts
+
+
+def finding_values(finding: Finding) -> tuple[Any, ...]:
+    """Return what a finding says beside its window; figures as texts."""
+    details = None if finding.details is None else plain(finding.details)
+    return (
+        finding.status,
+        finding.dimensions,
+        finding.counter,
+        plain(finding.rollup),
+        details,
+        plain(finding.difference),
+    )
+
+
+def key_of(names: Iterable[Any]) -> str:
+    """Write a fact's key."""
+    return msgspec.json.encode(tuple(names)).decode()
+
+
+def limbs(value: Number) -> tuple[int, int]:
+    """Split a figure into a whole number and 10⁻³⁰ths that are not negative; both add up."""
+    if isinstance(value, int):
+        return value, 0
+    with localcontext(MONEY):
+        return divmod(int(value.scaleb(30)), FRACTION)
+
+
+def number_of(whole: int, fraction: int) -> Number:
+    """Put a figure together again from the sums of its parts."""
+    if not fraction:
+        return whole
+    with localcontext(MONEY):
+        return exact(whole + Decimal(fraction).scaleb(-30))
+
+
+def read_number(text: str) -> Number:
+    """Read a figure that was written plainly."""
+    return Decimal(text) if "." in text else int(text)
+
+
+def changes(before: Facts, after: Facts) -> Iterator[tuple[Fact, Sum | None, Sum | None]]:
+    """Yield each fact that is not what it was, with what it was and what it is."""
+    for fact in {**before, **after}:
+        was, now = before.get(fact), after.get(fact)
+        if was != now:
+            yield fact, was, now

@@ -1,0 +1,299 @@
+"""Parts: what an engine shares its work out by, and what each part says in facts.
+
+A part is a UTC day of an endpoint, which no rule of figures crosses, a walk of a chain, or what a
+capture has of a chain. It takes in what was read, in any order, and says its facts at any time.
+What it holds are small byte strings by name, wherever the engine keeps them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+import msgspec
+from msgspec.msgpack import decode, encode
+from xxhash import xxh3_64_intdigest
+
+from stream.engines.flink.facts import Fact, Facts, added, by_view, figure_facts, key_of
+from stream.figures.endpoint import EndpointFigures, endpoint_figures
+from stream.intake.walks import judged
+from stream.records.chains import Chain, Link, spanned
+from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
+from stream.state.dedupe import merge
+from stream.state.keyed import Windows
+from stream.state.sqlite.codec import Codec
+
+__all__ = [
+    "Day",
+    "Delivered",
+    "Entries",
+    "Kept",
+    "Paged",
+    "Pages",
+    "Part",
+    "Walk",
+    "digest_of",
+    "part_of",
+    "place_of",
+]
+
+NOTHING: Final = Outcomes()
+
+
+class Entries(Protocol):
+    """Where a part's byte strings are, by name."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return one; ``None``: it is not there."""
+
+    def put(self, name: str, entry: bytes) -> None:
+        """Put one in its place."""
+
+    def keys(self) -> Iterable[str]:
+        """Return all names, in any order."""
+
+
+class Delivered(NamedTuple):
+    """A bucket on its way to its day: ``body`` has its columns, packed."""
+
+    label: str
+    view: str
+    window: Window
+    rollup: bool
+    revision: int
+    digest: bytes
+    rows: int
+    body: bytes
+
+
+class Kept(NamedTuple):
+    """A window as a day keeps it: ``body`` has its columns, packed."""
+
+    revision: int
+    rows: int
+    digest: bytes
+    body: bytes
+
+
+def named(chain: Chain, slot: Slot) -> str:
+    """Return the name of a window among those of its day."""
+    return key_of((chain.label, chain.view, *slot.window, slot.rollup))
+
+
+def digest_of(entry: bytes) -> int:
+    """Return a number by which the bytes of a window are known; numbers of many add up."""
+    return xxh3_64_intdigest(entry)
+
+
+def place_of(endpoint: str, name: str) -> tuple[Chain, Slot]:
+    """Return the window that :func:`named` has named."""
+    label, view, start, end, rollup = msgspec.json.decode(name)
+    return Chain(endpoint, label, view), Slot(Window(start, end), rollup)
+
+
+class Day:
+    """A UTC day of an endpoint: its windows, those that end later among them.
+
+    Of its rows no more are unpacked at once than windows that overlap have: one window with its
+    labels, or where there are rollups or a window of the whole day, all of it.
+    """
+
+    def __init__(self, entries: Entries, codec: Codec, endpoint: str, _: int) -> None:
+        """Go on with what ``entries`` hold."""
+        self.endpoint = endpoint
+        self.entries = entries
+        self.codec = codec
+        self._names: defaultdict[Chain, dict[Slot, str]] = defaultdict(dict)
+        """Each chain's windows and their names, while facts are computed."""
+        self._digests: dict[str, int] = {}
+        """What the bytes of each window are known by, as :func:`digest_of` says."""
+
+    def take(self, body: bytes) -> tuple[Outcomes, str | None]:
+        """Merge a bucket; return what became of its rows, and the window if it has changed."""
+        one = decode(body, type=Delivered)
+        chain, slot = Chain(self.endpoint, one.label, one.view), Slot(one.window, one.rollup)
+        name = named(chain, slot)
+        kept = self._kept(name)
+        if kept is not None and kept.digest and kept.digest == one.digest:
+            if one.revision < kept.revision:
+                return Outcomes(superseded=one.rows), None
+            if one.revision > kept.revision:
+                self.entries.put(name, encode(kept._replace(revision=one.revision)))
+                return Outcomes(duplicate=one.rows), name
+            return Outcomes(duplicate=one.rows), None
+        columns = self._unpacked(one)
+        bucket = Bucket(
+            one.window, one.rows, columns.dimensions, columns.counters, one.rollup, one.digest
+        )
+        before = None if kept is None else self._unpacked(kept)
+        after, outcomes = merge(before, bucket, one.revision)
+        if after is before:
+            return outcomes, None
+        same = after.counters is bucket.counters and after.dimensions is bucket.dimensions
+        packed = one.body if same else self.codec.packed(after)
+        self.entries.put(name, encode(Kept(after.revision, after.rows, after.digest, packed)))
+        return outcomes, name
+
+    def _kept(self, name: str) -> Kept | None:
+        entry = self.entries.get(name)
+        return None if entry is None else decode(entry, type=Kept)
+
+    def _unpacked(self, kept: Kept | Delivered) -> Snapshot:
+        return self.codec.unpacked(self.endpoint, kept.revision, kept.digest, kept.body)
+
+    def facts(self) -> Facts:
+        """Say what the day comes to."""
+        self._names.clear()
+        self._digests.clear()
+        for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
+            chain, slot = place_of(self.endpoint, name)
+            self._names[chain][slot] = name
+        chains = sorted(self._names)
+        known: dict[tuple[Chain, ...], EndpointFigures] = {}
+
+        def figures(some: list[Chain]) -> EndpointFigures:
+            found = known.get(tuple(some))
+            if found is None:
+                found = endpoint_figures(self.endpoint, Windows(frozenset(some), store=self))
+                known[tuple(some)] = found
+            return found
+
+        def of_label(some: list[Chain]) -> Facts:
+            facts: Facts = {}
+            totals, key = figures(some).totals, key_of([some[0].label])
+            added(facts, Fact(self.endpoint, "", "label_records", key), totals.records)
+            for counter, value in totals.metrics().items():
+                added(facts, Fact(self.endpoint, "", "label", key, counter), value)
+            return facts
+
+        facts = by_view(chains, lambda some: figure_facts(figures(some)))
+        for label in sorted({chain.label for chain in chains}):
+            facts |= by_view([one for one in chains if one.label == label], of_label)
+        for chain in chains:
+            facts |= self._chain_facts(chain)
+        return facts
+
+    def _chain_facts(self, chain: Chain) -> Facts:
+        """Say which windows a chain has, and the span of them."""
+        facts: Facts = {}
+        span, names = None, self._names[chain]
+        for slot in names:
+            span = spanned(span, slot.window)
+        assert span is not None  # noqa: S101 -- a chain is known by its windows
+        say = Fact(self.endpoint, chain.view, "windows", key_of([chain.label]))
+        added(facts, say, sum(self._digests[name] for name in names.values()))
+        added(facts, say._replace(kind="span", key=key_of((chain.label, *span))))
+        if any(slot.window.crosses_midnight for slot in names):
+            added(facts, say._replace(kind="wide"))
+        return facts
+
+    def scan(
+        self, chain: Chain, _: Window | None, __: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order, as :class:`stream.state.keyed.Windows` wants them."""
+        for slot, name in sorted(self._names[chain].items()):
+            entry = self.entries.get(name)
+            assert entry is not None  # noqa: S101 -- the name comes from the entries
+            self._digests[name] = digest_of(entry)
+            yield slot, self._unpacked(decode(entry, type=Kept))
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        yield from sorted(self._names[chain])
+
+
+class Walk:
+    """One walk of a chain: what its pages say of it."""
+
+    def __init__(
+        self, entries: Entries, _: Codec, endpoint: str, label: str, view: str, revision: int
+    ) -> None:
+        """Go on with what ``entries`` hold."""
+        self.chain, self.revision = Chain(endpoint, label, view), revision
+        self.entries = entries
+
+    def take(self, body: bytes) -> tuple[Outcomes, str | None]:
+        """Take a page's word; nothing is counted here."""
+        name = key_of(decode(body, type=Link))
+        known = self.entries.get(name)
+        self.entries.put(name, encode(1 + (decode(known) if known else 0)))
+        return NOTHING, None
+
+    def facts(self) -> Facts:
+        """Say what is wrong with the walk, if anything is."""
+        facts: Facts = {}
+        for verdict in judged(self._links()):
+            key = key_of((self.chain.label, self.revision, verdict.reason, verdict.message))
+            added(facts, Fact(self.chain.endpoint, self.chain.view, "walk", key))
+        return facts
+
+    def _links(self) -> Iterator[tuple[Chain, Link]]:
+        for name in self.entries.keys():  # noqa: SIM118 -- as above
+            link = Link(*msgspec.json.decode(name))
+            for _ in range(decode(self.entries.get(name) or b"\x00")):
+                yield self.chain, link
+
+
+class Paged(NamedTuple):
+    """What a line of a capture delivered; ``elements`` are those of a list, (id, references)."""
+
+    pages: int
+    rows: int
+    buckets: int
+    letters: int
+    unknown: list[str]
+    elements: list[tuple[str | None, list[tuple[str, str]]]]
+
+
+class Pages:
+    """What a capture has of a chain."""
+
+    SUMS: Final = "sums"
+
+    def __init__(
+        self, entries: Entries, _: Codec, endpoint: str, label: str, view: str, capture: str
+    ) -> None:
+        """Go on with what ``entries`` hold."""
+        self.chain, self.capture = Chain(endpoint, label, view), capture
+        self.entries = entries
+
+    def take(self, body: bytes) -> tuple[Outcomes, str | None]:
+        """Count a line."""
+        *numbers, unknown, elements = decode(body, type=Paged)
+        known = self.entries.get(self.SUMS)
+        sums = decode(known) if known else [0] * len(numbers)
+        self.entries.put(self.SUMS, encode([a + b for a, b in zip(sums, numbers, strict=True)]))
+        for field in unknown:
+            self.entries.put(key_of(("unknown", field)), b"")
+        for one, references in elements:
+            self.entries.put(key_of(("object", one)), b"")
+            for kind, other in references:
+                self.entries.put(key_of(("refers", one, kind, other)), b"")
+        return NOTHING, None
+
+    def facts(self) -> Facts:
+        """Say what was delivered."""
+        facts: Facts = {}
+        sums = decode(self.entries.get(self.SUMS) or b"")
+        where = self.chain.label, self.capture
+        said = Fact(self.chain.endpoint, self.chain.view, "pages", key_of(where))
+        for counter, value in zip(Paged._fields, sums, strict=False):
+            added(facts, said._replace(counter=counter), value)
+        for name in self.entries.keys():  # noqa: SIM118 -- as above
+            if name != self.SUMS:
+                kind, *what = msgspec.json.decode(name)
+                added(facts, said._replace(kind=kind, key=key_of((*where, *what))))
+        return facts
+
+
+Part: TypeAlias = Day | Walk | Pages
+PARTS: Final = {"day": Day, "walk": Walk, "pages": Pages}
+
+
+def part_of(key: str, entries: Entries, codec: Codec) -> Part:
+    """Return the part that a key names: what it is, and what tells it from others of its kind."""
+    kind, *names = msgspec.json.decode(key)
+    part: Any = PARTS[kind]
+    found: Part = part(entries, codec, *names)
+    return found

@@ -1,0 +1,60 @@
+"""What does not hold: one sentence each. A report with such a sentence ends with exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from stream.figures.endpoint import EndpointFigures
+from stream.intake.entries import ChainSummary
+from stream.records.money import plain
+from stream.records.windows import timestamp
+
+__all__ = ["chain_issues", "figure_issues"]
+
+
+def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
+    """Name chains that do not reach their end, figures that fell, and chains with dead letters."""
+    for run in runs:
+        name = f"{run.chain.endpoint} (label {run.chain.label})"
+        if run.incomplete:
+            yield f"{name} is incomplete: {run.incomplete}."
+        for entry in run.entries():
+            yield from entry.fell
+        for capture, _, rewritten in run.captures:
+            if rewritten:
+                yield (
+                    f"{capture} has been written anew, and what had been counted of {name} "
+                    "still counts."
+                )
+        if run.delivered.letters:
+            yield f"{name} has dead letters: what they hold is not counted."
+
+
+def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
+    """Name short rollups, rows that contradict each other, and views that do not count."""
+    for one in figures:
+        key = one.endpoint.key
+        for chain in one.others:
+            yield (
+                f"{key} (label {chain.label}) is another view of the same usage ({chain.view}), "
+                "and does not count."
+            )
+        for finding in one.findings:
+            if finding.status == "short":
+                day, rollup = timestamp(finding.window.start), named(finding.dimensions)
+                has, need = plain(finding.rollup), plain(finding.details or 0)
+                yield (
+                    f"The {key} rollup of {day} ({rollup}) is short of its records: "
+                    f"{finding.counter} is {has}, they have {need}."
+                )
+        for label, window, dimensions in one.collisions:
+            yield (
+                f"{key} (label {label}) has a bucket of {timestamp(window.start)} with different "
+                f"figures for the same record ({named(dimensions)})."
+            )
+
+
+def named(dimensions: dict[str, Any]) -> str:
+    """Write dimensions in a sentence."""
+    return ", ".join(f"{name} {value}" for name, value in dimensions.items()) or "no dimensions"

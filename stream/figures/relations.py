@@ -1,0 +1,181 @@
+"""Referential integrity: every project, account, key and certificate that is named must be defined.
+
+A reference is checked only when the list that would define it is in the set, and whole. Lists are
+checked among themselves (:class:`Relationships`), usage and costs against them
+(:class:`ForeignKeyIssues`). Members refer to people, and define nobody.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from stream.providers.endpoint import Kind
+from stream.providers.openai import LISTS
+
+__all__ = ["ForeignKeyIssues", "ObjectPages", "Objects", "Relationships", "SavedObjects"]
+
+Reference = tuple[Kind, str]
+Place = tuple[str, str, int]
+"""A page of a list: its name, the label, the page's number."""
+ObjectPages = dict[Place, dict[str | None, frozenset[Reference]]]
+"""What each page of a list defines, and refers to."""
+SavedObjects = list[tuple[Place, list[tuple[str | None, list[Reference]]]]]
+"""Each page's elements, (id, references), as a state file keeps them."""
+
+
+class Relationships(Struct, rename="camel", frozen=True):
+    """What does not fit among the lists; ids, sorted."""
+
+    missing_project_ids: list[str]
+    orphan_service_account_ids: list[str]
+    missing_service_account_ids: list[str]
+    orphan_key_ids: list[str]
+    missing_certificate_ids: list[str]
+
+    def sentences(self) -> list[str]:
+        """Say each thing that does not hold, one sentence each."""
+        said = [
+            f"The lists refer to project {one}, which the projects list does not define."
+            for one in self.missing_project_ids
+        ]
+        said += [
+            f"Service account {one} belongs to a project that the projects list does not define."
+            for one in self.orphan_service_account_ids
+        ]
+        said += [
+            f"The lists refer to service account {one}, which no service accounts list defines."
+            for one in self.missing_service_account_ids
+        ]
+        said += [
+            f"Service account key {one} belongs to a service account that the list does not define."
+            for one in self.orphan_key_ids
+        ]
+        return said + [
+            f"The lists refer to certificate {one}, which the certificates list does not define."
+            for one in self.missing_certificate_ids
+        ]
+
+
+class ForeignKeyIssues(Struct, rename="camel", frozen=True):
+    """What usage and costs refer to without a definition, as ``endpoint:id``, sorted."""
+
+    unknown_projects: list[str]
+    unknown_service_accounts: list[str]
+    unknown_service_account_keys: list[str]
+    unknown_certificates: list[str]
+    unknown_api_keys: list[str]
+    unknown_users: list[str]
+
+    def sentences(self) -> list[str]:
+        """Say each thing that does not hold, one sentence each."""
+        named = {
+            "project": self.unknown_projects,
+            "service account": self.unknown_service_accounts,
+            "service account key": self.unknown_service_account_keys,
+            "certificate": self.unknown_certificates,
+            "API key": self.unknown_api_keys,
+            "user": self.unknown_users,
+        }
+        return [
+            f"{endpoint} refers to {what} {one}, which no list defines."
+            for what, issues in named.items()
+            for endpoint, _, one in (issue.partition(":") for issue in issues)
+        ]
+
+
+class Objects:
+    """The organization's objects, gathered from the pages of its lists."""
+
+    def __init__(self) -> None:
+        """Start with no list."""
+        self.pages: ObjectPages = {}
+        self.partial: set[str] = set()
+        """Lists of which something is not counted, or not there yet: they define nothing."""
+        self.changed = False
+        """Whether a checkpoint has not seen all of it yet."""
+
+    def take(
+        self, place: Place, elements: Iterable[tuple[str | None, frozenset[Reference]]]
+    ) -> None:
+        """Take a page of a list, in the place of what it said before."""
+        known: dict[str | None, frozenset[Reference]] = {}
+        for one, references in elements:
+            known[one] = known.get(one, frozenset()) | references
+        self.pages[place] = known
+        self.changed = True
+
+    def saved(self) -> SavedObjects:
+        """Return what has been gathered, for a state file."""
+        return [
+            (place, [(one, sorted(references)) for one, references in elements.items()])
+            for place, elements in sorted(self.pages.items())
+        ]
+
+    def restore(self, saved: SavedObjects) -> None:
+        """Take over what :meth:`saved` returned."""
+        for place, elements in saved:
+            self.take(place, ((one, frozenset(found)) for one, found in elements))
+        self.changed = False
+
+    def elements(self) -> dict[str, dict[str | None, frozenset[Reference]]]:
+        """Return each list's elements, its pages together."""
+        lists: dict[str, dict[str | None, frozenset[Reference]]] = {}
+        for (name, _, _), elements in sorted(self.pages.items()):
+            known = lists.setdefault(name, {})
+            for one, references in elements.items():
+                known[one] = known.get(one, frozenset()) | references
+        return lists
+
+    def defined(self) -> dict[Kind, set[str]]:
+        """Return the ids of each kind whose list is in the set, and whole."""
+        lists = self.elements()
+        found: dict[Kind, set[str]] = {
+            LISTS[name].defines: {one for one in elements if one is not None}  # type: ignore[misc]  # filtered below
+            for name, elements in lists.items()
+            if LISTS[name].defines is not None and name not in self.partial
+        }
+        if "api_keys" in found:  # a service account's key is an API key too
+            found["api_keys"] |= {
+                one for one in lists.get("service_account_keys", ()) if one is not None
+            }
+        if "users" in found:
+            found["users"] |= {one for one in lists.get("service_accounts", ()) if one is not None}
+        return found
+
+    def relationships(self) -> Relationships:
+        """Check the lists among themselves; an account without a project is no orphan."""
+        defined = self.defined()
+        missing: defaultdict[Kind, set[str]] = defaultdict(set)
+        orphans: defaultdict[tuple[str, Kind], set[str]] = defaultdict(set)
+        for name, elements in self.elements().items():
+            for one, references in elements.items():
+                for kind, wanted in references:
+                    if kind in defined and wanted not in defined[kind]:
+                        missing[kind].add(wanted)
+                        orphans[name, kind].add(one or "")
+        return Relationships(
+            sorted(missing["projects"]),
+            sorted(orphans["service_accounts", "projects"]),
+            sorted(missing["service_accounts"]),
+            sorted(orphans["service_account_keys", "service_accounts"]),
+            sorted(missing["certificates"]),
+        )
+
+    def foreign_keys(self, references: Iterable[tuple[str, Kind, str]]) -> ForeignKeyIssues:
+        """Check what usage and costs refer to: (endpoint, kind, id)."""
+        defined = self.defined()
+        issues: defaultdict[Kind, set[str]] = defaultdict(set)
+        for endpoint, kind, wanted in references:
+            if kind in defined and wanted not in defined[kind]:
+                issues[kind].add(f"{endpoint}:{wanted}")
+        return ForeignKeyIssues(
+            sorted(issues["projects"]),
+            sorted(issues["service_accounts"]),
+            sorted(issues["service_account_keys"]),
+            sorted(issues["certificates"]),
+            sorted(issues["api_keys"]),
+            sorted(issues["users"]),
+        )

@@ -1,0 +1,216 @@
+"""Records while they are resolved, one by one, and as columns when they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from stream.providers.endpoint import Endpoint
+from stream.records.money import Number, exact
+from stream.records.windows import (
+    Column,
+    Columns,
+    Counters,
+    Identity,
+    Slot,
+    Snapshot,
+    Window,
+    canonical_order,
+    larger,
+    paired,
+)
+
+__all__ = [
+    "Finding",
+    "Record",
+    "Table",
+    "merged_records",
+    "present",
+    "rank",
+    "table_alone",
+    "table_of",
+]
+
+
+class Table(NamedTuple):
+    """Resolved records as columns; ``windows`` and ``sources`` have an entry for each record."""
+
+    windows: Sequence[Window]
+    dimensions: Columns
+    counters: Columns
+    sources: Sequence[tuple[str, ...]]
+
+    def rows(self, endpoint: Endpoint) -> Iterator[Row]:
+        """Yield the records one by one, by the API's names, what is absent left out."""
+        for window, sources, (dimensions, counters) in zip(
+            self.windows, self.sources, paired(self), strict=True
+        ):
+            yield Row(
+                window,
+                sources,
+                present(endpoint.dimensions, dimensions),
+                present(endpoint.counters, counters),
+            )
+
+    def by_window(self) -> Iterator[tuple[Window, Table]]:
+        """Yield each window with its records."""
+        places: dict[Window, list[int]] = {}
+        for place, window in enumerate(self.windows):
+            places.setdefault(window, []).append(place)
+        if len(places) == 1:
+            yield self.windows[0], self
+            return
+        for window, some in places.items():
+            yield (
+                window,
+                Table(
+                    [window] * len(some),
+                    tuple(tuple(column[place] for place in some) for column in self.dimensions),
+                    tuple(tuple(column[place] for place in some) for column in self.counters),
+                    [self.sources[place] for place in some],
+                ),
+            )
+
+
+class Row(NamedTuple):
+    """One resolved record, as the report and the expectations see it."""
+
+    window: Window
+    sources: tuple[str, ...]
+    dimensions: dict[str, Any]
+    counters: Counters
+
+
+def present(names: Iterable[str], values: Column) -> dict[str, Any]:
+    """Return the values that are there by name; the last one holds the unknown names."""
+    known = {name: value for name, value in zip(names, values, strict=False) if value is not None}
+    return {**known, **dict(values[-1] or ())}
+
+
+class Finding(NamedTuple):
+    """What became of one counter of a rollup: absorbed, excess, short, stale or rounding.
+
+    ``difference`` is the rollup less its ``details``, the sum of the records that agree with it.
+    """
+
+    status: str
+    window: Window
+    dimensions: dict[str, Any]
+    counter: str
+    rollup: Number
+    details: Number | None
+    difference: Number
+
+
+class Record:
+    """One record: its identity, its dimensions by name, and the counters that are present.
+
+    ``spare`` is what each counter can still give to cover rollups; it starts as the counter itself.
+    """
+
+    __slots__ = (
+        "counters",
+        "dimensions",
+        "identity",
+        "residual",
+        "revision",
+        "sources",
+        "spare",
+        "window",
+    )
+
+    def __init__(
+        self, endpoint: Endpoint, window: Window, identity: Identity, *, residual: bool = False
+    ) -> None:
+        """Start a record without figures."""
+        self.window = window
+        self.identity = identity
+        self.dimensions = present(endpoint.dimensions, identity)
+        self.counters: Counters = {}
+        self.sources: set[str] = set()
+        self.revision = 0
+        self.residual = residual
+        self.spare: Counters = {}
+
+
+def rank(record: Record) -> tuple[Any, ...]:
+    """Give the canonical order of records: window, dimensions, residuals after records."""
+    return (*record.window, canonical_order(record.identity), record.residual)
+
+
+def merged_records(
+    endpoint: Endpoint,
+    slot: Slot,
+    snapshots: Iterable[tuple[str, Snapshot]],
+) -> list[Record]:
+    """Merge one window's snapshots of several labels by identity, with each counter's maximum."""
+    records: dict[Identity, Record] = {}
+    for label, snapshot in snapshots:
+        source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
+        for identity, row in paired(snapshot):
+            record = records.get(identity)
+            if record is None:
+                record = records[identity] = Record(endpoint, slot.window, identity)
+            record.sources.add(source)
+            record.revision = max(record.revision, snapshot.revision)
+            for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
+                if value is not None:
+                    record.counters[name] = larger(record.counters.get(name), value)
+    return list(records.values())
+
+
+def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
+    """Arrange records as columns."""
+    known = frozenset(endpoint.counters)
+    figures = [
+        {name: exact(value) for name, value in record.counters.items()} for record in records
+    ]
+    counters = [tuple(row.get(name) for row in figures) for name in endpoint.counters]
+    others = tuple(
+        tuple(sorted((n, v) for n, v in row.items() if n not in known)) or None for row in figures
+    )
+    width = len(endpoint.dimensions) + 1
+    return Table(
+        [record.window for record in records],
+        tuple(tuple(record.identity[index] for record in records) for index in range(width)),
+        (*counters, others),
+        [tuple(sorted(record.sources)) for record in records],
+    )
+
+
+def table_alone(window: Window, label: str, snapshot: Snapshot, *, ordered: bool) -> Table:
+    """Return the records of a window that touches no other: its columns as they stand.
+
+    ``ordered``: the records in canonical order.
+    """
+    rows = snapshot.rows
+    dimensions, counters = snapshot.dimensions, snapshot.counters
+    places = places_in_order(dimensions) if ordered and rows > 1 else range(rows)
+    if places != range(rows):
+        put = itemgetter(*places)
+        dimensions, counters = tuple(map(put, dimensions)), tuple(map(put, counters))
+    return Table([window] * rows, dimensions, counters, [(f"bucket:data:{label}",)] * rows)
+
+
+def places_in_order(dimensions: Columns) -> Sequence[int]:
+    """Return where the rows of one window stand, in canonical order; no two are alike."""
+    keys = list(zip(*map(ranked, dimensions), strict=True))
+    places = sorted(range(len(keys)), key=keys.__getitem__)
+    return range(len(keys)) if places == list(range(len(keys))) else places
+
+
+def ranked(column: Column) -> Iterable[int]:
+    """Return numbers that order as the column's values do, canonically."""
+    distinct = set(column)
+    if len(distinct) == 1:
+        return [0] * len(column)
+    absent = None in distinct
+    distinct.discard(None)
+    try:
+        ordered = sorted(distinct)
+    except TypeError:  # booleans beside texts
+        ordered = sorted(distinct, key=lambda value: canonical_order((value,)))
+    ranks: dict[Any, int] = {value: rank for rank, value in enumerate(ordered, absent)}
+    ranks[None] = 0
+    return map(ranks.__getitem__, column)

@@ -1,0 +1,202 @@
+"""Totals over resolved records: by key (project × service tier), model, and breakdown dimension.
+
+Rows are added up once, in groups by every dimension that any total asks for; each total is then
+a sum of groups. Sums are exact: counts as integers of any size, money under :data:`MONEY`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import localcontext
+from itertools import compress, repeat
+from typing import Any, Final, TypeAlias
+
+from stream.providers.endpoint import Endpoint
+from stream.records.money import MONEY, Number, exact
+from stream.records.windows import Column, Columns, Counters, canonical_order
+
+__all__ = ["Totals"]
+
+Group: TypeAlias = tuple[Any, ...]
+Names: TypeAlias = tuple[str, ...]
+
+PILED: Final = 1 << 9
+"""How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
+MOST: Final = 1 << 32
+"""How many counts of 32 bits have a sum of 64."""
+SUMMED: Final = 1 << 14
+"""How many rows wait in piles to be summed."""
+
+
+class Totals:
+    """Adds up an endpoint's records.
+
+    Columns are put aside and summed many rows at a time: a few cost as much as the calls.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Start with no records."""
+        self.endpoint = endpoint
+        self.records = 0
+        self.names = tuple(
+            dict.fromkeys(
+                ("project_id", "service_tier", "model", *(name for _, name in endpoint.breakdowns))
+            ),
+        )
+        places = {name: place for place, name in enumerate(endpoint.dimensions)}
+        self._places = tuple(map(places.get, self.names))
+        self._grouping: list[list[Any]] = [[] for _ in self.names]
+        self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
+        """The columns that wait."""
+        self._lanes: dict[Names, defaultdict[Group, int]] = {}
+        """Names of counters → group → their sums, side by side in one integer."""
+        self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
+        """The same for rows that are not all small counts; many of them are not summed yet."""
+        self._piled = 0
+        self._named: dict[Group, Counters] = {}
+        """What else there is: counters that the registry does not know, and what was joined."""
+        self._groups: dict[Group, Counters] | None = None
+
+    def join(self, other: Totals) -> None:
+        """Count what others have counted."""
+        self.take(other.records, other.groups())
+
+    def take(self, records: int, groups: Mapping[Group, Counters]) -> None:
+        """Count so many records, whose sums are known by group."""
+        self.records += records
+        self._groups = None
+        with localcontext(MONEY):
+            for group, counters in groups.items():
+                added(self._named.setdefault(group, {}), counters.items())
+
+    def add(self, dimensions: Columns, counters: Columns) -> None:
+        """Count resolved records, given as columns."""
+        rows = len(counters[-1])
+        self.records += rows
+        self._groups = None
+        others = dimensions[-1]
+        for name, place, waiting in zip(self.names, self._places, self._grouping, strict=True):
+            if place is not None:
+                waiting.extend(dimensions[place])
+            elif others.count(None) == rows:
+                waiting.extend(others)
+            else:
+                waiting.extend(dict(pairs or ()).get(name) for pairs in others)
+        for waiting, column in zip(self._counters, counters, strict=True):
+            waiting.extend(column)
+        if len(self._counters[-1]) >= PILED:
+            self._pile()
+
+    def _pile(self) -> None:
+        """Add the columns that wait to their groups."""
+        groups = list(zip(*self._grouping, strict=True))
+        *known, unknown = self._counters
+        present = [not absent(column) for column in known]
+        names = tuple(compress(self.endpoint.counters, present))
+        columns = list(compress(known, present))
+        try:
+            self._add_small(names, groups, columns)
+        except struct.error:  # money, an absent value, or a large one
+            piles = self._piles.setdefault(names, defaultdict(list))
+            for group, row in zip(groups, zip(*columns, strict=True), strict=True):
+                piles[group].append(row)
+            self._piled += len(groups)
+        if not absent(unknown):
+            self._add_unknown(groups, unknown)
+        for waiting in (*self._grouping, *self._counters):
+            waiting.clear()
+        if self._piled >= SUMMED:
+            self._sum()
+
+    def _add_small(self, names: Names, groups: list[Group], columns: list[list[Any]]) -> None:
+        """Add counts of 32 bits: each row is one integer, in which every count has 64 bits.
+
+        Raises:
+            struct.error: a value is none; nothing has been added.
+        """
+        if columns and self.records > MOST:
+            raise struct.error(self.records)
+        pack = struct.Struct("<" + "I4x" * len(names)).pack
+        rows = map(pack, *columns) if columns else repeat(b"", len(groups))
+        numbers = [int.from_bytes(row, "little") for row in rows]
+        lanes = self._lanes.setdefault(names, defaultdict(int))
+        for group, number in zip(groups, numbers, strict=True):
+            lanes[group] += number
+
+    def _sum(self) -> None:
+        """Sum each pile into one row."""
+        with localcontext(MONEY):
+            for piles in self._piles.values():
+                for group, rows in piles.items():
+                    if len(rows) > 1:
+                        piles[group] = [summed(rows)]
+        self._piled = 0
+
+    def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
+        """Add the counters that the registry does not know."""
+        with localcontext(MONEY):
+            for group, pairs in zip(groups, column, strict=True):
+                added(self._named.setdefault(group, {}), pairs or ())
+
+    def groups(self) -> Mapping[Group, Counters]:
+        """Return the sums by values of :attr:`names`; worked out once, until more is added."""
+        if self._groups is not None:
+            return self._groups
+        self._pile()
+        self._sum()
+        groups = {group: dict(counters) for group, counters in self._named.items()}
+        for names, lanes in self._lanes.items():
+            form = struct.Struct(f"<{len(names)}Q")
+            for group, number in lanes.items():
+                row = form.unpack(number.to_bytes(form.size, "little"))
+                added(groups.setdefault(group, {}), zip(names, row, strict=True))
+        with localcontext(MONEY):
+            for names, piles in self._piles.items():
+                for group, (row,) in piles.items():
+                    present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
+                    added(groups.setdefault(group, {}), present)
+        self._groups = groups
+        return groups
+
+    def metrics(self) -> Counters:
+        """Return the sums over all records, of the counters that are present."""
+        return self._sums(()).get((), {})
+
+    def by(self, *names: str) -> Iterator[tuple[Group, Counters]]:
+        """Yield (values, sums) for each combination of these dimensions, in canonical order."""
+        sums = self._sums(tuple(self.names.index(name) for name in names))
+        for values in sorted(sums, key=canonical_order):
+            yield values, sums[values]
+
+    def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
+        sums: dict[Group, Counters] = {}
+        with localcontext(MONEY):
+            for group, counters in self.groups().items():
+                values = tuple(group[position] for position in positions)
+                added(sums.setdefault(values, {}), counters.items())
+        return {
+            group: {name: exact(value) for name, value in total.items()}
+            for group, total in sums.items()
+        }
+
+
+def absent(column: list[Any]) -> bool:
+    """Tell whether no row has a value."""
+    return not column or (column[0] is None and column.count(None) == len(column))
+
+
+def added(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:
+    """Add counters to a total, by name."""
+    for name, value in counters:
+        total[name] = total.get(name, 0) + value
+
+
+def summed(rows: list[Column]) -> Column:
+    """Sum rows column by column; where every row is silent the sum is too."""
+    try:
+        return tuple(map(sum, zip(*rows, strict=True)))
+    except TypeError:  # an absent value adds to nothing
+        columns = ([value for value in column if value is not None] for column in zip(*rows))  # noqa: B905 -- as above, at C speed
+        return tuple(sum(column) if column else None for column in columns)

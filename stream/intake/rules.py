@@ -1,0 +1,33 @@
+"""What a replay was asked to do, and the rules by which pages are taken in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "DEFAULT_BUDGET",
+    "Rules",
+]
+
+DEFAULT_BUDGET = 16_384
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """How pages are taken in.
+
+    ``state`` is the file to resume from and to checkpoint into, every so many pages or seconds.
+    ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
+    ``unfinished`` is what becomes of a chain whose last page says that more follows.
+    ``row_budget`` is how many rows may be in memory; windows beyond it are in the state file, or
+    in a temporary one.
+    """
+
+    state: Path | None = None
+    dead_letters: Path | None = None
+    unfinished: Literal["refuse", "report", "wait"] = "refuse"
+    checkpoint_pages: int = 500
+    checkpoint_seconds: float = 5.0
+    row_budget: int = DEFAULT_BUDGET

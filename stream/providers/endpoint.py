@@ -1,0 +1,111 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final, Literal
+
+from msgspec import Struct
+
+__all__ = ["IDENTITY_ORDER", "DESCRIBING", "Endpoint", "Kind", "ObjectList", "REFERENCES"]
+
+IDENTITY_ORDER: Final = (
+    "project_id",
+    "service_tier",
+    "model",
+    "api_key_id",
+    "user_id",
+    "batch",
+    "api_source",
+    "size",
+    "source",
+    "context_level",
+    "vector_store_id",
+    "line_item",
+    "currency",
+    "quantity_unit",
+)
+"""Every grouping dimension; the first two are the key that state and totals are arranged by."""
+
+
+DESCRIBING: Final = frozenset(
+    {
+        "object",
+        "operation",
+        "project_name",
+        "start_time",
+        "end_time",
+        "start_time_iso",
+        "end_time_iso",
+        "timestamp",
+        "aggregation_timestamp",
+        "window",
+    },
+)
+"""Fields of a row that only describe it: neither counter nor dimension, and no news."""
+
+
+class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
+    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum."""
+
+    name: str
+    path: str
+    result: str
+    counts: tuple[str, ...]
+    grouped_by: tuple[str, ...]
+    money: tuple[str, ...] = ()
+    main: str = ""
+    breakdowns: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """The report's name for it: ``usage/embeddings``, …, ``costs``."""
+        return self.path.removeprefix("/organization/")
+
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """The grouping dimensions in identity order."""
+        return tuple(name for name in IDENTITY_ORDER if name in self.grouped_by)
+
+    @cached_property
+    def counters(self) -> tuple[str, ...]:
+        """Counts, then money."""
+        return self.counts + self.money
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """How a fixture's file name may begin."""
+        names = (self.name, *self.aliases)
+        return tuple(f"usage_{name}" for name in names) + (
+            ("costs",) if self.name == "costs" else ()
+        )
+
+
+Kind = Literal[
+    "projects", "service_accounts", "service_account_keys", "certificates", "api_keys", "users"
+]
+
+
+class ObjectList(Struct, frozen=True, kw_only=True):
+    """A list of the organization's objects: what it defines (if anything), and its file names."""
+
+    name: str
+    defines: Kind | None
+    stems: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What chains call it, as an endpoint has a key."""
+        return self.name
+
+
+REFERENCES: Final[dict[str, Kind]] = {
+    "project_id": "projects",
+    "service_account_id": "service_accounts",
+    "service_account_key_id": "service_account_keys",
+    "certificate_id": "certificates",
+    "api_key_id": "api_keys",
+    "user_id": "users",
+}
+"""The fields, of rows and of list elements, that refer to another object."""

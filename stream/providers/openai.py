@@ -1,0 +1,152 @@
+"""The registry: what each endpoint of the usage API answers with, and each list beside it.
+
+Adding an endpoint is adding one entry here, and a fixture. Counters and dimensions stand in the
+order in which the API sends them, because that is the order in which they decode fastest; the
+identity's own order is :data:`IDENTITY_ORDER`. Source: the API's schema and the official client.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stream.providers.endpoint import Endpoint, ObjectList
+
+__all__ = [
+    "ENDPOINTS",
+    "LISTS",
+]
+
+
+USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
+
+TOKENS: Final = (
+    "input_tokens",
+    "input_cached_tokens",
+    "input_cache_write_tokens",
+    "input_cache_write_30m_tokens",
+    "input_cache_write_12h_tokens",
+    "input_uncached_tokens",
+    "output_tokens",
+    "input_text_tokens",
+    "output_text_tokens",
+    "input_cached_text_tokens",
+    "input_audio_tokens",
+    "input_cached_audio_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "input_cached_image_tokens",
+    "output_image_tokens",
+    "num_model_requests",
+)
+
+
+def usage(  # noqa: PLR0913 -- a row of the registry has these columns
+    name: str,
+    counts: tuple[str, ...],
+    grouped_by: tuple[str, ...],
+    *,
+    result: str = "",
+    money: tuple[str, ...] = (),
+    breakdowns: tuple[tuple[str, str], ...] = (),
+    aliases: tuple[str, ...] = (),
+) -> Endpoint:
+    """Make the entry of a usage endpoint; its first count is the main one."""
+    return Endpoint(
+        name=name,
+        path=f"/organization/usage/{name}",
+        result=f"organization.usage.{result or name}.result",
+        counts=counts,
+        money=money,
+        grouped_by=grouped_by,
+        main=counts[0],
+        breakdowns=breakdowns,
+        aliases=aliases,
+    )
+
+
+ENDPOINTS: Final = {
+    endpoint.key: endpoint
+    for endpoint in (
+        usage(
+            "completions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
+        ),
+        usage(
+            "decisions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
+        ),
+        usage("embeddings", ("input_tokens", "num_model_requests"), USUAL),
+        usage("moderations", ("input_tokens", "num_model_requests"), USUAL),
+        usage(
+            "images",
+            ("images", "num_model_requests"),
+            ("size", "source", *USUAL),
+            breakdowns=(("bySize", "size"), ("bySource", "source")),
+        ),
+        usage("audio_speeches", ("characters", "num_model_requests"), USUAL),
+        usage("audio_transcriptions", ("seconds", "num_model_requests"), USUAL),
+        usage("vector_stores", ("usage_bytes",), ("project_id",)),
+        usage(
+            "code_interpreter_sessions",
+            ("num_sessions",),
+            ("project_id",),
+            aliases=("code_interpreter",),
+        ),
+        usage(
+            "web_search_calls",
+            ("num_requests", "num_model_requests"),
+            (*USUAL, "context_level", "api_source"),
+            result="web_searches",
+            breakdowns=(("byContextLevel", "context_level"),),
+        ),
+        usage(
+            "file_search_calls",
+            ("num_requests",),
+            ("project_id", "user_id", "api_key_id", "vector_store_id"),
+            result="file_searches",
+            breakdowns=(("byVectorStore", "vector_store_id"),),
+        ),
+        Endpoint(
+            name="costs",
+            path="/organization/costs",
+            result="organization.costs.result",
+            counts=(),
+            money=("amount_value", "quantity"),
+            grouped_by=(
+                "line_item",
+                "project_id",
+                "user_id",
+                "api_key_id",
+                "quantity_unit",
+                "api_source",
+                "currency",
+            ),
+            main="amount_value",
+            breakdowns=(("byLineItem", "line_item"), ("byCurrency", "currency")),
+        ),
+    )
+}
+"""Every endpoint, by the name that the report gives it."""
+
+
+LISTS: Final = {
+    entry.name: entry
+    for entry in (
+        ObjectList(name="projects", defines="projects", stems=("projects_list", "projects")),
+        ObjectList(
+            name="project_members", defines=None, stems=("project_members", "projects_users")
+        ),
+        ObjectList(
+            name="service_accounts",
+            defines="service_accounts",
+            stems=("service_accounts", "projects_service_accounts"),
+        ),
+        ObjectList(
+            name="service_account_keys",
+            defines="service_account_keys",
+            stems=("service_account_keys",),
+        ),
+        ObjectList(name="certificates", defines="certificates", stems=("certificates",)),
+        ObjectList(name="certificate_events", defines=None, stems=("certificate_events",)),
+        ObjectList(name="api_keys", defines="api_keys", stems=("projects_api_keys",)),
+        ObjectList(name="users", defines="users", stems=("users",)),
+    )
+}

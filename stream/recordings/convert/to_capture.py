@@ -1,0 +1,91 @@
+"""A directory of fixtures becomes a capture."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from stream.figures.expectations import FILE as EXPECTATIONS
+from stream.intake.following import place_of
+from stream.pipeline import Observer
+from stream.recordings.convert.chains import Walks, Written, expectations_at
+from stream.records.errors import BadInput, Unavailable
+from stream.sinks.atomic import atomic_file, together
+from stream.sinks.captures import capture_file, line_of
+from stream.sources.captures import captures_in
+from stream.sources.files import read_pages, spelled
+from stream.sources.fixtures import FixtureChain, discover
+from stream.sources.lines import expectations_beside
+
+__all__ = ["to_capture"]
+
+
+async def to_capture(
+    directory: Path, out: Path, revision: int, max_page_bytes: int, observer: Observer
+) -> Written:
+    """Write a directory of fixtures as a capture of one walk for each chain.
+
+    Raises:
+        BadInput: a page, or the set of pages, cannot be trusted; nothing is written.
+        Unavailable: the fixtures cannot be read, or the capture not written.
+    """
+    chains = chains_in(directory, observer)
+    observer.on_total(sum(len(chain.files) for chain in chains))
+    expected = expectations_at(directory / EXPECTATIONS)
+    beside = expectations_beside(out)
+    if expected is None and beside.exists():
+        raise Unavailable(f"{beside}: stands there already, and {directory} has no expectations")
+    walks = Walks()
+    async with together() as files:
+        if expected is not None:
+            copy = await files.enter_async_context(atomic_file(beside))
+            await copy.write(expected)
+        capture = await files.enter_async_context(capture_file(out))
+        for chain in chains:
+            async for line in lines_of(chain, walks, revision, max_page_bytes):
+                observer.on_page(chain.chain.endpoint)
+                await capture.write(line)
+    return Written(str(out), len(walks.walks), walks.pages, expected is not None)
+
+
+def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
+    """Find the chains of a directory, each with all its pages from 1 on.
+
+    Raises:
+        BadInput: two files are one page, a page is missing, or there is none at all.
+        Unavailable: the directory cannot be read.
+    """
+    chains, unknown = discover(directory)
+    for capture in captures_in(directory):
+        raise BadInput("file", "found a capture, expected fixtures alone").at(capture.name)
+    for name in unknown:
+        observer.on_unknown(name)
+    for chain in chains:
+        for faults in chain.faults.values():
+            name, error = faults[0]
+            raise error.at(spelled(name))
+        for page in chain.missing:
+            found = f"found no page {page}, expected pages 1 to {chain.files[-1].page}"
+            raise BadInput("gap", found).at(place_of(chain))
+    if not chains:
+        raise BadInput("no_fixtures", f"found no fixtures in {directory}, expected some")
+    return chains
+
+
+async def lines_of(
+    chain: FixtureChain, walks: Walks, revision: int, max_page_bytes: int
+) -> AsyncIterator[bytes]:
+    """Yield the lines of a chain's pages in order.
+
+    Raises:
+        BadInput: a file is no page, or one that the page before it does not lead to.
+        Unavailable: a file cannot be read.
+    """
+    async for page in read_pages(chain.files, max_page_bytes):
+        try:
+            if page.error:
+                raise page.error
+            walks.step(chain.entry, chain.chain, page.payload)
+            yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.payload)
+        except BadInput as error:
+            raise error.at(place_of(chain, page)) from None

@@ -1,0 +1,192 @@
+"""How much was used: figures that grow step by step, as numbers to add up and as JSON.
+
+A figure is a course and a step on it. An endpoint has some hundred courses; on each of them every
+counter is a base and so much more for each step, so that later steps are never smaller, and what
+belongs together (cached and uncached tokens) stays in proportion. Money is counted in 10⁻⁹.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cache
+from typing import Final, TypeAlias
+
+from stream.providers.endpoint import Endpoint
+from stream.recordings.synth.draws import words
+
+__all__ = ["MOST_FALLS", "Figures", "Vector", "decimal_of", "metrics_of", "starts"]
+
+Vector: TypeAlias = tuple[int, ...]
+"""An endpoint's counters in the registry's order; of costs, also how many have a quantity."""
+
+COURSES: Final = 256
+COURSE: Final = 1 << 20  # a figure's number is its course times this, and its step
+MOST_FALLS: Final = 16
+"""How often one row's figures can fall: they start that many steps up, or more."""
+MOST_HELD: Final = 1 << 16
+PLACES: Final = 9
+UNIT: Final = 10**PLACES
+
+BITS: Final = {
+    "characters": 15,
+    "images": 5,
+    "input_tokens": 17,
+    "num_model_requests": 8,
+    "num_requests": 8,
+    "num_sessions": 6,
+    "seconds": 12,
+    "usage_bytes": 33,
+}
+"""How large a count may start, as a power of two; 12 where nothing is said."""
+
+
+@cache
+def starts() -> tuple[int, ...]:
+    """Return the figure that a row starts with for each number of 16 bits."""
+    return tuple(
+        word % COURSES * COURSE + MOST_FALLS + word // COURSES % 32 for word in range(1 << 16)
+    )
+
+
+class Texts(dict[int, bytes]):
+    """A figure → the first part of its row; made when it is first asked for."""
+
+    def __init__(self, figures: Figures, *, quoted: bool = False) -> None:
+        """Write amounts as numbers, or quoted, as they have arrived too."""
+        super().__init__()
+        self._figures = figures
+        self._quoted = quoted
+
+    def __missing__(self, figure: int) -> bytes:
+        """Write a figure's counters in the API's order."""
+        if len(self) >= MOST_HELD:
+            self.clear()
+        endpoint, vector = self._figures.endpoint, self._figures.vector(figure)
+        fields = [f'{{"object":"{endpoint.result}"']
+        fields += [
+            f'"{name}":{value}' for name, value in zip(endpoint.counts, vector, strict=False)
+        ]
+        if "amount_value" in endpoint.money:
+            amount, quantity, given = vector
+            mark = '"' if self._quoted else ""
+            fields.append(f'"amount":{{"value":{mark}{written(amount)}{mark},"currency":"usd"}}')
+            fields.append(f'"quantity":{written(quantity) if given else "null"}')
+        self[figure] = text = (",".join(fields) + ",").encode()
+        return text
+
+
+class Vectors(dict[int, Vector]):
+    """A figure → its counters; made when it is first asked for."""
+
+    def __init__(self, figures: Figures) -> None:
+        """Start with none."""
+        super().__init__()
+        self._figures = figures
+
+    def __missing__(self, figure: int) -> Vector:
+        """Work a figure's counters out."""
+        if len(self) >= MOST_HELD:
+            self.clear()
+        self[figure] = vector = self._figures.vector(figure)
+        return vector
+
+
+class Figures:
+    """One endpoint's figures."""
+
+    def __init__(self, seed: int, endpoint: Endpoint) -> None:
+        """Start with none made."""
+        self.endpoint = endpoint
+        self.texts = Texts(self)
+        self.quoted = Texts(self, quoted=True)
+        self.vectors = Vectors(self)
+        self._course = cache(lambda number: course_of(endpoint, seed, number))
+
+    def vector(self, figure: int) -> Vector:
+        """Work a figure's counters out."""
+        base, more = self._course(figure // COURSE)
+        step = figure % COURSE
+        return tuple(first + each * step for first, each in zip(base, more, strict=True))
+
+
+def course_of(endpoint: Endpoint, seed: int, course: int) -> tuple[Vector, Vector]:
+    """Draw a course: what each counter starts from, and what each step adds."""
+    base = words(32, seed, endpoint.key, "base", course)
+    more = words(32, seed, endpoint.key, "more", course)
+    if "amount_value" in endpoint.money:
+        return costs_of(base, course, 34), costs_of(more, course, 28, each=True)
+    found = []
+    for drawn, less in ((base, 0), (more, 5)):
+        counts = {
+            name: skewed(drawn, place, max(2, BITS.get(name, 12) - less))
+            for place, name in enumerate(endpoint.counts)
+        }
+        if "input_uncached_tokens" in counts:
+            counts |= tokens_of(drawn, course, 17 - less)
+        found.append(tuple(counts[name] for name in endpoint.counts))
+    return found[0], found[1]
+
+
+def skewed(drawn: tuple[int, ...], place: int, bits: int) -> int:
+    """Make a count of three draws: from 1 to 2 to the power of ``bits``, small ones as likely."""
+    large = drawn[place] << 32 | drawn[place + 1] << 16 | drawn[place + 2]
+    return (large % (1 << bits) >> drawn[place + 3] % bits) + 1
+
+
+def tokens_of(drawn: tuple[int, ...], course: int, bits: int) -> dict[str, int]:
+    """Draw the counts of tokens so that the parts add up; most courses are text alone."""
+    text, text_out = skewed(drawn, 0, bits), skewed(drawn, 2, bits - 2)
+    audio, audio_out = (skewed(drawn, 4, bits - 4), 1) if course % 8 == 1 else (0, 0)
+    image, image_out = (skewed(drawn, 6, bits - 3), 3) if course % 8 == 2 else (0, 0)  # noqa: PLR2004 -- any two of eight
+    cached_text = text * (drawn[8] % 64) // 128
+    cached = cached_text + audio // 4 + image // 2
+    short, long = (text // 8, text // 16) if course % 4 == 0 else (0, 0)
+    return {
+        "input_tokens": text + audio + image,
+        "input_cached_tokens": cached,
+        "input_cache_write_tokens": short + long,
+        "input_cache_write_30m_tokens": short,
+        "input_cache_write_12h_tokens": long,
+        "input_uncached_tokens": text + audio + image - cached - short - long,
+        "output_tokens": text_out + audio_out + image_out,
+        "input_text_tokens": text,
+        "output_text_tokens": text_out,
+        "input_cached_text_tokens": cached_text,
+        "input_audio_tokens": audio,
+        "input_cached_audio_tokens": audio // 4,
+        "output_audio_tokens": audio_out,
+        "input_image_tokens": image,
+        "input_cached_image_tokens": image // 2,
+        "output_image_tokens": image_out,
+    }
+
+
+def costs_of(drawn: tuple[int, ...], course: int, bits: int, *, each: bool = False) -> Vector:
+    """Draw an amount, a quantity, and whether there is one; one course in 16 is a credit."""
+    amount = skewed(drawn, 0, 16) * skewed(drawn, 2, bits - 16)
+    if course % 16 == 1 and not each:
+        amount = -amount - (UNIT << 5)
+    given = course % 4 != 0
+    quantity = skewed(drawn, 4, bits - 16) * UNIT // 1000 if given else 0
+    return amount, quantity, int(given and not each)
+
+
+def written(value: int) -> str:
+    """Write money as a JSON number, without an exponent."""
+    whole, rest = divmod(abs(value), UNIT)
+    text = f"{whole}.{rest:0{PLACES}d}".rstrip("0").rstrip(".")
+    return f"-{text}" if value < 0 else text
+
+
+def decimal_of(value: int) -> Decimal:
+    """Return money as it is expected."""
+    return Decimal(written(value))
+
+
+def metrics_of(endpoint: Endpoint, sums: Vector) -> dict[str, int | Decimal]:
+    """Name an endpoint's sums; an absent quantity is not zero."""
+    if "amount_value" not in endpoint.money:
+        return dict(zip(endpoint.counts, sums, strict=True))
+    amount, quantity, given = sums
+    metrics: dict[str, int | Decimal] = {"amount_value": decimal_of(amount)}
+    return metrics | ({"quantity": decimal_of(quantity)} if given else {})

@@ -1,0 +1,72 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+__all__ = [
+    "MAX_INTEGER_DIGITS",
+    "MAX_FRACTION_DIGITS",
+    "MONEY",
+    "Number",
+    "money",
+    "exact",
+    "plain",
+]
+
+MAX_INTEGER_DIGITS: Final = 38
+
+
+MAX_FRACTION_DIGITS: Final = 30
+
+
+MONEY: Final = decimal.Context(prec=120, traps=[decimal.Inexact, decimal.InvalidOperation])
+"""Sums are made here: 120 digits hold 10⁵⁰ amounts of 38 + 30 digits, and rounding would raise."""
+
+
+Number: TypeAlias = int | Decimal
+
+
+def money(value: Decimal) -> Decimal:
+    """Return the canonical form: no exponent, no trailing zeros, no −0.
+
+    Raises:
+        ValueError: it is not finite, or has more than 38 integer or 30 fraction digits.
+    """
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError("not a finite number")  # noqa: TRY004 -- the value is wrong, its type is right
+    if not value:
+        return Decimal(0)
+    if (
+        digits[-1]
+        and -MAX_FRACTION_DIGITS <= exponent <= 0
+        and value.adjusted() < MAX_INTEGER_DIGITS
+    ):
+        return value
+    if value.adjusted() >= MAX_INTEGER_DIGITS:
+        raise ValueError(f"more than {MAX_INTEGER_DIGITS} integer digits")
+    kept = len(digits)
+    while not digits[kept - 1]:
+        kept -= 1
+    exponent += len(digits) - kept
+    if exponent < -MAX_FRACTION_DIGITS:
+        raise ValueError(f"more than {MAX_FRACTION_DIGITS} fraction digits")
+    return Decimal((sign, digits[:kept] + (0,) * max(exponent, 0), min(exponent, 0)))
+
+
+def exact(value: Number) -> Number:
+    """Return a sum or difference in canonical form; counts stay as they are."""
+    if isinstance(value, int):
+        return value
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return Decimal("0" if text in {"-0", ""} else text)
+
+
+def plain(value: Number) -> str:
+    """Write a number without an exponent."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)

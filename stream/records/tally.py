@@ -1,0 +1,129 @@
+"""What a run counted, in plain numbers; :mod:`stream.sinks.metrics` shows them to Prometheus.
+
+Counting costs an addition, and the core never imports the metrics library.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Final
+
+from msgspec import Struct
+
+__all__ = ["Counts", "Histogram", "SavedTally", "Tally"]
+
+
+Pairs = list[tuple[tuple[str, str], int]]
+Singles = list[tuple[str, int]]
+
+SECONDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+
+
+class SavedTally(Struct, array_like=True):
+    """A tally as a state file keeps it."""
+
+    page_bytes: int = 0
+    pages: Pairs = []
+    records: Pairs = []
+    dead_letters: Pairs = []
+    anomalies: Singles = []
+    unknown_fields: Singles = []
+    cursor_updated: Singles = []
+    last_success: Singles = []
+
+
+class Counts:
+    """Counts that must not fall: they are kept in the state file. Keys are label values."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.pages: Counter[tuple[str, str]] = Counter()
+        """(endpoint, outcome: ``ok`` or ``dead_lettered``) → pages read."""
+        self.page_bytes = 0
+        self.records: Counter[tuple[str, str]] = Counter()
+        """(endpoint, outcome) → records; the outcomes add up to the rows that came in."""
+        self.dead_letters: Counter[tuple[str, str]] = Counter()
+        """(endpoint, reason) → dead letters."""
+        self.anomalies: Counter[str] = Counter()
+        """Kind → faults of a chain."""
+        self.unknown_fields: Counter[str] = Counter()
+        """Endpoint → fields that the registry does not know."""
+        self.cursor_updated: dict[str, int] = {}
+        """Endpoint → when the cursor of one of its chains last moved, in Unix seconds."""
+        self.last_success: dict[str, int] = {}
+        """Endpoint → when one of its pages was last taken in, in Unix seconds."""
+
+    def saved(self) -> SavedTally:
+        """Return the counts for a state file."""
+        return SavedTally(
+            self.page_bytes,
+            sorted(self.pages.items()),
+            sorted(self.records.items()),
+            sorted(self.dead_letters.items()),
+            sorted(self.anomalies.items()),
+            sorted(self.unknown_fields.items()),
+            sorted(self.cursor_updated.items()),
+            sorted(self.last_success.items()),
+        )
+
+    def restore(self, saved: SavedTally) -> None:
+        """Go on counting from what :meth:`saved` returned."""
+        self.page_bytes += saved.page_bytes
+        self.pages.update(dict(saved.pages))
+        self.records.update(dict(saved.records))
+        self.dead_letters.update(dict(saved.dead_letters))
+        self.anomalies.update(dict(saved.anomalies))
+        self.unknown_fields.update(dict(saved.unknown_fields))
+        self.cursor_updated.update(dict(saved.cursor_updated))
+        self.last_success.update(dict(saved.last_success))
+
+
+class Histogram:
+    """How long something took: observations by upper bound, in seconds, and their sum."""
+
+    def __init__(self) -> None:
+        """Start without observations."""
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count an observation."""
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.sum += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return (upper bound, observations up to it) for each bound, the last one infinite."""
+        found, total = [], 0
+        for bound, count in zip((*map(str, SECONDS), "+Inf"), self.counts, strict=True):
+            total += count
+            found.append((bound, float(total)))
+        return found
+
+
+class Tally(Counts):
+    """Counts pages, bytes, and what became of each record; and what only this process knows."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        super().__init__()
+        self.channel_capacity = 0
+        self.channel_depth = 0
+        self.channel_blocked_seconds = 0.0
+        self.page_read = Histogram()
+        self.page_decode = Histogram()
+        self.checkpoint = Histogram()
+        self.report_write = Histogram()
+        self.checkpoint_failures = 0
+        self.checkpointed_at: int | None = None
+        self._stored: Counts | None = None
+
+    @property
+    def lasting(self) -> Counts:
+        """What a checkpoint holds, once there is one: no count shown falls when a process dies."""
+        return self._stored or self
+
+    def seal(self) -> None:
+        """Note that everything counted so far is in a checkpoint."""
+        self._stored = Counts()
+        self._stored.restore(self.saved())

@@ -1,0 +1,297 @@
+"""Every metric, by Prometheus' conventions, rendered from what was counted and measured.
+
+``usage_stream_`` is the machine, ``openai_api_`` what it measured. What must not fall is shown as
+the last checkpoint holds it, so that no counter goes back when a process dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    write_to_textfile,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from stream import __version__
+from stream.figures.ledger import Ledger
+from stream.figures.series import FAMILIES, Series
+from stream.records.errors import Unavailable
+from stream.records.tally import Histogram, Tally
+
+__all__ = [
+    "METRICS",
+    "Exposition",
+    "Metric",
+    "Standing",
+    "TallyCollector",
+    "UsageCollector",
+    "write_metrics",
+]
+
+PREFIX: Final = "usage_stream_"
+KEPT: Final = 4  # formats; scrapers ask for two
+AnyFamily = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
+class Metric(NamedTuple):
+    """A metric of the machine: its kind (counter, gauge, histogram), its help, and its labels."""
+
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+BY_OUTCOME: Final = ("endpoint", "outcome")
+METRICS: Final = {
+    "build_info": Metric("gauge", "The version that runs.", ("version",)),
+    "pages_read": Metric("counter", "Pages read, by outcome.", BY_OUTCOME),
+    "page_bytes": Metric("counter", "Bytes of the pages read."),
+    "page_read_duration_seconds": Metric("histogram", "How long reading a page took."),
+    "page_decode_duration_seconds": Metric("histogram", "How long decoding a page took."),
+    "records": Metric("counter", "Records delivered, by what became of them.", BY_OUTCOME),
+    "dead_letters": Metric("counter", "Records and pages set aside.", ("endpoint", "reason")),
+    "pagination_anomalies": Metric("counter", "Faults of page chains.", ("kind",)),
+    "unknown_fields": Metric(
+        "counter", "Fields that the registry does not know, by page.", ("endpoint",)
+    ),
+    "channel_depth": Metric("gauge", "Pages that wait in the channel."),
+    "channel_capacity": Metric("gauge", "Pages that the channel holds at most."),
+    "channel_blocked_seconds": Metric(
+        "counter", "Seconds that producers waited for room in the channel."
+    ),
+    "cursor_updated_timestamp_seconds": Metric(
+        "gauge", "When the cursor of one of the endpoint's chains last moved.", ("endpoint",)
+    ),
+    "last_success_timestamp_seconds": Metric(
+        "gauge", "When a page of the endpoint was last taken in.", ("endpoint",)
+    ),
+    "checkpoint_duration_seconds": Metric("histogram", "How long storing a checkpoint took."),
+    "checkpoint_failures": Metric("counter", "Checkpoints that could not be stored."),
+    "checkpoint_last_success_timestamp_seconds": Metric(
+        "gauge", "When a checkpoint was last stored; 0 before the first."
+    ),
+    "report_write_duration_seconds": Metric("histogram", "How long writing the report took."),
+    "config_last_reload_successful": Metric(
+        "gauge", "Whether the configuration could be loaded when it was last tried."
+    ),
+    "watermark_timestamp_seconds": Metric(
+        "gauge", "The greatest window end of the endpoint's chains.", ("endpoint",)
+    ),
+    "state_records": Metric("gauge", "Rows in state."),
+    "state_open_windows": Metric("gauge", "Windows in state that have not ended yet."),
+    "state_bytes": Metric("gauge", "Bytes of the state file and the log beside it."),
+    "windows_missing": Metric(
+        "gauge", "Windows that chains lack between their first and last.", ("endpoint",)
+    ),
+    "relationship_issues": Metric("gauge", "Things that the last report says do not hold."),
+    "fallen_pages": Metric(
+        "gauge", "Changed pages whose figures fell, and still count as they were.", ("endpoint",)
+    ),
+    "series_limit": Metric("gauge", "How many series each measured metric may have."),
+    "series_folded": Metric("gauge", "Series that are added up under __other__."),
+}
+"""Every metric of the machine, without prefix and without the counters' ``_total``."""
+
+
+class Standing(Struct):
+    """How the daemon stands, in numbers; mappings are by endpoint."""
+
+    config_ok: bool = True
+    watermarks: dict[str, int] = {}
+    missing: dict[str, int] = {}
+    fallen: dict[str, int] = {}
+    records: int = 0
+    open_windows: int = 0
+    state_bytes: int = 0
+    issues: int = 0
+    series_limit: int = 0
+    series_folded: int = 0
+
+
+class TallyCollector(Collector):
+    """Shows a tally to Prometheus at the moment of the scrape."""
+
+    def __init__(self, tally: Tally) -> None:
+        """Show ``tally``, which goes on counting."""
+        self.tally = tally
+
+    def describe(self) -> Iterator[AnyFamily]:
+        """Name the metrics, so that a registry can refuse doubles."""
+        return self.collect()
+
+    def collect(self) -> Iterator[AnyFamily]:
+        """Yield every metric of a run."""
+        tally, lasting = self.tally, self.tally.lasting
+        yield family("build_info", {(__version__,): 1})
+        yield family("pages_read", lasting.pages)
+        yield family("page_bytes", lasting.page_bytes)
+        yield histogram("page_read_duration_seconds", tally.page_read)
+        yield histogram("page_decode_duration_seconds", tally.page_decode)
+        yield family("records", lasting.records)
+        yield family("dead_letters", lasting.dead_letters)
+        yield family("pagination_anomalies", by_one(lasting.anomalies))
+        yield family("unknown_fields", by_one(lasting.unknown_fields))
+        yield family("channel_depth", tally.channel_depth)
+        yield family("channel_capacity", tally.channel_capacity)
+        yield family("channel_blocked_seconds", tally.channel_blocked_seconds)
+        yield family("cursor_updated_timestamp_seconds", by_one(lasting.cursor_updated))
+        yield family("last_success_timestamp_seconds", by_one(lasting.last_success))
+        yield histogram("checkpoint_duration_seconds", tally.checkpoint)
+        yield family("checkpoint_failures", tally.checkpoint_failures)
+        yield family("checkpoint_last_success_timestamp_seconds", tally.checkpointed_at or 0)
+        yield histogram("report_write_duration_seconds", tally.report_write)
+
+
+class StandingCollector(Collector):
+    """Shows how a daemon stands."""
+
+    def __init__(self, standing: Standing) -> None:
+        """Show ``standing``, which changes in place."""
+        self.standing = standing
+
+    def describe(self) -> Iterator[AnyFamily]:
+        """Name the metrics, so that a registry can refuse doubles."""
+        return self.collect()
+
+    def collect(self) -> Iterator[AnyFamily]:
+        """Yield every metric of a daemon."""
+        standing = self.standing
+        yield family("config_last_reload_successful", int(standing.config_ok))
+        yield family("watermark_timestamp_seconds", by_one(standing.watermarks))
+        yield family("state_records", standing.records)
+        yield family("state_open_windows", standing.open_windows)
+        yield family("state_bytes", standing.state_bytes)
+        yield family("windows_missing", by_one(standing.missing))
+        yield family("relationship_issues", standing.issues)
+        yield family("fallen_pages", by_one(standing.fallen))
+        yield family("series_limit", standing.series_limit)
+        yield family("series_folded", standing.series_folded)
+
+
+class UsageCollector(Collector):
+    """Shows a ledger: what was accepted, what was taken back, and gauges of what may change."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Show ``ledger`` as its last checkpoint left it."""
+        self.ledger = ledger
+
+    def describe(self) -> Iterator[AnyFamily]:
+        """Name the metrics, so that a registry can refuse doubles."""
+        return self.collect()
+
+    def collect(self) -> Iterator[AnyFamily]:
+        """Yield every metric of usage and costs."""
+        ledger = self.ledger
+        for one in FAMILIES.values():
+            if one.gauge:
+                values = {**ledger.gauges, **ledger.levels}
+                yield measured(GaugeMetricFamily(one.name, one.help, labels=one.labels), values)
+                continue
+            yield measured(
+                CounterMetricFamily(one.name, f"{one.help} As accepted.", labels=one.labels),
+                {series: accepted for series, (accepted, _) in ledger.counts.items()},
+            )
+            corrected = f"{one.help} What was taken back of it."
+            yield measured(
+                CounterMetricFamily(f"{one.name}_corrected", corrected, labels=one.labels),
+                {series: value for series, (_, value) in ledger.counts.items()},
+                one.name,
+            )
+
+
+def measured(
+    shown: CounterMetricFamily | GaugeMetricFamily,
+    values: Mapping[Series, int | Decimal],
+    name: str | None = None,
+) -> CounterMetricFamily | GaugeMetricFamily:
+    """Add the series of a family; Prometheus keeps floats, so counts beyond 2⁵³ lose digits."""
+    for series in sorted(one for one in values if one.family == (name or shown.name)):
+        shown.add_metric(series.labels, float(values[series]))
+    return shown
+
+
+def by_one(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    """Return values by one label as values by a tuple of labels."""
+    return {(label,): value for label, value in values.items()}
+
+
+def family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
+    """Make a metric with a sample for each combination of label values, or with one alone."""
+    kind, documentation, labels = METRICS[name]
+    made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    shown: CounterMetricFamily | GaugeMetricFamily = made(
+        f"{PREFIX}{name}", documentation, labels=labels
+    )
+    for label_values, value in sorted(
+        (values if isinstance(values, Mapping) else {(): values}).items()
+    ):
+        shown.add_metric(label_values, value)
+    return shown
+
+
+def histogram(name: str, found: Histogram) -> HistogramMetricFamily:
+    """Make a metric of durations."""
+    documentation = METRICS[name].help
+    return HistogramMetricFamily(
+        f"{PREFIX}{name}", documentation, buckets=found.buckets(), sum_value=found.sum
+    )
+
+
+class Exposition:
+    """What is scraped: the machine as it stands, and usage as the last checkpoint left it.
+
+    Usage changes with checkpoints alone, so its text is kept until the next one.
+    """
+
+    def __init__(self, tally: Tally, standing: Standing, ledger: Ledger) -> None:
+        """Show these, and the process."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
+        self.machine = CollectorRegistry()
+        self.machine.register(TallyCollector(tally))
+        self.machine.register(StandingCollector(standing))
+        ProcessCollector(registry=self.machine)
+        GCCollector(registry=self.machine)
+        self.usage = CollectorRegistry()
+        self.usage.register(UsageCollector(ledger))
+        self._kept: dict[str, bytes] = {}
+
+    def forget(self) -> None:
+        """Render usage anew with the next scrape."""
+        self._kept.clear()
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return what a scraper takes, and its content type; ``accept`` is its own header."""
+        encode, content_type = choose_encoder(accept)
+        if content_type not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[content_type] = encode(self.usage)
+        return encode(self.machine).removesuffix(b"# EOF\n") + self._kept[
+            content_type
+        ], content_type
+
+
+def write_metrics(path: Path, tally: Tally) -> None:
+    """Write the metrics in the text format, for the node exporter's textfile collector.
+
+    Raises:
+        Unavailable: the file cannot be written.
+    """
+    registry = CollectorRegistry()
+    registry.register(TallyCollector(tally))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_to_textfile(str(path), registry)
+    except OSError as error:
+        raise Unavailable(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -1,0 +1,227 @@
+"""A capture's line: the envelope around a page, taken off without a second pass over the page.
+
+A page is nearly all of its line, and is decoded soon after; here its bytes are only cut out. Where
+``"page":`` with a null behind it ends an envelope, whatever stands behind it in the line is the
+page, or no JSON at all, which the page's decoder refuses. Lines of any other order are read whole.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stream.decode.values import bad, member, revision_of
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records.errors import BadInput
+from stream.records.privacy import shielded
+from stream.sources.request import VIEW, Request, json_value, view_of
+
+__all__ = ["Envelope", "decode_envelope", "revision_of"]
+
+PAGE: Final = b'"page":'
+BLANK: Final = b" \t\r\n"
+OCCURRENCES: Final = 3  # the request's page, the envelope's, and one to spare
+LONGEST_HEAD: Final = 16_384
+LONGEST_TAIL: Final = 4_096
+LONGEST_LABEL: Final = 255
+NAMES: Final[dict[str, Endpoint | ObjectList]] = {
+    **LISTS,
+    **{
+        name: entry
+        for entry in ENDPOINTS.values()
+        for name in (entry.key, entry.name, entry.path, f"/v1{entry.path}", *entry.aliases)
+    },
+}
+"""How an envelope may name an endpoint or a list."""
+
+
+class Envelope(NamedTuple):
+    """A line of a capture.
+
+    ``revision`` is when the walk was made, in whole microseconds since 1970, or 0. ``view`` is
+    empty where the request is not known. ``cursor`` is where the request stood in its walk.
+    ``payload`` has the page's bytes as they stand in the line; they are not looked at.
+    """
+
+    entry: Endpoint | ObjectList
+    label: str
+    view: str
+    revision: int
+    cursor: str | None
+    payload: bytes
+
+
+class Head(Struct, forbid_unknown_fields=True, gc=False):
+    """An envelope whose page is still to come."""
+
+    endpoint: str
+    page: None
+    label: str | None = None
+    observed_at: str | None = None
+    request: Request | None = None
+
+
+class PageEnd(Struct, forbid_unknown_fields=True, gc=False):
+    """What a page of today's shape ends with, behind its array."""
+
+    data: list[None]
+    has_more: bool
+    next_page: str | None = None
+    object: Literal["page", "list"] | None = None
+    first_id: str | None = None
+    last_id: str | None = None
+
+
+class Ending(Struct, forbid_unknown_fields=True, gc=False):
+    """What a line ends with whose last member is its page."""
+
+    page: PageEnd
+
+
+MEMBERS: Final = ("endpoint", "label", "observed_at", "request", "page")
+HEAD: Final = msgspec.json.Decoder(Head)
+ENDING: Final = msgspec.json.Decoder(Ending)
+RAW: Final = msgspec.json.Decoder(dict[str, Raw])
+UNFAMILIAR: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decode_envelope(line: bytes) -> Envelope:
+    """Read a line of a capture, without its line break.
+
+    Raises:
+        BadInput: it is no envelope; with the JSON path, what was found and what was expected.
+    """
+    line = line.strip(BLANK)
+    head, payload = page_last(line) or any_order(line)
+    return Envelope(
+        entry_of(head.endpoint),
+        label_of(head.label),
+        view_of(head.request),
+        revision_of(head.observed_at),
+        head.request.cursor if head.request else None,
+        payload,
+    )
+
+
+def page_last(line: bytes) -> tuple[Head, bytes] | None:
+    """Split a line whose page comes last; ``None`` when another look is needed."""
+    try:
+        ENDING.decode(b'{"page":{"data":[' + line[line.rfind(b"]", -LONGEST_TAIL) :])
+    except UNFAMILIAR:
+        return None
+    behind = 0
+    for _ in range(OCCURRENCES):
+        behind = line.find(PAGE, behind, LONGEST_HEAD) + len(PAGE)
+        if behind < len(PAGE):
+            break
+        try:
+            head = HEAD.decode(line[:behind] + b"null}")
+        except UNFAMILIAR:
+            continue
+        payload = line[behind:-1].strip(BLANK)
+        if payload.startswith(b"{"):
+            return head, payload
+    return None
+
+
+def any_order(line: bytes) -> tuple[Head, bytes]:
+    """Split a line member by member.
+
+    Raises:
+        BadInput: a member is missing, unknown, or of the wrong type.
+    """
+    members = members_of(line, "$", "an envelope")
+    for name in members:
+        if name not in MEMBERS:
+            known = ", ".join(MEMBERS)
+            message = f"found a member that no envelope has, expected {known}"
+            raise BadInput("envelope", message, path=member("$", name))
+    page = bytes(members.get("page", b"null"))
+    if not page.startswith(b"{"):
+        raise bad("envelope", "$.page", json_value(page, "$.page"), "a page")
+    endpoint = text_in(members, "endpoint")
+    if endpoint is None:
+        raise unknown_endpoint(None)
+    request = request_in(members)
+    head = Head(endpoint, None, text_in(members, "label"), text_in(members, "observed_at"), request)
+    return head, page
+
+
+def members_of(written: bytes, path: str, expected: str) -> dict[str, Raw]:
+    """Split a JSON object.
+
+    Raises:
+        BadInput: it is another value, or broken.
+    """
+    try:
+        return RAW.decode(written)
+    except msgspec.ValidationError:
+        raise bad("envelope", path, json_value(written, path), expected) from None
+    except RecursionError:
+        found = "found JSON nested too deeply"
+    except UnicodeDecodeError:
+        found = "found invalid UTF-8"
+    except msgspec.MsgspecError as error:
+        found = f"found broken JSON ({error})" if written else "found nothing"
+    raise BadInput("envelope", f"{found}, expected {expected}", path=path)
+
+
+def text_in(members: dict[str, Raw], name: str, path: str = "$") -> str | None:
+    """Return a member that is a text, or null.
+
+    Raises:
+        BadInput: it is of another type.
+    """
+    where = f"{path}.{name}"
+    value = json_value(bytes(members.get(name, b"null")), where)
+    if value is None or isinstance(value, str):
+        return value
+    raise bad("envelope", where, value, "a text or null")
+
+
+def request_in(members: dict[str, Raw]) -> Request | None:
+    """Return the query, ``None`` when it is not known.
+
+    Raises:
+        BadInput: it is no object, or its page is no text.
+    """
+    written = bytes(members.get("request", b"null"))
+    if written == b"null":
+        return None
+    query = members_of(written, "$.request", "an object or null")
+    kept: dict[str, Any] = {name: query[name] for name in VIEW if name in query}
+    return Request(text_in(query, "page", "$.request"), **kept)
+
+
+def entry_of(name: str) -> Endpoint | ObjectList:
+    """Return the registry's entry for an endpoint's key, name or path, or for a list's name.
+
+    Raises:
+        BadInput: the registry has none.
+    """
+    try:
+        return NAMES[name]
+    except KeyError:
+        raise unknown_endpoint(name) from None
+
+
+def unknown_endpoint(found: str | None) -> BadInput:
+    """Say which endpoints and lists there are."""
+    return bad("envelope", "$.endpoint", found, f"one of {', '.join([*ENDPOINTS, *LISTS])}")
+
+
+@lru_cache(maxsize=64)
+def label_of(label: str | None) -> str:
+    """Return the label: trimmed, ``primary`` where there is none, a digest when it is a secret.
+
+    Raises:
+        BadInput: it is longer than a file's name could be.
+    """
+    text = (label or "").strip()
+    if len(text) > LONGEST_LABEL:
+        raise bad("envelope", "$.label", text, f"a text of at most {LONGEST_LABEL} characters")
+    return shielded(text) or "primary"

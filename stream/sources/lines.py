@@ -1,0 +1,237 @@
+"""Capture files: many pages in one file, a line for each, read in batches of lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import msgspec
+from msgspec import Raw
+from xxhash import xxh3_64
+
+from stream.figures.expectations import FILE as EXPECTATIONS
+from stream.records.errors import BadInput
+from stream.sources.expanding import ExpandedFile
+
+__all__ = [
+    "MARK",
+    "Capture",
+    "CaptureReader",
+    "Line",
+    "expectations_beside",
+    "is_capture",
+    "stem_of",
+    "too_long",
+    "whole",
+]
+
+NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
+ANY_JSON: Final = msgspec.json.Decoder(Raw)
+MARK: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
+
+
+class Capture(NamedTuple):
+    """A capture file; ``source`` is what its pages are known by, ``name`` what people are told."""
+
+    path: Path
+    source: str
+    name: str
+
+
+class Line(NamedTuple):
+    """A line of a capture, without its line break.
+
+    Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
+    reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
+    ``complete`` tells whether a line break stood at its end, ``prefix`` tells all bytes up to
+    ``end`` from others.
+    """
+
+    number: int
+    end: int
+    content: bytes
+    error: BadInput | None = None
+    complete: bool = True
+    prefix: int = 0
+
+    @property
+    def final(self) -> bool:
+        """Whether it is a whole line, and stays one whatever is appended to its file."""
+        return self.complete or (self.error is None and whole(self.content))
+
+
+def whole(content: bytes) -> bool:
+    """Tell whether something is JSON from end to end."""
+    try:
+        ANY_JSON.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def too_long(length: int, longest: int) -> BadInput:
+    """Return what is wrong with a line of more bytes than it may have."""
+    return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
+
+
+def is_capture(name: str) -> bool:
+    """Tell whether a file of that name is a capture."""
+    return NAME.fullmatch(name) is not None
+
+
+def stem_of(name: str) -> str:
+    """Return a capture's name without what says that it is one."""
+    match = NAME.fullmatch(name)
+    return match["stem"] if match else name
+
+
+def expectations_beside(path: Path) -> Path:
+    """Return where the expectations for a capture stand."""
+    return path.with_name(f"{stem_of(path.name)}.{EXPECTATIONS}")
+
+
+class CaptureReader:
+    """Reads a capture's lines in batches, holding no more than a line and a piece of the file.
+
+    ``offset`` and ``line`` are the ``end`` and ``number`` of the line after which reading goes on.
+    What was before is read again for the digest, and is not given out.
+    """
+
+    def __init__(self, path: Path, max_line_bytes: int, *, offset: int = 0, line: int = 0) -> None:
+        """Open the file.
+
+        Raises:
+            BadInput: it is no regular file.
+            Unavailable: it is gone, or may not be read.
+        """
+        self._file = ExpandedFile(path)
+        self._longest = max_line_bytes
+        self._number = line
+        self._end = offset
+        self._behind = offset
+        """How many bytes are still to be passed over."""
+        self._piece, self._at = b"", 0
+        self._held: list[bytes] = []
+        self._length = 0
+        """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
+        self._prefix = xxh3_64()
+        self.size = self._file.size
+        self.signature = self._file.signature
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest of the file as it is stored, once its end was reached."""
+        return self._file.sha256
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the stored file were read."""
+        return self._file.bytes_read
+
+    def passed(self, prefix: int) -> bool:
+        """Pass over what was read before; tell whether it is what it was.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        try:
+            if self._behind:
+                self._advance()
+        except BadInput:
+            return False
+        return not self._end or self._prefix.intdigest() == prefix
+
+    def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
+        """Read about ``size_hint`` bytes of lines, at least one line; none is the end.
+
+        Blank lines are passed over. The last line may be an error that ends the file early.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        lines: list[Line] = []
+        enough = self._end + size_hint
+        try:
+            while (not lines or self._end < enough) and (line := self._next()) is not None:
+                if line.error or not (line.content.isspace() or not line.content):
+                    lines.append(line)
+        except BadInput as error:
+            self._file.finish()
+            self._held, self._length, self._behind = [], 0, 0
+            lines.append(Line(self._number + 1, self._end, b"", error, complete=False))
+        return lines
+
+    def _next(self) -> Line | None:
+        """Read the next line; ``None`` is the end.
+
+        Raises:
+            BadInput: the file is broken from here on.
+        """
+        while (found := self._piece.find(b"\n", self._at)) < 0:
+            self._hold(len(self._piece))
+            if not self._advance():
+                return self._made(complete=False) if self._length else None
+        self._hold(found)
+        self._at = found + 1
+        return self._made(complete=True)
+
+    def _advance(self) -> bool:
+        """Take the next piece of the file; return whether there is one.
+
+        Raises:
+            BadInput: the file is broken, or ends before the place where reading was to go on.
+        """
+        self._piece, self._at = b"", 0
+        for piece in self._file.pieces:
+            self._prefix.update(memoryview(piece)[: self._behind])
+            if self._behind < len(piece):
+                self._piece, self._at, self._behind = piece, self._behind, 0
+                return True
+            self._behind -= len(piece)
+        if self._behind:
+            expected = f"expected the {self._end} that were read before"
+            found = f"found {self._behind} bytes too few"
+            raise BadInput("capture", f"{found}, {expected}")
+        return False
+
+    def _hold(self, to: int) -> None:
+        """Keep what the piece has of the line, unless the line is too long to be kept."""
+        self._length += to - self._at
+        self._prefix.update(memoryview(self._piece)[self._at : to])
+        if self._length <= self._longest:
+            self._held.append(self._piece[self._at : to])
+        else:
+            self._held.clear()
+
+    def _made(self, *, complete: bool) -> Line:
+        """Make a line of what is held."""
+        content, error = b"".join(self._held).removesuffix(b"\r"), None
+        if complete:
+            self._prefix.update(b"\n")
+        if self._length > self._longest:
+            error = too_long(self._length, self._longest)
+        if not self._end:
+            content = content.removeprefix(MARK)
+        self._number += 1
+        self._end += self._length + complete
+        self._held, self._length = [], 0
+        seen = self._prefix.intdigest()
+        return Line(self._number, self._end, content, error, complete, seen)

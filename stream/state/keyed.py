@@ -1,0 +1,290 @@
+"""Keyed state: the windows in use are in memory, the others in a store, and nobody can tell.
+
+Past a budget of rows the least recently used windows leave; they come back when a page for them
+arrives. What is rendered goes through all windows in order, wherever they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from heapq import merge as in_order
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from stream.records.chains import Chain
+from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
+from stream.state.dedupe import merge
+
+__all__ = ["Glance", "Held", "KeyedState", "Place", "Store", "Windows"]
+
+UNBOUNDED: Final = 1 << 62
+KEPT: Final = 0.5
+"""How much of the budget stays in memory when windows leave."""
+
+Place: TypeAlias = tuple[Chain, Slot]
+
+
+class Glance(NamedTuple):
+    """What can be said of a window without its rows."""
+
+    revision: int
+    rows: int
+    digest: bytes
+
+
+class Held(NamedTuple):
+    """A window as it is gone through: its slot, its label, and what it holds."""
+
+    slot: Slot
+    label: str
+    snapshot: Snapshot
+
+
+class Scanned(Protocol):
+    """Windows that can be gone through in order."""
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+
+
+class Store(Scanned, Protocol):
+    """Where windows are that are not in memory."""
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows; ``None``: not there."""
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
+
+
+class Nowhere:
+    """A store that holds nothing."""
+
+    def glance(self, _: Place) -> Glance | None:
+        """Return nothing."""
+        return None
+
+    def recall(self, _: Place) -> Snapshot | None:
+        """Return nothing."""
+        return None
+
+    def scan(
+        self, _: Chain, __: Window | None, ___: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield nothing."""
+        return iter(())
+
+    def slots(self, _: Chain) -> Iterator[Slot]:
+        """Yield nothing."""
+        return iter(())
+
+
+class Left(Protocol):
+    """What a chain's windows come to that have left memory."""
+
+    def take(self, place: Place, snapshot: Snapshot) -> None:
+        """Add up a window that leaves."""
+
+
+class KeyedState:
+    """The dedupe stage's state: one snapshot for each (endpoint, label, view, window)."""
+
+    def __init__(self, store: Store | None = None, budget: int = UNBOUNDED) -> None:
+        """Start with what ``store`` holds; ``budget`` is how many rows may be in memory."""
+        self.store = store or Nowhere()
+        self.budget = budget
+        self.chains: set[Chain] = set()
+        self.held: dict[Place, Snapshot] = {}
+        """The windows in memory, the least recently used first."""
+        self.changed: set[Place] = set()
+        """Windows in memory that the store does not have as they are."""
+        self.raised: dict[Place, int] = {}
+        """Windows in the store whose content came again unchanged, with a later revision."""
+        self.left_of: Callable[[str], Left] | None = None
+        """Makes what adds up the windows of an endpoint that leave; ``None``: nobody wants that."""
+        self.left: dict[Chain, Left | None] = {}
+        """What has left of each chain; ``None`` where a window came back, and counts here again."""
+        self.rows = 0
+        """How many rows are in memory."""
+        self.added = 0
+        """How many rows state has grown by (or shrunk) since it was opened."""
+
+    @property
+    def full(self) -> bool:
+        """Tell whether windows must leave."""
+        return self.rows > self.budget
+
+    def get(self, place: Place) -> Snapshot | None:
+        """Return a window as it stands, without counting that as a use."""
+        snapshot = self.held.get(place)
+        if snapshot is not None:
+            return snapshot
+        snapshot = self.store.recall(place)
+        if snapshot is not None and place in self.raised:
+            snapshot = snapshot._replace(revision=self.raised[place])
+        return snapshot
+
+    def rows_of(self, chain: Chain, window: Window, digest: bytes) -> int | None:
+        """Return how many rows a bucket has whose digest is that of its window; else ``None``."""
+        place = chain, Slot(window, rollup=False)
+        seen = self.held.get(place) or self.store.glance(place)
+        return seen.rows if seen is not None and seen.digest == digest else None
+
+    def again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
+        """Take a bucket that was not decoded, since its window held just what it says.
+
+        Returns ``None`` when it was decoded, or that is so no more and it has to be.
+        """
+        if bucket.unread is None:
+            return None
+        place = chain, Slot(bucket.window, bucket.rollup)
+        snapshot = self.held.get(place)
+        seen = snapshot or self.store.glance(place)
+        if seen is None or seen.digest != bucket.digest:
+            return None
+        known = max(seen.revision, self.raised.get(place, 0))
+        if revision < known:
+            return Outcomes(superseded=bucket.rows)
+        if snapshot is not None:
+            del self.held[place]
+            if revision > known:
+                snapshot = snapshot._replace(revision=revision)
+                self.changed.add(place)
+            self.held[place] = snapshot
+        elif revision > known:
+            self.raised[place] = revision
+        return Outcomes(duplicate=bucket.rows)
+
+    def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
+        """Merge a delivered bucket, and say what became of its rows."""
+        place = chain, Slot(bucket.window, bucket.rollup)
+        before = self.get(place)
+        if before is not None:
+            self.added -= before.rows
+            if self.held.pop(place, None) is not None:
+                self.rows -= before.rows
+            else:
+                self.left[chain] = None
+        after, outcomes = merge(before, bucket, revision)
+        self.held[place] = after
+        self.rows += after.rows
+        self.added += after.rows
+        raised = self.raised.pop(place, None) is not None
+        if raised or after is not before:
+            self.changed.add(place)
+        return outcomes
+
+    def leaving(self) -> list[Place]:
+        """Return the windows that must leave, the least recently used ones; mostly none."""
+        places: list[Place] = []
+        rows = self.rows
+        for place, snapshot in self.held.items() if self.full else ():
+            if rows <= self.budget * KEPT:
+                break
+            places.append(place)
+            rows -= snapshot.rows
+        return places
+
+    def stored(self, places: AbstractSet[Place]) -> None:
+        """Note that the store has these changed windows as they are, and all revisions."""
+        self.changed -= places
+        self.raised.clear()
+
+    def shed(self) -> None:
+        """Let the least recently used windows go, all of which the store has as they are."""
+        for place in list(self.held):
+            if self.rows <= self.budget * KEPT:
+                break
+            if place not in self.changed:
+                snapshot = self.held.pop(place)
+                self.rows -= snapshot.rows
+                self._leave(place, snapshot)
+
+    def _leave(self, place: Place, snapshot: Snapshot) -> None:
+        """Have a window added up that leaves."""
+        chain, _ = place
+        if self.left_of is not None and chain not in self.left:
+            self.left[chain] = self.left_of(chain.endpoint)
+        left = self.left.get(chain)
+        if left is not None:
+            left.take(place, snapshot)
+
+    def windows(self, store: Scanned | None = None) -> Windows:
+        """Return all windows as they stand at this moment; ``store`` is another view of it."""
+        chains = frozenset(self.chains)
+        return Windows(chains, dict(self.held), dict(self.raised), store or self.store, self.left)
+
+
+class Windows:
+    """All windows at one moment: those in memory, and those in a store that does not change."""
+
+    def __init__(
+        self,
+        chains: AbstractSet[Chain] = frozenset(),
+        held: Mapping[Place, Snapshot] | None = None,
+        raised: Mapping[Place, int] | None = None,
+        store: Scanned | None = None,
+        left: Mapping[Chain, Any] | None = None,
+    ) -> None:
+        """Hold nothing but what is given."""
+        self.chains = chains
+        self.left = left or {}
+        self.raised = raised or {}
+        self.store = store or Nowhere()
+        self._held: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
+        for (chain, slot), snapshot in (held or {}).items():
+            self._held[chain][slot] = snapshot
+
+    def chains_of(self, endpoint: str) -> list[Chain]:
+        """Return an endpoint's chains, in order."""
+        return sorted(chain for chain in self.chains if chain.endpoint == endpoint)
+
+    def of(self, chains: list[Chain], span: Window | None = None) -> Iterator[Held]:
+        """Yield the windows of some chains, in the order of time, then of labels.
+
+        ``span`` limits the windows to those that start in it.
+        """
+        if len(chains) == 1:
+            yield from self._of_one(chains[0], span)
+            return
+        found = [self._of_one(chain, span) for chain in chains]
+        yield from in_order(*found, key=lambda held: (held.slot, held.label))
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        held = self._held.get(chain, {})
+        stored = (slot for slot in self.store.slots(chain) if slot not in held)
+        yield from in_order(sorted(held), stored)
+
+    def apart(self, chain: Chain) -> bool:
+        """Tell whether no window of a chain touches another one, and none is a rollup."""
+        end = 0
+        for window, rollup in self.slots(chain):
+            if rollup or window.start < end:
+                return False
+            end = window.end
+        return True
+
+    def in_memory(self, chain: Chain, span: Window | None = None) -> Iterator[Held]:
+        """Yield the windows of a chain that are in memory, in order."""
+        held = self._held.get(chain, {})
+        for slot in sorted(held):
+            if span is None or span.start <= slot.window.start < span.end:
+                yield Held(slot, chain.label, held[slot])
+
+    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[Held]:
+        stored = (
+            Held(slot, chain.label, self._raised(chain, slot, snapshot))
+            for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {}))
+        )
+        yield from in_order(self.in_memory(chain, span), stored, key=lambda one: one.slot)
+
+    def _raised(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
+        revision = self.raised.get((chain, slot)) if self.raised else None
+        return snapshot if revision is None else snapshot._replace(revision=revision)

@@ -1,0 +1,132 @@
+"""Reading windows from a state file: what is damaged or cannot be read is named."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from stream.records.chains import Chain
+from stream.records.errors import BadInput, Unavailable
+from stream.records.windows import Slot, Snapshot, Window
+from stream.state.keyed import Glance, Place
+from stream.state.sqlite.table import StoredWindows
+
+__all__ = ["REBUILD", "Reader", "connected"]
+
+REBUILD: Final = "move it away and replay the pages to build it again"
+DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError)
+"""What reading raises when something is not what was written."""
+
+
+def connected(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a database; ``mode`` is ``ro`` or ``rw``, and a new file is not made."""
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    database.text_factory = lambda text: text.decode(errors="surrogateescape")
+    return database
+
+
+class Reading:
+    """Names what is wrong with a file that cannot be read; entered for every window, so it is slim.
+
+    It is no generator: those take several times as long.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        """Speak of the file of ``reader``."""
+        self._reader = reader
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """End; an error of the file's is raised as one of ours."""
+        if error is None:
+            return
+        if isinstance(error, sqlite3.OperationalError):
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:  # which a damaged one gives
+                raise Unavailable(f"{self._reader.path}: cannot be read ({error})") from None
+        elif not isinstance(error, DAMAGE):
+            return
+        raise self._reader.bad(f"found a damaged state file ({error}); {REBUILD}") from None
+
+
+class Reader:
+    """The windows of a state file, or of a scratch file, which has no path.
+
+    Each method raises ``BadInput`` where something is not what was written, and ``Unavailable``
+    where it cannot be read.
+    """
+
+    def __init__(self, path: Path | None, database: sqlite3.Connection) -> None:
+        """Read from a database that is open."""
+        self.path = path
+        self._database = database
+        self.reading = Reading(self)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def look(self) -> None:
+        """Look into the table of windows, which must be there."""
+        with self.reading:
+            self._windows = StoredWindows(self._database)
+
+    def bad(self, message: str) -> BadInput:
+        """Make the error for a file that is not what it should be."""
+        return BadInput("state", message).at(str(self.path or "temporary state"))
+
+    @contextmanager
+    def frozen(self) -> Iterator[Reader]:
+        """Give the windows as they are in the file now, whatever is written meanwhile."""
+        if self.path is None:
+            yield self
+            return
+        with self.reading:
+            reader = Reader(self.path, connected(self.path, "ro"))
+        try:
+            with self.reading:
+                reader._database.execute("BEGIN")
+            reader.look()
+            yield reader
+        finally:
+            reader.close()
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows; ``None``: not there."""
+        with self.reading:
+            return self._windows.glance(place)
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
+        with self.reading:
+            return self._windows.recall(place)
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
+        found = self._windows.scan(chain, span, but)
+        while True:
+            with self.reading:
+                one = next(found, None)
+            if one is None:
+                return
+            yield one
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        with self.reading:
+            yield from self._windows.slots(chain)
+
+    @property
+    def records(self) -> int:
+        """How many rows the windows have."""
+        with self.reading:
+            return self._windows.records

@@ -1,0 +1,160 @@
+"""Shards: what one worker's windows come to, in a file of its own above the state they began with.
+
+A shard is written by its worker alone. What counts of it is decided by the main process, which
+copies it into the state file, or reads the report from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import chain as chain_of
+from operator import itemgetter
+from pathlib import Path
+
+from stream.records.chains import Chain
+from stream.records.shares import Share
+from stream.records.tally import SavedTally
+from stream.records.windows import Slot, Snapshot, Window
+from stream.state.keyed import Glance, Place
+from stream.state.sqlite.letters import PageKey
+from stream.state.sqlite.store import Saved, Store
+
+__all__ = ["Shard", "Shards"]
+
+
+class Shard(Store):
+    """A worker's own state file; what it does not have is looked for in ``base``."""
+
+    def __init__(self, path: Path, base: Path | None, share: Share) -> None:
+        """Open the shard, and the state file that it began with, if there is one.
+
+        Of the state file's windows it shows those of the ``share`` alone.
+
+        Raises:
+            Unavailable, BadInput: as :class:`Store`.
+        """
+        super().__init__(path)
+        self._base: Store | None = None
+        self._share = share
+        if base is None:  # nothing of it will be wanted after a power cut
+            self._database.execute("PRAGMA synchronous = OFF")
+        else:
+            try:
+                self._base = Store(base, read_only=True)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of both files."""
+        super().close()
+        if self._base is not None:
+            self._base.close()
+
+    def load(self) -> Saved:
+        """Return what the base holds beside windows; counts begin at zero."""
+        saved = super().load() if self._base is None else self._base.load()
+        return saved._replace(tally=SavedTally())
+
+    def glance(self, place: Place) -> Glance | None:
+        """Return what is known of a window without reading its rows."""
+        seen = super().glance(place)
+        return self._base.glance(place) if seen is None and self._base else seen
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return a window; ``None`` when it is not there."""
+        found = super().recall(place)
+        return self._base.recall(place) if found is None and self._base else found
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order; a window of the shard hides the base's."""
+        if self._base is None:
+            yield from super().scan(chain, span, but)
+            return
+        others = Others(self._share.days(chain.endpoint), but)
+        own, base = super().scan(chain, span, but), self._base.scan(chain, span, others)
+        last: Slot | None = None
+        for slot, snapshot in merge(own, base, key=itemgetter(0)):  # equal slots: own comes first
+            if slot != last:
+                yield slot, snapshot
+            last = slot
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        if self._base is None:
+            yield from super().slots(chain)
+            return
+        others = Others(self._share.days(chain.endpoint), ())
+        base = (slot for slot in self._base.slots(chain) if slot not in others)
+        last: Slot | None = None
+        for slot in merge(super().slots(chain), base):
+            if slot != last:
+                yield slot
+            last = slot
+
+    def _write_windows(
+        self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
+    ) -> None:
+        """Put windows into the tables; one of the base is raised as a copy."""
+        own = dict(raised)
+        copies = []
+        for place, revision in raised.items():
+            if self._base is not None and super().glance(place) is None:
+                found = self._base.recall(place)
+                if found is not None:
+                    copies.append((place, found._replace(revision=revision)))
+                    del own[place]
+        super()._write_windows(chain_of(copies, windows), own)
+
+
+class Others:
+    """The slots that are not this worker's to count, and some more."""
+
+    def __init__(self, mine: Callable[[int], bool] | None, more: Container[Slot]) -> None:
+        """Take ``mine``, which tells days that are; without it all are."""
+        self._mine = mine
+        self._more = more
+
+    def __contains__(self, slot: object) -> bool:
+        return slot in self._more or (
+            self._mine is not None and isinstance(slot, Slot) and not self._mine(slot.window.start)
+        )
+
+
+class Shards:
+    """The windows of all shards together; each has other windows than the rest."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Open shards that nobody writes to any more, and that have no base.
+
+        Raises:
+            Unavailable, BadInput: as :class:`Store`.
+        """
+        self._stores = [Store(path, read_only=True) for path in paths]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for store in self._stores:
+            store.close()
+
+    def scan(
+        self, chain: Chain, span: Window | None, but: Container[Slot]
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield a chain's windows in order."""
+        found = [store.scan(chain, span, but) for store in self._stores]
+        yield from merge(*found, key=itemgetter(0))
+
+    def slots(self, chain: Chain) -> Iterator[Slot]:
+        """Yield the slots of a chain's windows, in order."""
+        yield from merge(*(store.slots(chain) for store in self._stores))
+
+    def letters(self) -> dict[PageKey, list[bytes]]:
+        """Return the dead letters of all shards, by page."""
+        found: dict[PageKey, list[bytes]] = {}
+        for store in self._stores:
+            for page, letter in store.paged_letters():
+                found.setdefault(page, []).append(letter)
+        return found
