@@ -38,14 +38,14 @@ test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this machine: 4 GB, some minutes
-	$(BIN)/python -m pytest tests/flink -o faulthandler_timeout=900 $(ARGS)
+	$(BIN)/python -m pytest tests/engines/flink/cluster -o faulthandler_timeout=900 $(ARGS)
 
 daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
 	mkdir -p out
 	$(BIN)/usage-stream daemon --config tests/demo.toml $(ARGS)
 
 soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing grows
-	$(BIN)/python -m tests.soak $(ARGS)
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 dashboards: $(STAMP) ## write deploy/grafana/dashboards from code
 	$(BIN)/python deploy/grafana/generate.py $(ARGS)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.pages import Content, bucket, listed, page, put_all, used
+from tests.support.pages import Content, bucket, listed, page, put_all, used
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.support.places import ROOT
+
 __all__ = ["Failed", "Run", "measured", "own_peak"]
 
-ROOT: Final = Path(__file__).parents[2]
 PAGE_BYTES: Final = resource.getpagesize()
 LOOK_EVERY: Final = 50  # milliseconds; a look costs some 50 µs
 MIB: Final = 1 << 20

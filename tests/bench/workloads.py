@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
-from tests.bench.running import ROOT, measured
+from tests.bench.running import measured
+from tests.support.places import ROOT
 
 __all__ = ["CACHE", "WORKLOADS", "Dataset", "Workload", "dataset"]
 

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.browsers import browser, prefer, size
-from tests.daemons import daemon
+from tests.support.browsers import browser, prefer, size
+from tests.support.daemons import daemon
+from tests.support.places import FIXTURES
 
 HERE = Path(__file__).parent
-FIXTURES = HERE.parent.parent / "fixtures"
 CUT = "usage_moderations_fixture_page2.json"
 DEAD = ("--dead-letters", "dead-letters")
 WIDTH, HEIGHT = 1200, 900

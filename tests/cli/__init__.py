@@ -1,0 +1,1 @@
+"""The commands: their options, outputs, ends and documents."""

@@ -1,0 +1,1 @@
+"""The daemon, mostly a real one on loopback."""

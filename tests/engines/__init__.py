@@ -1,0 +1,1 @@
+"""Replays that several processes share, and those on Flink."""

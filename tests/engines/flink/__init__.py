@@ -1,0 +1,1 @@
+"""The job on Apache Flink, as far as it needs no cluster."""

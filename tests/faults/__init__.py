@@ -1,0 +1,1 @@
+"""Kills, signals, floods, and what must not grow."""

@@ -1,0 +1,51 @@
+"""A consumer that is slow makes the producers wait: the channel fills, and memory does not."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import anyio
+import pytest
+
+from stream.sources.channel import Channel
+from stream.sources.fixtures import Delivery
+from stream.sources.watch import Patience, Watched
+from tests.support.pages import bucket, page, put, used
+
+PAGES = 600
+CAPACITY = 4
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
+    """With a consumer that takes a page only when the channel is full, memory stays flat."""
+    rows = [used(index, model="m" * 200) for index in range(200)]
+    for number in range(1, PAGES + 1):
+        name = "usage_completions.json" if number == 1 else f"usage_completions_page{number}.json"
+        put(tmp_path, name, page(bucket(*rows), cursor=str(number)))
+    watched = Watched(tmp_path, "", Patience(1, 60, 2**20), {})
+    depths, peaks = [], []
+
+    async def produce(channel: Channel[Delivery]) -> None:
+        await watched.scan(channel.send)
+        channel.end()
+
+    with Channel[Delivery](CAPACITY) as channel:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(produce, channel)
+            tracemalloc.start()
+            taken = 0
+            async for _ in channel.pages:
+                taken += 1
+                # Slower than the source, whatever it does.
+                while channel.depth < CAPACITY and taken < PAGES - CAPACITY:  # noqa: ASYNC110 -- a channel tells nobody that it is full
+                    await anyio.sleep(0.001)
+                depths.append(channel.depth)
+                peaks.append(tracemalloc.get_traced_memory()[0])
+            tracemalloc.stop()
+    assert taken == PAGES + 1
+    assert set(depths[: PAGES - CAPACITY - 1]) == {CAPACITY}
+    assert channel.blocked_seconds > 0
+    assert max(peaks[300:]) < 1.5 * max(peaks[50:300])

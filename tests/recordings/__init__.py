@@ -1,0 +1,1 @@
+"""Recorded and generated sets, and their checks."""

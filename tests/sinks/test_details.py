@@ -1,0 +1,130 @@
+"""The report's records and files: put in order as columns, written as a stream."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.figures.relations import Objects
+from stream.figures.rollup.table import places_in_order, table_alone
+from stream.intake.entries import ChainRun, PageEntry
+from stream.records.chains import Chain
+from stream.records.windows import Snapshot, Window, canonical_order
+from stream.sinks.files import Files, led_by_files
+from stream.sinks.report import Outline, pieces_of
+from tests.support.pages import bucket, page, put_all, used
+from tests.support.running import replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PROJECTS = Chain("projects", "primary")
+ONE = "usage_completions_fixture.json"
+
+values = st.none() | st.booleans() | st.text("\x00\x01aé😀", min_size=1, max_size=2)
+unknown = st.none() | st.lists(
+    st.tuples(st.sampled_from("ab"), st.booleans() | st.text("xy", min_size=1, max_size=1)),
+    min_size=1,
+    unique_by=lambda pair: pair[0],
+).map(lambda pairs: tuple(sorted(pairs)))
+identities = st.lists(st.tuples(values, values, unknown), min_size=1, max_size=12, unique=True)
+
+
+def entry(number: int, *, set_aside: bool = False) -> PageEntry:
+    """Make a page that is named by its number."""
+    return PageEntry(
+        page=number,
+        name=f"page{number}.json",
+        sha256=None,
+        signature=None,
+        has_more=False,
+        next_page=None,
+        set_aside=set_aside,
+    )
+
+
+def entries(numbers: Iterable[int]) -> ChainRun:
+    """Make a chain of such pages."""
+    run = ChainRun(PROJECTS)
+    for number in numbers:
+        run.put(entry(number))
+    return run
+
+
+def details_of(directory: Path, name: str, *rows: Any) -> list[dict[str, Any]]:
+    """Replay one bucket of rows; return the report's records."""
+    report = replay(put_all(directory, {name: page(bucket(*rows))})).report
+    assert report is not None
+    found: list[dict[str, Any]] = report["dedupedUsage"]
+    return found
+
+
+@given(identities)
+def test_columns_are_put_in_canonical_order(rows: list[tuple[Any, ...]]) -> None:
+    """Absent values come first, then booleans, texts, unknown pairs, as record by record."""
+    places = places_in_order(tuple(zip(*rows, strict=True)))
+    assert [rows[place] for place in places] == sorted(rows, key=canonical_order)
+
+
+def test_figures_move_with_their_records() -> None:
+    """A window's counters and dimensions are put in order together."""
+    snapshot = Snapshot(0, (("b", None, "a"), (None,) * 3), ((1, 2, 3), (None,) * 3))
+    table = table_alone(Window(0, 60), "primary", snapshot, ordered=True)
+    assert table.dimensions[0] == (None, "a", "b")
+    assert table.counters[0] == (2, 3, 1)
+
+
+def test_unknown_fields_change_no_other_record(tmp_path: Path) -> None:
+    """A record beside one with fields that the registry does not know shows none of them."""
+    odd = used(1, model="a", region="eu", new_tokens=2)
+    first, second = details_of(tmp_path, ONE, odd, used(1, model="b"))
+    assert (first["metrics"].pop("new_tokens"), first["dimensions"].pop("region")) == (2, "eu")
+    assert first == second | {"model": "a"}
+
+
+def test_a_field_of_other_endpoints_stands_in_its_member(tmp_path: Path) -> None:
+    """A model and tokens of an endpoint that has none are shown where all show theirs."""
+    row = {"usage_bytes": 1, "model": "m", "input_tokens": 5}
+    (record,) = details_of(tmp_path, "usage_vector_stores_fixture.json", row)
+    assert (record["model"], record["tokensIn"], record["dimensions"]) == ("m", 5, {})
+    assert record["metrics"] == {"usage_bytes": 1, "input_tokens": 5}
+
+
+def test_files_come_by_name() -> None:
+    """Pages are listed by name and not by number; those that were set aside are not listed."""
+    run = entries([1, 2, 10])
+    run.put(entry(3, set_aside=True))
+    found = Files().entries([run.summary()])
+    assert [one.name for one in found] == ["page1.json", "page10.json", "page2.json"]
+
+
+def test_files_of_several_sources_come_by_name() -> None:
+    """Sources and captures are merged; of one name, fixtures come before captures."""
+    summary = entries([1, 4]).summary().joined(entries([2, 4]).summary())
+    summary.captures.append(("page4.json", "d", False))
+    found = [(one.name[4], one.page) for one in Files().entries([summary])]
+    assert found == [("1", 1), ("2", 2), ("4", 4), ("4", 4), ("4", None)]
+
+
+def test_a_section_without_files_has_an_empty_list() -> None:
+    """The member is there when no file is."""
+    text = b"".join(led_by_files({"pages": 0}, [], 2))
+    assert text == b'{\n    "fixtures": [],\n    "pages": 0\n  }'
+
+
+def test_no_piece_of_a_report_grows_with_the_pages() -> None:
+    """However many pages there are, the report comes in pieces of the same size."""
+
+    def largest(pages: int) -> int:
+        runs = [entries(range(10_000, 10_000 + pages)).summary()]
+        lists = Objects()
+        outline = Outline("1", 0, runs, {}, lists.relationships(), lists.foreign_keys(()), [])
+        pieces = list(pieces_of(outline, details=False))
+        assert len(json.loads(b"".join(pieces))["run"]["fixtures"]) == pages
+        return max(map(len, pieces))
+
+    assert largest(300) == largest(200)

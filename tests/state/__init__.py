@@ -1,0 +1,1 @@
+"""What is kept, in memory and in the state file."""

@@ -1,0 +1,166 @@
+"""Configurations, in etc/config.toml: what comes of them, or why they are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.support.pages import put
+from tests.support.running import run
+
+BASE = """
+state = "state.db"
+report = "report.json"
+dead_letters = "dead"
+"""
+WATCH = '[[watch]]\npath = "pages"\n'
+SECONDS = "expected a number from 0.01 to 31536000"
+
+
+def checked(text: str | bytes, *flags: str) -> tuple[int, str, str]:
+    """Check a configuration; return the exit code, stdout and stderr."""
+    put(Path("etc"), "config.toml", text)
+    return run(["check-config", "--config", "etc/config.toml", *flags])
+
+
+def settings(text: str, *flags: str) -> dict[str, Any]:
+    """Return what comes of a good configuration, by key."""
+    code, output, errors = checked(text, *flags)
+    assert (code, errors) == (0, "")
+    found: dict[str, Any] = json.loads(output)
+    return found | {
+        f"{section}.{name}": value
+        for section in ("http", "log")
+        for name, value in found[section].items()
+    }
+
+
+def refused(text: str | bytes, *flags: str) -> str:
+    """Return why a configuration is refused: one line, without the program's name."""
+    code, output, errors = checked(text, *flags)
+    assert (code, output) == (78, "")
+    assert errors.count("\n") == 1
+    assert errors.startswith("usage-stream: ")
+    return errors.removeprefix("usage-stream: ").rstrip("\n")
+
+
+def in_file(key: str, value: Any) -> str:
+    """Write a configuration that has a value for a key."""
+    line = f"{key.rpartition('.')[2]} = {json.dumps(value)}\n"
+    plain = "".join(one for one in BASE.splitlines(keepends=True) if one.split(" =")[0] != key)
+    if "." in key:
+        return f"{plain}[{key.partition('.')[0]}]\n{line}{WATCH}"
+    return f"{plain}{line}{WATCH}"
+
+
+BAD_FILES: dict[str, tuple[str | bytes, str]] = {
+    "broken": ("state = ", "found broken TOML (Invalid value (at end of document))"),
+    "deep": ("a = " + "[" * 100_000, "found broken TOML (maximum recursion depth exceeded"),
+    "no text": (b"# \xff", "found broken TOML ('utf-8' codec can't decode byte 0xff"),
+    "large": (b"#" * 1_048_577, "found more than 1048576 bytes, expected a few"),
+    "unknown": (f"{BASE}stat = 1\n{WATCH}", "stat: found an unknown key, expected one of state, "),
+    "unknown in http": (
+        f"{BASE}{WATCH}[http]\nport = 1\n",
+        "http.port: found an unknown key, expected one of listen, hosts, token_file, allow_",
+    ),
+    "unknown in log": (
+        f"{BASE}{WATCH}[log]\nfile = 1\n",
+        "log.file: found an unknown key, expected one of level, format",
+    ),
+    "unknown in watch": (
+        f'{BASE}{WATCH}[[watch]]\npath = "b"\nglob = "*"\n',
+        "watch[1].glob: found an unknown key, expected one of path, name",
+    ),
+    "unknown in pace": (
+        f'{BASE}[[pace]]\npath = "b"\nspeed = "1d/s"\nrate = 1\n',
+        "pace[0].rate: found an unknown key, expected one of path, speed, name, loop",
+    ),
+    "missing": (f'state = "s"\n{WATCH}', "report: found nothing, expected a path"),
+    "missing in watch": (
+        f'{BASE}[[watch]]\nname = "a"\n',
+        "watch[0].path: found nothing, expected a path",
+    ),
+    "missing in pace": (
+        f'{BASE}[[pace]]\npath = "a"\n',
+        "pace[0].speed: found nothing, expected event time for a second, such as 1d/s",
+    ),
+    "no section": (f"http = 9464\n{BASE}{WATCH}", "http: found 9464, expected a table, as in"),
+    "no tables": (
+        f'watch = "pages"\n{BASE}',
+        'watch: found "pages", expected tables, as in [[watch]]',
+    ),
+    "not all tables": (f"pace = [1]\n{BASE}", "pace: found [1], expected tables, as in [[pace]]"),
+    "huge": (
+        f"series_limit = 0x{'f' * 5000}\n{BASE}{WATCH}",
+        "series_limit: found a number of thousands of digits, expected a whole number from 1",
+    ),
+    "no source": (BASE, "watch: found no source, expected [[watch]] or [[pace]]"),
+    "two names": (
+        f'{BASE}{WATCH}name = "a"\n[[pace]]\npath = "b"\nname = "a"\nspeed = "1d/s"\n',
+        'watch: found two sources named "a", expected a name for each',
+    ),
+    "no names": (
+        BASE + WATCH + WATCH,
+        "watch: found two sources without a name, expected a name for each",
+    ),
+    "bad name": (
+        f'{BASE}{WATCH}name = "a b"\n',
+        'watch[0].name: found "a b", expected up to 100 letters, digits and ._-',
+    ),
+    "no speed": (
+        f'{BASE}[[pace]]\npath = "a"\nspeed = "fast"\n',
+        'pace[0].speed: found "fast", expected event time for a second, such as 1d/s',
+    ),
+    "standing still": (
+        f'{BASE}[[pace]]\npath = "a"\nspeed = "0d/s"\n',
+        'pace[0].speed: found "0d/s", expected more than 0',
+    ),
+    "no loop": (
+        f'{BASE}[[pace]]\npath = "a"\nspeed = "1d/s"\nloop = "yes"\n',
+        'pace[0].loop: found "yes", expected true or false',
+    ),
+}
+
+BAD_VALUES: list[tuple[str, Any, str]] = [
+    ("state", "", 'found "", expected a path'),
+    ("report", "\0", 'found "etc/\\u0000", expected a path'),
+    ("dead_letters", 1, "found 1, expected a path"),
+    ("report", "state.db", "found etc/state.db, which is state too, expected a file of its own"),
+    (
+        "state",
+        "dead/../dead/dead_letters.ndjson",
+        "dead_letters: found etc/dead/dead_letters.ndjson, which is state too",
+    ),
+    ("details", "yes", 'found "yes", expected true or false'),
+    ("channel_capacity", 0, "found 0, expected a whole number from 1 to 1000000"),
+    ("max_page_bytes", 1.5, "found 1.5, expected a whole number from 1 to 1099511627776"),
+    ("series_limit", 2**63, "found 9223372036854775808, expected a whole number from 1 to 1000000"),
+    ("series_limit", True, "found true, expected a whole number from 1 to 1000000"),
+    ("checkpoint_seconds", "abc", f'found "abc", {SECONDS}'),
+    ("stop_seconds", 0, f"found 0, {SECONDS}"),
+    ("report_seconds", 1e9, f"found 1000000000.0, {SECONDS}"),
+    ("http.listen", "9464", 'found "9464", expected HOST:PORT, such as 127.0.0.1:9464'),
+    ("http.listen", "::1:9464", 'found "::1:9464", expected HOST:PORT, such as 127.0.0.1:9464'),
+    ("http.listen", "localhost:70000", 'found "localhost:70000", expected a port up to 65535'),
+    ("http.hosts", "a", 'found "a", expected a list of names, without ports'),
+    ("http.hosts", ["a:80"], 'found ["a:80"], expected a list of names, without ports'),
+    ("http.token_file", [], "found [], expected a path"),
+    ("http.token_file", "none", "etc/none: cannot be read (No such file or directory)"),
+    ("http.token_file", "../etc", "etc/../etc: cannot be read (Is a directory)"),
+    ("log.level", "loud", 'found "loud", expected one of "debug", "error", "info", "warning"'),
+    ("log.format", "xml", 'found "xml", expected one of "auto", "json", "text"'),
+    ("log.format", "x" * 200, f'found "{"x" * 79}…, expected one of "auto", "json", "text"'),
+]
+
+BAD_TEXTS = [
+    ("checkpoint_seconds", "soon", f'found "soon", {SECONDS}'),
+    ("details", "", 'found "", expected true or false'),
+    ("max_page_bytes", "1.5", 'found "1.5", expected a whole number from 1 to 1099511627776'),
+    ("report", "etc/state.db", "found etc/state.db, which is state too"),
+    ("http.listen", "[::]:1", 'found "[::]:1", which other machines can reach, expected http.'),
+    ("http.hosts", "a,b:1", 'found ["a", "b:1"], expected a list of names, without ports'),
+    ("http.token_file", "none", "none: cannot be read (No such file or directory)"),
+    ("log.level", "loud", 'found "loud", expected one of "debug",'),
+]
+"""What variables and flags may say wrongly: a key, the text, the message."""

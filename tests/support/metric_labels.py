@@ -1,0 +1,105 @@
+"""Every metric of a scrape, with its labels: the daemon's, written apart from the code; Flink's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from tests.support.flink_metrics import FLINK
+
+USUAL = frozenset({"endpoint", "project_id", "service_tier", "model"})
+NONE: frozenset[str] = frozenset()
+
+# Prometheus gives these to every series that it scrapes.
+TARGET = frozenset({"job", "instance"})
+
+GAUGES = {
+    "usage_stream_build_info": frozenset({"version"}),
+    "usage_stream_config_last_reload_successful": NONE,
+    "usage_stream_channel_depth": NONE,
+    "usage_stream_channel_capacity": NONE,
+    "usage_stream_watermark_timestamp_seconds": frozenset({"endpoint"}),
+    "usage_stream_cursor_updated_timestamp_seconds": frozenset({"endpoint"}),
+    "usage_stream_last_success_timestamp_seconds": frozenset({"endpoint"}),
+    "usage_stream_state_records": NONE,
+    "usage_stream_state_open_windows": NONE,
+    "usage_stream_state_bytes": NONE,
+    "usage_stream_checkpoint_last_success_timestamp_seconds": NONE,
+    "usage_stream_windows_missing": frozenset({"endpoint"}),
+    "usage_stream_relationship_issues": NONE,
+    "usage_stream_fallen_pages": frozenset({"endpoint"}),
+    "usage_stream_series_limit": NONE,
+    "usage_stream_series_folded": NONE,
+    "openai_api_vector_store_bytes": USUAL,
+    "openai_api_cost": frozenset({"project_id", "line_item", "currency"}),
+    "process_start_time_seconds": NONE,
+    "process_resident_memory_bytes": NONE,
+    "process_virtual_memory_bytes": NONE,
+    "process_open_fds": NONE,
+    "process_max_fds": NONE,
+}
+
+COUNTERS = {
+    "usage_stream_pages_read_total": frozenset({"endpoint", "outcome"}),
+    "usage_stream_page_bytes_total": NONE,
+    "usage_stream_records_total": frozenset({"endpoint", "outcome"}),
+    "usage_stream_dead_letters_total": frozenset({"endpoint", "reason"}),
+    "usage_stream_pagination_anomalies_total": frozenset({"kind"}),
+    "usage_stream_unknown_fields_total": frozenset({"endpoint"}),
+    "usage_stream_channel_blocked_seconds_total": NONE,
+    "usage_stream_checkpoint_failures_total": NONE,
+    "process_cpu_seconds_total": NONE,
+    "python_gc_collections_total": frozenset({"generation"}),
+    "python_gc_objects_collected_total": frozenset({"generation"}),
+    "python_gc_objects_uncollectable_total": frozenset({"generation"}),
+} | {
+    f"openai_api_{unit}_{kind}": USUAL | extra
+    for unit, extra in {
+        "tokens": frozenset({"token_type"}),
+        "requests": NONE,
+        "images": NONE,
+        "characters": NONE,
+        "audio_seconds": NONE,
+        "sessions": NONE,
+        "calls": NONE,
+    }.items()
+    for kind in ("total", "corrected_total")
+}
+
+HISTOGRAMS = {
+    "usage_stream_page_read_duration_seconds": NONE,
+    "usage_stream_page_decode_duration_seconds": NONE,
+    "usage_stream_checkpoint_duration_seconds": NONE,
+    "usage_stream_report_write_duration_seconds": NONE,
+}
+
+# By the names that a query uses: a histogram has three.
+METRICS = (
+    GAUGES
+    | FLINK
+    | COUNTERS
+    | {f"{name}_bucket": labels | {"le"} for name, labels in HISTOGRAMS.items()}
+    | {f"{name}_{part}": labels for name, labels in HISTOGRAMS.items() for part in ("sum", "count")}
+)
+
+# Values of labels that queries ask for; any other label has its own name as its value.
+VALUES = {
+    "token_type": ("input", "output", "input_cached"),
+    "endpoint": ("usage/completions", "costs"),
+    "le": ("0.1", "1", "+Inf"),
+    "job_name": ("usage_stream_captures",),
+}
+
+
+def samples(end: int, step: int = 15, count: int = 80) -> Iterator[str]:
+    """Make up samples of every metric, as the lines of OpenMetrics; a tenth is taken back."""
+    for metric, names in METRICS.items():
+        growth = 1 if "_corrected_" in metric else 10
+        labels = sorted(names | TARGET)
+        for values in product(*(VALUES.get(label, (label,)) for label in labels)):
+            pairs = ",".join(
+                f'{name}="{value}"' for name, value in zip(labels, values, strict=True)
+            )
+            for number in range(count + 1):
+                yield f"{metric}{{{pairs}}} {1 + growth * number} {end - (count - number) * step}"
+    yield "# EOF"

@@ -1,0 +1,29 @@
+"""A replay as a process of its own, and a kill when it has used so much CPU time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.running import NOW
+
+
+def command(pages: Path, report: Path, *options: str) -> list[str]:
+    """Write the command of a replay."""
+    base = [sys.executable, "-m", "stream", "replay", str(pages), "--now", NOW]
+    return [*base, "--report", str(report), *options]
+
+
+def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:
+    """Kill a process when it has used so much CPU time; tell whether it was still running."""
+    stat = Path(f"/proc/{child.pid}/stat")
+    while child.poll() is None:
+        fields = stat.read_text("ascii").rpartition(")")[2].split()
+        if int(fields[11]) + int(fields[12]) >= ticks:
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+            return True
+    return False
