@@ -15,7 +15,7 @@ from stream.cli.shared import EXIT_CODES, FILE, show
 from stream.decode.values import revision_of
 from stream.engines.signals import until_signalled
 from stream.records.errors import BadInput
-from stream.sources.lines import is_capture
+from stream.sources.captures import is_capture
 
 __all__ = ["capture_command"]
 

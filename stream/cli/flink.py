@@ -125,6 +125,6 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             dead_letters=dead_letters, unfinished="report" if allow_incomplete else "refuse"
         ),
     )
-    outline = anyio.run(reported, run, out)
-    show(summary_of(report, outline))
-    context.exit(1 if outline.issues else 0)
+    written = anyio.run(reported, run, out)
+    show(summary_of(report, written))
+    context.exit(1 if written.outline.issues else 0)

@@ -19,7 +19,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.recordings.synth.shape import Shape
 from stream.records.errors import Unavailable
 from stream.records.windows import timestamp
-from stream.sources.lines import is_capture
+from stream.sources.captures import is_capture
 
 __all__ = ["generate_command"]
 

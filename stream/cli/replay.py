@@ -162,14 +162,14 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
         with (
-            closing(Pool(run, workers)) as pool,
+            closing(Pool(run, workers, tally)) as pool,
             progress() as observer,
         ):  # forks before there are threads
-            outline = anyio.run(until_signalled, partial(pool.replay, tally, observer))
+            written = anyio.run(until_signalled, partial(pool.replay, observer))
     else:
         with progress() as observer:
-            outline = anyio.run(until_signalled, partial(replay, run, tally, observer))
-    after = summary_of(report, outline)
+            written = anyio.run(until_signalled, partial(replay, run, tally, observer))
+    after = summary_of(report, written)
     if metrics:
         from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
@@ -177,9 +177,9 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     if notes:
         from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
-        append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), outline, before, after)
+        append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
     show(after)
-    context.exit(1 if outline.issues else 0)
+    context.exit(1 if written.outline.issues else 0)
 
 
 def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:

@@ -12,19 +12,18 @@ import structlog
 
 from stream.daemon.config import Settings
 from stream.daemon.health import Health
-from stream.daemon.telling import tell_line, tell_page
+from stream.daemon.telling import tell
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
-from stream.intake.reading import Captured, LineDelivery
-from stream.intake.standing import Walks
+from stream.intake.intake import Intake
 from stream.records.chains import Chain
+from stream.records.delivery import Delivery
 from stream.records.errors import Unavailable
 from stream.records.tally import Tally
 from stream.records.windows import Slot
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.metrics import Exposition, Standing
 from stream.sources.channel import Channel
-from stream.sources.fixtures import Delivery
 
 __all__ = ["CaughtUp", "Core"]
 
@@ -33,7 +32,7 @@ HEARTBEAT: Final = 60.0
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 15.0
 
-Arrival: TypeAlias = "Delivery | LineDelivery | CaughtUp"
+Arrival: TypeAlias = "Delivery | CaughtUp"
 
 
 class CaughtUp:
@@ -58,7 +57,7 @@ class Core:
         self.clock = clock
         self.tally = Tally()
         self.health = Health(clock, time.monotonic)
-        self.intake = Captured(settings.rules, self.tally, clock)
+        self.intake = Intake(settings.rules, self.tally, clock)
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
         self.standing = Standing(series_limit=settings.series_limit)
@@ -67,8 +66,6 @@ class Core:
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
-        self.waiting_again = anyio.Event()
-        """Set when a page that was set aside wants to be read again."""
         self.still = anyio.Lock()
         """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0
@@ -76,10 +73,7 @@ class Core:
         held = ((chain, slot) for chain in windows.chains for slot in windows.slots(chain))
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
-        self.intake.recall()
-        self.intake.recall_captures(())
-        self.walks = Walks(self.intake.checkpoints.store)
-        self.walks.mark(self.intake.runs)
+        self.intake.standing.judge_all()
         self.stand()
 
     def close(self) -> None:
@@ -121,24 +115,19 @@ class Core:
         if isinstance(delivery, CaughtUp):
             await self.checkpoint()
             delivery.stored.set()
-        elif isinstance(delivery, LineDelivery):
-            self.intake.take_line(delivery)
-            self.changes += 1
-            tell_line(delivery, self.intake, self.health, self.settings.dead_letters)
         else:
-            self.intake.take(delivery)
+            taken = self.intake.take(delivery)
             self.changes += 1
-            if delivery.page is not None:
-                tell_page(delivery, self.intake, self.health, self.settings.dead_letters)
-            if self.intake.again:
-                self.waiting_again.set()
+            tell(delivery, taken, self.health, self.settings.dead_letters)
         self.health.busy_since = None
 
     def _due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""
         now = time.monotonic()
         full = self.intake.state.full
-        return full or self.intake.checkpoints.due(now) or now - self._heartbeat >= HEARTBEAT
+        rules = self.settings.rules
+        due = self.intake.checkpoints.due(now, rules.checkpoint_pages, rules.checkpoint_seconds)
+        return full or due or now - self._heartbeat >= HEARTBEAT
 
     async def checkpoint(self) -> None:
         """Store a checkpoint; while it cannot be stored nothing is taken, and it is tried again.
@@ -170,15 +159,13 @@ class Core:
             intake.checkpoints.pending,
             intake.state.changed | intake.state.raised.keys(),
         )
-        self.walks.touched |= intake.checkpoints.walks()
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
         self.exposition.forget()
         self.coverage.take(changed, self.clock())
         self.stand()
-        if self.walks.touched:
-            await anyio.to_thread.run_sync(self.walks.judge)
-            self.walks.mark(intake.runs)
+        if intake.standing.touched:
+            await anyio.to_thread.run_sync(intake.judge_touched)
             self.changes += 1
         self._heartbeat = time.monotonic()
         if intake.letters_changed:
@@ -190,8 +177,6 @@ class Core:
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
-        for source in self.intake.checkpoints.forgotten:
-            self.walks.touched |= self.intake.checkpoints.store.walks_in(source)
         draft = self.ledger.draft(self.intake.state.windows(), changed)
         self.intake.store(draft.saved)
         return draft
@@ -204,12 +189,12 @@ class Core:
         standing.records = self._records + self.intake.state.added
         standing.state_bytes = self.intake.checkpoints.size
         standing.series_folded = len(self.ledger.folded)
-        standing.fallen = dict.fromkeys(standing.watermarks, 0) | self.intake.fell
+        standing.fallen = dict.fromkeys(standing.watermarks, 0) | self.intake.account.fell
 
     def follow(self, settings: Settings) -> None:
         """Go on by other settings."""
         self.settings = settings
-        self.intake.rules = self.intake.checkpoints.rules = settings.rules
+        self.intake.rules = settings.rules
         self.intake.state.budget = settings.row_budget
         self.intake.letters_changed = True
         self.changes += 1

@@ -1,8 +1,8 @@
-"""The sources: one task for each, which goes on when a file or a directory cannot be read."""
+"""The sources: one task for each, which looks, waits, and looks again whatever cannot be read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import anyio
@@ -10,20 +10,20 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 
-from stream.daemon.config import Pace, Settings, Watch
+from stream.daemon.config import Pace as PaceSettings
+from stream.daemon.config import Settings, Watch
 from stream.daemon.core import CaughtUp, Core
-from stream.intake.reading import LineDelivery
 from stream.records.errors import Unavailable
-from stream.sources.captures import Read, Start
-from stream.sources.fixtures import Delivery, discover
-from stream.sources.growing import Growing
-from stream.sources.lines import Capture, Line
-from stream.sources.pace import Paced
-from stream.sources.watch import Patience, Watched
+from stream.sources.directory import Directory
+from stream.sources.fixtures import discover
+from stream.sources.pace import Pace
+from stream.sources.settling import Patience
+from stream.sources.source import ReadOptions
 
 __all__ = ["Feeding", "check_directories"]
 
-Source: TypeAlias = Watch | Pace
+Wanted: TypeAlias = Watch | PaceSettings
+"""A source as the settings ask for it."""
 RETRY: Final = 5.0
 REST: Final = 3
 """How many times the length of a look a source rests after it, however much is told meanwhile."""
@@ -40,9 +40,24 @@ def check_directories(settings: Settings) -> None:
         discover(path)
 
 
+def options_of(settings: Settings) -> ReadOptions:
+    """Return how files are read."""
+    return ReadOptions(settings.max_page_bytes)
+
+
 def patience_of(settings: Settings) -> Patience:
     """Return how long watched directories are waited for."""
-    return Patience(settings.settle_seconds, settings.rescan_seconds, settings.max_page_bytes)
+    return Patience(settings.settle_seconds, settings.rescan_seconds)
+
+
+def source_of(
+    wanted: Wanted, settings: Settings, positions: Mapping[str, bytes]
+) -> Directory | Pace:
+    """Build a source, to go on where ``positions`` say."""
+    options = options_of(settings)
+    if isinstance(wanted, Watch):
+        return Directory(wanted.path, wanted.name, positions, options, patience_of(settings))
+    return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
 
 class Feeding:
@@ -52,11 +67,9 @@ class Feeding:
         """Feed ``core``; nothing runs yet."""
         self.core = core
         self._tasks: anyio.abc.TaskGroup | None = None
-        self.running: dict[Source, anyio.CancelScope] = {}
-        self.watched: dict[Source, Watched] = {}
-        self.growing: dict[Source, Growing] = {}
-        self.paced: dict[Source, Paced] = {}
-        self._behind: set[Source] = set()
+        self.running: dict[Wanted, anyio.CancelScope] = {}
+        self.sources: dict[Wanted, Directory | Pace] = {}
+        self._behind: set[Wanted] = set()
         """Sources that have not been looked through once."""
 
     async def run(self, stopping: anyio.Event) -> None:
@@ -64,7 +77,6 @@ class Feeding:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self.follow(self.core.settings)
-            tasks.start_soon(self._read_again)
             await stopping.wait()
             self._tasks = None
             tasks.cancel_scope.cancel()
@@ -72,123 +84,105 @@ class Feeding:
 
     def follow(self, settings: Settings) -> None:
         """Start the sources that are new, and stop those that are gone."""
-        wanted: set[Source] = {*settings.watch, *settings.pace}
+        wanted: set[Wanted] = {*settings.watch, *settings.pace}
         # A watched directory keeps a thread for itself; checkpoints and reports want others.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = USUAL_THREADS + len(settings.watch)
-        for watched in self.watched.values():
-            watched.patience = patience_of(settings)
-        for growing in self.growing.values():
-            growing.patience = patience_of(settings)
-        for paced in self.paced.values():
-            paced.max_page_bytes = settings.max_page_bytes
+        for source in self.sources.values():
+            source.follow(options_of(settings), patience_of(settings))
         if self._tasks is None:
             return
-        for source in self.running.keys() - wanted:
-            self.running.pop(source).cancel()
-            self.watched.pop(source, None)
-            self.growing.pop(source, None)
-            self.paced.pop(source, None)
-            self._behind.discard(source)
-        for source in sorted(wanted - self.running.keys(), key=lambda one: one.name):
-            self.running[source] = scope = anyio.CancelScope()
-            self._behind.add(source)
-            self._tasks.start_soon(self._run_one, source, settings, scope)
+        for one in self.running.keys() - wanted:
+            self.running.pop(one).cancel()
+            self.sources.pop(one, None)
+            self._behind.discard(one)
+        for one in sorted(wanted - self.running.keys(), key=lambda one: one.name):
+            self.running[one] = scope = anyio.CancelScope()
+            self._behind.add(one)
+            self._tasks.start_soon(self._run_one, one, settings, scope)
         self._see_who_is_behind()
 
-    async def _run_one(self, source: Source, settings: Settings, scope: anyio.CancelScope) -> None:
-        """Run one source, and start it again when something cannot be read."""
+    async def _run_one(self, wanted: Wanted, settings: Settings, scope: anyio.CancelScope) -> None:
+        """Run one source: look, wait until it wants to look again or something is told, and so on.
+
+        It begins where what was taken in has come to: what waits in the channel from a source
+        that the settings had before is taken first.
+        """
         with scope:
-            if isinstance(source, Watch):
-                place = source.path, source.name, patience_of(settings)
-                intake = self.core.intake
-                self.watched[source] = Watched(*place, intake.runs)
-                self.growing[source] = Growing(*place, intake.checkpoints.captures)
-                await self._watch(source, self.watched[source], self.growing[source])
-            else:
-                paced = Paced(source, settings.max_page_bytes, self.core.intake.runs)
-                self.paced[source] = paced
-                await self._caught_up(source)
-                await self._steadily(source, lambda: paced.replay(self._send))
-                structlog.get_logger().info("replayed to the end", source=source.name)
-                await anyio.sleep_forever()
-
-    async def _send(self, delivery: Delivery) -> None:
-        """Put a page into the channel, waiting for room."""
-        await self.core.channel.send(delivery)
-
-    async def _send_line(self, capture: Capture, line: Line | Read | Start) -> None:
-        """Put a line of a capture into the channel, waiting for room."""
-        await self.core.channel.send(LineDelivery(capture, line))
-
-    async def _steadily(self, source: Source, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something until it succeeds; what cannot be read is said, and tried again."""
-        while True:
-            try:
-                await work()
-            except Unavailable as error:
-                self.core.health.mishap(str(error), source=source.name)
-                await anyio.sleep(RETRY)
-            else:
-                return
-
-    async def _watch(self, source: Watch, watched: Watched, growing: Growing) -> None:
-        """Look at a directory, and again whenever something may have changed."""
-        pause = rest = 0.0
-
-        async def listen() -> None:
-            while True:
-                try:
-                    async for _ in watched.told():
-                        watched.wake.set()
-                except Unavailable as error:
-                    self.core.health.mishap(str(error), source=source.name)
-                    await anyio.sleep(RETRY)
-                watched.wake.set()
-
-        async def look() -> None:
-            nonlocal pause, rest
-            known, started = watched.unknown, anyio.current_time()
-            pause = await watched.scan(self._send)
-            pause = min(pause, await growing.scan(self._send_line))
-            for failed in (watched.failed, growing.failed):
-                if failed is not None:
-                    self.core.health.mishap(str(failed), source=source.name)
-                    pause = RETRY
-            rest = min(REST * (anyio.current_time() - started), watched.patience.rescan)
-            for name in sorted(watched.unknown - known):
-                structlog.get_logger().warning("no fixture's name; left out", file=name)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen)
-            while True:
-                watched.wake = anyio.Event()
-                await self._steadily(source, look)
-                await self._caught_up(source)
-                await anyio.sleep(rest)
-                with anyio.move_on_after(pause):
-                    await watched.wake.wait()
-
-    async def _caught_up(self, source: Source) -> None:
-        """Wait until all that a source has delivered is stored, the first time."""
-        if source in self._behind:
             mark = CaughtUp()
             await self.core.channel.send(mark)
             await mark.stored.wait()
-            self._behind.discard(source)
+            positions = self.core.intake.account.positions(wanted.name)
+            source = self.sources[wanted] = source_of(wanted, settings, positions)
+            if isinstance(source, Pace):
+                await self._caught_up(wanted)
+            async with anyio.create_task_group() as tasks:
+                wake = Alarm()
+                if isinstance(source, Directory):
+                    tasks.start_soon(self._listen, source, wake)
+                while True:
+                    started = anyio.current_time()
+                    pause = await self._look(source)
+                    rest = min(REST * (anyio.current_time() - started), settings.rescan_seconds)
+                    await self._caught_up(wanted)
+                    if pause is None:
+                        structlog.get_logger().info("replayed to the end", source=source.name)
+                        return
+                    if isinstance(source, Directory):
+                        await anyio.sleep(rest)
+                    await wake.wait(pause)
+
+    async def _look(self, source: Directory | Pace) -> float | None:
+        """Look once; what cannot be read is said, and tried again soon."""
+        unknown = source.unknown if isinstance(source, Directory) else frozenset[str]()
+        try:
+            return await source.look(self.core.channel.send)
+        except Unavailable as error:
+            self.core.health.mishap(str(error), source=source.name)
+            return RETRY
+        finally:
+            if isinstance(source, Directory):
+                for name in sorted(source.unknown - unknown):
+                    structlog.get_logger().warning("no fixture's name; left out", file=name)
+
+    async def _listen(self, source: Directory, wake: Alarm) -> None:
+        """Wake a source whenever the kernel tells of a change."""
+        while True:
+            try:
+                async for _ in source.changes():
+                    wake.set()
+            except Unavailable as error:
+                self.core.health.mishap(str(error), source=source.name)
+                await anyio.sleep(RETRY)
+            wake.set()
+
+    async def _caught_up(self, wanted: Wanted) -> None:
+        """Wait until all that a source has delivered is stored, the first time."""
+        if wanted in self._behind:
+            mark = CaughtUp()
+            await self.core.channel.send(mark)
+            await mark.stored.wait()
+            self._behind.discard(wanted)
             self._see_who_is_behind()
 
     def _see_who_is_behind(self) -> None:
         """Note whether every source has been looked through."""
         self.core.health.caught_up = self.core.health.caught_up or not self._behind
 
-    async def _read_again(self) -> None:
-        """Have pages delivered once more whose place in their chain has changed."""
-        while True:
-            await self.core.waiting_again.wait()
-            self.core.waiting_again = anyio.Event()
-            for origin, page in self.core.intake.again:
-                for source, watched in self.watched.items():
-                    if source.name == origin.source:
-                        watched.again(origin, page)
-            self.core.intake.again.clear()
+
+class Alarm:
+    """Wakes who waits for it; set while nobody waits, it wakes the next one at once."""
+
+    def __init__(self) -> None:
+        """Start unset."""
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        """Wake who waits."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is set, or so many seconds have passed."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        self._event = anyio.Event()

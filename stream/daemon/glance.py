@@ -86,23 +86,24 @@ def moment(seconds: int) -> str:
 def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
     """Describe each chain, those that are not well first: its cursor, its lag, what it lacks."""
     found = []
-    for origin, run in sorted(core.intake.runs.items()):
+    standing = {run.chain: run for run in core.intake.summaries()}
+    for origin, delivered in core.intake.account.delivered().items():
+        run = standing[origin.chain]
         watermark = core.coverage.watermark(origin.chain)
-        delivered = run.summary().delivered
         letters = delivered.letters
-        standing = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
+        words = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
         if letters:
-            standing.append(f"{letters} dead letter{'s' if letters > 1 else ''}")
+            words.append(f"{letters} dead letter{'s' if letters > 1 else ''}")
         found.append(
             {
                 "source": origin.source or "–",
                 "endpoint": origin.chain.endpoint,
                 "label": origin.chain.label,
-                "pages": len(run.pages) if run.capture is None else delivered.pages,
+                "pages": delivered.pages,
                 "cursor": one_line(run.next_page or "–"),
                 "watermark": None if watermark is None else moment(watermark),
                 "lag": None if watermark is None else span(now - watermark),
-                "standing": one_line(", ".join(standing)),
+                "standing": one_line(", ".join(words)),
                 "bad": bool(run.incomplete or letters),
             }
         )

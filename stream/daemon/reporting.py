@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -12,9 +11,9 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.core import Core
-from stream.pipeline import View, render, view_of
+from stream.figures.outline import View
+from stream.pipeline import Outputs, finish, view_of
 from stream.records.errors import Unavailable
-from stream.sinks.report import write_report
 
 __all__ = ["Reporting"]
 
@@ -77,6 +76,6 @@ class Reporting:
     def _write(self, view: View, now: int) -> int:
         """Compute the figures and write them; return how many things do not hold."""
         settings = self.core.settings
-        outline = render(view, now)
-        anyio.run(partial(write_report, settings.report, outline, details=settings.details))
-        return len(outline.issues)
+        outputs = Outputs(settings.report, settings.details)
+        report = anyio.run(finish, view, now, outputs)
+        return len(report.outline.issues)

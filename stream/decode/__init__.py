@@ -1,4 +1,4 @@
-"""Page bytes in, typed columns out: pure, no I/O.
+"""BucketPage bytes in, typed columns out: pure, no I/O.
 
 :mod:`~stream.decode.pages` is the hot path, for pages that look as today's schema says.
 :mod:`~stream.decode.careful` takes every other page: older shapes, unknown fields, and whatever is
@@ -6,15 +6,16 @@ wrong, which it names by its JSON path. :mod:`~stream.decode.lists` reads the li
 """
 
 from stream.decode.lists import Element, ListPage, decode_list
-from stream.decode.page import Page, Rejected
-from stream.decode.pages import Decoder, Known, everything, nothing_known, owned
+from stream.decode.page import BucketPage, Rejected
+from stream.decode.pages import Decoder, Known, Mine, everything, nothing_known, owned
 
 __all__ = [
+    "BucketPage",
     "Decoder",
     "Element",
     "Known",
     "ListPage",
-    "Page",
+    "Mine",
     "Rejected",
     "decode_list",
     "everything",

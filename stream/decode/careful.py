@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from stream.decode.page import Page, Rejected, content_of
+from stream.decode.page import BucketPage, Rejected, content_of
 from stream.decode.parse import object_head, parsed
 from stream.decode.rows import Row, columns_of, row_of
 from stream.decode.values import bad, time_of
@@ -43,7 +43,7 @@ BUCKET_FIELDS: Final = frozenset(
 )
 
 
-def careful_page(endpoint: Endpoint, payload: bytes, *, tolerant: bool) -> Page:
+def careful_page(endpoint: Endpoint, payload: bytes, *, tolerant: bool) -> BucketPage:
     """Decode a page of any known shape; see :meth:`stream.decode.pages.Decoder.decode`."""
     root = parsed(payload)
     elements, has_more = object_head(root, "a page of buckets")
@@ -60,7 +60,7 @@ def careful_page(endpoint: Endpoint, payload: bytes, *, tolerant: bool) -> Page:
         reader.cut(reader.bucket, element, f"$.data[{index}]")
     for index, element in enumerate(days):
         reader.cut(reader.day, element, f"$.daily_costs[{index}]")
-    return Page(
+    return BucketPage(
         reader.buckets,
         sum(bucket.rows for bucket in reader.buckets) + sum(cut.rows for cut in reader.rejected),
         has_more,

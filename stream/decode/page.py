@@ -8,7 +8,7 @@ from stream.records.errors import BadInput
 from stream.records.privacy import masked_json
 from stream.records.windows import Bucket
 
-__all__ = ["Page", "Rejected", "content_of"]
+__all__ = ["BucketPage", "Rejected", "content_of"]
 
 
 class Rejected(NamedTuple):
@@ -23,7 +23,7 @@ class Rejected(NamedTuple):
     """Whether it is a whole element of ``data``."""
 
 
-class Page(NamedTuple):
+class BucketPage(NamedTuple):
     """One decoded page; ``rows`` counts what was delivered, the rejected ones included."""
 
     buckets: list[Bucket]

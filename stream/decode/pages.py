@@ -13,13 +13,13 @@ from msgspec.structs import astuple
 
 from stream.decode.careful import careful_page
 from stream.decode.cutting import Piece, cut, digest_of
-from stream.decode.page import Page
+from stream.decode.page import BucketPage
 from stream.decode.values import NUMBER, Flags, Texts
 from stream.providers.endpoint import Endpoint
 from stream.records.money import money
 from stream.records.windows import MAX_COUNT, MAX_TIME, Bucket, Column, Window
 
-__all__ = ["Decoder", "Known", "everything", "nothing_known", "owned", "page_type"]
+__all__ = ["Decoder", "Known", "Mine", "everything", "nothing_known", "owned", "page_type"]
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
@@ -140,7 +140,7 @@ class Decoder:
         tolerant: bool = False,
         known: Known = nothing_known,
         mine: Mine = everything,
-    ) -> Page:
+    ) -> BucketPage:
         """Decode a page.
 
         Tolerant, a bad record is cut out and listed in ``rejected``; a page that cannot be cut
@@ -230,13 +230,15 @@ def amounts_of(amounts: Column) -> list[Column]:
     ]
 
 
-def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> Page:  # noqa: FBT001 -- the page's own word
+def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> BucketPage:  # noqa: FBT001 -- the page's own word
     """Put a page together that is all that it should be."""
     cursor = (next_page or "").strip() or None
-    return Page(buckets, sum(bucket.rows for bucket in buckets), has_more, cursor, len(buckets))
+    return BucketPage(
+        buckets, sum(bucket.rows for bucket in buckets), has_more, cursor, len(buckets)
+    )
 
 
-def owned(page: Page, mine: Mine) -> Page:
+def owned(page: BucketPage, mine: Mine) -> BucketPage:
     """Leave out of a page what is not ``mine``; what has no window is the first one's."""
     if mine is everything:
         return page

@@ -59,6 +59,18 @@ class EndpointFigures(Struct):
                 totals.add(found.table.dimensions, found.table.counters)
         return self.label_totals[label]
 
+    def join(self, other: EndpointFigures) -> EndpointFigures:
+        """Add what other days of the endpoint come to, whose windows are nowhere here."""
+        self.totals.join(other.totals)
+        self.buckets += other.buckets
+        self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
+        self.wider = sorted(self.wider + other.wider)
+        self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
+        self.references |= other.references
+        for label, totals in other.label_totals.items():
+            self.label_totals[label].join(totals)
+        return self
+
     def tapped(self) -> Iterator[Held]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None

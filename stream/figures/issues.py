@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stream.figures.endpoint import EndpointFigures
-from stream.intake.entries import ChainSummary
+from stream.records.chains import ChainSummary
 from stream.records.money import plain
 from stream.records.windows import timestamp
 
@@ -19,14 +19,12 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
         name = f"{run.chain.endpoint} (label {run.chain.label})"
         if run.incomplete:
             yield f"{name} is incomplete: {run.incomplete}."
-        for entry in run.entries():
-            yield from entry.fell
-        for capture, _, rewritten in run.captures:
-            if rewritten:
-                yield (
-                    f"{capture} has been written anew, and what had been counted of {name} "
-                    "still counts."
-                )
+        yield from run.fell
+        for capture in run.rewritten:
+            yield (
+                f"{capture} has been written anew, and what had been counted of {name} "
+                "still counts."
+            )
         if run.delivered.letters:
             yield f"{name} has dead letters: what they hold is not counted."
 

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
 from stream.providers.endpoint import Kind
 from stream.providers.openai import LISTS
+from stream.state.objects import ObjectPages, Reference
 
-__all__ = ["ForeignKeyIssues", "ObjectPages", "Objects", "Relationships", "SavedObjects"]
-
-Reference = tuple[Kind, str]
-Place = tuple[str, str, int]
-"""A page of a list: its name, the label, the page's number."""
-ObjectPages = dict[Place, dict[str | None, frozenset[Reference]]]
-"""What each page of a list defines, and refers to."""
-SavedObjects = list[tuple[Place, list[tuple[str | None, list[Reference]]]]]
-"""Each page's elements, (id, references), as a state file keeps them."""
+__all__ = ["ForeignKeyIssues", "Relations", "Relationships"]
 
 
 class Relationships(Struct, rename="camel", frozen=True):
@@ -86,44 +80,18 @@ class ForeignKeyIssues(Struct, rename="camel", frozen=True):
         ]
 
 
-class Objects:
-    """The organization's objects, gathered from the pages of its lists."""
+class Relations:
+    """The organization's objects, as the pages of its lists define them."""
 
-    def __init__(self) -> None:
-        """Start with no list."""
-        self.pages: ObjectPages = {}
-        self.partial: set[str] = set()
-        """Lists of which something is not counted, or not there yet: they define nothing."""
-        self.changed = False
-        """Whether a checkpoint has not seen all of it yet."""
-
-    def take(
-        self, place: Place, elements: Iterable[tuple[str | None, frozenset[Reference]]]
-    ) -> None:
-        """Take a page of a list, in the place of what it said before."""
-        known: dict[str | None, frozenset[Reference]] = {}
-        for one, references in elements:
-            known[one] = known.get(one, frozenset()) | references
-        self.pages[place] = known
-        self.changed = True
-
-    def saved(self) -> SavedObjects:
-        """Return what has been gathered, for a state file."""
-        return [
-            (place, [(one, sorted(references)) for one, references in elements.items()])
-            for place, elements in sorted(self.pages.items())
-        ]
-
-    def restore(self, saved: SavedObjects) -> None:
-        """Take over what :meth:`saved` returned."""
-        for place, elements in saved:
-            self.take(place, ((one, frozenset(found)) for one, found in elements))
-        self.changed = False
+    def __init__(self, pages: ObjectPages, partial: AbstractSet[str] = frozenset()) -> None:
+        """Look at ``pages``; lists that are ``partial`` are not whole, and define nothing."""
+        self.pages = pages
+        self.partial = partial
 
     def elements(self) -> dict[str, dict[str | None, frozenset[Reference]]]:
         """Return each list's elements, its pages together."""
         lists: dict[str, dict[str | None, frozenset[Reference]]] = {}
-        for (name, _, _), elements in sorted(self.pages.items()):
+        for (name, *_), elements in sorted(self.pages.items()):
             known = lists.setdefault(name, {})
             for one, references in elements.items():
                 known[one] = known.get(one, frozenset()) | references

@@ -1,99 +1,304 @@
-"""Captures as the consumer knows them: from where each is read on, and what is forgotten of it."""
+"""The account of what came: an entry for each part, and what each chain's parts add up to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from itertools import chain as joined_in_a_row
+from typing import Final, NamedTuple
 
-from stream.intake.entries import CaptureEntry, ChainRun
-from stream.intake.intake import Intake
-from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain, Delivered, Origin
-from stream.sources.captures import continues, unchanged
-from stream.sources.lines import Capture
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-__all__ = ["Opened"]
+from stream.intake.stretches import Stretch, slots_of, stretched
+from stream.records.chains import Chain, ChainSummary, Delivered, Origin
+from stream.records.delivery import Part
+from stream.records.windows import Slot
+
+__all__ = ["ENCODE", "Account", "Brought", "Entry", "FileEntry", "Tail", "files_in", "joined_entry"]
 
 
-class Opened(Intake):
-    """The consumer, as far as it keeps account of captures."""
+class Brought(Struct, array_like=True):
+    """What a part brought of a chain; ``stretches`` are the windows, where the part is one page."""
 
-    def open_capture(self, capture: Capture) -> CaptureEntry | None:
-        """Expect a capture; return from where it is to be read on, ``None``: there is nothing new.
+    chain: Chain
+    delivered: Delivered
+    stretches: list[Stretch] = []
 
-        One that does not begin any more with what was read of it is read again from its start.
-        """
-        known = self.checkpoints.captures.get(capture.source)
-        if known is not None and unchanged(capture, known):
-            self.recall_capture(capture.source, known)
-            return None
-        return self.start_capture(capture, anew=known is not None and not continues(capture, known))
 
-    def start_capture(self, capture: Capture, *, anew: bool) -> CaptureEntry:
-        """Begin with a capture, or go on with it; ``anew``: what it said before is gone from it."""
-        known = self.checkpoints.captures.get(capture.source)
-        entry = known or CaptureEntry(capture.name)
-        if known is not None and anew:
-            self.forget_capture(capture.source)
-            entry = CaptureEntry(capture.name, rewritten=known.rewritten or known.line > 0)
-        entry.done = False
-        self.checkpoints.captures[capture.source] = entry
-        self.checkpoints.touch(capture.source)
-        self.recall_capture(capture.source, entry)
-        return entry
+class Tail(NamedTuple):
+    """A page that may come again as something else: its chain and place, and its dead letters."""
 
-    def forget_capture(self, source: str) -> None:
-        """Know nothing of a capture's lines any more; what they brought into state still counts."""
-        self.checkpoints.forget_lines(source)
-        self.letters_changed = True
-        for chain, _ in self.checkpoints.captures[source].chains:
-            self.runs.pop(Origin(source, chain), None)
+    chain: Chain
+    place: int
+    letters: int
 
-    def forget_tail(self, source: str) -> None:
-        """Forget the dead letters of a capture's broken end, which is read again."""
-        entry = self.checkpoints.captures[source]
-        if entry.tail is None:
-            return
-        chain, line, letters = entry.tail
-        entry.tail = None
-        origin = Origin(source, chain)
-        self.checkpoints.add_line(origin, line, None, [])
-        self.letters_changed = True
-        for delivered in [found for one, found in entry.chains if one == chain]:
-            delivered.letters -= letters
-            if not (delivered.pages or delivered.letters):
-                entry.chains.remove((chain, delivered))
-                self.runs.pop(origin, None)
 
-    def recall_capture(self, source: str, entry: CaptureEntry) -> None:
-        """Begin with what durable state has of a capture."""
-        if not self.speaks:  # another worker counts what it has delivered
-            entry.chains = [(chain, Delivered()) for chain, _ in entry.chains]
-        for chain, delivered in entry.chains:
-            self.begin(source, chain, delivered)
+class Entry(Struct, array_like=True):
+    """What is known of a part; durable state keeps one for each.
 
-    def recall_captures(self, found: Collection[str]) -> None:
-        """Begin with what durable state has of captures that are not there any more."""
-        for source, entry in self.checkpoints.captures.items():
-            if source not in found:
-                self.recall_capture(source, entry)
+    ``position`` is the source's own. ``number`` is that of the page, where the part is one page.
+    ``rewritten``: it has said other things before, which still count; ``fell`` says which figures
+    of a changed page fell.
+    """
 
-    def begin(self, source: str, chain: Chain, delivered: Delivered) -> ChainRun:
-        """Begin with a chain of a capture."""
-        origin, entry = Origin(source, chain), self.checkpoints.captures[source]
-        run = self.runs.get(origin)
-        if run is None or run.delivered is not delivered or run.capture is not entry:
-            run = ChainRun(chain, delivered=delivered, capture=entry)
-            self.runs[origin] = run
-        if chain.endpoint in ENDPOINTS:
-            self.start_state(ENDPOINTS[chain.endpoint], chain)
-        return run
+    name: str
+    position: bytes = b""
+    digest: str | None = None
+    number: int = 0
+    brought: list[Brought] = []
+    tail: Tail | None = None
+    rewritten: bool = False
+    fell: list[str] = []
 
-    def run_of(self, capture: Capture, chain: Chain) -> tuple[ChainRun, Delivered]:
-        """Return what has been read of a chain in a capture."""
-        run = self.runs.get(Origin(capture.source, chain))
-        if run is None:
-            entry = self.checkpoints.captures[capture.source]
-            entry.chains.append((chain, Delivered()))
-            run = self.begin(capture.source, *entry.chains[-1])
-        assert run.delivered is not None  # noqa: S101 -- a capture's pages are counted as they come
-        return run, run.delivered
+    @property
+    def letters(self) -> int:
+        """How many dead letters it has."""
+        return sum(one.delivered.letters for one in self.brought)
+
+    def of(self, chain: Chain) -> Brought:
+        """Return what it brought of a chain, to be added to."""
+        for one in self.brought:
+            if one.chain == chain:
+                return one
+        brought = Brought(chain, Delivered())
+        self.brought = [*self.brought, brought]
+        return brought
+
+
+ENCODE: Final = msgspec.msgpack.Encoder().encode
+DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+
+
+class FileEntry(Struct, gc=False):
+    """A fixture or a capture as the report shows it; a capture has no page."""
+
+    name: str
+    sha256: str | None
+    endpoint: str
+    label: str
+    page: int | None
+
+
+class Account:
+    """What every part has brought. There may be a great many parts, so entries are kept as bytes.
+
+    Those that are being added to are objects until the next checkpoint.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.packed: dict[Part, bytes] = {}
+        self.open: dict[Part, Entry] = {}
+        self.changed: set[Part] = set()
+        """Parts of which the last checkpoint knows something else."""
+        self.fell: Counter[str] = Counter()
+        """Endpoint → changed pages whose figures fell, and still count as they were."""
+        self._noted: dict[Part, Entry] = {}
+        """Parts of which something has to be said: figures fell, or they were rewritten."""
+        self._sums: dict[Origin, Delivered | None] = {}
+        """What was delivered; ``None`` when entries have changed since it was added up."""
+
+    def restore(self, packed: Mapping[Part, bytes], *, counted: bool) -> None:
+        """Take over what a state file holds; unless ``counted``, somebody else counts that."""
+        for part, body in packed.items():
+            entry = DECODE(body)
+            if not counted:
+                for one in entry.brought:
+                    one.delivered, one.stretches = Delivered(), []
+                entry.fell = []
+            self.packed[part] = body if counted else ENCODE(entry)
+            self._note(part, entry)
+            for one in entry.brought:
+                self._add(Origin(part.source, one.chain), one.delivered)
+
+    def find(self, part: Part) -> Entry | None:
+        """Return what is known of a part; mostly that is nothing."""
+        entry = self.open.get(part)
+        if entry is not None:
+            return entry
+        packed = self.packed.get(part)
+        return None if packed is None else DECODE(packed)
+
+    def put(self, part: Part, entry: Entry, chain: Chain, added: Delivered) -> None:
+        """Take an entry in the place of what was known; ``added`` is what came to it, of a chain."""
+        if entry.number:
+            self.packed[part] = ENCODE(entry)
+        else:
+            self.open[part] = entry
+        self.changed.add(part)
+        self._add(Origin(part.source, chain), added)
+        if entry.fell or entry.rewritten or part in self._noted:
+            self._note(part, entry)
+
+    def touch(self, part: Part, entry: Entry) -> None:
+        """Take an entry that has moved on, and to which nothing was added."""
+        if entry.brought:
+            self.put(part, entry, entry.brought[0].chain, Delivered())
+        else:
+            self.open[part] = entry
+            self.changed.add(part)
+
+    def take(self, part: Part, packed: bytes | None) -> Entry | None:
+        """Take an entry that was put together elsewhere; return what was known of the part."""
+        before = self.find(part)
+        if before is not None:
+            self.soil(part, before)
+        if packed is None:
+            if before is not None:
+                self.forget(part, before)
+            return before
+        entry = DECODE(packed)
+        self.open.pop(part, None)
+        self.packed[part] = packed
+        self.changed.add(part)
+        self.soil(part, entry)
+        self._note(part, entry)
+        return before
+
+    def soil(self, part: Part, entry: Entry) -> None:
+        """Note that what an entry says has to be added up anew."""
+        self._sums.update((Origin(part.source, one.chain), None) for one in entry.brought)
+
+    def forget(self, part: Part, before: Entry) -> None:
+        """Know nothing of a part any more."""
+        self.packed.pop(part, None)
+        self.open.pop(part, None)
+        self.changed.add(part)
+        self._note(part, Entry(before.name))
+        self.soil(part, before)
+
+    def _add(self, origin: Origin, delivered: Delivered) -> None:
+        """Add to what a source has delivered of a chain, unless that is to be added up anyway."""
+        known = self._sums.setdefault(origin, Delivered())
+        if known is not None:
+            known.add(delivered)
+
+    def _note(self, part: Part, entry: Entry) -> None:
+        """Remember, or forget, what has to be said of a part."""
+        before = self._noted.pop(part, None)
+        for one, times in ((before, -1), (entry, 1)):
+            if one is not None and one.fell:
+                self.fell[one.brought[0].chain.endpoint] += times
+        if entry.fell or entry.rewritten:
+            self._noted[part] = entry
+
+    def changes(self) -> dict[Part, bytes | None]:
+        """Return what has changed since the last checkpoint; ``None``: the part was forgotten."""
+        for part, entry in self.open.items():
+            self.packed[part] = ENCODE(entry)
+        self.open = {}
+        return {part: self.packed.get(part) for part in self.changed}
+
+    def stored(self) -> None:
+        """Note that a checkpoint holds what :meth:`changes` returned."""
+        self.changed = set()
+
+    def positions(self, source: str) -> dict[str, bytes]:
+        """Return the position of each part of a source, by the part's name."""
+        return {
+            part.name: entry.position
+            for part, entry in self.entries()
+            if part.source == source and entry.position
+        }
+
+    def entries(self) -> Iterator[tuple[Part, Entry]]:
+        """Yield every part and its entry."""
+        for part, packed in self.packed.items():
+            if part not in self.open:
+                yield part, DECODE(packed)
+        yield from self.open.items()
+
+    def chains(self) -> set[Chain]:
+        """Return every chain of which something was brought."""
+        return {chain for _, chain in self._sums}
+
+    def frozen(self) -> dict[Part, bytes]:
+        """Return all entries as they stand, as bytes."""
+        return self.packed | {part: ENCODE(entry) for part, entry in self.open.items()}
+
+    def delivered(self) -> dict[Origin, Delivered]:
+        """Return what each source has delivered of each chain, in order."""
+        if None in self._sums.values():
+            anew = {origin for origin, found in self._sums.items() if found is None}
+            self._sums.update((origin, Delivered()) for origin in anew)
+            there: set[Origin] = set()
+            for part, entry in self.entries():
+                for one in entry.brought:
+                    origin = Origin(part.source, one.chain)
+                    there.add(origin)
+                    if origin in anew:
+                        self._add(origin, one.delivered)
+            for origin in anew - there:
+                del self._sums[origin]
+        return {origin: found for origin in sorted(self._sums) if (found := self._sums[origin])}
+
+    def summaries(self) -> list[ChainSummary]:
+        """Return what each chain has come to, in order; nothing in it changes afterwards."""
+        summaries: dict[Chain, ChainSummary] = {}
+        for (_, chain), delivered in self.delivered().items():
+            summaries.setdefault(chain, ChainSummary(chain, Delivered())).delivered.add(delivered)
+        for _, entry in sorted(self._noted.items(), key=lambda one: (one[1].number, one[0])):
+            for one in entry.brought:
+                summary = summaries[one.chain]
+                summary.fell = summary.fell + entry.fell
+                if entry.rewritten:
+                    summary.rewritten = [*summary.rewritten, entry.name]
+        return [summaries[chain] for chain in sorted(summaries)]
+
+    def times(self, chain: Chain) -> Counter[Slot]:
+        """Count how many pages delivered each window of a chain."""
+        return Counter(
+            slot
+            for _, entry in self.entries()
+            for one in entry.brought
+            if one.chain == chain
+            for slot in slots_of(one.stretches)
+        )
+
+
+def files_in(packed: bytes) -> list[FileEntry]:
+    """Return a part as a file for each chain in it; a page that was set aside is none."""
+    entry = DECODE(packed)
+    return [
+        FileEntry(
+            entry.name, entry.digest, one.chain.endpoint, one.chain.label, entry.number or None
+        )
+        for one in sorted(entry.brought, key=chain_of)
+        if one.delivered.pages or not entry.number
+    ]
+
+
+def chain_of(brought: Brought) -> Chain:
+    """Return the chain, to sort by."""
+    return brought.chain
+
+
+def joined_entry(entries: Iterable[bytes]) -> bytes:
+    """Put together what workers counted of a part: each has other windows, and all saw its pages."""
+    return ENCODE(reduce(joined_two, map(DECODE, entries)))
+
+
+def joined_two(one: Entry, other: Entry) -> Entry:
+    """Put together what two workers counted of a part; the first one counts what is whole."""
+    others = {brought.chain: brought for brought in other.brought}
+    return replace(
+        one,
+        digest=one.digest or other.digest,
+        brought=[
+            joined_brought(brought, others.pop(brought.chain, None)) for brought in one.brought
+        ]
+        + list(others.values()),
+        fell=sorted(one.fell + other.fell),
+    )
+
+
+def joined_brought(one: Brought, other: Brought | None) -> Brought:
+    """Put together what two workers counted of a chain."""
+    if other is None:
+        return one
+    one.delivered.add(other.delivered)
+    stretches = joined_in_a_row(one.stretches, other.stretches)
+    return replace(one, stretches=stretched(slots_of(stretches)))

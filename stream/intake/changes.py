@@ -6,61 +6,52 @@ A plain file has no revision, so nobody can tell a correction from an older copy
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable
 
-from stream.intake.entries import ChainRun, PageEntry, Pages
-from stream.intake.stretches import slots_of
-from stream.records.chains import Chain, Origin
+from stream.intake.account import Account
+from stream.intake.stretches import Stretch, slots_of
+from stream.records.chains import Chain
 from stream.records.windows import Bucket, Slot, timestamp
 from stream.state.dedupe import fallen
 from stream.state.keyed import KeyedState
 
-__all__ = ["NO_PAGES", "Changes"]
-
-NO_PAGES: Final = Pages()
+__all__ = ["Changes"]
 
 
 class Changes:
     """Compares a page that was read again with the windows that it delivered before."""
 
-    def __init__(
-        self,
-        state: KeyedState,
-        runs: Mapping[Origin, ChainRun],
-        known: Mapping[Origin, Pages],
-    ) -> None:
-        """Look into ``state``; ``runs`` and ``known`` have the pages that were read."""
+    def __init__(self, state: KeyedState, account: Account) -> None:
+        """Look into ``state``; ``account`` has the pages that were read."""
         self._state = state
-        self._runs = runs
-        self._known = known
+        self._account = account
         self._times: dict[Chain, Counter[Slot]] = {}
         """How many pages delivered each window of a chain, once a page of it has changed."""
 
-    def note(self, chain: Chain, entry: PageEntry, before: PageEntry | None) -> None:
-        """Count what a page delivered, in the place of what it had delivered ``before``."""
+    def note(self, chain: Chain, now: Iterable[Stretch], before: Iterable[Stretch]) -> None:
+        """Count which windows a page delivered, in the place of those that it had ``before``."""
         if chain in self._times:
-            self._times[chain].update(slots_of(entry.slots))
-            self._times[chain].subtract(slots_of(before.slots if before is not None else ()))
+            self._times[chain].update(slots_of(now))
+            self._times[chain].subtract(slots_of(before))
 
     def fallen(
         self,
         chain: Chain,
         name: str,
-        known: PageEntry,
+        known: Iterable[Stretch],
         buckets: list[Bucket],
         mine: Callable[[int], bool],
     ) -> list[str]:
         """Name what a changed file no longer says, of the windows that are ``mine`` to count."""
         if chain not in self._times:
-            self._times[chain] = self._delivered(chain)
+            self._times[chain] = self._account.times(chain)
         times = self._times[chain]
         again: dict[Slot, Bucket] = {}
         for bucket in buckets:
             slot = Slot(bucket.window, bucket.rollup)
             again[slot] = appended(again[slot], bucket) if slot in again else bucket
         found = []
-        for slot in slots_of(known.slots):
+        for slot in slots_of(known):
             held = self._state.get((chain, slot)) if mine(slot.window.start) else None
             if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
                 found.append(
@@ -68,17 +59,6 @@ class Changes:
                     "fell or are gone: what had been counted still counts."
                 )
         return found
-
-    def _delivered(self, chain: Chain) -> Counter[Slot]:
-        """Count how many pages delivered each window of a chain."""
-        times: Counter[Slot] = Counter()
-        for origin in self._runs.keys() | self._known.keys():
-            if origin.chain == chain:
-                known = self._known.get(origin, NO_PAGES)
-                pages = self._runs[origin].pages if origin in self._runs else NO_PAGES
-                for page in known.keys() | pages.keys():
-                    times.update(slots_of((pages.find(page) or known[page]).slots))
-        return times
 
 
 def appended(first: Bucket, more: Bucket) -> Bucket:

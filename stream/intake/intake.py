@@ -1,40 +1,46 @@
-"""The consumer's side of the channel: decode a page, follow its chain, merge it into state."""
+"""The consumer's side of the channel: read a page, keep the account of it, merge it into state."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
+from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
-from stream.decode import Decoder, Known, Page, decode_list, everything, nothing_known, owned
-from stream.figures.relations import Objects
-from stream.intake.changes import NO_PAGES, Changes
-from stream.intake.entries import ChainRun, PageEntry
-from stream.intake.following import Following, place_of
-from stream.intake.letters import masked_page
+from stream.decode import BucketPage, ListPage, everything, nothing_known
+from stream.intake.account import Account, Entry, Tail
+from stream.intake.changes import Changes
+from stream.intake.letters import letter_of, masked_page, refusal_in
+from stream.intake.reading import Reader, Reading, check_revision, lost_link
 from stream.intake.rules import Rules
+from stream.intake.standing import Standing, refuse_broken
 from stream.intake.stretches import stretched
-from stream.providers.cursors import Walk, root_of
-from stream.providers.endpoint import Endpoint, ObjectList
-from stream.records.chains import Chain, spanned
+from stream.intake.walks import Walk
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain, ChainSummary, Delivered, Link, spanned
+from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page, Part
 from stream.records.errors import BadInput
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Slot, Window
-from stream.sources.files import Fixture, spelled
-from stream.sources.fixtures import Delivery, FixtureChain, entry_named
 from stream.state.checkpoints import Checkpoints
+from stream.state.objects import Objects
 from stream.state.saved import SavedSeries
 from stream.state.sqlite.store import Store
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "Taken"]
 
 
-class Intake(Following):
-    """The consumer: decodes pages, follows each chain's cursors, and merges records into state."""
+class Taken(NamedTuple):
+    """What became of a delivery: its dead letters, what fell, and whether its part was rewritten."""
+
+    letters: list[bytes]
+    fell: list[str]
+    rewritten: bool = False
+
+
+class Intake:
+    """Takes what comes off the channel: it has keyed state, an account, walks and checkpoints."""
 
     def __init__(
         self,
@@ -52,224 +58,196 @@ class Intake(Following):
             Unavailable: a file that the run writes to cannot be opened, or is in use.
             BadInput: the state file is damaged.
         """
-        super().__init__(rules, tally, speaks=share.first)
-        self.share = share
+        self.rules = rules
+        self.tally = tally
         self.clock = clock
+        self.share = share
+        self.reader = Reader(tolerant=rules.tolerant)
         self.objects = Objects()
-        self.decoders: dict[str, Decoder] = {}
-        self.checkpoints = Checkpoints(rules, self.objects, tally, store)
+        self.account = Account()
+        opened = store or Store(rules.state)
+        try:
+            if rules.state is not None and store is None:
+                opened.take_shards([])  # or they could come later, over what is newer
+            self.checkpoints = Checkpoints(
+                opened,
+                self.objects,
+                tally,
+                rules.row_budget,
+                lasting=rules.state is not None,
+            )
+            self.account.restore(self.checkpoints.parts, counted=share.first)
+        except BaseException:
+            opened.close()
+            raise
+        self.checkpoints.parts = {}
         self.state = self.checkpoints.state
-        self.changes = Changes(self.state, self.runs, self.checkpoints.known)
-        self.fell: Counter[str] = Counter()
-        """Endpoint → changed pages whose figures fell, and still count as they were."""
+        self.state.chains |= {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
+        self.standing = Standing(self.checkpoints, wait=rules.unfinished == "wait")
+        self.changes = Changes(self.state, self.account)
         self.letters_changed = True
         """Whether the dead letters on disk are not those of the pages any more."""
+        self.forgotten: set[Part] = set()
+        """Parts that were begun anew, or are gone, since this was made."""
+        self._letters: list[bytes] = []
+        """The dead letters of the page that is taken."""
 
     def close(self) -> None:
         """Give up what is held open."""
         self.checkpoints.close()
 
-    def store(self, series: Callable[[], list[SavedSeries]] = list) -> None:
-        """Store a checkpoint; ``series`` gives the series that move with it.
-
-        Raises:
-            Unavailable: it cannot be written; nothing of it is lost.
-        """
-        started = perf_counter()
-        self.checkpoints.save(self.runs, self.clock(), series)
-        self.state.shed()
-        self.tally.checkpoint.observe(perf_counter() - started)
-        self.tally.checkpointed_at = self.clock()
-        self.tally.seal()
-
-    def open(self, chain: FixtureChain) -> None:
-        """Expect a chain; what is wrong with the set of its files is a fault.
-
-        Raises:
-            BadInput: two files for a page, a page 0, or a gap, unless bad input is set aside.
-        """
-        self.start(chain)
-        for number, found in sorted(chain.faults.items()):
-            for name, error in found:
-                page = Fixture(spelled(name), number, b"", None)
-                self.letters += self.letter(chain, page, error, 0)
-            self.count_aside(chain, Fixture(spelled(found[0][0]), number, b"", None))
-        for number in chain.missing:
-            error = BadInput("gap", f"page {number} is missing, and later pages are there")
-            self.anomaly(chain.origin, error.at(place_of(chain)))
-
-    def start(self, chain: FixtureChain) -> None:
-        """Begin with a chain, and with what durable state knows of its windows."""
-        self.runs[chain.origin] = ChainRun(chain.chain)
-        self.walks[chain.origin] = Walk(root_of(chain.entry))
-        if isinstance(chain.entry, Endpoint):
-            self.start_state(chain.entry, chain.chain)
-        for entry in self.checkpoints.known.get(chain.origin, NO_PAGES).values():
-            self.fell[chain.chain.endpoint] += bool(entry.fell)
-
-    def start_state(self, endpoint: Endpoint, chain: Chain) -> None:
-        """See that a chain is in state, and can be decoded."""
-        self.state.chains.add(chain)
-        if endpoint.key not in self.decoders:
-            self.decoders[endpoint.key] = Decoder(endpoint)
-
-    def mine(self, endpoint: str) -> Callable[[int], bool]:
-        """Return what tells which buckets of an endpoint are to be counted here."""
-        return self.share.days(endpoint) or everything
-
-    def recall(self) -> None:
-        """Walk every chain that durable state has, by what its pages said."""
-        for origin, pages in sorted(self.checkpoints.known.items()):
-            chain = FixtureChain(entry_named(origin.chain.endpoint), origin)
-            self.start(chain)
-            self.runs[origin].pages = pages.copy()
-            self.runs[origin].delivered = None
-            self.walk_again(chain)
-            self.end(chain)
-
-    def take(self, delivery: Delivery) -> None:
-        """Take one page, or the end of a chain.
+    def take(self, delivery: Delivery) -> Taken:
+        """Take one delivery.
 
         Raises:
             BadInput: the page cannot be trusted, unless bad input is set aside.
         """
-        chain, page = delivery.chain, delivery.page
-        if chain.origin not in self.runs:
-            self.start(chain)
-        if page is None:
-            self.end(chain)
-            return
-        self.letters = []
+        part, page = delivery.part, delivery.page
+        known = self.account.find(part)
+        self._letters = []
+        if known is not None and known.tail is not None:
+            self._undo_tail(part, known, known.tail)
         if delivery.gone:
-            self.forget(chain, page.page)
-            return
-        if page.known is not None and not page.payload and page.error is None:
-            self.take_known(chain, page, page.known)
-            return
-        self.tally.page_bytes += len(page.payload)
-        self.tally.page_read.observe(page.seconds)
-        try:
-            if page.error is not None:
-                raise page.error
-            if isinstance(chain.entry, Endpoint):
-                entry = self.take_page(delivery, chain, page)
+            self._take_gone(part, known)
+            return Taken([], [])
+        before: Entry | None = None
+        if known is not None and delivery.anew:
+            self.account.soil(part, known)
+            if page is not None and page.number:
+                before, known = known, None
             else:
-                entry = self.take_list(chain, chain.entry, page)
-        except BadInput as error:
-            self.letters += self.letter(chain, page, error, 0, masked_page(page.payload))
-            self.count_aside(chain, page, delivery.loop)
-            return
-        outcome = "dead_lettered" if entry.set_aside else "ok"
-        self.tally.pages[chain.chain.endpoint, outcome] += 1
-        entry.letters, entry.loop = len(self.letters), delivery.loop
-        self.note(chain, entry)
+                known = self._begin_anew(part, known)
+        entry = known or Entry(delivery.name)
+        entry.name, entry.position = delivery.name, delivery.position
+        entry.digest = delivery.digest
+        if page is not None:
+            entry = self._take_page(delivery, page, entry, before)
+        else:
+            self.account.touch(part, entry)
+        self.checkpoints.count()
+        return Taken(self._letters, entry.fell, delivery.anew and entry.rewritten)
 
-    def note(self, chain: FixtureChain, entry: PageEntry) -> None:
-        """Remember a page as read, and when its chain moved."""
-        origin, run, now = chain.origin, self.runs[chain.origin], self.clock()
-        known = self.checkpoints.known.get(origin, NO_PAGES)
-        before = run.pages.find(entry.page) or known.find(entry.page)
-        run.put(entry)
-        key = chain.chain.endpoint
-        if not entry.set_aside:
-            self.tally.last_success[key] = now
-            moved = before is None or (before.next_page, before.window, before.loop) != (
-                entry.next_page,
-                entry.window,
-                entry.loop,
-            )
-            if moved or key not in self.tally.cursor_updated:
-                self.tally.cursor_updated[key] = now
-        self.changes.note(chain.chain, entry, before)
-        if before is not None:
-            self.fell[key] -= bool(before.fell)
-        self.fell[key] += bool(entry.fell)
-        self.letters_changed |= bool(self.letters or (before is not None and before.letters))
-        self.checkpoints.add(origin, run, entry.page, self.letters)
-        self.letters = []
+    def _begin_anew(self, part: Part, known: Entry) -> Entry:
+        """Know nothing of a part's pages any more; what they brought into state still counts."""
+        self._forget_pages(part)
+        counted = any(one.delivered.pages or one.delivered.letters for one in known.brought)
+        return Entry(known.name, rewritten=known.rewritten or counted)
 
-    def forget(self, chain: FixtureChain, page: int) -> None:
-        """Forget a page that was set aside and whose file is gone."""
-        run = self.runs[chain.origin]
-        known = run.pages.get(page)
-        if known is not None and known.set_aside:
-            run.forget(page)
+    def _forget_pages(self, part: Part) -> None:
+        """Forget what a part's pages said of their walks, and their dead letters."""
+        self.checkpoints.forget(part)
+        self.forgotten.add(part)
+        self.letters_changed = True
+
+    def _undo_tail(self, part: Part, entry: Entry, tail: Tail) -> None:
+        """Forget the dead letters of a page that may have come again as something else."""
+        chain, place, letters = tail
+        entry.tail = None
+        if letters:
+            brought = entry.of(chain)
+            self.account.soil(part, entry)
+            brought.delivered.letters -= letters
+            if not (brought.delivered.pages or brought.delivered.letters):
+                entry.brought = [one for one in entry.brought if one is not brought]
+            self.checkpoints.put_letters(part, place, chain, [])
             self.letters_changed = True
-            self.checkpoints.add(chain.origin, run, page, [])
+            self.account.touch(part, entry)
 
-    def take_known(self, chain: FixtureChain, page: Fixture, known: PageEntry) -> None:
-        """Follow the cursor of a page that durable state has; its records are there already."""
-        if not known.set_aside:
-            self.step(chain, page, known.rows, known.has_more, known.next_page)
-        entry = replace(known, name=page.name, signature=page.signature)
-        if not self.speaks:  # another worker counts what it delivered
-            entry = PageEntry(
-                page.page,
-                page.name,
-                known.sha256,
-                page.signature,
-                known.has_more,
-                known.next_page,
-                set_aside=known.set_aside,
-                fault=known.fault,
-                loop=known.loop,
-            )
-        run = self.runs[chain.origin]
-        run.put(entry)
-        if entry != known:
-            self.checkpoints.add(chain.origin, run, entry.page, [])
+    def _take_gone(self, part: Part, known: Entry | None) -> None:
+        """Forget a page that was set aside and whose file is gone; what counts still does."""
+        if known is None:
+            return
+        if known.number and not any(one.delivered.pages for one in known.brought):
+            self.account.forget(part, known)
+            self._forget_pages(part)
+            self.checkpoints.count()
 
-    def take_page(self, delivery: Delivery, chain: FixtureChain, page: Fixture) -> PageEntry:
-        """Decode a page of buckets, and merge it when all of it has been read."""
-        key = chain.chain.endpoint
-        started = perf_counter()
-        known = self.runs[chain.origin].pages.find(page.page) or page.known
-        fresh = known is None and not delivery.shift
-        whole, decoded = self.decoded(
-            key, page.payload, partial(self.state.rows_of, chain.chain) if fresh else nothing_known
-        )
-        self.tally.page_decode.observe(perf_counter() - started)
-        entry = self.entry_of(chain, page, whole.rows, whole.has_more, whole.next_page)
-        entry.rows, entry.buckets = decoded.rows, decoded.data_buckets
-        if known is not None and delivery.loop > known.loop:
-            entry.rows += known.rows
-            entry.buckets += known.buckets
-            known = None
-        if entry.set_aside:
-            entry.rows = whole.rows if self.speaks else 0
-            self.tally.records[key, "dead_lettered"] += entry.rows
-            return entry
-        self.tally.unknown_fields[key] += len(decoded.unknown_fields)
-        buckets = moved_on(decoded.buckets, delivery.shift)
-        if known is not None:
-            entry.fell = self.changes.fallen(chain.chain, page.name, known, buckets, self.mine(key))
-        entry.window = self.merge(chain.chain, buckets)
-        for rejected in decoded.rejected:
-            self.tally.records[key, "dead_lettered"] += rejected.rows
-            self.letters += self.letter(
-                chain, page, rejected.error, rejected.rows, rejected.content, own=True
-            )
-        entry.unknown_fields = sorted(decoded.unknown_fields)
-        entry.slots = stretched(Slot(bucket.window, bucket.rollup) for bucket in buckets)
-        return entry
-
-    def decoded(self, key: str, payload: bytes, known: Known) -> tuple[Page, Page]:
-        """Decode a page; return it, and what of it is to be counted here.
-
-        Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
-        else a bad one ends the run, whoever comes upon it.
+    def _take_page(
+        self, delivery: Delivery, page: Page, entry: Entry, before: Entry | None
+    ) -> Entry:
+        """Take a page into an entry; return the one that it has become.
 
         Raises:
-            BadInput: it cannot be trusted.
+            BadInput: as :meth:`take`.
         """
-        mine = self.mine(key)
-        page = self.decoders[key].decode(
-            payload,
-            tolerant=self.tolerant,
-            known=known,
-            mine=everything if self.tolerant else mine,
-        )
-        return page, owned(page, mine) if self.tolerant else page
+        part, chain, tally = delivery.part, page.chain, self.tally
+        tally.page_bytes += len(page.content)
+        tally.page_read.observe(page.seconds)
+        entry.number = page.number if page.place else -1
+        added = Delivered()
+        link: Link | None = lost_link(page)
+        try:
+            check_revision(page, self.clock())
+            link = self._count(delivery, page, entry, before, added)
+        except BadInput as error:
+            self._set_aside(delivery, error, 0, masked_page(page.content) if page.content else None)
+            tally.pages[chain.endpoint, "dead_lettered"] += 1
+            if before is not None and before.of(chain).delivered.pages:
+                # What an earlier version of it said still counts.
+                before.name, before.position = entry.name, entry.position
+                entry, link = before, None
+                entry.of(chain).delivered.letters = 0
+        else:
+            tally.pages[chain.endpoint, "ok"] += 1
+            self._note_success(chain, added, before)
+        added.letters = len(self._letters)
+        entry.of(chain).delivered.add(added)
+        if chain.endpoint in ENDPOINTS:
+            self.state.chains.add(chain)
+        if not page.final:
+            entry.tail = Tail(chain, page.place, len(self._letters))
+        self.account.put(part, entry, chain, added)
+        if link is not None and self.share.first and chain.endpoint != UNKNOWN_CHAIN:
+            self.checkpoints.put_link(part, page.place, chain, link)
+        if self._letters or (before is not None and before.letters):
+            self.checkpoints.put_letters(part, page.place, chain, self._letters)
+            self.letters_changed = True
+        return entry
+
+    def _count(
+        self, delivery: Delivery, page: Page, entry: Entry, before: Entry | None, added: Delivered
+    ) -> Link:
+        """Count what a page says; return what it says of its walk.
+
+        Raises:
+            BadInput: it cannot be trusted; nothing of it was counted.
+        """
+        chain = page.chain
+        if page.error is not None:
+            raise page.error
+        if chain.endpoint not in ENDPOINTS:
+            reading = self.reader.read(page)
+            self.objects.take(
+                (chain.endpoint, *delivery.part, page.place), listed(reading).elements
+            )
+            for rejected in listed(reading).rejected:
+                self._set_aside(delivery, rejected.error, 1, rejected.content)
+            added.pages += self.share.first
+            return reading.link
+        mine = self.share.days(chain.endpoint) or everything
+        started = perf_counter()
+        known = nothing_known if before is not None else partial(self.state.rows_of, chain)
+        reading = self.reader.read(page, known, mine)
+        self.tally.page_decode.observe(perf_counter() - started)
+        own = bucketed(reading)
+        if before is not None:
+            stretches = before.of(chain).stretches
+            entry.fell = self.changes.fallen(chain, delivery.name, stretches, own.buckets, mine)
+        added.window = self.merge(chain, own.buckets, page.revision)
+        for rejected in own.rejected:
+            self.tally.records[chain.endpoint, "dead_lettered"] += rejected.rows
+            self._set_aside(delivery, rejected.error, rejected.rows, rejected.content, own=True)
+        if own.unknown_fields:
+            self.tally.unknown_fields[chain.endpoint] += len(own.unknown_fields)
+            added.unknown_fields |= own.unknown_fields
+        added.pages += self.share.first
+        added.rows, added.buckets = own.rows, own.data_buckets
+        if page.number:
+            brought = entry.of(chain)
+            brought.stretches = stretched(Slot(one.window, one.rollup) for one in own.buckets)
+            was = () if before is None else before.of(chain).stretches
+            self.changes.note(chain, brought.stretches, was)
+        return reading.link
 
     def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""
@@ -279,52 +257,122 @@ class Intake(Following):
             window = spanned(window, bucket.window)
             outcomes = self.state.again(chain, bucket, revision)
             if outcomes is None:
-                read = bucket if bucket.unread is None else self.decoders[key].read(bucket)
-                outcomes = self.state.take(chain, read, revision)
+                whole = bucket if bucket.unread is None else self.reader.decoder(key).read(bucket)
+                outcomes = self.state.take(chain, whole, revision)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
                     self.tally.records[key, outcome] += count
         return window
 
-    def take_list(self, chain: FixtureChain, entry: ObjectList, page: Fixture) -> PageEntry:
-        """Decode a page of a list, and remember what it defines and refers to."""
-        listed = decode_list(entry, page.payload, tolerant=self.tolerant)
-        rows = len(listed.elements)
-        noted = self.entry_of(chain, page, rows, listed.has_more, listed.next_page)
-        if not noted.set_aside:
-            self.objects.take((chain.chain.endpoint, chain.chain.label, page.page), listed.elements)
-            for rejected in listed.rejected:
-                self.letters += self.letter(chain, page, rejected.error, 1, rejected.content)
-        return noted
+    def _note_success(self, chain: Chain, added: Delivered, before: Entry | None) -> None:
+        """Note when pages of an endpoint were last taken in, and when one of its chains moved."""
+        now = self.clock()
+        self.tally.last_success[chain.endpoint] = now
+        moved = before is None or before.of(chain).delivered.window != added.window
+        if moved or chain.endpoint not in self.tally.cursor_updated:
+            self.tally.cursor_updated[chain.endpoint] = now
 
-    def count_aside(self, chain: FixtureChain, page: Fixture, loop: int = 0) -> None:
-        """Note a page that was set aside whole; what an earlier version of it said still counts."""
-        self.tally.pages[chain.chain.endpoint, "dead_lettered"] += 1
-        before = self.runs[chain.origin].pages.get(page.page)
-        if before is None or before.set_aside:
-            entry = PageEntry(
-                page.page,
-                page.name,
-                page.sha256,
-                page.signature,
-                has_more=False,
-                next_page=None,
-                set_aside=True,
-            )
-        else:
-            entry = before
-            entry.signature = page.signature
-        entry.letters, entry.loop = len(self.letters), loop
-        self.note(chain, entry)
+    def _set_aside(
+        self, delivery: Delivery, error: BadInput, rows: int, content: Any, *, own: bool = False
+    ) -> None:
+        """Make a dead letter of something in a page, or end the run with what that would say.
+
+        What all workers come upon the first of them speaks of, unless it is its ``own`` to count.
+        """
+        page = delivery.page
+        assert page is not None  # noqa: S101 -- only what stands in a page is set aside
+        error.at(place_of(delivery.name, page))
+        if not self.rules.tolerant:
+            raise error
+        if own or self.share.first:
+            self.tally.dead_letters[page.chain.endpoint, error.reason] += 1
+            place = page.place, delivery.name, delivery.digest if page.number else None
+            self._letters.append(letter_of(page.chain, place, error, rows, content))
+
+    def touched(self) -> set[Walk]:
+        """Return the walks of which pages have come since they were judged."""
+        return self.standing.touched | self.checkpoints.walks()
+
+    def judge(self) -> None:
+        """Judge all walks.
+
+        Raises:
+            BadInput: one is not whole, unless that is allowed, or what is bad is set aside; or
+                something was set aside by an earlier run, and this one sets nothing aside.
+        """
+        touched = self.touched()
+        self.standing.judge_all()
+        refuse_broken(self.standing.open, self.rules, self._name_of)
+        for walk, verdict in self.standing.open.items():
+            self.tally.anomalies[verdict.reason] += walk in touched
+        if not self.rules.tolerant:
+            for letter in self.checkpoints.letters():
+                raise refusal_in(letter)
+
+    def _name_of(self, part: Part) -> str | None:
+        """Return what people are told of a part."""
+        entry = self.account.find(part)
+        return None if entry is None else entry.name
+
+    def judge_touched(self) -> None:
+        """Judge the walks of which pages have come, and count what is newly wrong with them.
+
+        Raises:
+            BadInput, Unavailable: the state file cannot be read.
+        """
+        standing = self.standing
+        before = {walk: standing.open.get(walk) for walk in standing.touched}
+        standing.judge_touched()
+        for walk, known in before.items():
+            verdict = standing.open.get(walk)
+            if verdict is not None and not verdict.mendable:
+                self.tally.anomalies[verdict.reason] += (
+                    known is None or known.reason != verdict.reason
+                )
+
+    def summaries(self) -> list[ChainSummary]:
+        """Return what each chain has come to, and how its walks stand."""
+        found = self.account.summaries()
+        self.standing.mark(found)
+        return found
+
+    def store(self, series: Callable[[], list[SavedSeries]] = list) -> None:
+        """Store a checkpoint; ``series`` gives the series that move with it.
+
+        Raises:
+            Unavailable: it cannot be written; nothing of it is lost.
+        """
+        started = perf_counter()
+        lasting = self.checkpoints.lasting
+        if lasting:
+            self.standing.touched |= self.checkpoints.walks()
+        if lasting and self.share == ALL:
+            self.checkpoints.save(self.account.changes(), series)
+            self.account.stored()
+        else:  # what one of several workers has counted is put together by the main process
+            self.checkpoints.save({}, series)
+        self.state.shed()
+        self.tally.checkpoint.observe(perf_counter() - started)
+        self.tally.checkpointed_at = self.clock()
+        self.tally.seal()
 
 
-def moved_on(buckets: list[Bucket], shift: int) -> list[Bucket]:
-    """Move windows on by so many seconds."""
-    if not shift:
-        return buckets
-    return [
-        bucket._replace(
-            window=Window(bucket.window.start + shift, bucket.window.end + shift), digest=b""
-        )
-        for bucket in buckets
-    ]
+def listed(reading: Reading) -> ListPage:
+    """Return what a page of a list says."""
+    assert isinstance(reading.content, ListPage)  # noqa: S101 -- its endpoint says so
+    return reading.content
+
+
+def bucketed(reading: Reading) -> BucketPage:
+    """Return what a page of buckets says, as far as it is to be counted here."""
+    assert isinstance(reading.own, BucketPage)  # noqa: S101 -- its endpoint says so
+    return reading.own
+
+
+def place_of(name: str, page: Page) -> str:
+    """Name a file, and the page of it."""
+    if page.number:
+        return f"{name} (page {page.number} of {page.chain})"
+    if page.chain.endpoint == UNKNOWN_CHAIN:
+        return f"{name} (line {page.place})"
+    return f"{name} (line {page.place}, {page.chain})" if page.place else f"{name} ({page.chain})"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Dead letters: what could not be counted, with its reason, and its secrets masked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stream.records.chains import Chain
 from stream.records.errors import BadInput
 from stream.records.privacy import masked_json, one_line
 
-__all__ = ["KEPT", "DeadLetter", "letter_of", "masked_page"]
+__all__ = ["KEPT", "DeadLetter", "letter_of", "masked_page", "refusal_in"]
 
 KEPT: Final = 64 * 1024
 
@@ -68,3 +68,10 @@ def masked_page(payload: bytes) -> Any:
         return masked_json(msgspec.json.decode(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+
+def refusal_in(letter: bytes) -> BadInput:
+    """Return what a run would have ended with that sets nothing aside."""
+    found = msgspec.json.decode(letter)
+    where = f"{found['fixture']} ({found['endpoint']}, label {found['label']})"
+    return BadInput(found["reason"], found["message"], path=found["path"]).at(where)

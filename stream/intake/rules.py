@@ -1,4 +1,4 @@
-"""What a replay was asked to do, and the rules by which pages are taken in."""
+"""The rules by which pages are taken in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = [
-    "DEFAULT_BUDGET",
-    "Rules",
-]
+__all__ = ["DEFAULT_BUDGET", "Rules"]
 
 DEFAULT_BUDGET = 16_384
 
@@ -31,3 +28,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     checkpoint_pages: int = 500
     checkpoint_seconds: float = 5.0
     row_budget: int = DEFAULT_BUDGET
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether bad input is set aside, rather than the end of the run."""
+        return self.dead_letters is not None

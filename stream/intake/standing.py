@@ -1,83 +1,102 @@
-"""The walks of captures that have not come to their end: each is judged when lines of it come."""
+"""How the walks stand: which of them are not whole, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
-from stream.intake.entries import ChainRun
-from stream.intake.walks import judged
-from stream.records.chains import Link, Origin
-from stream.state.sqlite.links import Walk
-from stream.state.sqlite.store import Store
+from stream.intake.rules import Rules
+from stream.intake.walks import Placed, Verdict, Walk, judge, judge_all, refusal_of
+from stream.providers.openai import LISTS
+from stream.records.chains import Chain, ChainSummary, Link
+from stream.records.delivery import Part
 
-__all__ = ["Walks"]
-
-
-class Standing(NamedTuple):
-    """The captures that a walk is in, and what is wrong with it; if that is nothing, it waits."""
-
-    sources: frozenset[str]
-    fault: str | None
+__all__ = ["Standing", "mark_standing", "refuse_broken"]
 
 
-class Walks:
-    """Knows which walks wait for more pages, and which went back to where they had been."""
+class Links(Protocol):
+    """Where the links of pages are."""
 
-    def __init__(self, store: Store) -> None:
-        """Judge all walks that ``store`` has.
+    def links(self) -> Iterator[tuple[Chain, Part, Link]]:
+        """Yield all of them, in the order of chains and revisions."""
 
-        Raises:
-            BadInput, Unavailable: it cannot be read.
-        """
-        self.store = store
-        self.open: dict[Walk, Standing] = {}
+    def links_of(self, walk: Walk) -> Iterator[Placed]:
+        """Yield those of one walk."""
+
+
+class Standing:
+    """Knows the walks that are not whole.
+
+    Where runs ``wait`` for more pages, those that can still come are no error.
+    """
+
+    def __init__(self, links: Links, *, wait: bool) -> None:
+        """Know of no walk yet."""
+        self.links = links
+        self.wait = wait
+        self.open: dict[Walk, Verdict] = {}
         """Walks that are not whole."""
         self.touched: set[Walk] = set()
-        """Walks of which lines have come, or are gone, since they were judged."""
-        found = groupby(store.links(), key=lambda one: (one[0], one[1].revision))
-        self.touched |= {walk for walk, links in found if next(judged(links), None) is not None}
-        self.judge()
+        """Walks of which pages have come, or are gone, since they were judged."""
 
-    def judge(self) -> None:
-        """Judge the walks that were touched, by what the store has of them.
+    def judge_all(self) -> None:
+        """Judge every walk.
 
         Raises:
-            BadInput, Unavailable: it cannot be read.
+            BadInput, Unavailable: the links cannot be read.
         """
-        for walk in sorted(self.touched):
-            found = list(self.store.links_of(walk))
-            links = [link for _, link in found]
-            if verdict_of(walk, links) is None:
-                self.open.pop(walk, None)
-                continue
-            # Another walk of the same revision may have begun: it will have an end of its own.
-            fault = verdict_of(walk, [*links, Link(walk[1], 0, 0, 0)])
-            back = fault if fault is not None and fault[0] == "repeated_cursor" else None
-            self.open[walk] = Standing(
-                frozenset(source for source, _ in found), None if back is None else back[1]
-            )
+        self.open = dict(judge_all(self.links.links(), self.wait))
         self.touched = set()
 
-    def mark(self, runs: Mapping[Origin, ChainRun]) -> None:
-        """Let the chains of captures say how their walks stand."""
-        standing = dict(self._by_origin())
-        for origin, run in runs.items():
-            if run.capture is not None:
-                run.incomplete = standing.get(origin)
-                run.waiting = origin in standing and run.incomplete is None
+    def judge_touched(self) -> None:
+        """Judge the walks of which pages have come.
 
-    def _by_origin(self) -> Iterator[tuple[Origin, str | None]]:
-        """Yield each chain in a capture that has walks which are not whole; faults come last."""
-        for (chain, _), (sources, fault) in sorted(
-            self.open.items(), key=lambda one: one[1].fault or ""
-        ):
-            for source in sources:
-                yield Origin(source, chain), fault
+        Raises:
+            BadInput, Unavailable: the links cannot be read.
+        """
+        for walk in sorted(self.touched):
+            # Another walk of the same revision may have begun: it will have an end of its own.
+            verdict = judge(self.links.links_of(walk), self.wait)
+            if verdict is None:
+                self.open.pop(walk, None)
+            else:
+                self.open[walk] = verdict
+        self.touched = set()
+
+    def mark(self, summaries: Iterable[ChainSummary]) -> None:
+        """Let chains say how their walks stand."""
+        mark_standing(summaries, self.open, wait=self.wait)
 
 
-def verdict_of(walk: Walk, links: list[Link]) -> tuple[str, str] | None:
-    """Return the reason and the words for what is wrong with a walk, if anything is."""
-    found = next(judged((walk[0], link) for link in links), None)
-    return None if found is None else (found.reason, found.message)
+def mark_standing(
+    summaries: Iterable[ChainSummary], verdicts: Mapping[Walk, Verdict], *, wait: bool
+) -> None:
+    """Let chains say how their walks stand; faults that no page can mend come first."""
+    found: dict[Chain, Verdict] = {}
+    for (chain, _), verdict in sorted(verdicts.items(), key=lambda one: (one[1].mendable, one[0])):
+        found.setdefault(chain, verdict)
+    for summary in summaries:
+        if summary.chain in found:
+            verdict = found[summary.chain]
+            summary.has_more, summary.next_page = verdict.open, verdict.cursor
+            summary.waiting = wait and verdict.mendable
+            summary.incomplete = None if summary.waiting else verdict.message
+
+
+def refuse_broken(
+    verdicts: Mapping[Walk, Verdict],
+    rules: Rules,
+    name_of: Callable[[Part], str | None] = lambda _: None,
+) -> None:
+    """See that every walk is whole, where nothing is set aside; a list's ends no run.
+
+    ``name_of`` a part is what people are told of it.
+
+    Raises:
+        BadInput: one is not, and nothing allows that.
+    """
+    for (chain, _), verdict in sorted(verdicts.items()) if not rules.tolerant else ():
+        name = None if verdict.part is None else name_of(verdict.part)
+        error = refusal_of(chain, verdict, rules, name)
+        if error is not None and chain.endpoint not in LISTS:
+            raise error

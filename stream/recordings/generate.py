@@ -14,7 +14,7 @@ from stream.recordings.synth.shape import Shape
 from stream.sinks.atomic import atomic_file, together
 from stream.sinks.captures import capture_file, line_of
 from stream.sinks.directory import atomic_directory
-from stream.sources.lines import expectations_beside
+from stream.sources.captures import expectations_beside
 
 __all__ = ["Generated", "generate", "line"]
 

@@ -12,10 +12,9 @@ import anyio
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.figures.expectations import decode_expectations
-from stream.intake.entries import ChainSummary
 from stream.pipeline import Replay, replay
 from stream.providers.openai import ENDPOINTS as REGISTRY
-from stream.records.chains import Chain
+from stream.records.chains import Chain, ChainSummary
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
@@ -69,7 +68,9 @@ def verify(directory: Path, now: int) -> Findings:
     if EXPECTATIONS not in content:
         said.append(f"{EXPECTATIONS}: not there, so no figure is checked")
     try:
-        outline = anyio.run(replay, Replay(directory=directory, now=now, report=None), Tally())
+        outline = anyio.run(
+            replay, Replay(directory=directory, now=now, report=None), Tally()
+        ).outline
     except BadInput as error:
         files.append(str(error))
     else:

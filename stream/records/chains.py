@@ -1,14 +1,14 @@
-"""TODO."""
+"""Chains, and what they come to: what their pages delivered, and how their walks stand."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from stream.records.windows import Window
 
-__all__ = ["Delivered", "Link", "spanned", "Chain", "Origin"]
+__all__ = ["Chain", "ChainSummary", "Delivered", "Link", "Origin", "spanned"]
 
 
 class Chain(NamedTuple):
@@ -21,9 +21,13 @@ class Chain(NamedTuple):
     label: str
     view: str = ""
 
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{self.endpoint}, label {self.label}"
+
 
 class Origin(NamedTuple):
-    """Where pages come from: a source's name (empty for the directory of a replay), and the chain.
+    """Where pages come from: a source's name (empty for the one of a replay), and the chain.
 
     State is one for all sources; which pages of a chain have been read is known for each of them.
     """
@@ -32,8 +36,8 @@ class Origin(NamedTuple):
     chain: Chain
 
 
-class Delivered(Struct):
-    """What a chain's pages delivered, added up."""
+class Delivered(Struct, array_like=True):
+    """What pages delivered, added up; the window goes from the first start to the last end."""
 
     pages: int = 0
     rows: int = 0
@@ -42,37 +46,56 @@ class Delivered(Struct):
     unknown_fields: set[str] = field(default_factory=set)
     letters: int = 0
 
-    def add(self, entry: Any) -> None:
-        """Add what a page delivered."""
-        self.pages += not entry.set_aside
-        self.rows += entry.rows
-        self.buckets += entry.buckets
-        self.window = spanned(self.window, entry.window)
-        self.unknown_fields.update(entry.unknown_fields)
-        self.letters += entry.letters
-
-    def joined(self, other: Delivered) -> Delivered:
-        """Add what others delivered."""
-        return Delivered(
-            self.pages + other.pages,
-            self.rows + other.rows,
-            self.buckets + other.buckets,
-            spanned(self.window, other.window),
-            self.unknown_fields | other.unknown_fields,
-            self.letters + other.letters,
-        )
+    def add(self, other: Delivered) -> None:
+        """Add what other pages delivered."""
+        self.pages += other.pages
+        self.rows += other.rows
+        self.buckets += other.buckets
+        self.window = spanned(self.window, other.window)
+        if other.unknown_fields:
+            self.unknown_fields |= other.unknown_fields
+        self.letters += other.letters
 
 
 class Link(NamedTuple):
-    """What a page of a capture says of its walk: cursors as numbers that tell them apart, or 0.
+    """What a page says of its walk: cursors as numbers that tell them apart, or 0 for none.
 
-    ``after`` is the cursor of the next page, ``asked`` that of this one, ``digest`` is the page's.
+    ``number`` is the page's place in its walk, or 0; ``after`` the cursor of the next page,
+    ``asked`` that of this one, if it is known, ``digest`` is the page's. ``fault`` is why nobody
+    knows where the walk goes on (the page was set aside, or its cursor cannot be used), and
+    ``cursor`` the one of the next page as it may be shown.
     """
 
     revision: int
+    number: int
     after: int
     asked: int
     digest: int
+    fault: str = ""
+    cursor: str | None = None
+
+
+class ChainSummary(Struct):
+    """What a chain delivered, its sources together, and how its walks stand.
+
+    ``rewritten`` names captures that have said other things before, which still count, and
+    ``fell`` says which figures of changed pages fell. ``incomplete`` is why a walk does not reach
+    its end; ``waiting``: the next page has not arrived, and that is no error.
+    """
+
+    chain: Chain
+    delivered: Delivered
+    has_more: bool = False
+    next_page: str | None = None
+    incomplete: str | None = None
+    waiting: bool = False
+    rewritten: list[str] = []
+    fell: list[str] = []
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether something of the chain is not counted, or not there yet."""
+        return bool(self.delivered.letters) or self.waiting or self.incomplete is not None
 
 
 def spanned(known: Window | None, window: Window | None) -> Window | None:

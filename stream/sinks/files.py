@@ -2,83 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from heapq import merge
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
-from stream.intake.entries import ChainSummary, Pages
-from stream.records.chains import Chain
+from stream.intake.account import FileEntry, files_in
 from stream.sinks.details import ENCODER
 
-__all__ = ["FileEntry", "Files", "indented", "led_by_files"]
+__all__ = ["Files", "indented", "led_by_files"]
 
 
+WIDEST: Final = 1 << 32
+"""More chains than one file holds."""
 AT_ONCE: Final = 64
 """How many files are written together."""
 
 
-class FileEntry(Struct, gc=False):
-    """A fixture or a capture as the report shows it; a capture has no page."""
-
-    name: str
-    sha256: str | None
-    endpoint: str
-    label: str
-    page: int | None
-
-
-class Named(Struct, gc=False):
-    """The members of a page's entry that are wanted here; the others are passed over."""
-
-    page: int
-    name: str
-    sha256: str | None
-    set_aside: bool = False
-
-
-DECODE: Final = msgspec.msgpack.Decoder(Named).decode
-
-
 class Files:
-    """Goes through files by name; of the pages of a chain only their order is held."""
+    """Goes through files by name; of each only its place in that order is held."""
 
-    def __init__(self) -> None:
-        """Start with no order known."""
-        self._orders: dict[int, tuple[Pages, list[int]]] = {}
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        """Look at the entries of parts, as the account keeps them."""
+        self._parts = parts
+        self._orders: dict[str | None, list[int]] = {}
+        """Endpoint, or ``None`` for all → the places of its files, by name."""
 
-    def entries(self, runs: Iterable[ChainSummary]) -> Iterator[FileEntry]:
-        """Yield the files of some chains that count, by name."""
-        found: list[Iterable[FileEntry]] = []
-        captures: list[FileEntry] = []
-        for run in runs:
-            chain = run.chain
-            found += [self._pages(chain, pages) for pages in run.pages]
-            captures += [
-                FileEntry(name, sha256, chain.endpoint, chain.label, None)
-                for name, sha256, _ in run.captures
-            ]
-        by_name = attrgetter("name")
-        return merge(*found, sorted(captures, key=by_name), key=by_name)
+    def entries(self, endpoint: str | None = None) -> Iterator[FileEntry]:
+        """Yield the files that count, by name, or those of one endpoint."""
+        if not self._orders:
+            self._orders = self._sorted()
+        for place in self._orders.get(endpoint, ()):
+            part, nth = divmod(place, WIDEST)
+            yield files_in(self._parts[part])[nth]
 
-    def _pages(self, chain: Chain, pages: Pages) -> Iterator[FileEntry]:
-        """Yield a chain's pages by name."""
-        for page in self._order(pages):
-            one = DECODE(pages.packed[page])
-            yield FileEntry(one.name, one.sha256, chain.endpoint, chain.label, page)
-
-    def _order(self, pages: Pages) -> list[int]:
-        """Return the numbers of the pages that count, by name; worked out once."""
-        known = self._orders.get(id(pages))
-        if known is None:
-            found = map(DECODE, pages.packed.values())
-            named = sorted((one.name, one.page) for one in found if not one.set_aside)
-            known = self._orders[id(pages)] = pages, [page for _, page in named]
-        return known[1]
+    def _sorted(self) -> dict[str | None, list[int]]:
+        """Work the orders out."""
+        rows = sorted(
+            (one.name, one.endpoint, one.label, one.page or 0, part * WIDEST + nth)
+            for part, packed in enumerate(self._parts)
+            for nth, one in enumerate(files_in(packed))
+        )
+        orders: dict[str | None, list[int]] = {None: [place for *_, place in rows]}
+        for _, endpoint, _, _, place in rows:
+            orders.setdefault(endpoint, []).append(place)
+        return orders
 
 
 def indented(value: Any, depth: int) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from stream.records.privacy import one_line
 from stream.records.windows import timestamp
 from stream.sinks.atomic import unwritable
-from stream.sinks.report import Outline
+from stream.sinks.report import Report
 
 __all__ = ["append_notes"]
 
@@ -21,7 +21,7 @@ PACKAGES = ("usage-stream", "msgspec", "anyio", "aiofiles", "prometheus-client")
 
 
 def append_notes(
-    path: Path, command: str, outline: Outline, before: bytes | None, after: bytes
+    path: Path, command: str, report: Report, before: bytes | None, after: bytes
 ) -> None:
     """Append a section: command, versions, fixture digests, the summary before and after.
 
@@ -30,7 +30,7 @@ def append_notes(
     """
     try:
         with open(path, "ab", opener=opened) as file:
-            file.writelines(map(str.encode, pieces_of(command, outline, before, after)))
+            file.writelines(map(str.encode, pieces_of(command, report, before, after)))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -42,11 +42,11 @@ def opened(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o644)
 
 
-def pieces_of(command: str, outline: Outline, before: bytes | None, after: bytes) -> Iterator[str]:
+def pieces_of(command: str, report: Report, before: bytes | None, after: bytes) -> Iterator[str]:
     """Yield the section as it is written; its table has a row for each file."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     yield f"""
-## Replay of {timestamp(outline.now)}
+## Replay of {timestamp(report.outline.now)}
 
 Command: `{quoted(command)}`
 
@@ -55,7 +55,7 @@ Versions: {versions}, Python {platform.python_version()}
 | fixture | SHA-256 |
 |---|---|
 """
-    files = outline.files.entries(outline.runs)
+    files = report.files.entries()
     for (name, sha256), _ in groupby(files, attrgetter("name", "sha256")):  # of all their chains
         yield f"| `{quoted(name)}` | `{sha256}` |\n"
     yield f"""

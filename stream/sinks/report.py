@@ -10,70 +10,65 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.relations import ForeignKeyIssues, Relationships
+from stream.figures.outline import Outline
 from stream.figures.rollup import Finding
-from stream.intake.entries import ChainSummary
+from stream.records.chains import ChainSummary, Delivered
 from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.sinks.details import camel, details_of, number, place, shown
 from stream.sinks.files import Files, indented, led_by_files
 
-__all__ = ["Outline", "write_report"]
+__all__ = ["Report", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
 PRIMARY: Final = "primary"
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
-class Outline(Struct, dict=True):
-    """Everything that a report shows, but for its details."""
+class Report:
+    """An outline as it is shown: its sections, and the files that it was made from."""
 
-    version: str
-    now: int
-    runs: list[ChainSummary]
-    figures: dict[str, EndpointFigures]
-    relationships: Relationships
-    foreign_keys: ForeignKeyIssues
-    issues: list[str]
-
-    def runs_of(self, key: str) -> list[ChainSummary]:
-        """Return the chains of an endpoint, by label."""
-        return [run for run in self.runs if run.chain.endpoint == key]
+    def __init__(self, outline: Outline) -> None:
+        """Show ``outline``."""
+        self.outline = outline
 
     @cached_property
     def files(self) -> Files:
         """The files that it was made from; there may be a great many."""
-        return Files()
+        return Files(self.outline.parts)
 
     @cached_property
     def sections(self) -> dict[str, Any]:
         """The report's members in order, files and ``dedupedUsage`` left out; worked out once."""
-        labels = by_label(self.runs_of(COMPLETIONS))
+        labels = by_label(self.outline.runs_of(COMPLETIONS))
         variants = {label: self.usage_summary(run) for label, run in labels.items()}
-        figures = sorted(self.figures.items())
+        figures = sorted(self.outline.figures.items())
         return {
-            "metadata": {"version": self.version, "generatedAt": timestamp(self.now)},
+            "metadata": {
+                "version": self.outline.version,
+                "generatedAt": timestamp(self.outline.now),
+            },
             "run": self.run(),
             "usageSummary": variants.pop(PRIMARY, None),
             "usageVariants": variants,
             "endpoints": {key: self.endpoint(found) for key, found in figures},
-            "relationships": self.relationships,
-            "foreignKeyIssues": self.foreign_keys,
+            "relationships": self.outline.relationships,
+            "foreignKeyIssues": self.outline.foreign_keys,
             "reconciliation": self.reconciliation(),
-            "relationshipIssues": self.issues,
+            "relationshipIssues": self.outline.issues,
         }
 
     def run(self) -> dict[str, Any]:
         """Show how many pages were read."""
-        return {"pages": sum(run.delivered.pages for run in self.runs)}
+        return {"pages": sum(run.delivered.pages for run in self.outline.runs)}
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""
-        totals = self.figures[COMPLETIONS].of_label(run.chain.label)
+        totals = self.outline.figures[COMPLETIONS].of_label(run.chain.label)
         metrics = totals.metrics()
         window = run.delivered.window
         return {
@@ -86,7 +81,7 @@ class Outline(Struct, dict=True):
             "cursor": {
                 "endpoint": COMPLETIONS,
                 "nextPage": run.next_page,
-                "lastSyncedAt": timestamp(self.now),
+                "lastSyncedAt": timestamp(self.outline.now),
                 "hasMore": run.has_more,
                 "windowStart": None if window is None else timestamp(window.start),
                 "windowEnd": None if window is None else timestamp(window.end),
@@ -96,7 +91,7 @@ class Outline(Struct, dict=True):
     def endpoint(self, figures: EndpointFigures) -> dict[str, Any]:
         """Show one endpoint's totals, by key, project, tier and model."""
         endpoint, totals = figures.endpoint, figures.totals
-        runs = self.runs_of(endpoint.key)
+        runs = self.outline.runs_of(endpoint.key)
         pending = [run for run in runs if run.has_more]
         own = set(endpoint.dimensions)
         return {
@@ -138,7 +133,7 @@ class Outline(Struct, dict=True):
         wider: list[Any] = []
         collisions: list[Any] = []
         views: list[Any] = []
-        for key, figures in sorted(self.figures.items()):
+        for key, figures in sorted(self.outline.figures.items()):
             for finding in figures.findings:
                 findings[finding.status].append(judged(key, finding))
             wider += [
@@ -171,8 +166,16 @@ def by_label(runs: list[ChainSummary]) -> dict[str, ChainSummary]:
     labels: dict[str, ChainSummary] = {}
     for run in runs:
         known = labels.get(run.chain.label)
-        labels[run.chain.label] = run if known is None else known.joined(run)
+        labels[run.chain.label] = run if known is None else joined(known, run)
     return labels
+
+
+def joined(one: ChainSummary, other: ChainSummary) -> ChainSummary:
+    """Add up what two chains of one label delivered."""
+    pending, delivered = one if one.has_more else other, Delivered()
+    delivered.add(one.delivered)
+    delivered.add(other.delivered)
+    return ChainSummary(one.chain, delivered, pending.has_more, pending.next_page)
 
 
 def judged(key: str, finding: Finding) -> dict[str, Any]:
@@ -198,31 +201,31 @@ def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     return {name: number(value) for name, value in sums.items()}
 
 
-def pieces_of(outline: Outline, *, details: bool) -> Iterator[bytes]:
+def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
     """Yield the report as it is written; files and records come a few at a time."""
     opening = b"{"
-    for name, section in outline.sections.items():
+    for name, section in report.sections.items():
         yield opening + b'\n  "' + name.encode() + b'": '
         if name == "run":
-            yield from led_by_files(section, outline.files.entries(outline.runs), 2)
+            yield from led_by_files(section, report.files.entries(), 2)
         elif name == "endpoints" and section:
-            yield from endpoints_of(outline, section)
+            yield from endpoints_of(report, section)
         else:
             yield indented(section, 2)
         opening = b","
     if details:
         yield b',\n  "dedupedUsage": ['
-        yield from separated(outline.figures)
+        yield from separated(report.outline.figures)
         yield b"\n  ]"
     yield b"\n}\n"
 
 
-def endpoints_of(outline: Outline, section: Mapping[str, Any]) -> Iterator[bytes]:
+def endpoints_of(report: Report, section: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield the endpoints, each led by the files that it was read from."""
     opening = b"{"
     for key, one in section.items():
         yield opening + b'\n    "' + key.encode() + b'": '
-        files = outline.files.entries(outline.runs_of(key))
+        files = report.files.entries(key)
         names = (
             name for name, _ in groupby(files, attrgetter("name"))
         )  # captures have many chains
@@ -241,11 +244,11 @@ def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
             separator = between
 
 
-async def write_report(path: Path, outline: Outline, *, details: bool) -> None:
+async def write_report(path: Path, report: Report, *, details: bool) -> None:
     """Write the report: whole, or not at all.
 
     Raises:
         Unavailable: it cannot be written.
     """
     async with atomic_file(path) as file:
-        await write_pieces(file, pieces_of(outline, details=details))
+        await write_pieces(file, pieces_of(report, details=details))

@@ -10,18 +10,18 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stream.sinks.details import ENCODER
-from stream.sinks.report import Outline
+from stream.sinks.report import Report
 
 __all__ = ["previous_summary", "summary_of"]
 
 SHOWN = ("totalBuckets", "totalResults", "totalDedupedResults", "metrics")
 
 
-def summary_of(report: Path | None, outline: Outline) -> bytes:
+def summary_of(path: Path | None, report: Report) -> bytes:
     """Return the summary of a run, as indented JSON."""
-    sections = outline.sections
+    sections = report.sections
     return formatted(
-        report, sections["usageSummary"], sections["endpoints"], sections["relationshipIssues"]
+        path, sections["usageSummary"], sections["endpoints"], sections["relationshipIssues"]
     )
 
 

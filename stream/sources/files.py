@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-import signal
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import aiofiles.os
+from xxhash import xxh3_64_intdigest
 
-from stream.intake.entries import PageEntry
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import masked_text
 from stream.records.shares import ALL
 
 __all__ = [
+    "BATCH_FILES",
+    "EXPECTATIONS",
     "DEFAULT_PAGE_BYTES",
-    "Fixture",
+    "FilePage",
     "PageFile",
-    "open_elsewhere",
     "open_regular",
     "read_batch",
     "read_pages",
@@ -35,53 +33,47 @@ __all__ = [
     "spelled",
 ]
 
+EXPECTATIONS: Final = "expectations.json"
+"""What must come out of the pages beside it."""
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 
 
-class Fixture(NamedTuple):
-    """One page as it was read; ``error`` instead of a payload when the file cannot be a page."""
+class FilePage(NamedTuple):
+    """One page as it was read; ``error`` instead of content when the file cannot be a page.
 
-    name: str
-    page: int
-    payload: bytes
-    sha256: str | None
+    ``signature`` changes when the file is written again, ``mark`` tells its content from others,
+    and ``seconds`` is how long reading took.
+    """
+
+    file: PageFile
+    content: bytes
+    signature: str | None
+    mark: int = 0
+    sha256: str | None = None
     error: BadInput | None = None
-    signature: str | None = None
-    known: PageEntry | None = None
     seconds: float = 0.0
-    """Where ``known``, what durable state has of the page, comes without a payload and an error,
-    it is all there is to know. ``seconds`` is how long reading took."""
 
 
 class PageFile(NamedTuple):
-    """Where a page is read from: there may be a great many, so that it holds little of its own.
-
-    There is no ``directory`` for a page that only durable state still has, in ``pages``.
-    """
+    """Where a page is read from: there may be a great many, so that it holds little of its own."""
 
     page: int
-    directory: Path | None
+    directory: Path
     name: str
-    pages: Mapping[int, PageEntry] = MappingProxyType({})
 
     @property
-    def path(self) -> Path | None:
-        """The file, if there is one."""
-        return None if self.directory is None else self.directory / self.name
-
-    @property
-    def known(self) -> PageEntry | None:
-        """What durable state has of the page."""
-        return self.pages.get(self.page)
+    def path(self) -> Path:
+        """The file."""
+        return self.directory / self.name
 
 
 async def read_pages(
     files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
-) -> AsyncIterator[Fixture]:
+) -> AsyncIterator[FilePage]:
     """Read pages in order; small files share one hop to a thread.
 
-    A page that nobody knew has a digest only where ``digests`` says so of its number.
+    A page has a digest only where ``digests`` says so of its number.
 
     Raises:
         Unavailable: a file is gone, or may not be read.
@@ -90,7 +82,7 @@ async def read_pages(
     position = 0
     while position < len(files):
         some = files[position : position + BATCH_FILES]
-        batch: list[Fixture] = await read(some, max_bytes, digests)
+        batch: list[FilePage] = await read(some, max_bytes, digests)
         position += len(batch)
         while batch:
             yield batch.pop(0)
@@ -103,61 +95,32 @@ def spelled(name: str) -> str:
 
 def read_batch(
     files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
-) -> list[Fixture]:
+) -> list[FilePage]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
-    batch: list[Fixture] = []
+    batch: list[FilePage] = []
     total = 0
     for file in files:
         batch.append(read_page(file, max_bytes, digests))
-        total += len(batch[-1].payload)
+        total += len(batch[-1].content)
         if total >= BATCH_BYTES:
             break
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> Fixture:
-    """Read a page, unless durable state has it as it is."""
-    number, path, known = file.page, file.path, file.known
-    if known is not None and (
-        path is None or (not known.letters and signature_of(path) == known.signature)
-    ):
-        return Fixture(known.name, number, b"", known.sha256, None, known.signature, known)
-    if path is None:
-        raise Unavailable(f"page {number} is gone")
-    started = perf_counter()
-    name = spelled(file.name)
-    try:
-        payload, status = read_whole(path, max_bytes)
-    except BadInput as error:
-        return Fixture(name, number, b"", None, error, signature_of(path), known)
-    signature = signed(status)
-    wanted = known is not None or digests(number)
-    digest = hashlib.sha256(payload).hexdigest() if wanted else None
-    if known is not None and not known.letters and known.sha256 == digest:
-        payload = b""
-    seconds = perf_counter() - started
-    return Fixture(name, number, payload, digest, None, signature, known, seconds)
+def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+    """Read a page.
 
-
-def open_elsewhere(path: Path) -> bool:
-    """Tell whether some process has a file open for writing, as far as the kernel says.
-
-    A read lease is refused while that is so. Where leases cannot be had (another owner's file, a
-    network's file system) nobody knows, and the answer is no.
+    Raises:
+        Unavailable: the file is gone, or may not be read.
     """
+    started = perf_counter()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored, where SIGIO would kill
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    finally:
-        os.close(descriptor)
-    return False
+        content, status = read_whole(file.path, max_bytes)
+    except BadInput as error:
+        return FilePage(file, b"", signature_of(file.path), error=error)
+    digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
+    mark = xxh3_64_intdigest(content)
+    return FilePage(file, content, signed(status), mark, digest, None, perf_counter() - started)
 
 
 def signature_of(path: Path) -> str | None:

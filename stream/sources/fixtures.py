@@ -1,33 +1,44 @@
-"""Fixture directories: chains are found by file name, and joined with what is known of them."""
+"""Fixtures: a page in each file; chains are found by file names."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from stream.figures.expectations import FILE as EXPECTATIONS
-from stream.intake.entries import PageEntry
+import aiofiles.os
+import anyio
+
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
-from stream.records.chains import Chain, Origin
+from stream.records.chains import Chain
+from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import shielded
-from stream.sources.files import Fixture, PageFile
-from stream.sources.lines import is_capture
+from stream.sources.captures import Capture, captures_in, is_capture
+from stream.sources.files import (
+    BATCH_FILES,
+    EXPECTATIONS,
+    FilePage,
+    PageFile,
+    read_batch,
+    signature_of,
+    spelled,
+)
+from stream.sources.settling import Settling, whole
+from stream.sources.source import ReadOptions, Send
 
 __all__ = [
-    "Delivery",
+    "Fixtures",
+    "captures_alone",
     "FixtureChain",
     "discover",
-    "entry_named",
     "is_input",
     "parse_name",
-    "recall",
 ]
 
 COMPANIONS: Final = frozenset({"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", EXPECTATIONS})
@@ -40,6 +51,9 @@ STEMS: Final[dict[str, Endpoint | ObjectList]] = {
     **{stem: entry for entry in LISTS.values() for stem in entry.stems},
 }
 LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
+CHAINS_AT_ONCE: Final = 4
+FAULTY: Final = b" -"
+"""What the position of a part ends with that could not be read."""
 PRIMARY: Final = "primary"
 """The label of files that name none."""
 REST: Final = re.compile(
@@ -58,30 +72,11 @@ class FixtureName(NamedTuple):
 class FixtureChain(NamedTuple):
     """One chain's files in page order, and what is wrong with the set of them, by page."""
 
-    entry: Endpoint | ObjectList
-    origin: Origin
+    chain: Chain
+    directory: Path
     files: Sequence[PageFile] = ()
     faults: Mapping[int, list[tuple[str, BadInput]]] = MappingProxyType({})
     missing: Sequence[int] = ()
-
-    @property
-    def chain(self) -> Chain:
-        """The chain, wherever its files are."""
-        return self.origin.chain
-
-
-class Delivery(NamedTuple):
-    """A page on the channel; without one, the chain has no more pages for now.
-
-    A page that is replayed again has its windows moved on by ``shift`` seconds, in loop ``loop``.
-    ``gone``: the page's file is no longer there.
-    """
-
-    chain: FixtureChain
-    page: Fixture | None
-    shift: int = 0
-    loop: int = 0
-    gone: bool = False
 
 
 def parse_name(name: str) -> FixtureName | None:
@@ -110,12 +105,7 @@ def beside_capture(name: str) -> bool:
     return is_capture(name) or name.endswith(EXPECTED)
 
 
-def entry_named(key: str) -> Endpoint | ObjectList:
-    """Return the registry's entry of a chain's endpoint or list."""
-    return ENDPOINTS.get(key) or LISTS[key]
-
-
-def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], list[str]]:
+def discover(directory: Path) -> tuple[list[FixtureChain], list[str]]:
     """Find the chains of a directory; return them, and the names of files that are no fixtures.
 
     Raises:
@@ -133,27 +123,24 @@ def discover(directory: Path, source: str = "") -> tuple[list[FixtureChain], lis
     files: defaultdict[tuple[str, str], dict[int, list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    entries_of: dict[str, Endpoint | ObjectList] = {}
     unknown = []
     for name, is_directory in found:
         parsed = parse_name(name)
         if parsed is not None:
             key = parsed.entry.key
-            entries_of[key] = parsed.entry
             files[key, parsed.label][parsed.page].append(name)
         elif not is_directory and not (name in COMPANIONS or beside_capture(name)):
             unknown.append(name)
     return [
         chain_of(
-            directory,
-            FixtureChain(entries_of[key], Origin(source, Chain(key, label))),
+            FixtureChain(Chain(key, label), directory),
             files[key, label],
         )
         for key, label in sorted(files)
     ], unknown
 
 
-def chain_of(directory: Path, chain: FixtureChain, pages: Mapping[int, list[str]]) -> FixtureChain:
+def chain_of(chain: FixtureChain, pages: Mapping[int, list[str]]) -> FixtureChain:
     """Put a chain's files in order, and name two files for one page, a page 0, and gaps."""
     faults = {}
     for number, names in sorted(pages.items()):
@@ -164,7 +151,7 @@ def chain_of(directory: Path, chain: FixtureChain, pages: Mapping[int, list[str]
             rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
             faults[number] = [(name, BadInput("two_files", rivals)) for name in names]
     files = [
-        PageFile(number, directory, names[0])
+        PageFile(number, chain.directory, names[0])
         for number, names in sorted(pages.items())
         if len(names) == 1 and number > 0
     ]
@@ -173,24 +160,173 @@ def chain_of(directory: Path, chain: FixtureChain, pages: Mapping[int, list[str]
     return chain._replace(files=files, faults=faults, missing=missing[:1])
 
 
-def recall(
-    chains: list[FixtureChain], known: Mapping[Origin, Mapping[int, PageEntry]]
-) -> list[FixtureChain]:
-    """Add what durable state has: pages whose files are gone, and chains without any file."""
-    found = {chain.origin: chain for chain in chains}
-    for origin in known.keys() - found.keys():
-        found[origin] = FixtureChain(entry_named(origin.chain.endpoint), origin)
-    return [with_known(found[origin], known.get(origin, {})) for origin in sorted(found)]
+def captures_alone(place: Path) -> list[Capture]:
+    """Return the captures in a directory, for one who reads no fixtures.
+
+    Raises:
+        BadInput: there are fixtures too, which a replay would count.
+        Unavailable: the directory cannot be read.
+    """
+    captures = captures_in(place)
+    for name in sorted(os.listdir(place)) if place.is_dir() else ():  # noqa: PTH208 -- only names are wanted
+        if parse_name(name) is not None:
+            wanted = "expected captures alone: usage-stream capture makes one of fixtures"
+            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").at(str(place))
+    return captures
 
 
-def with_known(chain: FixtureChain, known: Mapping[int, PageEntry]) -> FixtureChain:
-    """Add to a chain what durable state has of its pages."""
-    if not known:
-        return chain
-    there = {file.page: file._replace(pages=known) for file in chain.files}
-    files = [
-        there.get(number) or PageFile(number, None, "", known)
-        for number in sorted(there.keys() | known.keys())
-    ]
-    missing = [number for number in chain.missing if number not in known]
-    return chain._replace(files=files, missing=missing)
+class Fixtures:
+    """The fixtures of one directory; a part is a page, named by its chain and number."""
+
+    def __init__(
+        self, source: str, positions: Mapping[str, bytes], options: ReadOptions, settling: Settling
+    ) -> None:
+        """Know what ``positions`` say; what could not be read then is read again."""
+        self.source = source
+        self.options = options
+        self.settling = settling
+        self.known = {
+            name: position
+            for name, position in positions.items()
+            if "/" in name and not position.endswith(FAULTY)
+        }
+        self._gone: set[str] = set()
+
+    async def deliver(self, chains: Sequence[FixtureChain], send: Send) -> bool:
+        """Emit pages that are new or have changed; return whether all of them were whole.
+
+        Raises:
+            Unavailable: a file cannot be read; the others were emitted.
+        """
+        turns = anyio.Semaphore(CHAINS_AT_ONCE)
+        outcomes: list[bool] = []
+        failed: list[Unavailable] = []
+
+        async def take_turn(chain: FixtureChain) -> None:
+            try:
+                outcomes.append(await self._deliver_chain(chain, send))
+            except Unavailable as error:
+                if self.settling.patience is None:
+                    raise
+                failed.append(error)
+            finally:
+                turns.release()
+
+        await self._deliver_gone(chains, send)
+        async with anyio.create_task_group() as tasks:
+            for chain in chains:
+                await turns.acquire()
+                tasks.start_soon(take_turn, chain)
+        if failed:
+            raise failed[0]
+        return all(outcomes)
+
+    async def _deliver_gone(self, chains: Sequence[FixtureChain], send: Send) -> None:
+        """Emit which parts are not there any more."""
+        if not self.known:
+            return
+        there = {
+            part_of(chain.chain, number)
+            for chain in chains
+            for number in (*(file.page for file in chain.files), *chain.faults)
+        }
+        for name in sorted(self.known.keys() - there - self._gone):
+            position = self.known[name]
+            await send(Delivery(Part(self.source, name), name, None, position, gone=True))
+        self._gone = self.known.keys() - there
+
+    async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
+        """Emit the pages of one chain in order; return whether all of them were whole.
+
+        Raises:
+            Unavailable: a file cannot be read.
+        """
+        for number in sorted(chain.faults):
+            await self._deliver_fault(chain, number, send)
+        files = chain.files
+        if self.known:
+            files = await aiofiles.os.wrap(self._changed)(chain)
+        whole = True
+        async for page in self._read(files):
+            if page is None or not self._settled(page):
+                whole = False
+                continue
+            await self._send(chain, page, send)
+        return whole
+
+    async def _deliver_fault(self, chain: FixtureChain, number: int, send: Send) -> None:
+        """Emit that several files are one page, or that a page has an impossible number."""
+        found = chain.faults[number]
+        name = part_of(chain.chain, number)
+        marks = " ".join(str(signature_of(chain.directory / one)) for one, _ in found)
+        position = marks.encode() + FAULTY
+        if self.known.get(name) != position:
+            page = Page(chain.chain, number, b"", number, error=found[0][1])
+            part = Part(self.source, name)
+            await send(Delivery(part, spelled(found[0][0]), page, position, anew=True))
+            self._note(name, position)
+
+    def _changed(self, chain: FixtureChain) -> list[PageFile]:
+        """Return the files that are not as they were when they were read."""
+        return [
+            file
+            for file in chain.files
+            if (known := self.known.get(part_of(chain.chain, file.page))) is None
+            or not known.startswith(f"{signature_of(file.path)} ".encode())
+        ]
+
+    async def _read(self, files: Sequence[PageFile]) -> AsyncIterator[FilePage | None]:
+        """Read pages in order, some at a time; ``None`` where one is gone again.
+
+        Raises:
+            Unavailable: one cannot be read.
+        """
+        read = aiofiles.os.wrap(read_batch)
+        position, width = 0, BATCH_FILES
+        while position < len(files):
+            some = files[position : position + width]
+            batch: list[FilePage | None] = []
+            try:
+                batch += await read(some, self.options.max_page_bytes, self.options.digests)
+            except Unavailable:
+                if len(some) > 1:
+                    width = 1
+                    continue
+                if self.settling.patience is None or signature_of(some[0].path) is not None:
+                    raise
+                batch = [None]
+            position += len(batch)
+            while batch:
+                yield batch.pop(0)
+
+    def _settled(self, page: FilePage) -> bool:
+        """Tell whether a file is whole, or broken and was left alone for long."""
+        if self.settling.patience is None or page.error is not None or whole(page.content):
+            return True
+        ending = page.content.rstrip().endswith(b"}")
+        return self.settling.settled(page.file.path, page.signature, sound=ending)
+
+    async def _send(self, chain: FixtureChain, read: FilePage, send: Send) -> None:
+        """Emit a page; one whose content is what it was brings a position alone."""
+        number = read.file.page
+        name = part_of(chain.chain, number)
+        end = FAULTY if read.error is not None else b" %d" % read.mark
+        position = str(read.signature).encode() + end
+        known, page = self.known.get(name), None
+        if known is None or read.error is not None or not known.endswith(end):
+            page = Page(
+                chain.chain, number, read.content, number, error=read.error, seconds=read.seconds
+            )
+        part, anew = Part(self.source, name), page is not None
+        await send(Delivery(part, spelled(read.file.name), page, position, read.sha256, anew))
+        self._note(name, position)
+
+    def _note(self, name: str, position: bytes) -> None:
+        """Remember what was emitted, where somebody will look again."""
+        if self.settling.patience is not None:
+            self.known[name] = position
+
+
+def part_of(chain: Chain, number: int) -> str:
+    """Return the name of a page's part."""
+    return f"{chain.endpoint}/{chain.label}/{number}"

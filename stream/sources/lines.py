@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-import msgspec
-from msgspec import Raw
 from xxhash import xxh3_64
 
-from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.records.errors import BadInput
 from stream.sources.expanding import ExpandedFile
+from stream.sources.settling import whole
 
 __all__ = [
     "MARK",
-    "Capture",
     "CaptureReader",
     "Line",
-    "expectations_beside",
-    "is_capture",
-    "stem_of",
     "too_long",
-    "whole",
 ]
 
-NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
-ANY_JSON: Final = msgspec.json.Decoder(Raw)
 MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
-
-
-class Capture(NamedTuple):
-    """A capture file; ``source`` is what its pages are known by, ``name`` what people are told."""
-
-    path: Path
-    source: str
-    name: str
 
 
 class Line(NamedTuple):
@@ -63,34 +45,9 @@ class Line(NamedTuple):
         return self.complete or (self.error is None and whole(self.content))
 
 
-def whole(content: bytes) -> bool:
-    """Tell whether something is JSON from end to end."""
-    try:
-        ANY_JSON.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
 def too_long(length: int, longest: int) -> BadInput:
     """Return what is wrong with a line of more bytes than it may have."""
     return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
-
-
-def is_capture(name: str) -> bool:
-    """Tell whether a file of that name is a capture."""
-    return NAME.fullmatch(name) is not None
-
-
-def stem_of(name: str) -> str:
-    """Return a capture's name without what says that it is one."""
-    match = NAME.fullmatch(name)
-    return match["stem"] if match else name
-
-
-def expectations_beside(path: Path) -> Path:
-    """Return where the expectations for a capture stand."""
-    return path.with_name(f"{stem_of(path.name)}.{EXPECTATIONS}")
 
 
 class CaptureReader:

@@ -1,28 +1,35 @@
-"""A fixture directory replayed in event time: each page comes when its last window has ended."""
+"""A fixture directory replayed in event time: each page comes when its last window has ended.
+
+In a loop every window moves on by the whole span; pages are emitted with the moved times in them,
+so that nobody behind the source knows of loops.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import aiofiles.os
-import anyio
+import msgspec
+from msgspec import Raw
 
-from stream.daemon.config import Pace
 from stream.decode import Decoder
-from stream.intake.entries import ChainRun
-from stream.providers.endpoint import Endpoint
-from stream.records.chains import Origin
+from stream.decode.values import time_of
+from stream.providers.openai import ENDPOINTS
+from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import DAY, MAX_TIME
-from stream.sources.files import PageFile, read_batch
-from stream.sources.fixtures import Delivery, FixtureChain, discover
+from stream.sources.files import FilePage, PageFile, read_batch, spelled
+from stream.sources.fixtures import FixtureChain, discover, part_of
+from stream.sources.source import ReadOptions, Send
 
-__all__ = ["Paced"]
+__all__ = ["Pace", "moved_on"]
 
-Send = Callable[[Delivery], Awaitable[None]]
 NEVER: Final = -1
+TIMES: Final = ("start_time", "end_time", "timestamp")
+"""The members of a bucket, or of a day of line items, that say when it is."""
 
 
 class Due(NamedTuple):
@@ -31,7 +38,16 @@ class Due(NamedTuple):
     at: int
     chain: FixtureChain
     file: PageFile
-    last: bool
+
+    @property
+    def part(self) -> str:
+        """The name of its part."""
+        return part_of(self.chain.chain, self.file.page)
+
+    @property
+    def usage(self) -> bool:
+        """Whether it has windows, which move on with every loop."""
+        return self.chain.chain.endpoint in ENDPOINTS
 
 
 class Schedule(NamedTuple):
@@ -43,58 +59,102 @@ class Schedule(NamedTuple):
     span: int
 
 
-class Paced:
+class Pace:
     """Replays a directory once, or in a loop whose windows move on by the whole span.
 
-    The span is rounded up to whole UTC days, so that days stay days.
+    The span is rounded up to whole UTC days, so that days stay days. ``rate`` is how many seconds
+    of event time pass in one of ``clock``. A part is a page, and its position the last loop in
+    which it was emitted.
     """
 
-    def __init__(self, pace: Pace, max_page_bytes: int, runs: Mapping[Origin, ChainRun]) -> None:
-        """Replay as ``pace`` says; ``runs`` is what the consumer has taken."""
-        self.directory = pace.path
-        self.name = pace.name
-        self.rate = pace.rate
-        self.loop = pace.loop
-        self.max_page_bytes = max_page_bytes
-        self.runs = runs
+    def __init__(  # noqa: PLR0913 -- a pace is a directory, a rate and whether it loops
+        self,
+        place: Path,
+        name: str,
+        positions: Mapping[str, bytes],
+        options: ReadOptions,
+        *,
+        rate: float,
+        loop: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin where ``positions`` say; ``name`` is what the parts are known by."""
+        self.place = place
+        self.name = name
+        self.options = options
+        self.rate = rate
+        self.loops = loop
+        self.clock = clock
+        self._positions = positions
+        self._schedule: Schedule | None = None
+        self._loop = 0
+        self._next = 0
+        self._since = 0.0
+        """When, by the clock, event time stood at ``_origin``."""
+        self._origin = 0
 
-    async def replay(self, send: Send) -> None:
-        """Deliver the pages at their times, from where state says that it stopped.
+    def follow(self, options: ReadOptions, _: object) -> None:
+        """Go on by other settings."""
+        self.options = options
+
+    async def look(self, send: Send) -> float | None:
+        """Emit the pages that are due; return after how many seconds the next is, ``None``: none.
 
         Raises:
             Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
         """
-        plan = aiofiles.os.wrap(scheduled)
-        schedule: Schedule = await plan(self.directory, self.name, self.max_page_bytes)
-        loop, position = self._resumed(schedule)
+        if self._schedule is None:
+            plan = aiofiles.os.wrap(scheduled)
+            self._begin(await plan(self.place, self.options.max_page_bytes))
+        schedule = self._schedule
+        assert schedule is not None  # noqa: S101 -- made above
         # After the last loop windows would end later than a date can show.
-        last = (MAX_TIME - schedule.end) // schedule.span
-        while (loop == 0 or self.loop) and loop <= last:
-            await self._once(schedule, loop, position, send)
-            loop, position = loop + 1, 0
+        last = (MAX_TIME - schedule.end) // schedule.span if self.loops else 0
+        while self._loop <= last:
+            if self._next == len(schedule.pages):
+                self._loop, self._next = self._loop + 1, 0
+                continue
+            due = schedule.pages[self._next]
+            if self._loop and not due.usage:
+                self._next += 1  # a list says the same in every loop
+                continue
+            at = self._loop * schedule.span + due.at
+            wait = self._since + (at - self._origin) / self.rate - self.clock()
+            if wait > 0:
+                return wait
+            await self._emit(due, self._loop * schedule.span, send)
+            self._next += 1
+        return None
 
-    async def _once(self, schedule: Schedule, loop: int, position: int, send: Send) -> None:
-        """Deliver one loop's pages from a position on."""
+    def _begin(self, schedule: Schedule) -> None:
+        """Begin with the first page that was not emitted yet."""
+        self._schedule, self._since = schedule, self.clock()
+        self._loop, self._next = self._resumed(schedule)
+        before = schedule.pages[self._next - 1].at if self._next else schedule.start
+        self._origin = self._loop * schedule.span + before
+
+    async def _emit(self, due: Due, shift: int, send: Send) -> None:
+        """Emit a page, its windows moved on by ``shift`` seconds."""
         read = aiofiles.os.wrap(read_batch)
-        shift = loop * schedule.span
-        before = schedule.pages[position - 1].at if position else schedule.start
-        started = anyio.current_time()
-        for due in schedule.pages[position:]:
-            if shift and not isinstance(due.chain.entry, Endpoint):
-                continue  # a list says the same in every loop
-            await anyio.sleep_until(started + (due.at - before) / self.rate)
-            (page,) = await read([due.file], self.max_page_bytes)
-            await send(Delivery(due.chain, page, shift, loop))
-            if due.last:
-                await send(Delivery(due.chain, None))
-        if self.loop:
-            left = schedule.start + schedule.span - before
-            await anyio.sleep_until(started + left / self.rate)
+        found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
+        page, number = found[0], due.file.page
+        content = moved_on(page.content, shift) if shift and page.error is None else page.content
+        await send(
+            Delivery(
+                Part(self.name, due.part),
+                spelled(due.file.name),
+                # In the next loop it comes again, with other windows.
+                Page(due.chain.chain, number, content, number, error=page.error, final=False),
+                b"%d" % self._loop,
+                page.sha256,
+                anew=not shift,
+            )
+        )
 
     def _resumed(self, schedule: Schedule) -> tuple[int, int]:
-        """Return the loop to go on in, and the first of its pages that state does not have."""
-        done = [self._loop_of(due) for due in schedule.pages]
-        usage = [isinstance(due.chain.entry, Endpoint) for due in schedule.pages]
+        """Return the loop to go on in, and the first of its pages that was not emitted."""
+        done = [int(self._positions.get(due.part, NEVER)) for due in schedule.pages]
+        usage = [due.usage for due in schedule.pages]
         loop = max((one for one, counts in zip(done, usage, strict=True) if counts), default=NEVER)
         loop = max(loop, 0)
         for position, one in enumerate(done):
@@ -102,29 +162,56 @@ class Paced:
                 return loop, position
         return loop + 1, 0
 
-    def _loop_of(self, due: Due) -> int:
-        """Return the last loop in which state took a page in."""
-        run = self.runs.get(due.chain.origin)
-        entry = None if run is None else run.pages.get(due.file.page)
-        return NEVER if entry is None else entry.loop
+
+def moved_on(content: bytes, shift: int) -> bytes:
+    """Return a page with every window moved on by so many seconds; what is no page stays as it is.
+
+    Everything but times keeps its bytes: an amount has more digits than a float.
+    """
+    try:
+        page = msgspec.json.decode(content, type=dict[str, Raw])
+        for name in ("data", "daily_costs"):
+            written = bytes(page.get(name, b"null"))
+            if written != b"null":
+                elements = msgspec.json.decode(written, type=list[dict[str, Raw]])
+                page[name] = Raw(msgspec.json.encode([moved(one, shift) for one in elements]))
+        return msgspec.json.encode(page)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadInput):
+        return content
 
 
-def scheduled(directory: Path, name: str, max_page_bytes: int) -> Schedule:
+def moved(element: dict[str, Raw], shift: int) -> dict[str, Raw]:
+    """Move the times of one element; a time in ISO is written in seconds.
+
+    Raises:
+        BadInput: a time is none.
+    """
+    found = dict(element)
+    for name in TIMES:
+        written = [found.pop(f"{name}_iso", None), found.pop(name, None)]
+        for one in written:
+            value: Any = None if one is None else msgspec.json.decode(one)
+            if value is not None:
+                found[name] = Raw(b"%d" % (time_of(value, name) + shift))
+    return found
+
+
+def scheduled(directory: Path, max_page_bytes: int) -> Schedule:
     """Read a directory's pages for their windows, and put them in the order of their ends.
 
     Raises:
         Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
     """
-    chains, _ = discover(directory, name)
+    chains, _ = discover(directory)
     pages: list[Due] = []
     starts: list[int] = []
     for chain in chains:
         at = 0
-        for index, file in enumerate(chain.files):
+        for file in chain.files:
             starts_, end = windows_of(chain, file, max_page_bytes)
             starts += starts_
             at = max(at, end)
-            pages.append(Due(at, chain, file, index == len(chain.files) - 1))
+            pages.append(Due(at, chain, file))
     if not pages:
         raise Unavailable(f"{directory}: found no fixtures to replay at a pace")
     start = min(starts, default=0)
@@ -138,10 +225,11 @@ def scheduled(directory: Path, name: str, max_page_bytes: int) -> Schedule:
 def windows_of(chain: FixtureChain, file: PageFile, max_page_bytes: int) -> tuple[list[int], int]:
     """Return a page's window starts and its last end; of what is no page, none."""
     (page,) = read_batch([file], max_page_bytes)
-    if not isinstance(chain.entry, Endpoint) or page.error is not None:
+    endpoint = ENDPOINTS.get(chain.chain.endpoint)
+    if endpoint is None or page.error is not None:
         return [], 0
     try:
-        buckets = Decoder(chain.entry).decode(page.payload, tolerant=True).buckets
+        buckets = Decoder(endpoint).decode(page.content, tolerant=True).buckets
     except BadInput:
         return [], 0
     windows = [bucket.window for bucket in buckets]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
-from stream.figures.relations import Objects
-from stream.intake.entries import CaptureEntry, ChainRun, Pages
-from stream.intake.rules import Rules
-from stream.records.chains import Chain, Link, Origin
+from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
 from stream.records.tally import Tally
 from stream.records.windows import Snapshot
 from stream.state.keyed import KeyedState, Place
+from stream.state.objects import Objects
 from stream.state.saved import SavedSeries
-from stream.state.sqlite.letters import PageKey
-from stream.state.sqlite.links import Walk
+from stream.state.sqlite.letters import Letters, PagePlace
 from stream.state.sqlite.store import Checkpoint, Store
 
 __all__ = ["Checkpoints"]
+
+LINKS_HELD: Final = 100_000
+"""Links that are kept in memory where there is no state file."""
 
 
 class Checkpoints:
@@ -27,55 +29,36 @@ class Checkpoints:
     """
 
     def __init__(
-        self, rules: Rules, objects: Objects, tally: Tally, store: Store | None = None
+        self, store: Store, objects: Objects, tally: Tally, row_budget: int, *, lasting: bool
     ) -> None:
-        """Open the state file, and put what it holds into ``state``, ``objects``, ``tally``.
+        """Put what ``store`` holds into ``state``, ``objects`` and ``tally``.
 
-        ``store`` is another file than the rules' own.
+        ``lasting``: there is a state file, and not only one that goes with the run.
 
         Raises:
-            Unavailable: it cannot be opened, or is in use.
-            BadInput: it is damaged.
+            BadInput, Unavailable: it is damaged, or cannot be read.
         """
-        self.rules = rules
+        self.store = store
+        self.lasting = lasting
         self.objects = objects
         self.tally = tally
-        self.lasting = rules.state is not None
-        """Whether there is a state file."""
-        self.store = store or Store(rules.state)
-        self.state = KeyedState(self.store, rules.row_budget)
-        self.known: dict[Origin, Pages] = {}
-        """The pages that the file had when it was opened; they need not be read again."""
-        self.captures: dict[str, CaptureEntry] = {}
-        """How far each capture has been read, by its source."""
-        self.series: list[SavedSeries] = []
+        self.state = KeyedState(store, row_budget)
+        saved = store.load()
+        self.parts = saved.parts
+        """The entries that the file had when it was opened; who takes them clears this."""
+        self.series: list[SavedSeries] = saved.series
         """The series that the file had when it was opened."""
-        self._pending: dict[PageKey, bytes | None] = {}
-        self._letters: dict[PageKey, list[bytes]] = {}
-        self._links: dict[PageKey, Link] = {}
-        self._touched: set[str] = set()
-        self._moved: set[Origin] = set()
-        """Chains of captures that lines were added to."""
-        self.forgotten: set[str] = set()
-        """Captures of whose lines the store knows more than is so."""
-        self._since: float | None = None
-        if self.lasting:
-            try:
-                if store is None:
-                    self.store.take_shards([])  # or they could come later, over what is newer
-                self._restore()
-            except BaseException:
-                self.store.close()
-                raise
-
-    def _restore(self) -> None:
-        saved = self.store.load()
-        self.known = saved.pages
-        self.captures = saved.captures
-        self.series = saved.series
         self.state.chains |= saved.chains
-        self.objects.restore(saved.objects)
-        self.tally.restore(saved.tally)
+        if saved.objects:
+            objects.restore(saved.objects)
+        tally.restore(saved.tally)
+        self.forgotten: set[Part] = set()
+        """Parts of whose pages the store knows more than is so."""
+        self._pages = 0
+        self._letters: dict[PagePlace, Letters] = {}
+        self.pending_links: dict[PagePlace, tuple[Chain, Link]] = {}
+        """What pages say of their walks, and the store does not know."""
+        self._since: float | None = None
 
     def close(self) -> None:
         """Let go of the file; what has not been stored is read again by the next run."""
@@ -83,66 +66,82 @@ class Checkpoints:
 
     @property
     def pending(self) -> int:
-        """How many pages the next checkpoint will store; a capture that was read counts as one."""
-        return len(self._pending) + len(self._links) + len(self._touched)
+        """How many deliveries the next checkpoint will store."""
+        return self._pages
 
     @property
     def size(self) -> int:
         """How many bytes the state file has."""
         return self.store.size
 
-    def add(self, origin: Origin, run: ChainRun, page: int, letters: list[bytes]) -> None:
-        """Store a page with the next checkpoint: all that it changed is in state by now."""
-        if self.lasting:
-            self._pending[origin, page] = run.pages.packed.get(page)
-        if letters or self.lasting:
-            self._letters[origin, page] = letters
+    def count(self) -> None:
+        """Note that a delivery has changed something that lasts."""
+        self._pages += self.lasting
 
-    def touch(self, source: str) -> None:
-        """Store how far a capture has been read with the next checkpoint."""
-        self._touched.add(source)
+    def put_link(self, part: Part, place: int, chain: Chain, link: Link) -> None:
+        """Store what a page says of its walk with the next checkpoint."""
+        self.pending_links[part, place] = chain, link
 
-    def add_line(self, origin: Origin, line: int, link: Link | None, letters: list[bytes]) -> None:
-        """Store a line of a capture with the next checkpoint."""
-        self._moved.add(origin)
-        if link is not None:
-            self._links[origin, line] = link
-        if letters or self.lasting:
-            self._letters[origin, line] = letters
+    def put_letters(self, part: Part, place: int, chain: Chain, letters: list[bytes]) -> None:
+        """Store a page's dead letters with the next checkpoint, in the place of those it had."""
+        self._letters[part, place] = chain, letters
 
-    def forget_lines(self, source: str) -> None:
-        """Know nothing of a capture's lines any more, with the next checkpoint."""
-        self.forgotten.add(source)
-        for found in (self._links, self._letters):
-            for key in [one for one in found if one[0].source == source]:
+    def forget(self, part: Part) -> None:
+        """Know nothing of what a part's pages said any more, with the next checkpoint."""
+        self.forgotten.add(part)
+        for found in (self.pending_links, self._letters):
+            for key in [one for one in found if one[0] == part]:
                 del found[key]
 
-    def walks(self) -> set[Walk]:
-        """Return the walks of which the next checkpoint stores lines."""
-        return {(origin.chain, link.revision) for (origin, _), link in self._links.items()}
+    def walks(self) -> set[tuple[Chain, int]]:
+        """Return the walks that the next checkpoint changes."""
+        changed = {(chain, link.revision) for chain, link in self.pending_links.values()}
+        for part in self.forgotten:
+            changed |= self.store.walks_in(part)
+        return changed
 
-    def links(self) -> Iterator[tuple[Chain, Link]]:
-        """Yield what the lines of captures say of their walks, in the order of walks.
+    def links(self) -> Iterator[tuple[Chain, Part, Link]]:
+        """Yield what pages say of their walks, in the order of walks.
 
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
-        self.store.forget_lines(self.forgotten)
-        self.store.put_links(self._links)
-        self.forgotten, self._links = set(), {}
-        yield from self.store.links()
-
-    def due(self, now: float) -> bool:
-        """Tell whether enough pages or seconds have passed; ``now`` is monotonic."""
-        if self.pending and self._since is None:
-            self._since = now
-        return self._since is not None and (
-            now - self._since >= self.rules.checkpoint_seconds
-            or self.pending >= self.rules.checkpoint_pages
+        if self.lasting or self.store.has_links:
+            self.flush_links()
+            yield from self.store.links()
+            return
+        found = (
+            (chain, part, place, link)
+            for (part, place), (chain, link) in self.pending_links.items()
         )
+        for chain, part, _, link in sorted(found, key=lambda one: (one[0], one[3].revision)):
+            yield chain, part, link
+
+    def links_of(self, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+        """Yield what the pages of one walk say, as far as it is stored.
+
+        Raises:
+            BadInput, Unavailable: the state file cannot be read.
+        """
+        return self.store.links_of(walk)
+
+    def flush_links(self) -> None:
+        """Put links into the file outside of a checkpoint: they say nothing that is not in pages."""
+        self.store.put_links(self.forgotten, self.pending_links)
+        self.forgotten, self.pending_links = set(), {}
+
+    def due(self, now: float, pages: int, seconds: float) -> bool:
+        """Tell whether so many pages or seconds have passed; ``now`` is monotonic."""
+        if len(self.pending_links) > LINKS_HELD:
+            return True
+        if self._pages and self._since is None:
+            self._since = now
+        return self._since is not None and (now - self._since >= seconds or self._pages >= pages)
 
     def save(
-        self, runs: Mapping[Origin, ChainRun], now: int, series: Callable[[], list[SavedSeries]]
+        self,
+        parts: Mapping[Part, bytes | None],
+        series: Callable[[], list[SavedSeries]],
     ) -> None:
         """Store what has changed since the last checkpoint, in one transaction.
 
@@ -151,34 +150,29 @@ class Checkpoints:
         Raises:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
-        state = self.state
-        due = state.changed.copy() if self.lasting else state.changed.intersection(state.leaving())
-        touched = sorted({origin for origin, _ in self._pending} | self._moved)
+        state, lasting = self.state, self.lasting
+        due = state.changed.copy() if lasting else state.changed.intersection(state.leaving())
+        links = self.pending_links if lasting or len(self.pending_links) > LINKS_HELD else {}
         self.store.save(
             Checkpoint(
-                now,
-                self._pending,
+                parts,
                 self._letters,
                 self.forgotten,
-                self._links,
-                {source: self.captures[source] for source in self._touched},
-                [(origin, runs[origin].summary()) for origin in touched if origin in runs],
+                links,
                 self._held(due),
                 state.raised,
-                self.objects.saved() if self.objects.changed else None,
+                self.objects.saved() if lasting and self.objects.changed else None,
                 self.tally.saved(),
                 series(),
             )
         )
-        self._since = None
-        self._pending = {}
+        self._since, self._pages = None, 0
         self._letters = {}
-        self._links = {}
-        self._touched = set()
-        self._moved = set()
         self.forgotten = set()
+        if links:
+            self.pending_links = {}
         state.stored(due)
-        self.objects.changed = False
+        self.objects.changed = self.objects.changed and not lasting
 
     def flush(self) -> None:
         """Put every window into the store, where all of them can be read.

@@ -11,24 +11,23 @@ from typing import Any, NamedTuple
 
 from msgspec.msgpack import encode
 
-from stream.decode import Decoder, decode_list
+from stream.decode import BucketPage, ListPage
 from stream.engines.flink.facts import key_of
 from stream.engines.flink.parts import Delivered, Paged
 from stream.intake.letters import letter_of, masked_page
-from stream.intake.reading import asked_in, link_of
-from stream.providers.cursors import onward
-from stream.providers.endpoint import Endpoint
+from stream.intake.reading import Reader, check_revision, lost_link
 from stream.records.chains import Chain
+from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput
 from stream.records.windows import DAY, Bucket, Snapshot
-from stream.sources.envelope import Envelope, decode_envelope
-from stream.sources.lines import too_long
+from stream.sources.captures import page_of
+from stream.sources.lines import Line, too_long
 from stream.state.sqlite.codec import Codec
 
-__all__ = ["Lines", "Read"]
+__all__ = ["CutLine", "Lines"]
 
 
-class Read(NamedTuple):
+class CutLine(NamedTuple):
     """What a line comes to: for each part by its key what it is to take, and dead letters."""
 
     parts: list[tuple[str, bytes]]
@@ -43,70 +42,40 @@ class Lines:
         self.clock = clock
         self.longest = max_line_bytes
         self.codec = Codec()
-        self.decoders: dict[str, Decoder] = {}
+        self.reader = Reader(tolerant=True)
 
-    def read(self, capture: str, line: bytes) -> Read:
+    def read(self, capture: str, content: bytes) -> CutLine:
         """Read a line of a capture, without its line break."""
-        read = Read([], [])
-        chain, content = Chain("capture", capture), None
-        paged = Paged(0, 0, 0, 0, [], [])
+        cut, paged = CutLine([], []), Paged(0, 0, 0, 0, [], [])
+        error = too_long(len(content), self.longest) if len(content) > self.longest else None
+        page = page_of(Line(0, 0, content, error), capture)
+        link = lost_link(page)
         try:
-            if len(line) > self.longest:
-                raise too_long(len(line), self.longest)
-            envelope = decode_envelope(line)
-            content = envelope.payload
-            chain = Chain(envelope.entry.key, envelope.label, envelope.view)
-            asked = asked_in(envelope, self.clock())
-            take = self._buckets if isinstance(envelope.entry, Endpoint) else self._elements
-            more, paged = take(read, capture, chain, envelope)
-            link = link_of(envelope, asked, more)
-            read.parts.append((key_of(("walk", *chain, envelope.revision)), encode(link)))
-        except BadInput as error:
-            masked = None if content is None else masked_page(content)
-            letter(read, capture, chain, error, 0, masked)
-        key = key_of(("pages", *chain, capture))
-        read.parts.append((key, encode(paged._replace(letters=len(read.letters)))))
-        return read
+            check_revision(page, self.clock())
+            reading = self.reader.read(page)
+            link = reading.link
+            if isinstance(reading.content, BucketPage):
+                paged = self._buckets(cut, capture, page, reading.content)
+            else:
+                paged = elements_of(cut, capture, page.chain, reading.content)
+        except BadInput as bad:
+            masked = masked_page(page.content) if page.content else None
+            letter(cut, capture, page.chain, bad, 0, masked)
+        if page.chain.endpoint != UNKNOWN_CHAIN:
+            cut.parts.append((key_of(("walk", *page.chain, page.revision)), encode(link)))
+        key = key_of(("pages", *page.chain, capture))
+        cut.parts.append((key, encode(paged._replace(letters=len(cut.letters)))))
+        return cut
 
-    def _buckets(
-        self, read: Read, capture: str, chain: Chain, envelope: Envelope
-    ) -> tuple[str | None, Paged]:
-        """Cut a page of buckets into those of each day; return where its walk goes on too.
-
-        Raises:
-            BadInput: it cannot be trusted.
-        """
-        decoder = self.decoders.get(chain.endpoint)
-        if decoder is None:
-            assert isinstance(envelope.entry, Endpoint)  # noqa: S101 -- the caller has seen to it
-            decoder = self.decoders[chain.endpoint] = Decoder(envelope.entry)
-        page = decoder.decode(envelope.payload, tolerant=True)
-        more = onward(page, envelope.entry)
-        for bucket in page.buckets:
+    def _buckets(self, cut: CutLine, capture: str, page: Page, found: BucketPage) -> Paged:
+        """Cut a page of buckets into those of each day."""
+        chain = page.chain
+        for bucket in found.buckets:
             key = key_of(("day", chain.endpoint, bucket.window.start // DAY))
-            read.parts.append((key, self._delivered(chain, bucket, envelope.revision)))
-        for rejected in page.rejected:
-            letter(read, capture, chain, rejected.error, rejected.rows, rejected.content)
-        paged = Paged(1, page.rows, page.data_buckets, 0, sorted(page.unknown_fields), [])
-        return more, paged
-
-    def _elements(
-        self, read: Read, capture: str, chain: Chain, envelope: Envelope
-    ) -> tuple[str | None, Paged]:
-        """Note what a page of a list defines; return where its walk goes on too.
-
-        Raises:
-            BadInput: it cannot be trusted.
-        """
-        assert not isinstance(envelope.entry, Endpoint)  # noqa: S101 -- the caller has seen to it
-        page = decode_list(envelope.entry, envelope.payload, tolerant=True)
-        more = onward(page, envelope.entry)
-        for rejected in page.rejected:
-            letter(read, capture, chain, rejected.error, 1, rejected.content)
-        elements = [
-            (one, sorted((str(kind), to) for kind, to in found)) for one, found in page.elements
-        ]
-        return more, Paged(1, 0, 0, 0, [], elements)
+            cut.parts.append((key, self._delivered(chain, bucket, page.revision)))
+        for rejected in found.rejected:
+            letter(cut, capture, chain, rejected.error, rejected.rows, rejected.content)
+        return Paged(1, found.rows, found.data_buckets, 0, sorted(found.unknown_fields), [])
 
     def _delivered(self, chain: Chain, bucket: Bucket, revision: int) -> bytes:
         """Pack a bucket for its day."""
@@ -125,8 +94,18 @@ class Lines:
         )
 
 
+def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> Paged:
+    """Note what a page of a list defines."""
+    for rejected in page.rejected:
+        letter(cut, capture, chain, rejected.error, 1, rejected.content)
+    elements = [
+        (one, sorted((str(kind), to) for kind, to in found)) for one, found in page.elements
+    ]
+    return Paged(1, 0, 0, 0, [], elements)
+
+
 def letter(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
-    read: Read, capture: str, chain: Chain, error: BadInput, rows: int, content: Any
+    cut: CutLine, capture: str, chain: Chain, error: BadInput, rows: int, content: Any
 ) -> None:
     """Set something aside; an engine does not know which line of a capture it reads."""
-    read.letters.append(letter_of(chain, (0, capture, None), error, rows, content))
+    cut.letters.append(letter_of(chain, (0, capture, None), error, rows, content))

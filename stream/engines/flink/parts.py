@@ -17,8 +17,9 @@ from xxhash import xxh3_64_intdigest
 
 from stream.engines.flink.facts import Fact, Facts, added, by_view, figure_facts, key_of
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
-from stream.intake.walks import judged
+from stream.intake.walks import judge
 from stream.records.chains import Chain, Link, spanned
+from stream.records.delivery import Part as SourcePart
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
 from stream.state.dedupe import merge
 from stream.state.keyed import Windows
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 NOTHING: Final = Outcomes()
+NOWHERE: Final = SourcePart("", "")
+"""Where a page of a walk stands, which an engine does not know."""
 
 
 class Entries(Protocol):
@@ -223,16 +226,18 @@ class Walk:
     def facts(self) -> Facts:
         """Say what is wrong with the walk, if anything is."""
         facts: Facts = {}
-        for verdict in judged(self._links()):
-            key = key_of((self.chain.label, self.revision, verdict.reason, verdict.message))
+        verdict = judge(self._links())
+        if verdict is not None:
+            reason, message, _, _, unended, cursor = verdict
+            key = key_of((self.chain.label, self.revision, reason, message, unended, cursor))
             added(facts, Fact(self.chain.endpoint, self.chain.view, "walk", key))
         return facts
 
-    def _links(self) -> Iterator[tuple[Chain, Link]]:
+    def _links(self) -> Iterator[tuple[SourcePart, Link]]:
         for name in self.entries.keys():  # noqa: SIM118 -- as above
             link = Link(*msgspec.json.decode(name))
             for _ in range(decode(self.entries.get(name) or b"\x00")):
-                yield self.chain, link
+                yield NOWHERE, link
 
 
 class Paged(NamedTuple):

@@ -11,7 +11,6 @@ import msgspec
 
 from stream.engines.flink.facts import GROUP, Fact, Facts, Sum, added, key_of, read_number
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.relations import ObjectPages
 from stream.figures.rollup import Finding
 from stream.figures.totals import Totals
 from stream.figures.views import counting, others
@@ -21,6 +20,7 @@ from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, exact
 from stream.records.windows import Counters, Window
 from stream.state.keyed import Windows
+from stream.state.objects import ObjectPages
 
 __all__ = ["Said", "figures_of", "objects_in"]
 
@@ -149,7 +149,7 @@ def objects_in(said: Said) -> ObjectPages:
     """Return what the lists define and refer to, each label's pages as one."""
     pages: ObjectPages = {}
     for chain, (_, one), _, _ in said.chains("object"):
-        pages.setdefault((chain.endpoint, chain.label, 0), {}).setdefault(one, frozenset())
+        pages.setdefault((chain.endpoint, "", chain.label, 0), {}).setdefault(one, frozenset())
     for chain, (_, one, kind, other), _, _ in said.chains("refers"):
-        pages[chain.endpoint, chain.label, 0][one] |= {(kind, other)}
+        pages[chain.endpoint, "", chain.label, 0][one] |= {(kind, other)}
     return pages

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -18,26 +18,28 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from stream.engines.workers.joining import (
-    joined_captures,
-    joined_figures,
-    joined_runs,
-    joined_tally,
-)
+from stream.engines.workers.joining import join_figures, join_tallies
 from stream.engines.workers.worker import Asked, Failed, Ingested, Task, work
-from stream.figures.endpoint import EndpointFigures, endpoint_figures
-from stream.figures.relations import Objects
-from stream.intake.entries import CaptureEntry, ChainRun
-from stream.pipeline import Observer, Replay, expected_in, first_of, outlined, viewed, written
-from stream.records.chains import Origin
+from stream.figures.endpoint import EndpointFigures
+from stream.intake.account import joined_entry
+from stream.intake.intake import Intake
+from stream.pipeline import (
+    Observer,
+    Replay,
+    directory_of,
+    expected_in,
+    finish,
+    first_of,
+    surveyed,
+    view_of,
+)
 from stream.records.errors import Unavailable
 from stream.records.shares import Share
 from stream.records.tally import Tally
-from stream.sinks.report import Outline
+from stream.sinks.report import Report
 from stream.state.keyed import Windows
-from stream.state.sqlite.letters import PageKey
+from stream.state.sqlite.letters import Letters, PagePlace
 from stream.state.sqlite.shard import Shards
-from stream.state.sqlite.store import Checkpoint, Store
 
 __all__ = ["Pool"]
 
@@ -74,9 +76,12 @@ class Worker(NamedTuple):
 
 
 class Pool:
-    """Worker processes, from before there is any thread or event loop to when all have ended."""
+    """Worker processes, from before there is any thread or event loop to when all have ended.
 
-    def __init__(self, run: Replay, count: int) -> None:
+    The main process has an intake of its own, which takes over what all workers found.
+    """
+
+    def __init__(self, run: Replay, count: int, tally: Tally) -> None:
         """Start the workers.
 
         Raises:
@@ -85,17 +90,16 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
         self._scratch = Path(tempfile.mkdtemp(prefix="usage-stream-"))
-        self.store: Store | None = None
+        self.intake: Intake | None = None
         self.workers: list[Worker] = []
         state = run.rules.state
+        shards = [self._scratch / f"shard-{rank}" for rank in range(count)]
         try:
+            self.intake = Intake(run.rules, tally, lambda: run.now)
             if state is not None:
-                self.store = Store(state)
                 names = [f"{state.name}.shard-{rank}-of-{count}" for rank in range(count)]
-                self.store.take_shards(names)
+                self.intake.checkpoints.store.take_shards(names)
                 shards = [state.with_name(name) for name in names]
-            else:
-                shards = [self._scratch / f"shard-{rank}" for rank in range(count)]
             for rank, shard in enumerate(shards):
                 self._start(Task(run, Share(rank, count), shard))
         except BaseException:
@@ -122,14 +126,15 @@ class Pool:
                 worker.process.kill()
                 worker.process.join()
             worker.pipe.close()
-        if self.store is not None:
+        if self.intake is not None:
             try:
-                self.store.take_shards([])
+                if self.run.rules.state is not None:
+                    self.intake.checkpoints.store.take_shards([])
             finally:
-                self.store.close()
+                self.intake.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    async def replay(self, tally: Tally, observer: Observer) -> Outline:
+    async def replay(self, observer: Observer) -> Report:
         """Wait for the workers, and write what comes of all they found.
 
         Raises:
@@ -137,73 +142,35 @@ class Pool:
             Unavailable: a file cannot be read or written, or a worker was ended.
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
-        run = self.run
+        run, intake = self.run, self.intake
+        assert intake is not None  # noqa: S101 -- without it there is no pool
+        surveyed(directory_of(run, intake), intake, observer)
         parts: list[Ingested] = await self._all(observer)
-        expected = expected_in(run)
-        joined_tally(tally, parts)
-        runs, captures = joined_runs(parts), joined_captures(parts)
         apart = frozenset(key for part in parts for key in part.wide)
+        expected = expected_in(run)
         flush = bool(run.details or apart or expected.survivors)
         for worker in self.workers:
             worker.pipe.send(Asked(apart, flush))
         figures: list[dict[str, EndpointFigures]] = await self._all(observer)
         for worker in self.workers:
             worker.process.join()
-        objects = Objects()
-        objects.restore(parts[0].objects)
         with closing(Shards([worker.shard for worker in self.workers])) as shards:
-            letters = {page: sorted(some, key=rank) for page, some in shards.letters().items()}
-            windows = Windows(parts[0].chains, store=shards)
-            if self.store is not None:
-                self._store(runs, captures, letters, parts, tally)
-                windows = Windows(parts[0].chains, store=self.store)
-            found = joined_figures(figures, windows)
-            found |= {key: endpoint_figures(key, windows) for key in apart}
-            view = viewed(windows, runs, objects.pages)
-            outline = outlined(view, dict(sorted(found.items())), run.now, expected)
-            ordered = self.store.letters() if self.store is not None else in_order(letters)
-            await written(run, outline, ordered)
-        return outline
-
-    def _store(
-        self,
-        runs: dict[Origin, ChainRun],
-        captures: dict[str, CaptureEntry],
-        letters: dict[PageKey, list[bytes]],
-        parts: list[Ingested],
-        tally: Tally,
-    ) -> None:
-        """Take what all workers found into the state file."""
-        assert self.store is not None  # noqa: S101 -- the caller has seen to it
-        base = self.store.load()
-        anew = [
-            source
-            for source, entry in captures.items()
-            if entry.rewritten and source in base.captures and not base.captures[source].rewritten
-        ]
-        self.store.forget_lines(anew)
-        self.store.take_shards([])
-        pages = {
-            (origin, page): entry
-            for origin, run in runs.items()
-            for page, entry in run.pages.packed.items()
-        }
-        tally.restore(base.tally)
-        self.store.save(
-            Checkpoint(
-                now=self.run.now,
-                pages=pages,
-                letters=letters,
-                links={},
-                captures=captures,
-                runs=[(origin, run.summary()) for origin, run in runs.items()],
-                snapshots=(),
-                raised={},
-                objects=parts[0].objects,
-                tally=tally.saved(),
-                forgotten=(),
-            )
-        )
+            take_over(intake, parts, shards.letters())
+            store = intake.checkpoints.store
+            if run.rules.state is not None:
+                store.take_shards([])
+            elif parts[0].spilled:
+                store.take_from(self.workers[0].shard, ["links"])
+            try:
+                intake.judge()
+            finally:
+                intake.store()
+            lasting = run.rules.state is not None
+            windows = Windows(parts[0].chains, store=store if lasting else shards)
+            view = view_of(intake)._replace(windows=windows)
+            found = join_figures(figures, windows)
+            letters = intake.checkpoints.letters()
+            return await finish(view, run.now, run.outputs, letters, expected, found)
 
     async def _all(self, observer: Observer) -> list[Any]:
         """Wait for what each worker has to say, in the order of their ranks.
@@ -243,13 +210,36 @@ def begin(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None
     work(task, pipe)
 
 
+def take_over(
+    intake: Intake, parts: Sequence[Ingested], letters: Mapping[PagePlace, Letters]
+) -> None:
+    """Let the main process' intake have what all workers found but windows."""
+    first, checkpoints = parts[0], intake.checkpoints
+    join_tallies(intake.tally, [part.tally for part in parts])
+    intake.objects.restore(first.objects)
+    intake.objects.changed = True
+    intake.standing.touched |= first.walks
+    for part in first.entries:
+        entries = [one.entries.get(part) for one in parts]
+        known = [entry for entry in entries if entry is not None]
+        before = intake.account.take(part, joined_entry(known) if known else None)
+        if before is None:
+            continue
+        if before.number:
+            for one in before.brought:
+                checkpoints.put_letters(part, max(before.number, 0), one.chain, [])
+        elif before.tail is not None:
+            checkpoints.put_letters(part, before.tail.place, before.tail.chain, [])
+    if first.forgotten:  # before what the shards know of them is taken over
+        for part in first.forgotten:
+            checkpoints.forget(part)
+        checkpoints.flush_links()
+    checkpoints.pending_links.update(first.links)
+    for (part, place), (chain, found) in letters.items():
+        checkpoints.put_letters(part, place, chain, sorted(found, key=rank))
+
+
 def rank(letter: bytes) -> tuple[bool, list[int]]:
     """Give the order of a page's letters: what is wrong with the page, then as it goes on."""
     path: str = msgspec.json.decode(letter)["path"] or ""
     return path.startswith("$.daily_costs"), [int(one) for one in INDEX.findall(path)]
-
-
-def in_order(letters: dict[PageKey, list[bytes]]) -> Iterable[bytes]:
-    """Yield dead letters in the order of chains and pages."""
-    for _, found in sorted(letters.items(), key=lambda one: (one[0][0].chain, one[0][1], one[0])):
-        yield from found

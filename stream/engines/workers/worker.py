@@ -17,15 +17,16 @@ import anyio
 
 from stream.engines.signals import until_signalled
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
-from stream.figures.relations import SavedObjects
-from stream.intake.entries import CaptureEntry, ChainRun
-from stream.intake.reading import Captured
-from stream.pipeline import Observer, Replay, found_in, ingest
-from stream.records.chains import Chain, Origin
+from stream.intake.intake import Intake
+from stream.intake.walks import Walk
+from stream.pipeline import Observer, Replay, directory_of, ingest
+from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
 from stream.records.errors import BadInput, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.keyed import Windows
+from stream.state.sqlite.letters import PagePlace
 from stream.state.sqlite.shard import Shard
 
 __all__ = ["Asked", "Failed", "Ingested", "Task", "work"]
@@ -42,14 +43,23 @@ class Task(NamedTuple):
 
 
 class Ingested(NamedTuple):
-    """What a worker has read; ``wide`` are the endpoints with windows longer than a day."""
+    """What a worker has read; ``wide`` are the endpoints with windows longer than a day.
 
-    runs: dict[Origin, ChainRun]
-    captures: dict[str, CaptureEntry]
+    ``entries`` are those of the parts that it has read. What is whole for all workers only the
+    first one says: what pages say of their walks (``links``; ``spilled``: others are in its shard
+    already), which ``walks`` that changes, of which parts what they said before is ``forgotten``,
+    and what lists define.
+    """
+
+    entries: dict[Part, bytes | None]
     chains: AbstractSet[Chain]
-    objects: SavedObjects
     tally: Tally
     wide: set[str]
+    links: dict[PagePlace, tuple[Chain, Link]]
+    walks: set[Walk]
+    spilled: bool
+    forgotten: set[Part]
+    objects: bytes
 
 
 class Asked(NamedTuple):
@@ -98,7 +108,7 @@ def listen(pipe: Connection, asked: SimpleQueue[Asked]) -> None:
 
 async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) -> None:
     """Take the share in; then give its figures when they are asked for."""
-    run, tally, pages = task.run, Tally(), 0
+    run, share, pages = task.run, task.share, 0
 
     def tick(_: str) -> None:
         nonlocal pages
@@ -106,24 +116,17 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) ->
         if pages % TICK == 0:
             pipe.send(TICK)
 
-    observer = Observer(on_page=tick) if task.share.first else Observer()
-    shard = Shard(task.shard, run.rules.state, task.share)
-    with closing(
-        Captured(run.rules, tally, lambda: run.now, share=task.share, store=shard)
-    ) as intake:
-        inputs = found_in(run, intake.checkpoints, Observer())
-        await ingest(inputs, intake, run, observer)
+    observer = Observer(on_page=tick) if share.first else Observer()
+    shard = Shard(task.shard, run.rules.state, share)
+    with closing(Intake(run.rules, Tally(), lambda: run.now, share, shard)) as intake:
+        source = directory_of(run, intake)
+        try:
+            await ingest(source, source.survey(), intake, run, observer)
+        finally:
+            entries = intake.account.changes()
+            intake.store()
         windows = intake.state.windows()
-        pipe.send(
-            Ingested(
-                intake.runs,
-                intake.checkpoints.captures,
-                windows.chains,
-                intake.objects.saved(),
-                tally,
-                wide_in(windows),
-            )
-        )
+        pipe.send(ingested(intake, entries, windows))
         try:
             request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
         except BaseException:
@@ -132,6 +135,21 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) ->
         if request.flush:
             intake.checkpoints.flush()
         pipe.send(figures_of(windows, request.apart))
+
+
+def ingested(intake: Intake, entries: dict[Part, bytes | None], windows: Windows) -> Ingested:
+    """Return what has been read."""
+    return Ingested(
+        entries,
+        windows.chains,
+        intake.tally,
+        wide_in(windows),
+        intake.checkpoints.pending_links,
+        intake.touched(),
+        intake.checkpoints.store.has_links,
+        intake.forgotten,
+        intake.objects.saved(),
+    )
 
 
 def wide_in(windows: Windows) -> set[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from stream.decode import Decoder, decode_list
-from stream.providers.cursors import Walk, root_of
-from stream.providers.endpoint import Endpoint, ObjectList
+from stream.intake.reading import Reader
+from stream.intake.walks import fault_of
 from stream.records.chains import Chain
+from stream.records.delivery import Page
 from stream.records.errors import BadInput
 from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular, spelled
 
-__all__ = ["Walks", "Written", "expectations_at"]
+__all__ = ["Chains", "Written", "expectations_at"]
 
 
 class Written(Struct, rename="camel"):
@@ -26,57 +26,53 @@ class Written(Struct, rename="camel"):
     expectations: bool
 
 
-class Walks:
+class Followed(Struct):
+    """How far a chain was followed: its pages, the cursors that they handed out, and the last."""
+
+    pages: int = 0
+    seen: set[int] = field(default_factory=set)
+    after: int = 0
+
+
+class Chains:
     """Follows chains page by page: fixtures hold one walk of each, and so does what we write."""
 
     def __init__(self) -> None:
         """Start with no chain."""
-        self.walks: dict[Chain, Walk] = {}
-        self._decoders: dict[str, Decoder] = {}
+        self._reader = Reader(tolerant=True)
+        self._followed: dict[Chain, Followed] = {}
+
+    def __len__(self) -> int:
+        """How many chains there are."""
+        return len(self._followed)
 
     @property
     def pages(self) -> int:
         """How many pages there were."""
-        return sum(walk.page for walk in self.walks.values())
+        return sum(one.pages for one in self._followed.values())
 
-    def step(
-        self,
-        entry: Endpoint | ObjectList,
-        chain: Chain,
-        payload: bytes,
-        cursor: str | None = None,
-    ) -> int:
-        """Follow the next page of a chain; return its number.
+    def add(self, chain: Chain, content: bytes, cursor: str | None = None) -> int:
+        """Take the next page of a chain; return its number. Bad records are not our concern.
 
         Raises:
             BadInput: it is no page, or does not go on where the page before it led.
         """
-        has_more, next_page = self._ending(entry, payload)
-        walk = self.walks.setdefault(chain, Walk(root_of(entry)))
-        if walk.page and cursor is not None and cursor != walk.cursor:
+        known = self._followed.setdefault(chain, Followed())
+        number = known.pages + 1
+        link = self._reader.read(Page(chain, number, content, number, asked=cursor)).link
+        if known.pages and link.asked and link.asked != known.after:
             raise BadInput(
                 "several_walks",
                 "found a page that the page before it does not lead to, "
                 "expected one walk of each endpoint and label",
                 path="$.request.page",
             )
-        walk.step(has_more=has_more, next_page=next_page)
-        walk.page += 1
-        return walk.page
-
-    def _ending(self, entry: Endpoint | ObjectList, payload: bytes) -> tuple[bool, str | None]:
-        """Return a page's word on where its chain goes; bad records in it are not our concern.
-
-        Raises:
-            BadInput: it is no page.
-        """
-        if isinstance(entry, ObjectList):
-            listed = decode_list(entry, payload, tolerant=True)
-            return listed.has_more, listed.next_page
-        decoder = self._decoders.get(entry.key) or Decoder(entry)
-        self._decoders[entry.key] = decoder
-        page = decoder.decode(payload, tolerant=True)
-        return page.has_more, page.next_page
+        fault = fault_of(link, known.seen, ended=bool(known.pages) and not known.after)
+        if fault is not None:
+            raise BadInput(*fault, path="$.next_page")
+        known.pages, known.after = number, link.after
+        known.seen.add(link.after)
+        return number
 
 
 def expectations_at(path: Path) -> bytes | None:

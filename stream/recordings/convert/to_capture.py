@@ -6,16 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from stream.figures.expectations import FILE as EXPECTATIONS
-from stream.intake.following import place_of
 from stream.pipeline import Observer
-from stream.recordings.convert.chains import Walks, Written, expectations_at
+from stream.recordings.convert.chains import Chains, Written, expectations_at
 from stream.records.errors import BadInput, Unavailable
 from stream.sinks.atomic import atomic_file, together
 from stream.sinks.captures import capture_file, line_of
-from stream.sources.captures import captures_in
+from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.files import read_pages, spelled
 from stream.sources.fixtures import FixtureChain, discover
-from stream.sources.lines import expectations_beside
 
 __all__ = ["to_capture"]
 
@@ -35,17 +33,17 @@ async def to_capture(
     beside = expectations_beside(out)
     if expected is None and beside.exists():
         raise Unavailable(f"{beside}: stands there already, and {directory} has no expectations")
-    walks = Walks()
+    followed = Chains()
     async with together() as files:
         if expected is not None:
             copy = await files.enter_async_context(atomic_file(beside))
             await copy.write(expected)
         capture = await files.enter_async_context(capture_file(out))
         for chain in chains:
-            async for line in lines_of(chain, walks, revision, max_page_bytes):
+            async for line in lines_of(chain, followed, revision, max_page_bytes):
                 observer.on_page(chain.chain.endpoint)
                 await capture.write(line)
-    return Written(str(out), len(walks.walks), walks.pages, expected is not None)
+    return Written(str(out), len(followed), followed.pages, expected is not None)
 
 
 def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
@@ -66,14 +64,14 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
             raise error.at(spelled(name))
         for page in chain.missing:
             found = f"found no page {page}, expected pages 1 to {chain.files[-1].page}"
-            raise BadInput("gap", found).at(place_of(chain))
+            raise BadInput("gap", found).at(f"chain {chain.chain}")
     if not chains:
         raise BadInput("no_fixtures", f"found no fixtures in {directory}, expected some")
     return chains
 
 
 async def lines_of(
-    chain: FixtureChain, walks: Walks, revision: int, max_page_bytes: int
+    chain: FixtureChain, followed: Chains, revision: int, max_page_bytes: int
 ) -> AsyncIterator[bytes]:
     """Yield the lines of a chain's pages in order.
 
@@ -85,7 +83,8 @@ async def lines_of(
         try:
             if page.error:
                 raise page.error
-            walks.step(chain.entry, chain.chain, page.payload)
-            yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.payload)
+            followed.add(chain.chain, page.content)
+            yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.content)
         except BadInput as error:
-            raise error.at(place_of(chain, page)) from None
+            where = f"{spelled(page.file.name)} (page {page.file.page} of {chain.chain})"
+            raise error.at(where) from None

@@ -11,14 +11,15 @@ import aiofiles.os
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.providers.endpoint import Endpoint, ObjectList
-from stream.recordings.convert.chains import Walks, Written, expectations_at
+from stream.recordings.convert.chains import Chains, Written, expectations_at
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 from stream.sinks.directory import atomic_directory
+from stream.sources.captures import expectations_beside
 from stream.sources.envelope import Envelope, decode_envelope
 from stream.sources.files import spelled
 from stream.sources.fixtures import FixtureName, parse_name
-from stream.sources.lines import CaptureReader, Line, expectations_beside
+from stream.sources.lines import CaptureReader, Line
 
 __all__ = ["to_fixtures"]
 
@@ -42,12 +43,12 @@ async def to_fixtures(capture: Path, out: Path, max_page_bytes: int, observer: O
                     name, content = unfolding.fixture_of(line)
                     await drawer.put(name, content)
                     observer.on_page(name)
-        if not unfolding.walks.pages:
+        if not unfolding.followed.pages:
             raise BadInput("no_pages", "found no pages, expected some").at(unfolding.name)
         if expected is not None:
             await drawer.put(EXPECTATIONS, expected)
-    walks = unfolding.walks
-    return Written(str(out), len(walks.walks), walks.pages, expected is not None)
+    followed = unfolding.followed
+    return Written(str(out), len(followed), followed.pages, expected is not None)
 
 
 def opened(capture: Path, max_page_bytes: int) -> CaptureReader:
@@ -69,7 +70,7 @@ class Unfolding:
     def __init__(self, name: str) -> None:
         """Start before the first line; ``name`` is the capture's."""
         self.name = name
-        self.walks = Walks()
+        self.followed = Chains()
         self._views: dict[Chain, str] = {}
         self._revisions: dict[str, int] = {}
 
@@ -86,7 +87,7 @@ class Unfolding:
             entry, label = envelope.entry, envelope.label
             chain = Chain(entry.key, label)
             self._compare(envelope, chain)
-            number = self.walks.step(entry, chain, envelope.payload, envelope.cursor)
+            number = self.followed.add(chain, envelope.payload, envelope.cursor)
             return name_of(entry, label, number), envelope.payload + b"\n"
         except BadInput as error:
             raise error.at(f"{self.name} (line {line.number})") from None

@@ -7,7 +7,6 @@ small, and reading it makes one object for each value, not for each row.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -21,7 +20,7 @@ from xxhash import xxh3_128_digest
 from stream.providers.openai import ENDPOINTS
 from stream.records.windows import Column, Columns, Snapshot
 
-__all__ = ["Codec", "checked", "checksum_of", "mark_of", "sealed", "unpacked_v2"]
+__all__ = ["Codec", "checked", "checksum_of", "mark_of", "sealed"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
 Written = tuple[tuple[Any, ...], ...]
@@ -71,19 +70,6 @@ class Codec:
             raise ValueError(f"a snapshot cannot be read: {error}") from None
         columns = tuple(map(column_of, dimensions))
         return snapshot_of(endpoint, revision, columns, counters, collisions, digest)
-
-
-def unpacked_v2(endpoint: str, revision: int, body: bytes) -> Snapshot:
-    """Return a snapshot that state of version 2 holds.
-
-    Raises:
-        ValueError: the bytes are not what was written.
-    """
-    try:
-        dimensions, counters, collisions = PLAIN_DECODER.decode(zlib.decompress(body))
-    except (zlib.error, msgspec.MsgspecError) as error:
-        raise ValueError(f"a snapshot cannot be read: {error}") from None
-    return snapshot_of(endpoint, revision, dimensions, counters, collisions, b"")
 
 
 def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
@@ -170,7 +156,7 @@ def number_pairs(value: Any) -> Column | None:
     return None if value is None else tuple((name, number(inner)) for name, inner in value)
 
 
-def checksum_of(*row: str | int | bytes) -> bytes:
+def checksum_of(*row: str | int | bytes | None) -> bytes:
     """Return 16 bytes that tell whether a stored row is whole, and in its place."""
     return hashlib.sha256(ENCODER.encode(row)).digest()[:16]
 

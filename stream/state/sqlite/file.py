@@ -1,4 +1,4 @@
-"""The file itself: opened, locked, checked, moved on from an older version, written all or none."""
+"""The file itself: opened, locked, checked, and written all or none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StateFile(Reader):
 
         Raises:
             Unavailable: it cannot be opened, or another process holds it.
-            BadInput: it is no state file, damaged, or made by a newer version.
+            BadInput: it is no state file, damaged, or of another version.
         """
         self._place: tuple[int, int] | None = None
         self._lock = None if read_only or path is None else Lock(path)
@@ -38,7 +38,7 @@ class StateFile(Reader):
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
             with self.reading:
-                self._prepare(read_only=read_only)
+                self._prepare()
             self.look()
         except BaseException:
             self.close()
@@ -73,8 +73,8 @@ class StateFile(Reader):
                     found += path.stat().st_size
         return found
 
-    def _prepare(self, *, read_only: bool) -> None:
-        """Check what the file is; make the tables of a new one, move an older one on."""
+    def _prepare(self) -> None:
+        """Check what the file is; make the tables of a new one."""
         if self.path is None:
             self._database.executescript(
                 f"PRAGMA page_size = 32768; PRAGMA journal_mode = OFF; {schema.TABLES}"
@@ -90,20 +90,13 @@ class StateFile(Reader):
             schema.create(self._database)
         elif application != schema.APPLICATION:
             raise self.bad("found a database of another program, expected a state file")
-        elif not 0 < version <= schema.VERSION:
-            wanted = f"expected {schema.VERSION} or older"
+        elif version != schema.VERSION:
+            wanted = f"expected {schema.VERSION}"
             raise self.bad(f"found state of version {version}, {wanted}; {REBUILD}")
         ask("PRAGMA synchronous = FULL")
         found = ask("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise self.bad(f"found a damaged state file ({found}); {REBUILD}")
-        if 0 < version < schema.VERSION:
-            if read_only:
-                raise self.bad(
-                    f"found state of version {version}, expected {schema.VERSION}; "
-                    "replay or the daemon moves it on"
-                )
-            schema.migrate(self._database, version)
 
     def see_place(self) -> None:
         """See that the file still stands where it was opened.

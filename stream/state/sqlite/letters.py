@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
 
-from stream.records.chains import Chain, Origin
+from stream.records.chains import Chain
+from stream.records.delivery import Part
 from stream.state.sqlite.codec import checked, sealed
 
-__all__ = ["LETTERS", "PageKey", "letters_in", "paged_letters_in", "put_letters"]
+__all__ = ["LETTERS", "Letters", "PagePlace", "letters_in", "placed_letters_in", "put_letters"]
 
-PageKey = tuple[Origin, int]
-"""A page: where it comes from, and its number."""
+PagePlace: TypeAlias = tuple[Part, int]
+"""A page: the part that it stands in, and where there."""
+Letters: TypeAlias = tuple[Chain, list[bytes]]
+"""A page's dead letters, and the chain that they are counted with."""
 
 LETTERS: Final = """
 CREATE TABLE letters (
-    source TEXT, endpoint TEXT, label TEXT, view TEXT, page INTEGER, place INTEGER,
+    source TEXT, part TEXT, page INTEGER, endpoint TEXT, label TEXT, view TEXT, place INTEGER,
     checksum BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (source, endpoint, label, view, page, place)
+    PRIMARY KEY (source, part, page, endpoint, label, view, place)
 ) WITHOUT ROWID;
 """
-ORDERED: Final = "SELECT * FROM letters ORDER BY endpoint, label, view, page, source, place"
+ORDERED: Final = "SELECT * FROM letters ORDER BY endpoint, label, view, page, source, part, place"
 
 
-def put_letters(database: sqlite3.Connection, letters: Mapping[PageKey, Iterable[bytes]]) -> None:
+def put_letters(database: sqlite3.Connection, letters: Mapping[PagePlace, Letters]) -> None:
     """Put each page's letters in the place of what it had before."""
-    for (origin, page), bodies in letters.items():
-        key = (origin.source, *origin.chain, page)
-        database.execute(
-            "DELETE FROM letters WHERE (source, endpoint, label, view, page) = (?, ?, ?, ?, ?)", key
-        )
+    for (part, page), (chain, bodies) in letters.items():
+        key = (*part, page)
+        database.execute("DELETE FROM letters WHERE (source, part, page) = (?, ?, ?)", key)
         database.executemany(
-            "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (sealed((*key, place), body) for place, body in enumerate(bodies)),
+            "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (sealed((*key, *chain, place), body) for place, body in enumerate(bodies)),
         )
 
 
@@ -43,11 +44,11 @@ def letters_in(database: sqlite3.Connection) -> Iterator[bytes]:
     Raises:
         ValueError: one is not what was written.
     """
-    for _, body in paged_letters_in(database):
+    for _, _, body in placed_letters_in(database):
         yield body
 
 
-def paged_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PageKey, bytes]]:
+def placed_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PagePlace, Chain, bytes]]:
     """Yield the letters with their pages, in the order of chains and pages.
 
     Raises:
@@ -55,5 +56,5 @@ def paged_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PageKey, by
     """
     for *key, checksum, body in database.execute(ORDERED):
         checked(checksum, *key, body)
-        source, endpoint, label, view, page, _ = key
-        yield (Origin(source, Chain(endpoint, label, view)), page), body
+        source, name, page, endpoint, label, view, _ = key
+        yield (Part(source, name), page), Chain(endpoint, label, view), body

@@ -1,70 +1,86 @@
-"""What each line of a capture says of its walk, in the order in which walks are judged."""
+"""What each page says of its walk, in the order in which walks are judged."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
 from stream.state.sqlite.codec import checked, checksum_of
-from stream.state.sqlite.letters import PageKey
+from stream.state.sqlite.letters import PagePlace
 
-__all__ = ["Walk", "forget_lines", "links_in", "links_of", "put_links", "walks_in"]
+__all__ = ["LINKS", "forget_pages", "links_in", "links_of", "put_links", "walks_in"]
 
-Walk: TypeAlias = tuple[Chain, int]
-"""One pass over a chain: the chain, and its revision."""
+LINKS: Final = """
+CREATE TABLE links (
+    endpoint TEXT, label TEXT, view TEXT, revision INTEGER, source TEXT, part TEXT, place INTEGER,
+    number INTEGER NOT NULL, after INTEGER NOT NULL, asked INTEGER NOT NULL,
+    digest INTEGER NOT NULL, fault TEXT NOT NULL, cursor TEXT, checksum BLOB NOT NULL,
+    PRIMARY KEY (endpoint, label, view, revision, source, part, place)
+) WITHOUT ROWID;
+CREATE INDEX links_of_parts ON links (source, part);
+"""
+ORDERED: Final = "SELECT * FROM links ORDER BY endpoint, label, view, revision, source, part, place"
+OF_WALK: Final = "SELECT * FROM links WHERE (endpoint, label, view, revision) = (?, ?, ?, ?)"
+OF_PART: Final = (
+    "SELECT DISTINCT endpoint, label, view, revision FROM links WHERE (source, part) = (?, ?)"
+)
 
-OF_WALK: Final = "(endpoint, label, view, revision) = (?, ?, ?, ?)"
 
-
-def put_links(database: sqlite3.Connection, links: Mapping[PageKey, Link]) -> None:
-    """Put what lines say in the place of what they said before."""
+def put_links(database: sqlite3.Connection, links: Mapping[PagePlace, tuple[Chain, Link]]) -> None:
+    """Put what pages say in the place of what they said before."""
     rows = (
-        (*origin.chain, link.revision, origin.source, line, *link[1:])
-        for (origin, line), link in links.items()
+        (*chain, link.revision, *part, place, *link[1:])
+        for (part, place), (chain, link) in links.items()
     )
     database.executemany(
-        "REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((*row, checksum_of(*row)) for row in rows),
     )
 
 
-def links_in(database: sqlite3.Connection) -> Iterator[tuple[Chain, Link]]:
+def links_in(database: sqlite3.Connection) -> Iterator[tuple[Chain, Part, Link]]:
     """Yield all links in the order of chains and revisions.
 
     Raises:
         ValueError: one is not what was written.
     """
-    order = "endpoint, label, view, revision, source, line"
-    for *row, checksum in database.execute(f"SELECT * FROM links ORDER BY {order}"):  # noqa: S608 -- a constant
-        checked(checksum, *row)
-        endpoint, label, view, revision, _, _, *link = row
-        yield Chain(endpoint, label, view), Link(revision, *link)
+    yield from map(link_of, database.execute(ORDERED))
 
 
-def links_of(database: sqlite3.Connection, walk: Walk) -> Iterator[tuple[str, Link]]:
-    """Yield the links of one walk, each with its capture's source.
+def links_of(database: sqlite3.Connection, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+    """Yield the links of one walk, each with its page's part.
 
     Raises:
         ValueError: one is not what was written.
     """
     chain, revision = walk
-    found = database.execute(f"SELECT * FROM links WHERE {OF_WALK}", (*chain, revision))  # noqa: S608 -- a constant
-    for *row, checksum in found:
-        checked(checksum, *row)
-        yield row[4], Link(revision, *row[6:])
+    for _, part, link in map(link_of, database.execute(OF_WALK, (*chain, revision))):
+        yield part, link
 
 
-def walks_in(database: sqlite3.Connection, source: str) -> Iterator[Walk]:
-    """Yield the walks of which a capture has lines."""
-    found = "SELECT DISTINCT endpoint, label, view, revision FROM links WHERE source = ?"
-    for *chain, revision in database.execute(found, (source,)):
+def link_of(found: tuple[object, ...]) -> tuple[Chain, Part, Link]:
+    """Return what a row says."""
+    *row, checksum = found
+    checked(checksum, *row)  # type: ignore[arg-type]  # as it was written
+    endpoint, label, view, revision, source, part, _, *link = row
+    return (
+        Chain(endpoint, label, view),  # type: ignore[arg-type]  # the checksum says so
+        Part(source, part),  # type: ignore[arg-type]  # as above
+        Link(revision, *link),  # type: ignore[arg-type]  # as above
+    )
+
+
+def walks_in(database: sqlite3.Connection, part: Part) -> Iterator[tuple[Chain, int]]:
+    """Yield the walks of which a part has pages."""
+    for *chain, revision in database.execute(OF_PART, part):
         yield Chain(*chain), revision
 
 
-def forget_lines(database: sqlite3.Connection, sources: Iterable[str]) -> None:
-    """Forget what the lines of captures said, and their dead letters."""
-    for source in sources:
-        database.execute("DELETE FROM links WHERE source = ?", (source,))
-        database.execute("DELETE FROM letters WHERE source = ?", (source,))
+def forget_pages(database: sqlite3.Connection, parts: Iterable[Part]) -> None:
+    """Forget what the pages of parts said of their walks, and their dead letters."""
+    for part in parts:
+        database.execute("DELETE FROM links WHERE (source, part) = (?, ?)", part)
+        database.execute("DELETE FROM letters WHERE (source, part) = (?, ?)", part)

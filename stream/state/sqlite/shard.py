@@ -17,7 +17,7 @@ from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
 from stream.state.keyed import Glance, Place
-from stream.state.sqlite.letters import PageKey
+from stream.state.sqlite.letters import Letters, PagePlace
 from stream.state.sqlite.store import Saved, Store
 
 __all__ = ["Shard", "Shards"]
@@ -151,10 +151,10 @@ class Shards:
         """Yield the slots of a chain's windows, in order."""
         yield from merge(*(store.slots(chain) for store in self._stores))
 
-    def letters(self) -> dict[PageKey, list[bytes]]:
+    def letters(self) -> dict[PagePlace, Letters]:
         """Return the dead letters of all shards, by page."""
-        found: dict[PageKey, list[bytes]] = {}
+        found: dict[PagePlace, Letters] = {}
         for store in self._stores:
-            for page, letter in store.paged_letters():
-                found.setdefault(page, []).append(letter)
+            for page, chain, letter in store.placed_letters():
+                found.setdefault(page, (chain, []))[1].append(letter)
         return found

@@ -9,10 +9,8 @@ from typing import Final, NamedTuple
 
 from msgspec.msgpack import decode, encode
 
-from stream.figures.relations import SavedObjects
-from stream.intake.entries import CaptureEntry, ChainSummary, Pages
-from stream.providers.openai import ENDPOINTS, LISTS
-from stream.records.chains import Chain, Link, Origin
+from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
 from stream.records.errors import Unavailable
 from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot
@@ -20,8 +18,14 @@ from stream.state.keyed import Place
 from stream.state.saved import SavedSeries
 from stream.state.sqlite.codec import checked, checksum_of, sealed
 from stream.state.sqlite.file import StateFile
-from stream.state.sqlite.letters import PageKey, letters_in, paged_letters_in, put_letters
-from stream.state.sqlite.links import Walk, forget_lines, links_in, links_of, put_links, walks_in
+from stream.state.sqlite.letters import (
+    Letters,
+    PagePlace,
+    letters_in,
+    placed_letters_in,
+    put_letters,
+)
+from stream.state.sqlite.links import forget_pages, links_in, links_of, put_links, walks_in
 
 __all__ = ["Checkpoint", "Saved", "Store"]
 
@@ -32,32 +36,28 @@ TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
-    A page without an entry is forgotten, and so is what lines of captures that are ``forgotten``
+    A part without an entry is forgotten, and so is what the pages of parts that are ``forgotten``
     said before. ``objects`` is ``None`` when no list has changed.
     ``raised`` are windows whose revision alone has changed.
     """
 
-    now: int
-    pages: Mapping[PageKey, bytes | None]
-    letters: Mapping[PageKey, list[bytes]]
-    forgotten: Iterable[str]
-    links: Mapping[PageKey, Link]
-    captures: Mapping[str, CaptureEntry]
-    runs: Iterable[tuple[Origin, ChainSummary]]
+    parts: Mapping[Part, bytes | None]
+    letters: Mapping[PagePlace, Letters]
+    forgotten: Iterable[Part]
+    links: Mapping[PagePlace, tuple[Chain, Link]]
     snapshots: Iterable[tuple[Place, Snapshot]]
     raised: Mapping[Place, int]
-    objects: SavedObjects | None
+    objects: bytes | None
     tally: SavedTally
     series: Iterable[SavedSeries] = ()
 
 
 class Saved(NamedTuple):
-    """What a state file holds beside its windows; ``chains`` are those that it knows of."""
+    """What a state file holds beside its windows; ``chains`` are those that have windows."""
 
-    pages: dict[Origin, Pages]
+    parts: dict[Part, bytes]
     chains: set[Chain]
-    captures: dict[str, CaptureEntry]
-    objects: SavedObjects
+    objects: bytes
     tally: SavedTally
     series: list[SavedSeries]
 
@@ -65,8 +65,11 @@ class Saved(NamedTuple):
 class Store(StateFile):
     """A state file that this process alone works on, or a scratch file that goes with it."""
 
+    has_links = False
+    """Whether links were put into it by this process."""
+
     def load(self) -> Saved:
-        """Return everything that the file holds but its windows and letters, each row checked.
+        """Return everything that the file holds but its windows, links and letters, all checked.
 
         Raises:
             BadInput: something in it is not what was written.
@@ -77,36 +80,18 @@ class Store(StateFile):
             for name, checksum, body in self._database.execute("SELECT * FROM counts"):
                 checked(checksum, name, body)
                 counts[name] = body
-            named = self._database.execute("SELECT DISTINCT endpoint, label, view FROM cursors")
-            chains = {Chain(*chain) for chain in named if chain[0] in ENDPOINTS}
-            for chain in set(self._windows.chains()) - chains:  # stopped workers have left them
-                for slot in self._windows.slots(chain):
-                    self._windows.glance((chain, slot))  # which looks at the row
-                chains.add(chain)
             return Saved(
-                self._pages(),
-                chains,
-                dict(self._captures()),
-                decode(counts["objects"], type=SavedObjects) if "objects" in counts else [],
+                dict(self._parts()),
+                set(self._windows.chains()),
+                counts.get("objects", b""),
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
                 list(self._series()),
             )
 
-    def _pages(self) -> dict[Origin, Pages]:
-        pages: dict[Origin, dict[int, bytes]] = {}
-        rows = self._database.execute("SELECT * FROM pages")
-        for source, endpoint, label, view, page, checksum, entry in rows:
-            checked(checksum, source, endpoint, label, view, page, entry)
-            if endpoint not in ENDPOINTS and endpoint not in LISTS:
-                raise ValueError(f"{endpoint} is not registered")
-            found = pages.setdefault(Origin(source, Chain(endpoint, label, view)), {})
-            found[page] = entry
-        return {origin: Pages(found) for origin, found in pages.items()}
-
-    def _captures(self) -> Iterator[tuple[str, CaptureEntry]]:
-        for source, checksum, body in self._database.execute("SELECT * FROM captures"):
-            checked(checksum, source, body)
-            yield source, decode(body, type=CaptureEntry)
+    def _parts(self) -> Iterator[tuple[Part, bytes]]:
+        for source, name, checksum, entry in self._database.execute("SELECT * FROM parts"):
+            checked(checksum, source, name, entry)
+            yield Part(source, name), entry
 
     def _series(self) -> Iterator[SavedSeries]:
         for *row, checksum in self._database.execute("SELECT * FROM series"):
@@ -122,14 +107,14 @@ class Store(StateFile):
         with self.reading:
             yield from letters_in(self._database)
 
-    def paged_letters(self) -> Iterator[tuple[PageKey, bytes]]:
+    def placed_letters(self) -> Iterator[tuple[PagePlace, Chain, bytes]]:
         """Yield the dead letters with their pages, in order.
 
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
         with self.reading:
-            yield from paged_letters_in(self._database)
+            yield from placed_letters_in(self._database)
 
     def take_shards(self, names: Sequence[str]) -> None:
         """Take over the windows of the shards that the file names; then name others.
@@ -148,7 +133,7 @@ class Store(StateFile):
         for name in found:
             shard = self.path.with_name(name)
             if shard.exists():
-                self._take_shard(shard)
+                self.take_from(shard, ("snapshots", "links"))
         with self.writing():
             self._database.execute("DELETE FROM shards")
             self._database.executemany("INSERT INTO shards VALUES (?)", ((one,) for one in names))
@@ -157,29 +142,65 @@ class Store(StateFile):
                 self.path.with_name(f"{name}{end}").unlink(missing_ok=True)
         self.look()
 
-    def _take_shard(self, shard: Path) -> None:
-        """Copy a shard's windows, and what its captures' lines say."""
+    def take_from(self, shard: Path, tables: Sequence[str]) -> None:
+        """Copy what a shard has of windows, or of what pages say of their walks.
+
+        Raises:
+            Unavailable: a file cannot be read or written.
+        """
         try:
             self._database.execute("ATTACH DATABASE ? AS shard", (str(shard),))
         except sqlite3.Error as error:
             raise Unavailable(f"{shard}: cannot be opened ({error})") from None
         try:
             with self.writing():
-                for table in ("snapshots", "links"):
+                for table in tables:
                     copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
                     if self._database.execute(TABLE_THERE, (table,)).fetchone():
                         self._database.execute(copy)
         finally:
             self._database.execute("DETACH DATABASE shard")
+        self.has_links = True
 
-    def links(self) -> Iterator[tuple[Chain, Link]]:
-        """Yield what lines of captures say of their walks, in the order of walks.
+    def links(self) -> Iterator[tuple[Chain, Part, Link]]:
+        """Yield what pages say of their walks, in the order of walks.
 
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
         with self.reading:
             yield from links_in(self._database)
+
+    def links_of(self, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+        """Yield what the pages of one walk say, each with its part.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading:
+            yield from links_of(self._database, walk)
+
+    def walks_in(self, part: Part) -> set[tuple[Chain, int]]:
+        """Return the walks of which a part has pages.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.reading:
+            return set(walks_in(self._database, part))
+
+    def put_links(
+        self, forgotten: Iterable[Part], links: Mapping[PagePlace, tuple[Chain, Link]]
+    ) -> None:
+        """Put links into the file outside of a checkpoint: they say nothing that is not in pages.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self.writing():
+            forget_pages(self._database, forgotten)
+            put_links(self._database, links)
+        self.has_links = True
 
     def put_windows(
         self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
@@ -198,42 +219,6 @@ class Store(StateFile):
         self._windows.put(windows)
         self._windows.raise_revisions(raised)
 
-    def put_links(self, links: Mapping[PageKey, Link]) -> None:
-        """Add lines of captures outside of a checkpoint: they say nothing that is not in pages.
-
-        Raises:
-            Unavailable: the file cannot be written.
-        """
-        with self.writing():
-            put_links(self._database, links)
-
-    def links_of(self, walk: Walk) -> Iterator[tuple[str, Link]]:
-        """Yield what lines of captures say of one walk, each with its capture's source.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.reading:
-            yield from links_of(self._database, walk)
-
-    def walks_in(self, source: str) -> set[Walk]:
-        """Return the walks of which a capture has lines; each line is looked at.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.reading:
-            return set(walks_in(self._database, source))
-
-    def forget_lines(self, sources: Iterable[str]) -> None:
-        """Forget what the lines of captures said, and their dead letters.
-
-        Raises:
-            Unavailable: the file cannot be written.
-        """
-        with self.writing():
-            forget_lines(self._database, sources)
-
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
 
@@ -246,32 +231,25 @@ class Store(StateFile):
 
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
-        self._write_pages(checkpoint.pages)
-        forget_lines(self._database, checkpoint.forgotten)
+        forget_pages(self._database, checkpoint.forgotten)
         put_letters(self._database, checkpoint.letters)
         put_links(self._database, checkpoint.links)
+        self.has_links = self.has_links or bool(checkpoint.links)
         self._write_windows(checkpoint.snapshots, checkpoint.raised)
         if self.path is None:
             return  # nobody will ask for the rest
         many = self._database.executemany
         many(
-            "REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    *(origin.source, *origin.chain, run.next_page),
-                    *(run.delivered.window or (None, None)),
-                    *(checkpoint.now, int(bool(run.delivered.letters))),
-                )
-                for origin, run in checkpoint.runs
-            ),
+            "DELETE FROM parts WHERE (source, part) = (?, ?)",
+            (part for part, entry in checkpoint.parts.items() if entry is None),
         )
         many(
-            "REPLACE INTO captures VALUES (?, ?, ?)",
-            (sealed((source,), encode(entry)) for source, entry in checkpoint.captures.items()),
+            "REPLACE INTO parts VALUES (?, ?, ?, ?)",
+            (sealed(part, entry) for part, entry in checkpoint.parts.items() if entry is not None),
         )
         counts = {"tally": encode(checkpoint.tally)}
         if checkpoint.objects is not None:
-            counts["objects"] = encode(checkpoint.objects)
+            counts["objects"] = checkpoint.objects
         many(
             "REPLACE INTO counts VALUES (?, ?, ?)",
             (sealed((name,), body) for name, body in counts.items()),
@@ -279,17 +257,4 @@ class Store(StateFile):
         many(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
             ((*row, checksum_of(*row)) for row in checkpoint.series),
-        )
-
-    def _write_pages(self, pages: Mapping[PageKey, bytes | None]) -> None:
-        keys = {
-            (origin.source, *origin.chain, page): entry for (origin, page), entry in pages.items()
-        }
-        self._database.executemany(
-            "DELETE FROM pages WHERE (source, endpoint, label, view, page) = (?, ?, ?, ?, ?)",
-            (key for key, entry in keys.items() if entry is None),
-        )
-        self._database.executemany(
-            "REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sealed(key, entry) for key, entry in keys.items() if entry is not None),
         )

@@ -1,0 +1,91 @@
+"""Everything that a report shows, worked out from state as it stands at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from stream import __version__
+from stream.figures import expectations
+from stream.figures.endpoint import EndpointFigures, endpoint_figures
+from stream.figures.expectations import Expectations
+from stream.figures.issues import chain_issues, figure_issues
+from stream.figures.relations import ForeignKeyIssues, Relations, Relationships
+from stream.records.chains import ChainSummary
+from stream.state.keyed import Windows
+from stream.state.objects import ObjectPages
+
+__all__ = ["Outline", "View", "outline_of"]
+
+
+class View(NamedTuple):
+    """State as it stands at one moment: nothing in it changes while figures are computed.
+
+    ``parts`` are the entries of all that was read, as bytes.
+    """
+
+    windows: Windows
+    runs: list[ChainSummary]
+    objects: ObjectPages
+    parts: list[bytes]
+
+
+class Outline(Struct):
+    """Everything that a report shows, but for its details."""
+
+    version: str
+    now: int
+    runs: list[ChainSummary]
+    parts: list[bytes]
+    figures: dict[str, EndpointFigures]
+    relationships: Relationships
+    foreign_keys: ForeignKeyIssues
+    issues: list[str]
+
+    def runs_of(self, key: str) -> list[ChainSummary]:
+        """Return the chains of an endpoint, by label."""
+        return [run for run in self.runs if run.chain.endpoint == key]
+
+
+def outline_of(
+    view: View,
+    now: int,
+    expected: Expectations = expectations.NOTHING,
+    known: Mapping[str, EndpointFigures] | None = None,
+) -> Outline:
+    """Compute every figure, and name what does not hold.
+
+    Figures of endpoints that are ``known`` were added up elsewhere. A list of which something is
+    missing defines nothing.
+    """
+    keys = sorted({chain.endpoint for chain in view.windows.chains})
+    added_up = known or {}
+    figures = {
+        key: added_up[key] if key in added_up else endpoint_figures(key, view.windows)
+        for key in keys
+    }
+    partial = {run.chain.endpoint for run in view.runs if run.partial}
+    relations = Relations(view.objects, partial)
+    relationships = relations.relationships()
+    foreign_keys = relations.foreign_keys(
+        (key, kind, one) for key, found in figures.items() for kind, one in found.references
+    )
+    issues = [
+        *chain_issues(view.runs),
+        *figure_issues(figures.values()),
+        *relationships.sentences(),
+        *foreign_keys.sentences(),
+        *expectations.check(expected, figures),
+    ]
+    return Outline(
+        __version__,
+        now,
+        view.runs,
+        view.parts,
+        figures,
+        relationships,
+        foreign_keys,
+        issues,
+    )

@@ -1,0 +1,66 @@
+"""What a source emits, whatever it reads: a page, the part that it stands in, and where that leads.
+
+A **part** is what a source keeps its place in: a file, or a live chain. A **position** is that
+place, as bytes that only the source reads; it is stored with the records that it brought, in one
+transaction, and given back to the source when it is built again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stream.records.chains import Chain
+from stream.records.errors import BadInput
+
+__all__ = ["UNKNOWN_CHAIN", "Delivery", "Page", "Part"]
+
+UNKNOWN_CHAIN = "capture"
+"""The endpoint of a page of which nobody can tell what it is of: its label names the file."""
+
+
+class Part(NamedTuple):
+    """What a source keeps its place in; ``source`` is empty for the one of a replay."""
+
+    source: str
+    name: str
+
+
+class Page(NamedTuple):
+    """One answer of an API: its bytes, or why there are none.
+
+    ``place`` is where it stands in its part, from 1 on: the number of a fixture, or the line of a
+    capture. ``number`` is its place in its walk, from 1 on, or 0 where pages are not numbered;
+    ``asked`` the cursor that it was asked for with, as far as that is known. ``revision`` is when
+    its walk was made, in microseconds since 1970, or 0.
+
+    A page that is not ``final`` may come again as something else, in the place of what it was:
+    the end of a file that is still written to. ``seconds`` is how long reading it took.
+    """
+
+    chain: Chain
+    place: int
+    content: bytes
+    number: int = 0
+    revision: int = 0
+    asked: str | None = None
+    error: BadInput | None = None
+    final: bool = True
+    seconds: float = 0.0
+
+
+class Delivery(NamedTuple):
+    """A page on the channel, with its part and the position behind it.
+
+    Without a page it brings a position alone. ``name`` is what people are told of the part, and
+    ``digest`` the SHA-256 of the bytes that it is stored as, once those are known. ``anew``: what
+    the part said before does not stand in it any more, and this is its first page. ``gone``: the
+    part is not there any more; what it brought still counts, and what was set aside is forgotten.
+    """
+
+    part: Part
+    name: str
+    page: Page | None
+    position: bytes
+    digest: str | None = None
+    anew: bool = False
+    gone: bool = False

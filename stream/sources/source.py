@@ -1,0 +1,39 @@
+"""What a source is: it looks once, or again and again, and emits what is news."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol, TypeAlias
+
+from stream.records.delivery import Delivery
+from stream.records.shares import ALL
+
+__all__ = ["ReadOptions", "Send", "Source"]
+
+Send: TypeAlias = Callable[[Delivery], Awaitable[None]]
+"""Puts a delivery into the channel, waiting for room."""
+
+
+class ReadOptions(NamedTuple):
+    """How files are read: the most bytes of a page, and which pages have a digest taken."""
+
+    max_page_bytes: int
+    digests: Callable[[int], bool] = ALL.digests
+
+
+class Source(Protocol):
+    """Where pages come from: a directory, a pace, a live API.
+
+    A source is built from the positions that state has of its parts, and never looks into the
+    consumer. What a delivery has not reached the state with is emitted again by the next process.
+    """
+
+    name: str
+    """What its parts are known by."""
+
+    async def look(self, send: Send) -> float | None:
+        """Emit what is news; return after how many seconds to look again, ``None``: never.
+
+        Raises:
+            Unavailable: something cannot be read; everything else was emitted.
+        """
