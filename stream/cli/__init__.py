@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
@@ -89,7 +88,6 @@ def explain(error: BaseException) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Say what went wrong on stderr, in one line; where that is closed, the code has to do."""
-    with suppress(OSError):
-        click.echo(f"usage-stream: {one_line(message)}", err=True)
+    """Say what went wrong on stderr, in one line; where nobody can read it, the code has to do."""
+    click.echo(f"usage-stream: {one_line(message)}", err=True)
     return code
