@@ -139,6 +139,13 @@ def test_a_reader_that_has_gone_is_no_failure(arguments: str, place: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(("redirect", "code"), [(">/dev/full", 69), (">&-", 69), ("| head -0", 0)])
+def test_a_completion_script_that_cannot_be_written(redirect: str, code: int, place: Path) -> None:
+    """The script for a shell is printed as all else is: 69 where that cannot be done."""
+    done = redirected("", redirect, place, _USAGE_STREAM_COMPLETE="bash_source")
+    assert (done.returncode, len(done.stderr.splitlines())) == (code, int(code > 0))
+
+
 @pytest.mark.parametrize(("redirect", "code"), [(">/dev/full", 69), ("2>/dev/full", 0)])
 def test_unbuffered_streams_may_be_gone(redirect: str, code: int, place: Path) -> None:
     """Where Python is told to buffer nothing, as in many images, the codes are the same."""

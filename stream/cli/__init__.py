@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import Final
 
 import click
+from click.shell_completion import shell_complete
 
 from stream import __version__
 from stream.cli.shared import EXIT_CODES
@@ -18,6 +20,8 @@ from stream.privacy import one_line
 __all__ = ["app", "run_command"]
 
 BUG: Final = UsageStreamError.exit_code
+COMPLETE: Final = "_USAGE_STREAM_COMPLETE"
+"""The variable by which a shell asks for its script, and later for what a word may become."""
 FILES: Final = {
     "replay": "replay",
     "daemon": "daemon",
@@ -60,12 +64,25 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        if asked := os.environ.get(COMPLETE):
+            return complete(asked)
         with app.make_context("usage-stream", list(given)) as context:
             app.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- each ends in a line and a code
         return explain(error)
+    return 0
+
+
+def complete(asked: str) -> int:
+    """Print what a shell asks for: ``bash_source`` its script, ``bash_complete`` what may follow.
+
+    Raises:
+        click.UsageError: it is no shell that can be helped.
+    """
+    if shell_complete(app, {}, "usage-stream", COMPLETE, asked):
+        raise click.UsageError(f"{COMPLETE} is bash_source, zsh_source or fish_source")
     return 0
 
 
