@@ -13,7 +13,7 @@ import click
 from click.shell_completion import shell_complete
 
 from stream import __version__
-from stream.cli.shared import EXIT_CODES
+from stream.cli.shared import EXIT_CODES, show
 from stream.errors import Interrupted, UsageStreamError
 from stream.privacy import one_line
 
@@ -50,12 +50,30 @@ class Commands(Mapping[str, click.Command]):
         return len(FILES)
 
 
+def show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print what a report of a fault needs: the version alone on a line, and where it runs."""
+    if wanted and not context.resilient_parsing:
+        import platform  # noqa: PLC0415 -- only this needs it
+
+        place = import_module("stream").__path__[0]
+        runs = f"Python {platform.python_version()}, {platform.platform()}"
+        show(f"{__version__}\n{runs}\n".encode() + os.fsencode(place))
+        context.exit()
+
+
 @click.group(
     commands=Commands(),
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, message="%(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version, Python's, the platform and where the package is, and exit.",
+)
 def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
 
