@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import signal
@@ -21,7 +20,15 @@ from stream.errors import BadInput, Unavailable
 from stream.privacy import masked_text
 from stream.shares import ALL
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    LEASES = False
+else:
+    LEASES = hasattr(fcntl, "F_SETLEASE")  # only Linux tells who has a file open
+
 __all__ = [
+    "LEASES",
     "Fixture",
     "PageFile",
     "open_elsewhere",
@@ -36,6 +43,13 @@ __all__ = [
 
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
+FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)  # Windows has neither of these two
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)  # and has this one, for bytes as they are
+)
+"""How a file is opened: no link is followed, no FIFO waited for."""
 
 
 class Fixture(NamedTuple):
@@ -142,10 +156,12 @@ def open_elsewhere(path: Path) -> bool:
     """Tell whether some process has a file open for writing, as far as the kernel says.
 
     A read lease is refused while that is so. Where leases cannot be had (another owner's file, a
-    network's file system) nobody knows, and the answer is no.
+    network's file system, any system but Linux) nobody knows, and the answer is no.
     """
+    if not LEASES:
+        return False
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS)
     except OSError:
         return False
     try:
@@ -187,7 +203,7 @@ def open_regular(path: Path) -> int:
 def opened(path: Path) -> tuple[int, os.stat_result]:
     """Open a file as :func:`open_regular` does; return its status too."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
             raise BadInput("file", "found a symbolic link, expected a regular file") from None

@@ -38,7 +38,6 @@ from stream.workers.worker import Asked, Failed, Ingested, Task, work
 __all__ = ["Pool"]
 
 SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
-FORK: Final = multiprocessing.get_context("fork")
 INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
@@ -99,9 +98,10 @@ class Pool:
             raise
 
     def _start(self, task: Task) -> None:
-        ours, theirs = FORK.Pipe()
+        fork = multiprocessing.get_context("fork")
+        ours, theirs = fork.Pipe()
         inherited = [worker.pipe for worker in self.workers] + [ours]
-        process = FORK.Process(target=begin, args=(task, theirs, inherited))
+        process = fork.Process(target=begin, args=(task, theirs, inherited))
         process.start()
         theirs.close()
         self.workers.append(Worker(process, ours, task.shard))
