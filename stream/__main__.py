@@ -19,7 +19,9 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     try:
         from stream.cli import run_command  # noqa: PLC0415 -- see above
+        from stream.cli.streams import guard_streams  # noqa: PLC0415 -- see above
 
+        guard_streams()
         code = run_command()
     except KeyboardInterrupt:
         code = 130

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
 import click
+from click.shell_completion import shell_complete
 
 from stream import __version__
-from stream.cli.shared import EXIT_CODES
+from stream.cli.shared import EXIT_CODES, show
 from stream.records.errors import Interrupted, UsageStreamError
 from stream.records.privacy import one_line
 
 __all__ = ["app", "run_command"]
 
 BUG: Final = UsageStreamError.exit_code
+COMPLETE: Final = "_USAGE_STREAM_COMPLETE"
+"""The variable by which a shell asks for its script, and later for what a word may become."""
 FILES: Final = {
     "replay": "replay",
     "daemon": "daemon",
@@ -47,12 +50,30 @@ class Commands(Mapping[str, click.Command]):
         return len(FILES)
 
 
+def show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print what a report of a fault needs: the version alone on a line, and where it runs."""
+    if wanted and not context.resilient_parsing:
+        import platform  # noqa: PLC0415 -- only this needs it
+
+        place = import_module("stream").__path__[0]
+        runs = f"Python {platform.python_version()}, {platform.platform()}"
+        show(f"{__version__}\n{runs}\n".encode() + os.fsencode(place))
+        context.exit()
+
+
 @click.group(
     commands=Commands(),
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, message="%(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version, Python's, the platform and where the package is, and exit.",
+)
 def app() -> None:
     """Turn the pages of the OpenAI usage and costs API into figures that can be trusted."""
 
@@ -61,12 +82,25 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        if asked := os.environ.get(COMPLETE):
+            return complete(asked)
         with app.make_context("usage-stream", list(given)) as context:
             app.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- each ends in a line and a code
         return explain(error)
+    return 0
+
+
+def complete(asked: str) -> int:
+    """Print what a shell asks for: ``bash_source`` its script, ``bash_complete`` what may follow.
+
+    Raises:
+        click.UsageError: it is no shell that can be helped.
+    """
+    if shell_complete(app, {}, "usage-stream", COMPLETE, asked):
+        raise click.UsageError(f"{COMPLETE} is bash_source, zsh_source or fish_source")
     return 0
 
 
@@ -89,7 +123,6 @@ def explain(error: BaseException) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Say what went wrong on stderr, in one line; where that is closed, the code has to do."""
-    with suppress(OSError):
-        click.echo(f"usage-stream: {one_line(message)}", err=True)
+    """Say what went wrong on stderr, in one line; where nobody can read it, the code has to do."""
+    click.echo(f"usage-stream: {one_line(message)}", err=True)
     return code

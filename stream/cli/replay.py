@@ -46,7 +46,8 @@ class Count(click.ParamType[int]):
     ) -> int:
         """Return the number."""
         if value == "auto":
-            return len(os.sched_getaffinity(0))
+            affinity = getattr(os, "sched_getaffinity", None)  # on Linux alone
+            return len(affinity(0)) if affinity else os.cpu_count() or 1
         text = str(value)
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS):
             wanted = f"a number from 1 to {MOST_WORKERS}, or auto"
@@ -158,6 +159,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     check_outputs(run, notes, metrics)
     before = previous_summary(report) if notes else None
     tally = Tally()
+    if workers > 1 and not hasattr(os, "fork"):  # Windows
+        click.echo(
+            "usage-stream: warning: no worker processes on this platform: one process", err=True
+        )
+        workers = 1
     if workers > 1:
         from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,7 +12,6 @@ import click
 
 from stream.cli.options import given
 from stream.pipeline import DEFAULT_REPORT
-from stream.records.errors import Unavailable
 from stream.records.privacy import one_line
 from stream.records.windows import MAX_TIME
 
@@ -139,14 +135,4 @@ def show(summary: bytes) -> None:
     Raises:
         Unavailable: stdout is closed or full.
     """
-    try:
-        if sys.stdout is None:
-            raise Unavailable("standard output is closed, and the summary has nowhere to go")
-        click.echo(summary)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        with suppress(OSError):  # nothing may be left for the interpreter to flush
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Unavailable(f"standard output cannot be written ({error.strerror})") from None
+    click.echo(summary)

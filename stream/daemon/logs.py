@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
@@ -16,11 +17,14 @@ __all__ = ["set_up"]
 
 
 def set_up(log: Log, stream: TextIO | None = None) -> None:
-    """Log as the settings say, on ``stream`` (stderr); other libraries' own logs are silent."""
+    """Log as the settings say, on ``stream`` (stderr); other libraries' own logs are silent.
+
+    Text on a terminal has colours, unless ``NO_COLOR`` is set to anything (https://no-color.org).
+    """
     out = Sturdy(stream)
     text = log.format == "text" or (log.format == "auto" and out.is_terminal)
     renderer: Callable[..., str | bytes] = (
-        structlog.dev.ConsoleRenderer(colors=out.is_terminal)
+        structlog.dev.ConsoleRenderer(colors=out.is_terminal and not os.environ.get("NO_COLOR"))
         if text
         else structlog.processors.JSONRenderer()
     )

@@ -29,6 +29,7 @@ from stream.pipeline import first_of
 from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError
 from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+from stream.sources.settling import LEASES
 
 __all__ = ["Daemon", "run_daemon"]
 
@@ -47,11 +48,16 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
         BadInput: the state file is damaged.
     """
     gc.set_threshold(20_000, 10, 10)  # a replay hardly collects; months want it done now and then
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     settings = load()
     logs.set_up(settings.log)
+    if not LEASES:
+        structlog.get_logger().warning(
+            "no file leases on this platform: settle_seconds alone tell that a file is whole"
+        )
     prepare_outputs(settings)
     check_directories(settings)
     access = access_of(settings)

@@ -28,11 +28,14 @@ async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
     async def watch(
         scope: anyio.CancelScope, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        try:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for number in signals:
+                    received.append(number)
+                    scope.cancel()
+        except NotImplementedError:  # Windows, where Ctrl-C is a KeyboardInterrupt
             task_status.started()
-            async for number in signals:
-                received.append(number)
-                scope.cancel()
 
     try:
         async with anyio.create_task_group() as tasks:

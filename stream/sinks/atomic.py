@@ -132,7 +132,9 @@ async def write_pieces(file: AsyncBufferedIOBase, pieces: Iterable[bytes]) -> No
 
 
 async def sync_directory(directory: Path) -> None:
-    """Make a rename last through a power cut."""
+    """Make a rename last through a power cut, where a directory can be opened for that."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
+        return
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         await fsync(descriptor)

@@ -39,7 +39,7 @@ def append_notes(
 
 def opened(path: str, flags: int) -> int:
     """Open the file; a new one can be read by all."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o644)
+    return os.open(path, flags, 0o644)
 
 
 def pieces_of(command: str, report: Report, before: bytes | None, after: bytes) -> Iterator[str]:

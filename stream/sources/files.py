@@ -20,8 +20,9 @@ from stream.records.shares import ALL
 
 __all__ = [
     "BATCH_FILES",
-    "EXPECTATIONS",
     "DEFAULT_PAGE_BYTES",
+    "EXPECTATIONS",
+    "FLAGS",
     "FilePage",
     "PageFile",
     "open_regular",
@@ -37,6 +38,13 @@ EXPECTATIONS: Final = "expectations.json"
 """What must come out of the pages beside it."""
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
+FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)  # Windows has neither of these two
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)  # and has this one, for bytes as they are
+)
+"""How a file is opened: no link is followed, no FIFO waited for."""
 
 
 class FilePage(NamedTuple):
@@ -151,7 +159,7 @@ def open_regular(path: Path) -> int:
 def opened(path: Path) -> tuple[int, os.stat_result]:
     """Open a file as :func:`open_regular` does; return its status too."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS)
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
             raise BadInput("file", "found a symbolic link, expected a regular file") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 import time
@@ -13,9 +12,16 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from stream.sources.files import signature_of
+from stream.sources.files import FLAGS, signature_of
 
-__all__ = ["Patience", "Settling", "open_elsewhere", "whole"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    LEASES = False
+else:
+    LEASES = hasattr(fcntl, "F_SETLEASE")  # only Linux tells who has a file open
+
+__all__ = ["LEASES", "Patience", "Settling", "open_elsewhere", "whole"]
 
 ANY_JSON: Final = msgspec.json.Decoder(Raw)
 
@@ -96,10 +102,12 @@ def open_elsewhere(path: Path) -> bool:
     """Tell whether some process has a file open for writing, as far as the kernel says.
 
     A read lease is refused while that is so. Where leases cannot be had (another owner's file, a
-    network's file system) nobody knows, and the answer is no.
+    network's file system, any system but Linux) nobody knows, and the answer is no.
     """
+    if not LEASES:
+        return False
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS)
     except OSError:
         return False
     try:

@@ -134,6 +134,16 @@ def test_the_readme_speaks_of_options_that_exist() -> None:
     assert set(named) - {"--help"} <= known
 
 
+def test_the_readme_types_commands_that_exist_once_they_are_installed() -> None:
+    """The command is installed before a line types it, and each line has a command that exists."""
+    above, _, below = README.partition("\n$ pipx install .")
+    assert "$ usage-stream" not in above
+    typed = re.findall(r"(?m)^\$ (?:\S+/)?usage-stream ([a-z-]+)(?: ([a-z]+))?", below)
+    assert typed
+    known = {("--help",), *COMMANDS}
+    assert [words for words in typed if words not in known and words[:1] not in known] == []
+
+
 def test_every_metric_follows_the_conventions() -> None:
     """Each metric has the project's prefix, a sentence, and no label of unbounded values."""
     tally = Tally()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.pages import page, put, put_all
-from tests.support.running import run
+from tests.support.running import PLAIN, run
 
 
 @pytest.mark.parametrize("option", ["--metrics", "--notes"])
@@ -32,7 +32,13 @@ def test_a_full_standard_output_is_69(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stream", "replay", str(pages)]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+            env=PLAIN,
         )
     assert done.returncode == 69
     assert len(done.stderr.splitlines()) == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import stream
 from stream import __version__
 from tests.support.bad_pages import END, GOOD, MORE, ONE, THREE, TWO
 from tests.support.pages import Content, bucket, page, put, put_all, used
@@ -65,6 +67,16 @@ def test_a_chain_that_goes_on_can_be_allowed(tmp_path: Path) -> None:
 def test_only_the_end_may_be_missing(files: dict[str, Content], tmp_path: Path) -> None:
     """``--allow-incomplete`` is for a chain without an end; a gap or a lost cursor stays bad."""
     assert replay(put_all(tmp_path, files), "--allow-incomplete").code == 65
+
+
+def test_the_version_says_where_it_runs() -> None:
+    """The version stands alone on the first line; Python, platform and package follow."""
+    code, output, errors = run(["--version"])
+    assert (code, errors) == (0, "")
+    version, runs, place = output.splitlines()
+    assert version == __version__
+    assert runs == f"Python {platform.python_version()}, {platform.platform()}"
+    assert Path(place) == Path(stream.__file__).parent
 
 
 def test_notes_are_appended(tmp_path: Path) -> None:

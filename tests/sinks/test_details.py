@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from stream.intake.entries import ChainRun, PageEntry
 
 from stream.figures.relations import Objects
 from stream.figures.rollup.table import places_in_order, table_alone
-from stream.intake.entries import ChainRun, PageEntry
 from stream.records.chains import Chain
 from stream.records.windows import Snapshot, Window, canonical_order
 from stream.sinks.files import Files, led_by_files

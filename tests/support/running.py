@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from stream.cli import run_command
 
 NOW = "1735689600"  # 2025-01-01T00:00:00Z
+PLAIN = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+"""The environment without what changes Python: PYTHONUNBUFFERED hides what is left in buffers."""
 
 
 class Replayed(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
+from stream.sources.growing import Growing
 
 from stream.intake.reading import Captured, LineDelivery
 from stream.intake.rules import Rules
@@ -13,7 +14,6 @@ from stream.pipeline import render, view_of
 from stream.records.tally import Tally
 from stream.sinks.report import Outline
 from stream.sources.captures import Read, Start
-from stream.sources.growing import Growing
 from stream.sources.lines import Capture, Line
 from stream.sources.watch import Patience
 from tests.support.running import NOW

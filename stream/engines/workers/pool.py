@@ -44,7 +44,6 @@ from stream.state.sqlite.shard import Shards
 __all__ = ["Pool"]
 
 SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
-FORK: Final = multiprocessing.get_context("fork")
 INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
@@ -107,9 +106,10 @@ class Pool:
             raise
 
     def _start(self, task: Task) -> None:
-        ours, theirs = FORK.Pipe()
+        fork = multiprocessing.get_context("fork")
+        ours, theirs = fork.Pipe()
         inherited = [worker.pipe for worker in self.workers] + [ours]
-        process = FORK.Process(target=begin, args=(task, theirs, inherited))
+        process = fork.Process(target=begin, args=(task, theirs, inherited))
         process.start()
         theirs.close()
         self.workers.append(Worker(process, ours, task.shard))

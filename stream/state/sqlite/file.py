@@ -49,7 +49,7 @@ class StateFile(Reader):
         if path is None:
             return sqlite3.connect("", isolation_level=None, check_same_thread=False)
         flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags, 0o600)
         self._place = place_of(os.fstat(descriptor))
         os.close(descriptor)
         return connected(path, "ro" if read_only else "rw")

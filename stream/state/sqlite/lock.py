@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
@@ -18,15 +17,21 @@ class Lock:
         """Take the lock.
 
         Raises:
-            Unavailable: another process holds it (it is named), or the file cannot be made.
+            Unavailable: another process holds it (it is named), or the file cannot be made, or
+                this platform has no such locks.
         """
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock  # noqa: PLC0415 -- not there on Windows
+        except ImportError:
+            reason = "this platform has no flock, which keeps a second process out"
+            raise Unavailable(f"{path}: cannot be locked ({reason})") from None
         place = path.with_name(f"{path.name}.lock")
         try:
-            self._descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(self._descriptor, LOCK_EX | LOCK_NB)
         except OSError:
             holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
