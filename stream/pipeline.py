@@ -107,6 +107,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
             intake.judge()
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
             intake.store()
+        intake.refuse_letters()
         letters, expected = intake.checkpoints.letters(), expected_in(run)
         return await finish(view_of(intake), run.now, run.outputs, letters, expected)
 

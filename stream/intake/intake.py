@@ -77,12 +77,15 @@ class Intake:
                 lasting=rules.state is not None,
             )
             self.account.restore(self.checkpoints.parts, counted=share.first)
+            self.state = self.checkpoints.state
+            known = {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
+            for chain in sorted(self.state.chains - known):  # left by workers that were ended
+                opened.check_chain(chain)
         except BaseException:
             opened.close()
             raise
         self.checkpoints.parts = {}
-        self.state = self.checkpoints.state
-        self.state.chains |= {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
+        self.state.chains |= known
         self.standing = Standing(self.checkpoints, wait=rules.unfinished == "wait")
         self.changes = Changes(self.state, self.account)
         self.letters_changed = True
@@ -118,11 +121,10 @@ class Intake:
             else:
                 known = self._begin_anew(part, known)
         entry = known or Entry(delivery.name)
-        entry.name, entry.position = delivery.name, delivery.position
-        entry.digest = delivery.digest
         if page is not None:
             entry = self._take_page(delivery, page, entry, before)
         else:
+            move_on(entry, delivery)
             self.account.touch(part, entry)
         self.checkpoints.count()
         return Taken(self._letters, entry.fell, delivery.anew and entry.rewritten)
@@ -183,13 +185,12 @@ class Intake:
             self._set_aside(delivery, error, 0, masked_page(page.content) if page.content else None)
             tally.pages[chain.endpoint, "dead_lettered"] += 1
             if before is not None and before.of(chain).delivered.pages:
-                # What an earlier version of it said still counts.
-                before.name, before.position = entry.name, entry.position
-                entry, link = before, None
+                entry, link = before, None  # what an earlier version of it said still counts
                 entry.of(chain).delivered.letters = 0
         else:
             tally.pages[chain.endpoint, "ok"] += 1
             self._note_success(chain, added, before)
+        move_on(entry, delivery)
         added.letters = len(self._letters)
         entry.of(chain).delivered.add(added)
         if chain.endpoint in ENDPOINTS:
@@ -297,14 +298,20 @@ class Intake:
         """Judge all walks.
 
         Raises:
-            BadInput: one is not whole, unless that is allowed, or what is bad is set aside; or
-                something was set aside by an earlier run, and this one sets nothing aside.
+            BadInput: one is not whole, unless that is allowed, or what is bad is set aside.
         """
         touched = self.touched()
         self.standing.judge_all()
         refuse_broken(self.standing.open, self.rules, self._name_of)
         for walk, verdict in self.standing.open.items():
             self.tally.anomalies[verdict.reason] += walk in touched
+
+    def refuse_letters(self) -> None:
+        """See that nothing is set aside any more, not by an earlier run either; as it is stored.
+
+        Raises:
+            BadInput: something is, and this run sets nothing aside.
+        """
         if not self.rules.tolerant:
             for letter in self.checkpoints.letters():
                 raise refusal_in(letter)
@@ -355,6 +362,12 @@ class Intake:
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
+
+
+def move_on(entry: Entry, delivery: Delivery) -> None:
+    """Let an entry be as far as a delivery has come."""
+    entry.name, entry.position = delivery.name, delivery.position
+    entry.digest = delivery.digest or (None if delivery.anew else entry.digest)
 
 
 def listed(reading: Reading) -> ListPage:

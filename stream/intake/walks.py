@@ -30,6 +30,7 @@ FAULTS: Final = {
     "cursor_url": "found a cursor that leads elsewhere, expected one of the API's own",
 }
 REPEATED: Final = "found a cursor that the chain has seen before"
+CIRCULAR: Final = "found a cursor that the walk has seen before"
 AFTER_END: Final = "found a page after the end of its chain, expected none"
 UNASKED: Final = "found a page that no page of its walk leads to"
 UNCOUNTED: Final = "a page of a walk says that more follows, and no page of it came"
@@ -82,7 +83,9 @@ def judge(links: Iterable[Placed], more: int = 0) -> Verdict | None:
     others: list[Link] = []
     for part, link in links:
         if link.number:
-            numbered[part.source][link.number] = part, link
+            known = numbered[part.source].get(link.number)
+            if known is None or known[1].fault == LOST:  # rivals of a page that counts are lost
+                numbered[part.source][link.number] = part, link
         else:
             others.append(link)
     for _, pages in sorted(numbered.items()):
@@ -162,7 +165,7 @@ def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:
     if fault:
         wrong = fault, FAULTS[fault]
     elif most > max(ends + more, 1):
-        wrong = "repeated_cursor", REPEATED
+        wrong = "repeated_cursor", CIRCULAR
     elif not ends or most > max(ends, 1):
         wrong = "incomplete", ENDLESS
     elif asked and handed.keys() - asked:
@@ -187,4 +190,5 @@ def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -
         where = (
             f"{name} (page {verdict.number} of {chain})" if verdict.number else f"{name} ({chain})"
         )
-    return BadInput(verdict.reason, message).at(where)
+    path = "$.next_page" if verdict.reason in {"repeated_cursor", *FAULTS} else None
+    return BadInput(verdict.reason, message, path=path).at(where)

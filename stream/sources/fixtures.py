@@ -228,7 +228,12 @@ class Fixtures:
         there = {
             part_of(chain.chain, number)
             for chain in chains
-            for number in (*(file.page for file in chain.files), *chain.faults)
+            for number in (file.page for file in chain.files)
+        } | {
+            rival_of(chain.chain, number, name)
+            for chain in chains
+            for number, found in chain.faults.items()
+            for name, _ in found
         }
         for name in sorted(self.known.keys() - there - self._gone):
             position = self.known[name]
@@ -242,7 +247,8 @@ class Fixtures:
             Unavailable: a file cannot be read.
         """
         for number in sorted(chain.faults):
-            await self._deliver_fault(chain, number, send)
+            for name, error in chain.faults[number]:
+                await self._deliver_fault(chain, number, name, error, send)
         files = chain.files
         if self.known:
             files = await aiofiles.os.wrap(self._changed)(chain)
@@ -254,17 +260,16 @@ class Fixtures:
             await self._send(chain, page, send)
         return whole
 
-    async def _deliver_fault(self, chain: FixtureChain, number: int, send: Send) -> None:
-        """Emit that several files are one page, or that a page has an impossible number."""
-        found = chain.faults[number]
-        name = part_of(chain.chain, number)
-        marks = " ".join(str(signature_of(chain.directory / one)) for one, _ in found)
-        position = marks.encode() + FAULTY
-        if self.known.get(name) != position:
-            page = Page(chain.chain, number, b"", number, error=found[0][1])
-            part = Part(self.source, name)
-            await send(Delivery(part, spelled(found[0][0]), page, position, anew=True))
-            self._note(name, position)
+    async def _deliver_fault(
+        self, chain: FixtureChain, number: int, name: str, error: BadInput, send: Send
+    ) -> None:
+        """Emit a file that is one of several for its page, or that has an impossible number."""
+        part = rival_of(chain.chain, number, name)
+        position = str(signature_of(chain.directory / name)).encode() + FAULTY
+        if self.known.get(part) != position:
+            page = Page(chain.chain, number, b"", number, error=error)
+            await send(Delivery(Part(self.source, part), spelled(name), page, position, anew=True))
+            self._note(part, position)
 
     def _changed(self, chain: FixtureChain) -> list[PageFile]:
         """Return the files that are not as they were when they were read."""
@@ -330,3 +335,8 @@ class Fixtures:
 def part_of(chain: Chain, number: int) -> str:
     """Return the name of a page's part."""
     return f"{chain.endpoint}/{chain.label}/{number}"
+
+
+def rival_of(chain: Chain, number: int, name: str) -> str:
+    """Return the name of the part of a file that cannot be a page, as another has its number."""
+    return f"{part_of(chain, number)}/{spelled(name)}"

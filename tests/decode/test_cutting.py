@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stream.decode import Decoder, pages
 from stream.decode.careful import careful_page
 from stream.decode.cutting import cut
-from stream.decode.page import Page
+from stream.decode.page import BucketPage
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
 
@@ -130,7 +130,7 @@ def texts(draw: st.DrawFn) -> bytes:
     return text
 
 
-def said(read: Callable[[], Page]) -> object:
+def said(read: Callable[[], BucketPage]) -> object:
     """Return all that a page says but for fingerprints, or what is wrong with it."""
     try:
         page = read()

@@ -123,7 +123,6 @@ CARRIERS: dict[str, Content] = {
     "bucket": page(bucket(bad(), end_time=FIRST)),
     "rollup": page(GOOD, daily_costs=[{"timestamp": FIRST, "line_items": [bad()]}]),
     "page": page(bucket(used(7, **SECRETS)), has_more="yes"),
-    "page without a cursor": page(bucket(used(7, **SECRETS)), has_more=True),
     "truncated page": written(page(bucket(bad())))[:-2],
     "HTML": f"<html>{written(SECRETS)}</html>",
     "error body": {"error": {"message": f"bad key {KEY} of jane@corp.test", **SECRETS}},

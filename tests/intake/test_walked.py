@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.intake.walks import judged
+from stream.intake.walks import judge_all
 from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
 from tests.oracle import expected
 from tests.support.capture_replays import FEW, report_of
 from tests.support.capture_strategies import Sent, placed, viewed
@@ -163,18 +164,23 @@ links = st.lists(
         st.sampled_from([0, 0, 5, 6, 7]),
         st.sampled_from([0, 0, 5, 6]),
         st.sampled_from([1, 2, 3]),
-    ).map(lambda one: Link(*one)),
+    ).map(lambda one: Link(one[0], 0, *one[1:])),
     max_size=8,
 )
+
+
+def by_revision(link: Link) -> int:
+    """Return the time of a link's walk."""
+    return link.revision
 
 
 @settings(max_examples=200, deadline=None)
 @given(links.flatmap(lambda found: st.tuples(st.just(found), st.permutations(found))))
 def test_the_verdict_does_not_depend_on_the_order(pair: tuple[list[Link], list[Link]]) -> None:
     """Whatever pages say of their walk, the order of lines changes no verdict."""
-    chain = Chain("usage/completions", "primary")
+    chain, part = Chain("usage/completions", "primary"), Part("", "a.ndjson")
     one, other = (
-        list(judged((chain, link) for link in sorted(found, key=lambda link: link.revision)))
+        list(judge_all((chain, part, link) for link in sorted(found, key=by_revision)))
         for found in pair
     )
     assert one == other

@@ -122,17 +122,20 @@ def test_labels_names_and_cursors_tell_no_secret(secret: str, tmp_path: Path) ->
         assert secret not in text
 
 
-def test_rows_of_a_page_beyond_the_end_are_dead_letters(tmp_path: Path) -> None:
-    """A page after the end of its chain is set aside with its rows, and they are counted so."""
+def test_rows_of_a_page_beyond_the_end_count(tmp_path: Path) -> None:
+    """Where bad input is set aside, the rows of a page after the end count, and its chain is named."""
     files: dict[str, Content] = {ONE: END, TWO: page(bucket(used(1), used(2, model="m")))}
     pages, metrics = put_all(tmp_path / "pages", files), tmp_path / "metrics.prom"
     options = {"on_error": "dead-letter", "dead_letters": tmp_path / "dead", "metrics": metrics}
     replayed = replay(pages, **options)
     assert replayed.report is not None
     assert replayed.report["usageSummary"]["totalRawEvents"] == 3
-    assert [letter["rows"] for letter in letters_in(tmp_path / "dead")] == [2]
+    assert letters_in(tmp_path / "dead") == []
+    (issue,) = replayed.report["relationshipIssues"]
+    assert "is incomplete: found a page after the end of its chain" in issue
     counted = metrics.read_text("utf-8")
-    assert 'records_total{endpoint="usage/completions",outcome="dead_lettered"} 2.0' in counted
+    assert 'records_total{endpoint="usage/completions",outcome="new"} 3.0' in counted
+    assert 'anomalies_total{kind="after_end"} 1.0' in counted
 
 
 def test_a_long_text_costs_no_more_than_its_length(tmp_path: Path) -> None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stream.intake.entries import ChainRun, PageEntry
 
-from stream.figures.relations import Objects
+from stream.figures.outline import Outline
+from stream.figures.relations import Relations
 from stream.figures.rollup.table import places_in_order, table_alone
-from stream.records.chains import Chain
+from stream.intake.account import ENCODE, Brought, Entry
+from stream.records.chains import Chain, ChainSummary, Delivered
 from stream.records.windows import Snapshot, Window, canonical_order
 from stream.sinks.files import Files, led_by_files
-from stream.sinks.report import Outline, pieces_of
+from stream.sinks.report import Report, pieces_of
 from tests.support.pages import bucket, page, put_all, used
 from tests.support.running import replay
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 PROJECTS = Chain("projects", "primary")
 ONE = "usage_completions_fixture.json"
@@ -34,25 +32,10 @@ unknown = st.none() | st.lists(
 identities = st.lists(st.tuples(values, values, unknown), min_size=1, max_size=12, unique=True)
 
 
-def entry(number: int, *, set_aside: bool = False) -> PageEntry:
-    """Make a page that is named by its number."""
-    return PageEntry(
-        page=number,
-        name=f"page{number}.json",
-        sha256=None,
-        signature=None,
-        has_more=False,
-        next_page=None,
-        set_aside=set_aside,
-    )
-
-
-def entries(numbers: Iterable[int]) -> ChainRun:
-    """Make a chain of such pages."""
-    run = ChainRun(PROJECTS)
-    for number in numbers:
-        run.put(entry(number))
-    return run
+def entry(number: int, name: str = "", *, pages: int = 1) -> bytes:
+    """Make the entry of a page that is named by its number, or of a capture, whose number is 0."""
+    brought = Brought(PROJECTS, Delivered(pages=pages))
+    return ENCODE(Entry(name or f"page{number}.json", number=number, brought=[brought]))
 
 
 def details_of(directory: Path, name: str, *rows: Any) -> list[dict[str, Any]]:
@@ -96,18 +79,15 @@ def test_a_field_of_other_endpoints_stands_in_its_member(tmp_path: Path) -> None
 
 def test_files_come_by_name() -> None:
     """Pages are listed by name and not by number; those that were set aside are not listed."""
-    run = entries([1, 2, 10])
-    run.put(entry(3, set_aside=True))
-    found = Files().entries([run.summary()])
+    found = Files([*map(entry, [1, 2, 10]), entry(3, pages=0)]).entries()
     assert [one.name for one in found] == ["page1.json", "page10.json", "page2.json"]
 
 
 def test_files_of_several_sources_come_by_name() -> None:
-    """Sources and captures are merged; of one name, fixtures come before captures."""
-    summary = entries([1, 4]).summary().joined(entries([2, 4]).summary())
-    summary.captures.append(("page4.json", "d", False))
-    found = [(one.name[4], one.page) for one in Files().entries([summary])]
-    assert found == [("1", 1), ("2", 2), ("4", 4), ("4", 4), ("4", None)]
+    """Sources and captures are merged by name."""
+    parts = [*map(entry, [1, 4, 2, 4]), entry(0, "page3.ndjson")]
+    found = [(one.name[4], one.page) for one in Files(parts).entries("projects")]
+    assert found == [("1", 1), ("2", 2), ("3", None), ("4", 4), ("4", 4)]
 
 
 def test_a_section_without_files_has_an_empty_list() -> None:
@@ -120,10 +100,12 @@ def test_no_piece_of_a_report_grows_with_the_pages() -> None:
     """However many pages there are, the report comes in pieces of the same size."""
 
     def largest(pages: int) -> int:
-        runs = [entries(range(10_000, 10_000 + pages)).summary()]
-        lists = Objects()
-        outline = Outline("1", 0, runs, {}, lists.relationships(), lists.foreign_keys(()), [])
-        pieces = list(pieces_of(outline, details=False))
+        parts = [entry(number) for number in range(10_000, 10_000 + pages)]
+        runs, lists = [ChainSummary(PROJECTS, Delivered(pages))], Relations({})
+        outline = Outline(
+            "1", 0, runs, parts, {}, lists.relationships(), lists.foreign_keys(()), []
+        )
+        pieces = list(pieces_of(Report(outline), details=False))
         assert len(json.loads(b"".join(pieces))["run"]["fixtures"]) == pages
         return max(map(len, pieces))
 

@@ -147,10 +147,15 @@ def test_lists_are_chains_too(more: Json, tmp_path: Path) -> None:
     assert (replayed.code, replayed.errors) == (0, "")
 
 
-def test_a_list_without_its_end_is_bad(tmp_path: Path) -> None:
-    """A list that says it has more, with no page after it, is an incomplete chain."""
+def test_a_list_without_its_end_ends_no_run(tmp_path: Path) -> None:
+    """A list that says it has more, with no page after it, is named, and the run goes on."""
     put_all(tmp_path, {"users.json": listed({"id": "u"}, has_more=True, last_id="u"), ONE: END})
-    assert (replay(tmp_path).code, replay(tmp_path, "--allow-incomplete").code) == (65, 1)
+    for arguments in ([], ["--allow-incomplete"]):
+        replayed = replay(tmp_path, *arguments)
+        assert (replayed.code, replayed.errors) == (1, "")
+        assert replayed.report is not None
+        (issue,) = replayed.report["relationshipIssues"]
+        assert issue.startswith("users (label primary) is incomplete")
 
 
 def test_labels_are_chains_of_their_own(tmp_path: Path) -> None:

@@ -160,7 +160,8 @@ def test_what_came_before_a_bad_page_is_kept(tmp_path: Path, state: Path) -> Non
     pages = put_all(tmp_path / "pages", {ONE: MORE, TWO: "{"})
     assert replay(pages, state=state).code == 65
     with sqlite3.connect(state) as database:
-        assert database.execute("SELECT page FROM pages").fetchall() == [(1,)]
+        parts = database.execute("SELECT part FROM parts").fetchall()
+        assert parts == [("usage/completions/primary/1",)]
     database.close()
     put(pages, TWO, END)
     assert tokens(replay(pages, state=state)) == 12

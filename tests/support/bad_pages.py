@@ -185,13 +185,13 @@ CHAINS = {
     "gap": Fault({ONE: MORE, THREE: END}, ("usage/completions", "page 2"), 12, None),
     "first page missing": Fault({TWO: END}, ("usage/completions", "page 1"), 5, None),
     "no page after the last": Fault({ONE: MORE}, ("usage/completions", "page 2"), 7, None),
-    "page after the end": Fault({ONE: page(GOOD), TWO: END}, (TWO, "page 2"), 7, TWO),
+    "page after the end": Fault({ONE: page(GOOD), TWO: END}, (TWO, "page 2"), 12, None),
     "no cursor": Fault(
-        {ONE: page(GOOD, has_more=True), TWO: END}, (ONE, "page 1", "$.next_page"), 12
+        {ONE: page(GOOD, has_more=True), TWO: END}, (ONE, "page 1", "$.next_page"), 12, None
     ),
-    "blank cursor": Fault({ONE: page(GOOD, cursor=" "), TWO: END}, (ONE, "$.next_page"), 12),
+    "blank cursor": Fault({ONE: page(GOOD, cursor=" "), TWO: END}, (ONE, "$.next_page"), 12, None),
     "cursor seen before": Fault(
-        {ONE: MORE, TWO: page(GOOD, cursor="cursor_2"), THREE: END}, (TWO, "$.next_page"), 12, TWO
+        {ONE: MORE, TWO: page(GOOD, cursor="cursor_2"), THREE: END}, (TWO, "$.next_page"), 12, None
     ),
     "cursor seen long before": Fault(
         {
@@ -202,7 +202,7 @@ CHAINS = {
         },
         (THREE, "page 3", "$.next_page"),
         23,
-        THREE,
+        None,
     ),
     "two files for page 1": Fault(
         {ONE: page(GOOD), "usage_completions.json": END}, (ONE, "usage_completions.json", "page 1")

@@ -165,6 +165,7 @@ class Pool:
                 intake.judge()
             finally:
                 intake.store()
+            intake.refuse_letters()
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
             view = view_of(intake)._replace(windows=windows)

@@ -125,6 +125,11 @@ class Reader:
         with self.reading:
             yield from self._windows.slots(chain)
 
+    def check_chain(self, chain: Chain) -> None:
+        """Look at each window of a chain, but not at its rows."""
+        for slot in self.slots(chain):
+            self.glance((chain, slot))
+
     @property
     def records(self) -> int:
         """How many rows the windows have."""

@@ -1,0 +1,1 @@
+"""What each provider answers with: cursors and the registry."""
