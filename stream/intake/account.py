@@ -107,7 +107,7 @@ class Account:
             entry = DECODE(body)
             if not counted:
                 for one in entry.brought:
-                    one.delivered, one.stretches = Delivered(), []
+                    one.delivered = Delivered()
                 entry.fell = []
             self.packed[part] = body if counted else ENCODE(entry)
             self._note(part, entry)

@@ -168,8 +168,10 @@ def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:
         wrong = "repeated_cursor", CIRCULAR
     elif not ends or most > max(ends, 1):
         wrong = "incomplete", ENDLESS
-    elif asked and handed.keys() - asked:
-        wrong = "gap", UNCOUNTED
+    elif (
+        asked and handed.keys() - asked
+    ):  # where a page is there that none leads to, one is missing
+        wrong = "gap" if asked - handed.keys() else "incomplete", UNCOUNTED
     elif asked - handed.keys() and not lost:
         wrong = "after_end", UNASKED
     return None if wrong is None else Verdict(*wrong, open=not ends, cursor=cursor)
@@ -181,7 +183,7 @@ def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -
     ``name`` is the file's that the verdict is of, where it is of one.
     """
     message = verdict.message
-    if verdict.mendable:
+    if verdict.reason == "incomplete":
         if rules.unfinished == "report":
             return None
         message += " (--allow-incomplete reports it all the same)"

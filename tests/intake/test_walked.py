@@ -70,7 +70,7 @@ BROKEN = {
     "no last page": ([line(0, "c2")], "has no last page"),
     "no last page of the later walk": ([line(0, "c2"), line(1), line(1, "c3", LATE)], "last page"),
     "page that never came": (
-        [asked(0, None, "c2"), asked(1, "c2", "c3"), asked(3, "c4")],
+        [asked(0, None, "c2"), asked(1, "c2"), asked(2, None, "c3")],
         "no page of it came",
     ),
 }
@@ -90,6 +90,35 @@ def test_a_walk_that_is_not_whole_ends_the_run_unless_allowed(
         assert allowed.code == 1, allowed.errors
         assert allowed.report is not None
         assert [said in one for one in allowed.report["relationshipIssues"]] == [True]
+
+
+HOLES = {
+    "page missing in the middle": (
+        [asked(0, None, "c2"), asked(1, "c2", "c3"), asked(3, "c4")],
+        "no page of it came",
+    ),
+    "first page missing": ([asked(1, "c2", "c3"), asked(2, "c3")], "no page of its walk leads to"),
+    "page after the end": ([line(0, request={}), asked(1, "c2")], "no page of its walk leads to"),
+}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--allow-incomplete"]])
+@pytest.mark.parametrize(("lines", "said"), HOLES.values(), ids=HOLES.keys())
+def test_a_walk_with_a_hole_is_refused_unless_set_aside(
+    lines: list[bytes], said: str, arguments: list[str], tmp_path: Path
+) -> None:
+    """A page that is missing, or that nothing leads to, is bad input; set aside, all pages count."""
+    for order in (lines, lines[::-1]):
+        refused = replayed(tmp_path, order, *arguments)
+        assert (refused.code, refused.report) == (65, None)
+        assert said in refused.errors
+        dead = ["--on-error", "dead-letter", "--dead-letters", str(tmp_path / "dead")]
+        aside = replayed(tmp_path, order, *arguments, *dead)
+        assert aside.code == 1, aside.errors
+        assert aside.report is not None
+        assert [said in one for one in aside.report["relationshipIssues"]] == [True]
+        assert aside.report["usageSummary"]["totalRawEvents"] == len(lines)
+        assert letters_in(tmp_path / "dead") == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["--allow-incomplete"]])
