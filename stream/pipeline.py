@@ -193,7 +193,7 @@ def view_of(intake: Intake, store: Reader | None = None) -> View:
         intake.state.windows(store),
         intake.summaries(),
         dict(intake.objects.pages),
-        list(intake.account.frozen().values()),
+        intake.account.frozen(),
     )
 
 

@@ -41,12 +41,12 @@ class Entry(Struct, array_like=True):
 
     ``position`` is the source's own. ``number`` is that of the page, where the part is one page.
     ``rewritten``: it has said other things before, which still count; ``fell`` says which figures
-    of a changed page fell.
+    of a changed page fell. ``sha256`` is the digest of its bytes as stored, once it is known.
     """
 
     name: str
     position: bytes = b""
-    digest: str | None = None
+    sha256: bytes = b""
     number: int = 0
     brought: list[Brought] = []
     tail: Tail | None = None
@@ -88,8 +88,9 @@ class Account:
     Those that are being added to are objects until the next checkpoint.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing."""
+    def __init__(self, *, tracked: bool = True) -> None:
+        """Start with nothing; ``tracked``: somebody asks for :meth:`changes`."""
+        self._tracked = tracked
         self.packed: dict[Part, bytes] = {}
         self.open: dict[Part, Entry] = {}
         self.changed: set[Part] = set()
@@ -128,7 +129,8 @@ class Account:
             self.packed[part] = ENCODE(entry)
         else:
             self.open[part] = entry
-        self.changed.add(part)
+        if self._tracked:
+            self.changed.add(part)
         self._add(Origin(part.source, chain), added)
         if entry.fell or entry.rewritten or part in self._noted:
             self._note(part, entry)
@@ -172,7 +174,9 @@ class Account:
 
     def _add(self, origin: Origin, delivered: Delivered) -> None:
         """Add to what a source has delivered of a chain, unless that is to be added up anyway."""
-        known = self._sums.setdefault(origin, Delivered())
+        if origin not in self._sums:
+            self._sums[origin] = Delivered()
+        known = self._sums[origin]
         if known is not None:
             known.add(delivered)
 
@@ -215,9 +219,11 @@ class Account:
         """Return every chain of which something was brought."""
         return {chain for _, chain in self._sums}
 
-    def frozen(self) -> dict[Part, bytes]:
+    def frozen(self) -> list[bytes]:
         """Return all entries as they stand, as bytes."""
-        return self.packed | {part: ENCODE(entry) for part, entry in self.open.items()}
+        if not self.open:
+            return [*self.packed.values()]
+        return [ENCODE(entry) for _, entry in self.entries()]
 
     def delivered(self) -> dict[Origin, Delivered]:
         """Return what each source has delivered of each chain, in order."""
@@ -264,9 +270,15 @@ def files_in(packed: bytes) -> list[FileEntry]:
     entry = DECODE(packed)
     return [
         FileEntry(
-            entry.name, entry.digest, one.chain.endpoint, one.chain.label, entry.number or None
+            entry.name,
+            entry.sha256.hex() or None,
+            one.chain.endpoint,
+            one.chain.label,
+            entry.number or None,
         )
-        for one in sorted(entry.brought, key=chain_of)
+        for one in (
+            sorted(entry.brought, key=chain_of) if len(entry.brought) > 1 else entry.brought
+        )
         if one.delivered.pages or not entry.number
     ]
 
@@ -286,7 +298,7 @@ def joined_two(one: Entry, other: Entry) -> Entry:
     others = {brought.chain: brought for brought in other.brought}
     return replace(
         one,
-        digest=one.digest or other.digest,
+        sha256=one.sha256 or other.sha256,
         brought=[
             joined_brought(brought, others.pop(brought.chain, None)) for brought in one.brought
         ]

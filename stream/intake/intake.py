@@ -64,7 +64,7 @@ class Intake:
         self.share = share
         self.reader = Reader(tolerant=rules.tolerant)
         self.objects = Objects()
-        self.account = Account()
+        self.account = Account(tracked=rules.state is not None or share != ALL)
         opened = store or Store(rules.state)
         try:
             if rules.state is not None and store is None:
@@ -177,13 +177,14 @@ class Intake:
         tally.page_read.observe(page.seconds)
         entry.number = page.number if page.place else -1
         added = Delivered()
-        link: Link | None = lost_link(page)
+        link: Link | None
         try:
             check_revision(page, self.clock())
             link = self._count(delivery, page, entry, before, added)
         except BadInput as error:
             self._set_aside(delivery, error, 0, masked_page(page.content) if page.content else None)
             tally.pages[chain.endpoint, "dead_lettered"] += 1
+            link = lost_link(page)
             if before is not None and before.of(chain).delivered.pages:
                 entry, link = before, None  # what an earlier version of it said still counts
                 entry.of(chain).delivered.letters = 0
@@ -367,7 +368,8 @@ class Intake:
 def move_on(entry: Entry, delivery: Delivery) -> None:
     """Let an entry be as far as a delivery has come."""
     entry.name, entry.position = delivery.name, delivery.position
-    entry.digest = delivery.digest or (None if delivery.anew else entry.digest)
+    if delivery.digest is not None or delivery.anew:
+        entry.sha256 = bytes.fromhex(delivery.digest or "")
 
 
 def listed(reading: Reading) -> ListPage:

@@ -17,7 +17,7 @@ __all__ = ["Standing", "mark_standing", "refuse_broken"]
 class Links(Protocol):
     """Where the links of pages are."""
 
-    def links(self) -> Iterator[tuple[Chain, Part, Link]]:
+    def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
         """Yield all of them, in the order of chains and revisions."""
 
     def links_of(self, walk: Walk) -> Iterator[Placed]:
@@ -45,7 +45,7 @@ class Standing:
         Raises:
             BadInput, Unavailable: the links cannot be read.
         """
-        self.open = dict(judge_all(self.links.links(), self.wait))
+        self.open = dict(judge_all(self.links.all_links(), self.wait))
         self.touched = set()
 
     def judge_touched(self) -> None:

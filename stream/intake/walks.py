@@ -11,7 +11,7 @@ was handed out must have been asked for, and the other way round.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
@@ -74,71 +74,112 @@ def judge_all(
             yield walk, verdict
 
 
+class Step(NamedTuple):
+    """What is kept of a numbered page while its walk is judged: there may be a great many."""
+
+    part: Part
+    after: int
+    fault: str
+
+
 def judge(links: Iterable[Placed], more: int = 0) -> Verdict | None:
     """Say what is wrong with one walk, if anything is.
 
     Pages of one revision can be of several walks, of which ``more`` may have begun and not ended.
     """
-    numbered: defaultdict[str, dict[int, Placed]] = defaultdict(dict)
+    numbered: defaultdict[str, NumberedWalk] = defaultdict(NumberedWalk)
     others: list[Link] = []
     for part, link in links:
         if link.number:
-            known = numbered[part.source].get(link.number)
-            if known is None or known[1].fault == LOST:  # rivals of a page that counts are lost
-                numbered[part.source][link.number] = part, link
+            numbered[part.source].add(part, link)
         else:
             others.append(link)
-    for _, pages in sorted(numbered.items()):
-        verdict = judge_numbered(pages)
+    for _, walk in sorted(numbered.items()):
+        verdict = walk.judge()
         if verdict is not None:
             return verdict
     return judge_cursors(others, more) if others else None
 
 
-def judge_numbered(pages: Mapping[int, Placed]) -> Verdict | None:
-    """Judge a walk whose pages are numbered."""
-    seen: set[int] = set()
-    fault: Verdict | None = None
-    last, missing, ended, cursor = 0, 0, False, None
-    for number in sorted(pages):
-        part, link = pages[number]
-        missing = missing or (last + 1 if number > last + 1 else 0)
-        last = number
-        if link.fault == LOST:
-            continue
-        wrong = fault_of(link, seen, ended=ended)
+class NumberedWalk:
+    """A walk whose pages are numbered, in any order; those that come in order are not kept."""
+
+    def __init__(self) -> None:
+        """Start without a page."""
+        self._waiting: dict[int, Step] = {}
+        """Pages that did not come in order, by number."""
+        self._seen: set[int] = set()
+        self._fault: Verdict | None = None
+        self._last = 0
+        self._sound = 0
+        """The last page that was not set aside."""
+        self._missing = 0
+        self._ended = False
+        self._leads: tuple[int, str | None] = 0, None
+        """The last page that hands out a cursor, and that cursor."""
+
+    def add(self, part: Part, link: Link) -> None:
+        """Take a page; rivals of one that counts were set aside, and say nothing."""
+        if link.cursor is not None and link.number > self._leads[0]:
+            self._leads = link.number, link.cursor
+        step = Step(part, link.after, link.fault)
+        known = self._waiting.get(link.number)
+        if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
+            self._follow(link.number, step)
+        elif link.number > self._last and (known is None or known.fault == LOST):
+            self._waiting[link.number] = step
+
+    def _follow(self, number: int, step: Step) -> None:
+        """Follow the walk to its next page."""
+        self._missing = self._missing or (self._last + 1 if number > self._last + 1 else 0)
+        self._last = number
+        part, after, broken = step
+        if broken == LOST:
+            return
+        self._sound = number
+        wrong = fault_of(after, broken, self._seen, ended=self._ended)
         if wrong is not None:
-            fault = fault or Verdict(*wrong, part, number)
+            self._fault = self._fault or Verdict(*wrong, part, number)
         else:
-            ended, cursor = not link.after, link.cursor
-            seen.add(link.after)
-    if fault is not None:
-        return fault._replace(open=not ended, cursor=cursor)
-    if missing:
-        message = f"page {missing} is missing, and later pages are there"
-        return Verdict("gap", message, open=not ended, cursor=cursor)
-    if ended:
+            self._ended = not after
+            self._seen.add(after)
+
+    def judge(self) -> Verdict | None:
+        """Say what is wrong with the walk, if anything is; no page comes after that."""
+        for number in sorted(self._waiting):
+            self._follow(number, self._waiting[number])
+        unended, cursor = not self._ended, None if self._ended else self._leads[1]
+        if self._fault is not None:
+            return self._fault._replace(open=unended, cursor=cursor)
+        if self._missing:
+            message = f"page {self._missing} is missing, and later pages are there"
+            return Verdict("gap", message, open=unended, cursor=cursor)
+        if unended:
+            return Verdict("incomplete", self._unfinished(), open=True, cursor=cursor)
         return None
-    return Verdict("incomplete", unfinished(pages), open=True, cursor=cursor)
+
+    def _unfinished(self) -> str:
+        """Say that the walk has no end."""
+        last = self._sound
+        if not last:
+            return "no page of it could be read"
+        return f"page {last} says that more follows, and no page {last + 1} could be counted"
 
 
-def fault_of(link: Link, seen: set[int], *, ended: bool) -> tuple[str, str] | None:
-    """Return the reason and the words for what is wrong with the next page of a walk."""
+def fault_of(
+    after: int, fault: str, seen: Container[int], *, ended: bool
+) -> tuple[str, str] | None:
+    """Return the reason and the words for what is wrong with the next page of a numbered walk.
+
+    ``after`` is the cursor that it hands out, and ``seen`` are those that pages before it did.
+    """
     if ended:
         return "after_end", AFTER_END
-    if link.fault:
-        return link.fault, FAULTS[link.fault]
-    if link.after and link.after in seen:
+    if fault:
+        return fault, FAULTS[fault]
+    if after and after in seen:
         return "repeated_cursor", REPEATED
     return None
-
-
-def unfinished(pages: Mapping[int, Placed]) -> str:
-    """Say that a numbered walk has no end."""
-    last = max((number for number, (_, link) in pages.items() if link.fault != LOST), default=0)
-    if not last:
-        return "no page of it could be read"
-    return f"page {last} says that more follows, and no page {last + 1} could be counted"
 
 
 def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:

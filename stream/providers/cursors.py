@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -29,6 +30,7 @@ def mark_of(said: str | bytes | None) -> int:
     return (xxh3_64_intdigest(content) >> 1) or 1
 
 
+@cache
 def root_of(endpoint: str) -> str:
     """Return where the URLs of the chains of an endpoint, or of a list, must lead."""
     found = ENDPOINTS.get(endpoint)

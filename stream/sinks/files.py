@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,9 @@ from stream.sinks.details import ENCODER
 __all__ = ["Files", "indented", "led_by_files"]
 
 
-WIDEST: Final = 1 << 32
-"""More chains than one file holds."""
+ALL: Final = ""
+"""The files of all endpoints."""
+NOWHERE: Final = ("", "", "", 0)
 AT_ONCE: Final = 64
 """How many files are written together."""
 
@@ -26,28 +28,35 @@ class Files:
     def __init__(self, parts: Sequence[bytes]) -> None:
         """Look at the entries of parts, as the account keeps them."""
         self._parts = parts
-        self._orders: dict[str | None, list[int]] = {}
-        """Endpoint, or ``None`` for all → the places of its files, by name."""
+        self._orders: dict[str, list[int]] = {}
+        """Endpoint → the places of its files, by name; of all of them under :data:`ALL`."""
 
-    def entries(self, endpoint: str | None = None) -> Iterator[FileEntry]:
+    def entries(self, endpoint: str = ALL) -> Iterator[FileEntry]:
         """Yield the files that count, by name, or those of one endpoint."""
         if not self._orders:
             self._orders = self._sorted()
         for place in self._orders.get(endpoint, ()):
-            part, nth = divmod(place, WIDEST)
-            yield files_in(self._parts[part])[nth]
+            for one in files_in(self._parts[place]):
+                if endpoint in {ALL, one.endpoint}:
+                    yield one
 
-    def _sorted(self) -> dict[str | None, list[int]]:
+    def _sorted(self) -> dict[str, list[int]]:
         """Work the orders out."""
-        rows = sorted(
-            (one.name, one.endpoint, one.label, one.page or 0, part * WIDEST + nth)
-            for part, packed in enumerate(self._parts)
-            for nth, one in enumerate(files_in(packed))
-        )
-        orders: dict[str | None, list[int]] = {None: [place for *_, place in rows]}
-        for _, endpoint, _, _, place in rows:
-            orders.setdefault(endpoint, []).append(place)
+        keys: list[tuple[str, str, str, int]] = []
+        orders: dict[str, list[int]] = {ALL: []}
+        for place, packed in enumerate(self._parts):
+            found = files_in(packed)
+            keys.append(key_of(found[0]) if found else NOWHERE)
+            for endpoint in {ALL, *(one.endpoint for one in found)} if found else ():
+                orders.setdefault(endpoint, []).append(place)
+        for order in orders.values():
+            order.sort(key=keys.__getitem__)
         return orders
+
+
+def key_of(file: FileEntry) -> tuple[str, str, str, int]:
+    """Return what files are ordered by; texts that many have are one text in memory."""
+    return file.name, intern(file.endpoint), intern(file.label), file.page or 0
 
 
 def indented(value: Any, depth: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import aiofiles.os
 import anyio
+from xxhash import xxh3_64_digest
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -52,8 +53,10 @@ STEMS: Final[dict[str, Endpoint | ObjectList]] = {
 }
 LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
 CHAINS_AT_ONCE: Final = 4
-FAULTY: Final = b" -"
-"""What the position of a part ends with that could not be read."""
+FAULTY: Final = b"-"
+"""What the position of a part has in the place of its content that could not be read."""
+MARK: Final = 8
+"""How many bytes of a position tell a file's signature, and how many its content."""
 PRIMARY: Final = "primary"
 """The label of files that name none."""
 REST: Final = re.compile(
@@ -188,7 +191,7 @@ class Fixtures:
         self.known = {
             name: position
             for name, position in positions.items()
-            if "/" in name and not position.endswith(FAULTY)
+            if "/" in name and len(position) > MARK + len(FAULTY)
         }
         self._gone: set[str] = set()
 
@@ -265,7 +268,7 @@ class Fixtures:
     ) -> None:
         """Emit a file that is one of several for its page, or that has an impossible number."""
         part = rival_of(chain.chain, number, name)
-        position = str(signature_of(chain.directory / name)).encode() + FAULTY
+        position = mark_of(signature_of(chain.directory / name)) + FAULTY
         if self.known.get(part) != position:
             page = Page(chain.chain, number, b"", number, error=error)
             await send(Delivery(Part(self.source, part), spelled(name), page, position, anew=True))
@@ -277,7 +280,7 @@ class Fixtures:
             file
             for file in chain.files
             if (known := self.known.get(part_of(chain.chain, file.page))) is None
-            or not known.startswith(f"{signature_of(file.path)} ".encode())
+            or known[:MARK] != mark_of(signature_of(file.path))
         ]
 
     async def _read(self, files: Sequence[PageFile]) -> AsyncIterator[FilePage | None]:
@@ -313,14 +316,13 @@ class Fixtures:
 
     async def _send(self, chain: FixtureChain, read: FilePage, send: Send) -> None:
         """Emit a page; one whose content is what it was brings a position alone."""
-        number = read.file.page
+        number, error = read.file.page, read.error
         name = part_of(chain.chain, number)
-        end = FAULTY if read.error is not None else b" %d" % read.mark
-        position = str(read.signature).encode() + end
-        known, page = self.known.get(name), None
-        if known is None or read.error is not None or not known.endswith(end):
+        position, page = position_of(read), None
+        known = self.known.get(name) if self.known else None
+        if known is None or error is not None or not known.endswith(position[-MARK:]):
             page = Page(
-                chain.chain, number, read.content, number, error=read.error, seconds=read.seconds
+                chain.chain, number, read.content, number, 0, None, error, seconds=read.seconds
             )
         part, anew = Part(self.source, name), page is not None
         await send(Delivery(part, spelled(read.file.name), page, position, read.sha256, anew))
@@ -335,6 +337,17 @@ class Fixtures:
 def part_of(chain: Chain, number: int) -> str:
     """Return the name of a page's part."""
     return f"{chain.endpoint}/{chain.label}/{number}"
+
+
+def position_of(read: FilePage) -> bytes:
+    """Return a file as it was read: what tells its signature, and its content, from others."""
+    seen = mark_of(read.signature)
+    return seen + FAULTY if read.error is not None else seen + read.mark.to_bytes(8)
+
+
+def mark_of(signature: str | None) -> bytes:
+    """Return eight bytes that tell a signature from others."""
+    return xxh3_64_digest(str(signature).encode())
 
 
 def rival_of(chain: Chain, number: int, name: str) -> str:

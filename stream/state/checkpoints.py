@@ -10,14 +10,15 @@ from stream.records.delivery import Part
 from stream.records.tally import Tally
 from stream.records.windows import Snapshot
 from stream.state.keyed import KeyedState, Place
+from stream.state.links import HeldLinks, PagePlace, WalkKey
 from stream.state.objects import Objects
 from stream.state.saved import SavedSeries
-from stream.state.sqlite.letters import Letters, PagePlace
+from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import Checkpoint, Store
 
 __all__ = ["Checkpoints"]
 
-LINKS_HELD: Final = 100_000
+LINKS_HELD: Final = 25_000
 """Links that are kept in memory where there is no state file."""
 
 
@@ -56,7 +57,7 @@ class Checkpoints:
         """Parts of whose pages the store knows more than is so."""
         self._pages = 0
         self._letters: dict[PagePlace, Letters] = {}
-        self.pending_links: dict[PagePlace, tuple[Chain, Link]] = {}
+        self.links = HeldLinks()
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
 
@@ -80,7 +81,7 @@ class Checkpoints:
 
     def put_link(self, part: Part, place: int, chain: Chain, link: Link) -> None:
         """Store what a page says of its walk with the next checkpoint."""
-        self.pending_links[part, place] = chain, link
+        self.links.put(part, place, chain, link)
 
     def put_letters(self, part: Part, place: int, chain: Chain, letters: list[bytes]) -> None:
         """Store a page's dead letters with the next checkpoint, in the place of those it had."""
@@ -89,18 +90,18 @@ class Checkpoints:
     def forget(self, part: Part) -> None:
         """Know nothing of what a part's pages said any more, with the next checkpoint."""
         self.forgotten.add(part)
-        for found in (self.pending_links, self._letters):
-            for key in [one for one in found if one[0] == part]:
-                del found[key]
+        self.links.forget(part)
+        for key in [one for one in self._letters if one[0] == part]:
+            del self._letters[key]
 
-    def walks(self) -> set[tuple[Chain, int]]:
+    def walks(self) -> set[WalkKey]:
         """Return the walks that the next checkpoint changes."""
-        changed = {(chain, link.revision) for chain, link in self.pending_links.values()}
+        changed = set(self.links.packed)
         for part in self.forgotten:
             changed |= self.store.walks_in(part)
         return changed
 
-    def links(self) -> Iterator[tuple[Chain, Part, Link]]:
+    def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
         """Yield what pages say of their walks, in the order of walks.
 
         Raises:
@@ -110,14 +111,10 @@ class Checkpoints:
             self.flush_links()
             yield from self.store.links()
             return
-        found = (
-            (chain, part, place, link)
-            for (part, place), (chain, link) in self.pending_links.items()
-        )
-        for chain, part, _, link in sorted(found, key=lambda one: (one[0], one[3].revision)):
+        for chain, part, _, link in self.links.rows():
             yield chain, part, link
 
-    def links_of(self, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+    def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
         """Yield what the pages of one walk say, as far as it is stored.
 
         Raises:
@@ -127,12 +124,12 @@ class Checkpoints:
 
     def flush_links(self) -> None:
         """Put links into the file outside of a checkpoint: they say nothing that is not in pages."""
-        self.store.put_links(self.forgotten, self.pending_links)
-        self.forgotten, self.pending_links = set(), {}
+        self.store.put_links(self.forgotten, self.links.rows())
+        self.forgotten, self.links = set(), HeldLinks()
 
     def due(self, now: float, pages: int, seconds: float) -> bool:
         """Tell whether so many pages or seconds have passed; ``now`` is monotonic."""
-        if len(self.pending_links) > LINKS_HELD:
+        if len(self.links) > LINKS_HELD:
             return True
         if self._pages and self._since is None:
             self._since = now
@@ -152,13 +149,13 @@ class Checkpoints:
         """
         state, lasting = self.state, self.lasting
         due = state.changed.copy() if lasting else state.changed.intersection(state.leaving())
-        links = self.pending_links if lasting or len(self.pending_links) > LINKS_HELD else {}
+        flushed = lasting or len(self.links) > LINKS_HELD
         self.store.save(
             Checkpoint(
                 parts,
                 self._letters,
                 self.forgotten,
-                links,
+                self.links.rows() if flushed else (),
                 self._held(due),
                 state.raised,
                 self.objects.saved() if lasting and self.objects.changed else None,
@@ -169,8 +166,8 @@ class Checkpoints:
         self._since, self._pages = None, 0
         self._letters = {}
         self.forgotten = set()
-        if links:
-            self.pending_links = {}
+        if flushed:
+            self.links = HeldLinks()
         state.stored(due)
         self.objects.changed = self.objects.changed and not lasting
 

@@ -80,7 +80,7 @@ def entries_in(said: Said, run: Replay) -> dict[str, Entry]:
         if name not in digests:
             message = f"the run has read it, and it is not in {run.directory}"
             raise BadInput("capture", message).at(name)
-        entry = entries.setdefault(name, Entry(name, digest=digests[name]))
+        entry = entries.setdefault(name, Entry(name, sha256=bytes.fromhex(digests[name])))
         setattr(entry.of(chain).delivered, counter, found.value)
     for chain, (name, field), _, _ in said.chains("unknown"):
         entries[name].of(chain).delivered.unknown_fields.add(field)

@@ -38,7 +38,8 @@ from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
 from stream.state.keyed import Windows
-from stream.state.sqlite.letters import Letters, PagePlace
+from stream.state.links import PagePlace
+from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.shard import Shards
 
 __all__ = ["Pool"]
@@ -235,7 +236,7 @@ def take_over(
         for part in first.forgotten:
             checkpoints.forget(part)
         checkpoints.flush_links()
-    checkpoints.pending_links.update(first.links)
+    checkpoints.links.update(first.links)
     for (part, place), (chain, found) in letters.items():
         checkpoints.put_letters(part, place, chain, sorted(found, key=rank))
 

@@ -20,13 +20,13 @@ from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.intake import Intake
 from stream.intake.walks import Walk
 from stream.pipeline import Observer, Replay, directory_of, ingest
-from stream.records.chains import Chain, Link
+from stream.records.chains import Chain
 from stream.records.delivery import Part
 from stream.records.errors import BadInput, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.keyed import Windows
-from stream.state.sqlite.letters import PagePlace
+from stream.state.links import HeldLinks
 from stream.state.sqlite.shard import Shard
 
 __all__ = ["Asked", "Failed", "Ingested", "Task", "work"]
@@ -55,7 +55,7 @@ class Ingested(NamedTuple):
     chains: AbstractSet[Chain]
     tally: Tally
     wide: set[str]
-    links: dict[PagePlace, tuple[Chain, Link]]
+    links: HeldLinks
     walks: set[Walk]
     spilled: bool
     forgotten: set[Part]
@@ -144,7 +144,7 @@ def ingested(intake: Intake, entries: dict[Part, bytes | None], windows: Windows
         windows.chains,
         intake.tally,
         wide_in(windows),
-        intake.checkpoints.pending_links,
+        intake.checkpoints.links,
         intake.touched(),
         intake.checkpoints.store.has_links,
         intake.forgotten,

@@ -67,7 +67,8 @@ class Chains:
                 "expected one walk of each endpoint and label",
                 path="$.request.page",
             )
-        fault = fault_of(link, known.seen, ended=bool(known.pages) and not known.after)
+        ended = bool(known.pages) and not known.after
+        fault = fault_of(link.after, link.fault, known.seen, ended=ended)
         if fault is not None:
             raise BadInput(*fault, path="$.next_page")
         known.pages, known.after = number, link.after

@@ -8,12 +8,11 @@ from typing import Final, TypeAlias
 
 from stream.records.chains import Chain
 from stream.records.delivery import Part
+from stream.state.links import PagePlace
 from stream.state.sqlite.codec import checked, sealed
 
-__all__ = ["LETTERS", "Letters", "PagePlace", "letters_in", "placed_letters_in", "put_letters"]
+__all__ = ["LETTERS", "Letters", "letters_in", "placed_letters_in", "put_letters"]
 
-PagePlace: TypeAlias = tuple[Part, int]
-"""A page: the part that it stands in, and where there."""
 Letters: TypeAlias = tuple[Chain, list[bytes]]
 """A page's dead letters, and the chain that they are counted with."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
+from stream.state.links import WalkKey
 from stream.state.sqlite.codec import checked, checksum_of
-from stream.state.sqlite.letters import PagePlace
 
 __all__ = ["LINKS", "forget_pages", "links_in", "links_of", "put_links", "walks_in"]
 
@@ -29,16 +29,13 @@ OF_PART: Final = (
 )
 
 
-def put_links(database: sqlite3.Connection, links: Mapping[PagePlace, tuple[Chain, Link]]) -> None:
-    """Put what pages say in the place of what they said before."""
-    rows = (
-        (*chain, link.revision, *part, place, *link[1:])
-        for (part, place), (chain, link) in links.items()
-    )
-    database.executemany(
+def put_links(database: sqlite3.Connection, links: Iterable[tuple[Chain, Part, int, Link]]) -> int:
+    """Put what pages say in the place of what they said before; return how many links it were."""
+    rows = ((*chain, link.revision, *part, place, *link[1:]) for chain, part, place, link in links)
+    return database.executemany(
         "REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((*row, checksum_of(*row)) for row in rows),
-    )
+    ).rowcount
 
 
 def links_in(database: sqlite3.Connection) -> Iterator[tuple[Chain, Part, Link]]:
@@ -50,7 +47,7 @@ def links_in(database: sqlite3.Connection) -> Iterator[tuple[Chain, Part, Link]]
     yield from map(link_of, database.execute(ORDERED))
 
 
-def links_of(database: sqlite3.Connection, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+def links_of(database: sqlite3.Connection, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
     """Yield the links of one walk, each with its page's part.
 
     Raises:
@@ -73,7 +70,7 @@ def link_of(found: tuple[object, ...]) -> tuple[Chain, Part, Link]:
     )
 
 
-def walks_in(database: sqlite3.Connection, part: Part) -> Iterator[tuple[Chain, int]]:
+def walks_in(database: sqlite3.Connection, part: Part) -> Iterator[WalkKey]:
     """Yield the walks of which a part has pages."""
     for *chain, revision in database.execute(OF_PART, part):
         yield Chain(*chain), revision

@@ -17,7 +17,8 @@ from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
 from stream.state.keyed import Glance, Place
-from stream.state.sqlite.letters import Letters, PagePlace
+from stream.state.links import PagePlace
+from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import Saved, Store
 
 __all__ = ["Shard", "Shards"]

@@ -15,12 +15,12 @@ from stream.records.errors import Unavailable
 from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot
 from stream.state.keyed import Place
+from stream.state.links import PagePlace, WalkKey
 from stream.state.saved import SavedSeries
 from stream.state.sqlite.codec import checked, checksum_of, sealed
 from stream.state.sqlite.file import StateFile
 from stream.state.sqlite.letters import (
     Letters,
-    PagePlace,
     letters_in,
     placed_letters_in,
     put_letters,
@@ -44,7 +44,7 @@ class Checkpoint(NamedTuple):
     parts: Mapping[Part, bytes | None]
     letters: Mapping[PagePlace, Letters]
     forgotten: Iterable[Part]
-    links: Mapping[PagePlace, tuple[Chain, Link]]
+    links: Iterable[tuple[Chain, Part, int, Link]]
     snapshots: Iterable[tuple[Place, Snapshot]]
     raised: Mapping[Place, int]
     objects: bytes | None
@@ -171,7 +171,7 @@ class Store(StateFile):
         with self.reading:
             yield from links_in(self._database)
 
-    def links_of(self, walk: tuple[Chain, int]) -> Iterator[tuple[Part, Link]]:
+    def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
         """Yield what the pages of one walk say, each with its part.
 
         Raises:
@@ -180,7 +180,7 @@ class Store(StateFile):
         with self.reading:
             yield from links_of(self._database, walk)
 
-    def walks_in(self, part: Part) -> set[tuple[Chain, int]]:
+    def walks_in(self, part: Part) -> set[WalkKey]:
         """Return the walks of which a part has pages.
 
         Raises:
@@ -190,7 +190,7 @@ class Store(StateFile):
             return set(walks_in(self._database, part))
 
     def put_links(
-        self, forgotten: Iterable[Part], links: Mapping[PagePlace, tuple[Chain, Link]]
+        self, forgotten: Iterable[Part], links: Iterable[tuple[Chain, Part, int, Link]]
     ) -> None:
         """Put links into the file outside of a checkpoint: they say nothing that is not in pages.
 
@@ -233,8 +233,8 @@ class Store(StateFile):
         """Put a checkpoint's rows into the tables."""
         forget_pages(self._database, checkpoint.forgotten)
         put_letters(self._database, checkpoint.letters)
-        put_links(self._database, checkpoint.links)
-        self.has_links = self.has_links or bool(checkpoint.links)
+        if put_links(self._database, checkpoint.links) > 0:
+            self.has_links = True
         self._write_windows(checkpoint.snapshots, checkpoint.raised)
         if self.path is None:
             return  # nobody will ask for the rest

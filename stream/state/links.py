@@ -1,0 +1,60 @@
+"""What pages say of their walks, held as bytes until a store has it: there may be a great many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+import msgspec
+
+from stream.records.chains import Chain, Link
+from stream.records.delivery import Part
+
+__all__ = ["HeldLinks", "PagePlace", "WalkKey"]
+
+PagePlace: TypeAlias = tuple[Part, int]
+"""A page: the part that it stands in, and where there."""
+WalkKey: TypeAlias = tuple[Chain, int]
+"""One pass over a chain: the chain, and its revision."""
+
+ENCODE: Final = msgspec.msgpack.Encoder().encode
+DECODE: Final = msgspec.msgpack.Decoder(Link).decode
+
+
+class HeldLinks:
+    """Links by walk and page; a page that comes again takes the place of what it was."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self.packed: dict[WalkKey, dict[PagePlace, bytes]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many links there are."""
+        return self._count
+
+    def put(self, part: Part, place: int, chain: Chain, link: Link) -> None:
+        """Take a link."""
+        walk = chain, link.revision
+        if walk not in self.packed:
+            self.packed[walk] = {}
+        self.packed[walk][part, place] = ENCODE(link)
+        self._count += 1
+
+    def update(self, other: HeldLinks) -> None:
+        """Take all links of another."""
+        for walk, links in other.packed.items():
+            self.packed.setdefault(walk, {}).update(links)
+        self._count += len(other)
+
+    def forget(self, part: Part) -> None:
+        """Drop the links of a part."""
+        for links in self.packed.values():
+            for key in [one for one in links if one[0] == part]:
+                del links[key]
+
+    def rows(self) -> Iterator[tuple[Chain, Part, int, Link]]:
+        """Yield every link, with its page, in the order of walks."""
+        for walk in sorted(self.packed):
+            for (part, place), packed in self.packed[walk].items():
+                yield walk[0], part, place, DECODE(packed)
