@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
-from pathlib import Path
 
 import pytest
 
+from tests.support.places import ROOT
 from tests.support.running import PLAIN, run
 
 VARIABLE = "_USAGE_STREAM_COMPLETE"
 PATH = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
 
 PRESSED = """
 words=("$@")

@@ -34,7 +34,7 @@ COMMAND = "from stream.__main__ import main; main()"
 IMPORTS = """
 import stream
 for module in pkgutil.walk_packages(stream.__path__, "stream."):
-    if module.name not in ("stream.__main__", "stream.engines.flink"):
+    if module.name not in ("stream.__main__", "stream.engines.flink.operators"):
         importlib.import_module(module.name)
 """
 REPORT = Path("out/admin_ingestion_report.json")

@@ -18,6 +18,7 @@ import pytest
 from stream.cli.streams import guarded
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.pages import page, put_all
+from tests.support.places import ROOT
 from tests.support.running import PLAIN, run
 
 PAGE = page(GOOD)
@@ -207,7 +208,7 @@ def test_both_streams_may_be_gone(place: Path) -> None:
 
 def test_continuous_integration_tests_in_a_clean_environment() -> None:
     """What the shell of ``.ci/run`` has set reaches its tests only where they need it."""
-    text = (Path(__file__).parent.parent / ".ci" / "run").read_text("utf-8")
+    text = (ROOT / ".ci" / "run").read_text("utf-8")
     assert re.search(r"(?m)^USAGE_STREAM_NO_SKIPS=1 .* clean make test$", text)
     function = re.search(r"(?ms)^clean\(\) \{.*?^\}$", text)
     assert function is not None
