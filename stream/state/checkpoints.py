@@ -126,7 +126,7 @@ class Checkpoints:
         return self.store.links_of(walk)
 
     def flush_links(self) -> None:
-        """Put links into the file outside of a checkpoint: they say nothing that is not in pages."""
+        """Put links into the file outside of a checkpoint: pages say all of it again."""
         self.store.put_links(self.forgotten, self.pending_links)
         self.forgotten, self.pending_links = set(), {}
 
