@@ -82,12 +82,14 @@ def test_the_picture_of_the_layers_is_the_contract() -> None:
 
 
 def test_the_package_is_seen_at_a_glance() -> None:
-    """There are at most nine layers and thirteen rooms, and each room is in a layer."""
+    """At most nine layers and thirteen rooms; each room is in a layer, and in the README."""
     ignored = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
     rooms = {path.stem for path in (ROOT / "stream").iterdir() if path.name not in ignored}
     assert len(rooms) <= 13
     assert len(layers()) <= 9
     assert sorted(name for line in layers() for name in line.split(" | ")) == sorted(rooms)
+    readme = (ROOT / "README.md").read_text("utf-8").partition("\n## Where things are\n")[2]
+    assert rooms - set(re.findall(r"`(\w+)(?:/|\.py)`", readme)) == set()
 
 
 def test_every_room_has_a_map() -> None:
