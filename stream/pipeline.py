@@ -197,7 +197,7 @@ def view_of(intake: Intake, store: Reader | None = None) -> View:
     )
 
 
-async def finish(
+async def finish(  # noqa: PLR0913, PLR0917 -- what a report is made of comes from as many places
     view: View,
     now: int,
     outputs: Outputs,

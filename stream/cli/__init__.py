@@ -1,4 +1,9 @@
-"""The command line: one file for each command, and here what they end in."""
+"""The command line: one file for each command, and here what they end in.
+
+``replay``, ``daemon`` (with check-config), ``verify``, ``capture``, ``generate``, ``export`` and
+``flink`` are the commands. ``shared`` has the options that several commands take, ``progress`` the
+bar on a terminal, ``streams`` what keeps a full or closed stdout from being a traceback.
+"""
 
 from __future__ import annotations
 

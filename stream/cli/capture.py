@@ -9,9 +9,8 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.options import page_bytes_option
 from stream.cli.progress import progress
-from stream.cli.shared import EXIT_CODES, FILE, show
+from stream.cli.shared import EXIT_CODES, FILE, page_bytes_option, show
 from stream.decode.values import revision_of
 from stream.engines.signals import until_signalled
 from stream.records.errors import BadInput

@@ -47,7 +47,7 @@ def openmetrics_command(state: Path, out: Path, now: int) -> None:
     Blocks do not overwrite each other: after figures were corrected, delete the series before the
     next backfill. Prometheus must keep data longer than the history is.
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.sinks.exports.history import export_openmetrics  # noqa: PLC0415 -- only this command needs it
+    from stream.sinks.exports.openmetrics import export_openmetrics  # noqa: PLC0415 -- only this command needs it
 
     exported = export_openmetrics(state, out, now)
     show(msgspec.json.format(msgspec.json.encode(exported), indent=2))

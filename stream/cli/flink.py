@@ -12,12 +12,14 @@ import msgspec
 from stream.cli.shared import (
     EXIT_CODES,
     FILE,
+    add_options,
     check_dead_letters,
     clock_option,
+    page_bytes_option,
     report_options,
     show,
 )
-from stream.engines.flink.job import Job, job_options
+from stream.engines.flink.job import Job
 from stream.engines.flink.report import report as reported
 from stream.engines.flink.submit import Submission, submit
 from stream.intake.rules import Rules
@@ -25,6 +27,39 @@ from stream.pipeline import Replay
 from stream.sinks.summary import summary_of
 
 __all__ = ["flink_command"]
+
+job_options = add_options(
+    click.argument("captures", metavar="CAPTURES"),
+    click.argument("out", metavar="OUT"),
+    click.option(
+        "--follow",
+        metavar="SECONDS",
+        type=click.IntRange(1),
+        help="Go on, and look for new captures every so many seconds. Each must be whole when it "
+        "appears (written beside, and renamed).",
+    ),
+    click.option(
+        "--every",
+        metavar="SECONDS",
+        type=click.IntRange(1),
+        default=10,
+        show_default=True,
+        help="How long what changes is gathered before it is said, with --follow.",
+    ),
+    click.option(
+        "--details/--no-details",
+        default=True,
+        help="Write windows out too, so that the report can show every record; or sums alone.",
+    ),
+    click.option(
+        "--now",
+        metavar="SECONDS",
+        type=click.IntRange(0),
+        help="The clock, in Unix seconds: what walks must not be ahead of. [default: the time]",
+    ),
+    page_bytes_option("A longer line of a capture"),
+)
+"""Gives a command the arguments and options that make a job; the job itself reads the same."""
 
 
 @click.group("flink", epilog=EXIT_CODES)

@@ -12,13 +12,13 @@ from pathlib import Path
 import anyio
 import click
 
-from stream.cli.options import page_bytes_option
 from stream.cli.progress import progress
 from stream.cli.shared import (
     EXIT_CODES,
     FILE,
     check_dead_letters,
     clock_option,
+    page_bytes_option,
     report_options,
     show,
 )

@@ -1,4 +1,4 @@
-"""What the commands share: exit codes in their help, the clock, and stdout."""
+"""What the commands share: exit codes in their help, options of several, and stdout."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from stream.cli.options import given
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import one_line
 from stream.records.windows import MAX_TIME
+from stream.sources.files import DEFAULT_PAGE_BYTES
 
 __all__ = [
     "EXIT_CODES",
     "FILE",
     "Moment",
+    "add_options",
     "check_dead_letters",
     "clock_option",
+    "page_bytes_option",
     "report_options",
     "show",
 ]
@@ -72,6 +74,29 @@ class Moment(click.ParamType[int]):
         return seconds
 
 
+def add_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return what gives a command several arguments and options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def page_bytes_option(bad: str) -> Callable[[Command], Command]:
+    """Return the option ``--max-page-bytes``; ``bad`` says what is bad input beyond it."""
+    return click.option(
+        "--max-page-bytes",
+        metavar="BYTES",
+        type=click.IntRange(1),
+        default=DEFAULT_PAGE_BYTES,
+        show_default=True,
+        help=f"{bad} is bad input.",
+    )
+
+
 def clock_option(use: str = "") -> Callable[[Command], Command]:
     """Return the option ``--now``: the clock, which is the time unless somebody fixes it."""
     return click.option(
@@ -84,7 +109,7 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
     )
 
 
-report_options = given(
+report_options = add_options(
     click.option(
         "--report",
         type=FILE,

@@ -1,9 +1,9 @@
 """The daemon: one process that takes pages in as they land, for months.
 
-:mod:`~stream.daemon.running` is its life from the first signal handler to the last report,
-:mod:`~stream.daemon.core` the consumer and its checkpoints, :mod:`~stream.daemon.feeding` the
-sources, :mod:`~stream.intake.standing` which walks of captures are not whole,
-:mod:`~stream.daemon.reporting` the report's schedule, :mod:`~stream.daemon.health` what is wrong,
-if anything, :mod:`~stream.daemon.telling` what is logged; ``serving``, ``app`` and ``guard`` are
-HTTP, ``logs`` and ``systemd`` what their names say.
+``running`` is its life, from the first signal handler to the last report, by the settings of
+``config``. Its tasks are ``feeding``, which runs the sources, ``core``, which takes what they
+deliver and stores checkpoints, ``reporting``, which writes the report on a schedule, and
+``serving``, which serves ``app`` over HTTP: ``guard`` says who may ask, and ``glance`` is the page
+for people. ``health`` knows what is wrong, if anything; ``telling`` is what is logged of each
+delivery, ``logs`` how, and ``systemd`` is told how it goes.
 """

@@ -1,8 +1,10 @@
-"""BucketPage bytes in, typed columns out: pure, no I/O.
+"""The bytes of a page in, typed columns out: pure.
 
-:mod:`~stream.decode.pages` is the hot path, for pages that look as today's schema says.
-:mod:`~stream.decode.careful` takes every other page: older shapes, unknown fields, and whatever is
-wrong, which it names by its JSON path. :mod:`~stream.decode.lists` reads the lists of objects.
+``cutting`` finds a page's buckets without decoding them, so that old news costs a digest. ``pages``
+is the hot path, for pages that look as today's schema says. ``careful`` takes every other page, by
+way of ``parse`` (the outside of a page), ``rows`` (a row, field by field) and ``values`` (texts,
+counts, money, times): older shapes, unknown fields, and whatever is wrong, named by its JSON path.
+``lists`` reads the lists of objects. What comes of it is a ``BucketPage`` or a ``ListPage``.
 """
 
 from stream.decode.lists import Element, ListPage, decode_list

@@ -1,8 +1,6 @@
-"""Engines that run the same rules on many machines; what they share, and an adapter for each.
+"""Who runs the flow where one process is not enough: the same rules, and the same bytes.
 
-A line of a capture is read and cut (:mod:`~stream.engines.flink.lines`), each part takes what is its own
-(:mod:`~stream.engines.flink.parts`) and says what it comes to (:mod:`~stream.engines.flink.facts`). The engine
-moves bytes between them, keeps them safe, and sums. What it has written
-(:mod:`~stream.engines.flink.output`) is put into figures (:mod:`~stream.engines.flink.sums`), and becomes the
-report (:mod:`~stream.engines.flink.report`).
+``workers`` are processes of one machine, each with a share of the days; ``flink`` is a job on a
+cluster. Neither has a rule of its own: both call the pure rooms, and only move, keep and add up.
+``signals`` ends what is awaited when SIGINT or SIGTERM comes.
 """

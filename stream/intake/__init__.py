@@ -1,1 +1,13 @@
-"""TODO."""
+"""The consumer's side of the channel: what a delivery says, and what became of it.
+
+``intake`` takes one delivery after another, and is put together from parts that do one thing each:
+
+- ``reading`` reads a page: its buckets or objects, and its link to the next (pure);
+- ``account`` has an entry for each part: position, digest, what it brought;
+- ``walks`` judges a walk by its links (pure), and ``standing`` knows which walks are not whole;
+- ``changes`` names figures that fell in a page that has changed;
+- ``letters`` makes dead letters of what cannot be counted.
+
+``rules`` are the choices of whoever runs it, and ``stretches`` writes windows in a row as one.
+Buckets go to ``stream.state``, which says what became of each row.
+"""

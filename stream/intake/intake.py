@@ -32,7 +32,7 @@ __all__ = ["Intake", "Taken"]
 
 
 class Taken(NamedTuple):
-    """What became of a delivery: its dead letters, what fell, and whether its part was rewritten."""
+    """What became of a delivery: its dead letters, what fell, and if its part was rewritten."""
 
     letters: list[bytes]
     fell: list[str]

@@ -57,7 +57,7 @@ class Reader:
         return found
 
     def read(self, page: Page, known: Known = nothing_known, mine: Mine = everything) -> Reading:
-        """Read a page; buckets that are ``known`` are not decoded, nor those that are not ``mine``.
+        """Read a page; buckets that are ``known``, or not ``mine``, are not decoded.
 
         Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
         else a bad one ends the run, whoever comes upon it. A cursor that cannot be used is a fault of

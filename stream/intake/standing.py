@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from stream.intake.rules import Rules
-from stream.intake.walks import Placed, Verdict, Walk, judge, judge_all, refusal_of
+from stream.intake.walks import FAULTS, Placed, Verdict, Walk, judge, judge_all
 from stream.providers.openai import LISTS
 from stream.records.chains import Chain, ChainSummary, Link
 from stream.records.delivery import Part
+from stream.records.errors import BadInput
 
 __all__ = ["Standing", "mark_standing", "refuse_broken"]
 
@@ -100,3 +101,21 @@ def refuse_broken(
         error = refusal_of(chain, verdict, rules, name)
         if error is not None and chain.endpoint not in LISTS:
             raise error
+
+
+def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -> BadInput | None:
+    """Return what ends a run for a verdict, unless bad input is set aside; ``None``: it is allowed.
+
+    ``name`` is the file's that the verdict is of, where it is of one.
+    """
+    message = verdict.message
+    if verdict.reason == "incomplete":
+        if rules.unfinished == "report":
+            return None
+        message += " (--allow-incomplete reports it all the same)"
+    where = f"chain {chain}"
+    if name is not None:
+        page = f"page {verdict.number} of " if verdict.number else ""
+        where = f"{name} ({page}{chain})"
+    path = "$.next_page" if verdict.reason in {"repeated_cursor", *FAULTS} else None
+    return BadInput(verdict.reason, message, path=path).at(where)

@@ -15,12 +15,10 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
-from stream.intake.rules import Rules
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
-from stream.records.errors import BadInput
 
-__all__ = ["LOST", "Placed", "Verdict", "Walk", "fault_of", "judge", "judge_all", "refusal_of"]
+__all__ = ["FAULTS", "LOST", "Placed", "Verdict", "Walk", "fault_of", "judge", "judge_all"]
 
 LOST: Final = "lost"
 """The fault of a page that was set aside as a whole."""
@@ -216,22 +214,3 @@ def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:
     elif asked - handed.keys() and not lost:
         wrong = "after_end", UNASKED
     return None if wrong is None else Verdict(*wrong, open=not ends, cursor=cursor)
-
-
-def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -> BadInput | None:
-    """Return what ends a run for a verdict, unless bad input is set aside; ``None``: it is allowed.
-
-    ``name`` is the file's that the verdict is of, where it is of one.
-    """
-    message = verdict.message
-    if verdict.reason == "incomplete":
-        if rules.unfinished == "report":
-            return None
-        message += " (--allow-incomplete reports it all the same)"
-    where = f"chain {chain}"
-    if name is not None:
-        where = (
-            f"{name} (page {verdict.number} of {chain})" if verdict.number else f"{name} ({chain})"
-        )
-    path = "$.next_page" if verdict.reason in {"repeated_cursor", *FAULTS} else None
-    return BadInput(verdict.reason, message, path=path).at(where)

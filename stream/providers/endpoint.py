@@ -1,4 +1,8 @@
-"""TODO."""
+"""What is known of an endpoint, and of a list of objects: the columns of the registry.
+
+An entry says what an answer may hold and how it is named, never how it is read or counted: the
+decoder is made from the counters and dimensions here, and so are identities, totals and file names.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["IDENTITY_ORDER", "DESCRIBING", "Endpoint", "Kind", "ObjectList", "REFERENCES"]
+__all__ = ["DESCRIBING", "IDENTITY_ORDER", "REFERENCES", "Endpoint", "Kind", "ObjectList"]
 
 IDENTITY_ORDER: Final = (
     "project_id",

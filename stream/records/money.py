@@ -1,4 +1,8 @@
-"""TODO."""
+"""Money as decimals that are exact from end to end, and numbers as they are written.
+
+Canonical money has no exponent, no trailing zeros and no −0. Whatever has more digits than fit is
+bad input, and a sum that would have to be rounded is an error: figures are right, or not there.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 __all__ = [
-    "MAX_INTEGER_DIGITS",
     "MAX_FRACTION_DIGITS",
+    "MAX_INTEGER_DIGITS",
     "MONEY",
     "Number",
-    "money",
     "exact",
+    "money",
     "plain",
 ]
 

@@ -1,1 +1,7 @@
-"""Sinks render from state: the report, the console summary, the notes, the dead letters."""
+"""Figures, rendered; nothing here knows where pages come from.
+
+``report`` is the report, with the records of ``details`` and the files of ``files``; ``summary`` is
+a report at a glance, ``notes`` a trace of a run for reviewers. ``metrics`` has every metric,
+``dead_letters`` what was set aside, ``exports`` other tools' formats, ``captures`` pages
+themselves. ``atomic`` and ``directory`` write files and directories that are whole or not there.
+"""

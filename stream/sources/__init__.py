@@ -1,1 +1,13 @@
-"""Sources walk page chains and emit their pages in order."""
+"""Where pages come from: each source looks, emits what is news, and says when to look again.
+
+``source`` is what every source offers: it is built from the positions that state has of its parts,
+and emits deliveries. ``channel`` is where they go.
+
+- ``directory`` is a directory, or one capture, looked at once or watched (``watch``, and
+  ``settling`` for files that are still written to);
+- ``fixtures`` are the chains in it, a page a file (``files``);
+- ``captures`` are its captures, a page a line: bytes are expanded (``expanding``), cut into lines
+  (``lines``), and taken out of their envelopes (``envelope``), which say what was asked
+  (``request``);
+- ``pace`` replays fixtures in event time.
+"""

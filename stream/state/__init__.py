@@ -1,14 +1,7 @@
-"""Durable state: SQLite, in which one transaction moves snapshots and cursors together.
+"""What is kept: windows by chain and time, and everything that must move together with them.
 
-:mod:`~stream.state.checkpoints` says when and what, :mod:`~stream.state.sqlite.store` is what
-is in the file that :mod:`~stream.state.sqlite.file` opens, :mod:`~stream.state.sqlite.table` are the
-snapshots in it, :mod:`~stream.state.sqlite.codec` their bytes. A :mod:`~stream.state.sqlite.shard` is
-what one worker adds, and :mod:`~stream.state.sqlite.lock` keeps a second process out.
+``dedupe`` merges a bucket into a window and says what became of each row, pure. ``keyed`` holds the
+windows in use, and lets the others leave for the store; ``objects`` holds the lists of projects,
+users and keys. ``checkpoints`` says when all of that is stored, and what has changed; ``sqlite`` is
+the store. ``saved`` is the shape in which a series is kept.
 """
-
-from stream.state.checkpoints import Checkpoints
-from stream.state.sqlite.reader import Reader
-from stream.state.sqlite.shard import Shard, Shards
-from stream.state.sqlite.store import Store
-
-__all__ = ["Checkpoints", "Reader", "Shard", "Shards", "Store"]

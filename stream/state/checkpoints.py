@@ -113,6 +113,7 @@ class Checkpoints:
             return
         for chain, part, _, link in self.links.rows():
             yield chain, part, link
+        self.links = HeldLinks()  # nothing lasts, and nobody asks twice
 
     def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
         """Yield what the pages of one walk say, as far as it is stored.
@@ -123,7 +124,7 @@ class Checkpoints:
         return self.store.links_of(walk)
 
     def flush_links(self) -> None:
-        """Put links into the file outside of a checkpoint: they say nothing that is not in pages."""
+        """Put links into the file outside of a checkpoint: pages say all of it again."""
         self.store.put_links(self.forgotten, self.links.rows())
         self.forgotten, self.links = set(), HeldLinks()
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What state keeps for those who show figures elsewhere, and what moves with its checkpoints."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
 from stream import __version__
-from stream.engines.flink.job import Job, job_options
+from stream.engines.flink.job import read_arguments
 from tests.support.checkers import BIN, told
 from tests.support.commands import COMMANDS
 from tests.support.places import ROOT, SUPPORT
@@ -153,13 +152,7 @@ def test_the_job_s_arguments_are_those_of_the_job() -> None:
     assert arguments[: place - 1] == ["-pyclientexec", python]
     assert SETTINGS["python.executable"] == SETTINGS["python.client.executable"] == python
 
-    @click.command()
-    @job_options
-    def command(**options: Any) -> Job:
-        return Job(**options)
-
-    job = command.main(arguments[place + 1 :], standalone_mode=False)
-    assert isinstance(job, Job)
+    job = read_arguments(arguments[place + 1 :])
     assert (job.follow, job.details) == (60, False)
     assert (job.captures[:5], job.out[:5]) == ("s3://", "s3://")
 

@@ -107,7 +107,7 @@ HOLES = {
 def test_a_walk_with_a_hole_is_refused_unless_set_aside(
     lines: list[bytes], said: str, arguments: list[str], tmp_path: Path
 ) -> None:
-    """A page that is missing, or that nothing leads to, is bad input; set aside, all pages count."""
+    """A page that is missing, or that nothing leads to, is bad; set aside, all pages count."""
     for order in (lines, lines[::-1]):
         refused = replayed(tmp_path, order, *arguments)
         assert (refused.code, refused.report) == (65, None)

@@ -1,4 +1,4 @@
-"""Cursors: opaque tokens, or the URLs of older recordings, which must lead to the API's own host."""
+"""Cursors: opaque tokens, or URLs of older recordings that lead to the API's own host."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_labels_names_and_cursors_tell_no_secret(secret: str, tmp_path: Path) ->
 
 
 def test_rows_of_a_page_beyond_the_end_count(tmp_path: Path) -> None:
-    """Where bad input is set aside, the rows of a page after the end count, and its chain is named."""
+    """Set aside, the rows of a page after the end count, and its chain is named."""
     files: dict[str, Content] = {ONE: END, TWO: page(bucket(used(1), used(2, model="m")))}
     pages, metrics = put_all(tmp_path / "pages", files), tmp_path / "metrics.prom"
     options = {"on_error": "dead-letter", "dead_letters": tmp_path / "dead", "metrics": metrics}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import click
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
+from collections.abc import Callable, Sequence
+
 from msgspec import Struct
 
-from stream.cli.options import given, page_bytes_option
 from stream.sources.files import DEFAULT_PAGE_BYTES
 
-__all__ = ["Job", "arguments_of", "job_options"]
+__all__ = ["Job", "arguments_of", "read_arguments"]
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -29,42 +30,39 @@ class Job(Struct, frozen=True, kw_only=True):
     max_page_bytes: int = DEFAULT_PAGE_BYTES
 
 
-job_options = given(
-    click.argument("captures", metavar="CAPTURES"),
-    click.argument("out", metavar="OUT"),
-    click.option(
-        "--follow",
-        metavar="SECONDS",
-        type=click.IntRange(1),
-        help="Go on, and look for new captures every so many seconds. Each must be whole when it "
-        "appears (written beside, and renamed).",
-    ),
-    click.option(
-        "--every",
-        metavar="SECONDS",
-        type=click.IntRange(1),
-        default=10,
-        show_default=True,
-        help="How long what changes is gathered before it is said, with --follow.",
-    ),
-    click.option(
-        "--details/--no-details",
-        default=True,
-        help="Write windows out too, so that the report can show every record; or sums alone.",
-    ),
-    click.option(
-        "--now",
-        metavar="SECONDS",
-        type=click.IntRange(0),
-        help="The clock, in Unix seconds: what walks must not be ahead of. [default: the time]",
-    ),
-    page_bytes_option("A longer line of a capture"),
-)
-"""Gives a command the arguments and options that make a job."""
+def read_arguments(arguments: Sequence[str] | None = None) -> Job:
+    """Read a job as ``usage-stream flink submit`` takes it; ``None``: from the process's own.
+
+    Raises:
+        SystemExit: 2, and a line on stderr that says what is wrong.
+    """
+    parser = ArgumentParser(
+        description="Read the captures at CAPTURES, and write to OUT what they come to.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("captures", metavar="CAPTURES")
+    parser.add_argument("out", metavar="OUT")
+    for name, least in (("follow", 1), ("every", 1), ("now", 0), ("max_page_bytes", 1)):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=at_least(least))
+    parser.add_argument("--details", action=BooleanOptionalAction)
+    given = vars(parser.parse_args(arguments))
+    return Job(**{name: value for name, value in given.items() if value is not None})
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number that must not be smaller."""
+
+    def number(text: str) -> int:
+        found = int(text)
+        if found < least:
+            raise ArgumentTypeError(f"{found} is smaller than {least}")
+        return found
+
+    return number
 
 
 def arguments_of(job: Job) -> list[str]:
-    """Write a job as :func:`job_options` reads it."""
+    """Write a job as :func:`read_arguments` reads it."""
     written = [job.captures, job.out, f"--every={job.every}"]
     written.append("--details" if job.details else "--no-details")
     written.append(f"--max-page-bytes={job.max_page_bytes}")

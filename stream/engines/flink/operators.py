@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import click
 import zstandard
 from msgspec.msgpack import decode, encode
 from pyflink.common import Row, RowKind, Types
@@ -33,7 +32,7 @@ from pyflink.table.changelog_mode import ChangelogMode
 from stream import __version__
 from stream.engines.flink import tables
 from stream.engines.flink.facts import Fact, Facts, Sum, changes, limbs, read_number
-from stream.engines.flink.job import Job, job_options
+from stream.engines.flink.job import Job, read_arguments
 from stream.engines.flink.lines import Lines
 from stream.engines.flink.output import LETTERS, WINDOWS
 from stream.engines.flink.parts import Day, part_of
@@ -246,11 +245,9 @@ def table_of(flink: StreamTableEnvironment, facts: DataStream, job: Job) -> Tabl
     return flink.from_data_stream(facts, schema.build())
 
 
-@click.command()
-@job_options
-def main(**options: Any) -> None:
-    """Read the captures at CAPTURES, and write to OUT what they come to."""
-    job = Job(**options)
+def main() -> None:
+    """Run the job that the process's arguments say."""
+    job = read_arguments()
     environment = StreamExecutionEnvironment.get_execution_environment()
     build(job, environment)
     environment.execute(f"usage-stream {job.captures}")

@@ -32,7 +32,7 @@ FACT_COLUMNS: Final = (
     ("whole", "DECIMAL(38, 0)"),
     ("fraction", "DECIMAL(38, 0)"),
 )
-"""A fact, in the order of :class:`stream.engines.flink.facts.Fact`, and its figure as two numbers."""
+"""A fact, as :class:`stream.engines.flink.facts.Fact` has it, and its figure as two numbers."""
 
 
 def source(job: Job) -> str:

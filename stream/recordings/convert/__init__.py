@@ -1,9 +1,8 @@
 """Fixtures into a capture, and a capture into fixtures: page by page, and no value changes.
 
-:mod:`~stream.recordings.convert.to_capture` writes one walk of each chain into a capture, and
-:mod:`~stream.recordings.convert.to_fixtures` takes a capture apart where fixtures can hold what it says. Both
-follow the chains (:mod:`~stream.recordings.convert.chains`), so that neither writes what a replay would read
-in another way.
+``to_capture`` writes one walk of each chain into a capture, and ``to_fixtures`` takes a capture
+apart where fixtures can hold what it says. Both follow the chains (``chains``), so that neither
+writes what a replay would read in another way.
 """
 
 from stream.recordings.convert.chains import Written

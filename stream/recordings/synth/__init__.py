@@ -8,9 +8,9 @@
                 ├▶ pages in order, with their cursors          pages, rollups
                 └▶ sums by project and tier                    expected
 
-Everything is a function of the seed and a place (endpoint, walk, bucket, row): nothing is kept
-from one page for the next, so memory does not grow with the rows, and a bucket that comes again
-unchanged has the same bytes because it is made again from the same numbers. Figures are drawn as
-whole numbers and added up before they become text, so the expectations owe nothing to the code
+Everything is drawn (``draws``) from the seed and a place (endpoint, walk, bucket, row). Nothing is
+kept from one page for the next, so memory does not grow with the rows, and a bucket that comes
+again unchanged has the same bytes because it is made again from the same numbers. Figures are drawn
+as whole numbers and added up before they become text, so the expectations owe nothing to the code
 that they are there to judge: nothing that decodes, dedupes or adds up is imported here.
 """

@@ -61,7 +61,7 @@ class Generator:
     """
 
     def __init__(self, shape: Shape) -> None:
-        """Plan a shape that :func:`~stream.recordings.synth.refusals.refusal` has nothing against."""
+        """Plan a shape that ``refusals`` has nothing against."""
         self.shape = shape
         self.counted = Counted()
         self.walks = walk_order(shape)

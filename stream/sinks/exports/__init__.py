@@ -1,1 +1,4 @@
-"""TODO."""
+"""What a state file holds, in the format of another tool: a file for each format.
+
+``openmetrics`` is history for a backfill of Prometheus.
+"""

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from decimal import localcontext
 from pathlib import Path
 from typing import Final, TypeAlias
+
+import anyio
+from msgspec import Struct
 
 from stream.figures.rollup import resolve
 from stream.figures.series import FAMILIES, Series, series_of
@@ -21,11 +25,35 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, plain
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.state.keyed import Windows
+from stream.state.sqlite.store import Store
 
-__all__ = ["History", "history_of", "write_openmetrics"]
+__all__ = ["Exported", "export_openmetrics"]
 
 History: TypeAlias = dict[Series, dict[int, Number]]
 ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+class Exported(Struct, rename="camel"):
+    """What was written: series, samples, and the windows that had not ended and were left out."""
+
+    out: str
+    series: int
+    samples: int
+    open_windows: int
+
+
+def export_openmetrics(state: Path, out: Path, now: int) -> Exported:
+    """Write what a state file holds as OpenMetrics; ``now`` is the clock, in Unix seconds.
+
+    Raises:
+        Unavailable: the state cannot be read, or the file not written.
+        BadInput: the state is damaged.
+    """
+    with closing(Store(state, read_only=True)) as store:
+        windows = Windows(store.load().chains, store=store)
+        history, open_windows = history_of(windows, now)
+    samples = anyio.run(write_history, out, history)
+    return Exported(str(out), len(history), samples, open_windows)
 
 
 def history_of(windows: Windows, now: int) -> tuple[History, int]:
@@ -64,7 +92,7 @@ def lines_of(history: Mapping[Series, Mapping[int, Number]]) -> Iterator[str]:
     yield "# EOF"
 
 
-async def write_openmetrics(path: Path, history: History) -> int:
+async def write_history(path: Path, history: History) -> int:
     """Write the file, whole or not at all; return how many samples are in it.
 
     Raises:
