@@ -60,8 +60,8 @@ class Reader:
         """Read a page; buckets that are ``known``, or not ``mine``, are not decoded.
 
         Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
-        else a bad one ends the run, whoever comes upon it. A cursor that cannot be used is a fault of
-        the walk there, which is judged later, and of a list's walk in any case.
+        else a bad one ends the run, whoever comes upon it. There, and of a list in any case, a
+        cursor that cannot be used is a fault of the walk, which is judged later.
 
         Raises:
             BadInput: it cannot be trusted.
