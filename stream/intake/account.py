@@ -125,6 +125,7 @@ class Account:
     def put(self, part: Part, entry: Entry, chain: Chain, added: Delivered) -> None:
         """Take an entry in the place of what was known; ``added`` is what came to it, of a chain."""
         if entry.number:
+            self.open.pop(part, None)
             self.packed[part] = ENCODE(entry)
         else:
             self.open[part] = entry

@@ -108,12 +108,12 @@ class Intake:
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
         if delivery.gone:
-            self._take_gone(part, known)
+            self._take_gone(part, known, delivery.position)
             return Taken([], [])
         before: Entry | None = None
         if known is not None and delivery.anew:
             self.account.soil(part, known)
-            if page is not None and page.number:
+            if page is not None and known.number:
                 before, known = known, None
             else:
                 known = self._begin_anew(part, known)
@@ -153,13 +153,17 @@ class Intake:
             self.letters_changed = True
             self.account.touch(part, entry)
 
-    def _take_gone(self, part: Part, known: Entry | None) -> None:
+    def _take_gone(self, part: Part, known: Entry | None, position: bytes) -> None:
         """Forget a page that was set aside and whose file is gone; what counts still does."""
         if known is None:
             return
         if known.number and not any(one.delivered.pages for one in known.brought):
             self.account.forget(part, known)
             self._forget_pages(part)
+            self.checkpoints.count()
+        elif known.position != position:
+            known.position = position
+            self.account.touch(part, known)
             self.checkpoints.count()
 
     def _take_page(
@@ -325,10 +329,11 @@ class Intake:
         standing.judge_touched()
         for walk, known in before.items():
             verdict = standing.open.get(walk)
-            if verdict is not None and not verdict.mendable:
-                self.tally.anomalies[verdict.reason] += (
-                    known is None or known.reason != verdict.reason
-                )
+            if verdict is None or verdict.mendable:
+                continue
+            if known is None or known.reason != verdict.reason:
+                self.tally.anomalies[verdict.reason] += 1
+                self.checkpoints.count()  # the last checkpoint does not have it
 
     def summaries(self) -> list[ChainSummary]:
         """Return what each chain has come to, and how its walks stand."""

@@ -190,7 +190,6 @@ class Fixtures:
             for name, position in positions.items()
             if "/" in name and not position.endswith(FAULTY)
         }
-        self._gone: set[str] = set()
 
     async def deliver(self, chains: Sequence[FixtureChain], send: Send) -> bool:
         """Emit pages that are new or have changed; return whether all of them were whole.
@@ -230,35 +229,39 @@ class Fixtures:
             for chain in chains
             for number in (*(file.page for file in chain.files), *chain.faults)
         }
-        for name in sorted(self.known.keys() - there - self._gone):
+        for name in sorted(self.known.keys() - there):
             position = self.known[name]
             await send(Delivery(Part(self.source, name), name, None, position, gone=True))
-        self._gone = self.known.keys() - there
+            del self.known[name]  # what returns is news
 
     async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
         """Emit the pages of one chain in order; return whether all of them were whole.
 
         Raises:
-            Unavailable: a file cannot be read.
+            Unavailable: a file cannot be read; the others were emitted.
         """
         for number in sorted(chain.faults):
             await self._deliver_fault(chain, number, send)
         files = chain.files
         if self.known:
             files = await aiofiles.os.wrap(self._changed)(chain)
-        whole = True
+        whole, failed = True, None
         async for page in self._read(files):
-            if page is None or not self._settled(page):
+            if isinstance(page, Unavailable):
+                failed = failed or page
+            elif page is None or not self._settled(page):
                 whole = False
-                continue
-            await self._send(chain, page, send)
+            else:
+                await self._send(chain, page, send)
+        if failed is not None:
+            raise failed
         return whole
 
     async def _deliver_fault(self, chain: FixtureChain, number: int, send: Send) -> None:
         """Emit that several files are one page, or that a page has an impossible number."""
         found = chain.faults[number]
         name = part_of(chain.chain, number)
-        marks = " ".join(str(signature_of(chain.directory / one)) for one, _ in found)
+        marks = "+".join(str(signature_of(chain.directory / one)) for one, _ in found)
         position = marks.encode() + FAULTY
         if self.known.get(name) != position:
             page = Page(chain.chain, number, b"", number, error=found[0][1])
@@ -275,26 +278,28 @@ class Fixtures:
             or not known.startswith(f"{signature_of(file.path)} ".encode())
         ]
 
-    async def _read(self, files: Sequence[PageFile]) -> AsyncIterator[FilePage | None]:
+    async def _read(
+        self, files: Sequence[PageFile]
+    ) -> AsyncIterator[FilePage | Unavailable | None]:
         """Read pages in order, some at a time; ``None`` where one is gone again.
 
         Raises:
-            Unavailable: one cannot be read.
+            Unavailable: one cannot be read, and nobody will look again.
         """
         read = aiofiles.os.wrap(read_batch)
         position, width = 0, BATCH_FILES
         while position < len(files):
             some = files[position : position + width]
-            batch: list[FilePage | None] = []
+            batch: list[FilePage | Unavailable | None] = []
             try:
                 batch += await read(some, self.options.max_page_bytes, self.options.digests)
-            except Unavailable:
+            except Unavailable as error:
+                if self.settling.patience is None:
+                    raise
                 if len(some) > 1:
                     width = 1
                     continue
-                if self.settling.patience is None or signature_of(some[0].path) is not None:
-                    raise
-                batch = [None]
+                batch = [None if signature_of(some[0].path) is None else error]
             position += len(batch)
             while batch:
                 yield batch.pop(0)

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.records.errors import BadInput, Unavailable
+from stream.sources.captures import expectations_beside, is_capture, stem_of
 from stream.sources.files import signature_of
-from stream.sources.lines import CaptureReader, Line, expectations_beside, is_capture, stem_of
+from stream.sources.lines import CaptureReader, Line
 from tests.support.envelopes import PACKED, SUFFIXES, zstd
 
 LONGEST = 1_000
