@@ -123,7 +123,7 @@ class Account:
         return None if packed is None else DECODE(packed)
 
     def put(self, part: Part, entry: Entry, chain: Chain, added: Delivered) -> None:
-        """Take an entry in the place of what was known; ``added`` is what came to it, of a chain."""
+        """Take an entry in the place of what was known; ``added`` came to it, of a chain."""
         if entry.number:
             self.open.pop(part, None)
             self.packed[part] = ENCODE(entry)
@@ -278,7 +278,7 @@ def chain_of(brought: Brought) -> Chain:
 
 
 def joined_entry(entries: Iterable[bytes]) -> bytes:
-    """Put together what workers counted of a part: each has other windows, and all saw its pages."""
+    """Put together what workers counted of a part: each other windows, all of its pages."""
     return ENCODE(reduce(joined_two, map(DECODE, entries)))
 
 

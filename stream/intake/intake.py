@@ -32,7 +32,7 @@ __all__ = ["Intake", "Taken"]
 
 
 class Taken(NamedTuple):
-    """What became of a delivery: its dead letters, what fell, and whether its part was rewritten."""
+    """What became of a delivery: its dead letters, what fell, and if its part was rewritten."""
 
     letters: list[bytes]
     fell: list[str]
@@ -91,6 +91,8 @@ class Intake:
         """Parts that were begun anew, or are gone, since this was made."""
         self._letters: list[bytes] = []
         """The dead letters of the page that is taken."""
+        self._deserted: set[Chain] = set()
+        """Chains of which parts were forgotten; perhaps nothing is left of them."""
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -160,6 +162,7 @@ class Intake:
         if known.number and not any(one.delivered.pages for one in known.brought):
             self.account.forget(part, known)
             self._forget_pages(part)
+            self._deserted |= {one.chain for one in known.brought}
             self.checkpoints.count()
         elif known.position != position:
             known.position = position
@@ -201,7 +204,8 @@ class Intake:
         if not page.final:
             entry.tail = Tail(chain, page.place, len(self._letters))
         self.account.put(part, entry, chain, added)
-        if link is not None and self.share.first and chain.endpoint != UNKNOWN_CHAIN:
+        walked = page.place and self.share.first and chain.endpoint != UNKNOWN_CHAIN
+        if link is not None and walked:  # a page 0 is of no walk
             self.checkpoints.put_link(part, page.place, chain, link)
         if self._letters or (before is not None and before.letters):
             self.checkpoints.put_letters(part, page.place, chain, self._letters)
@@ -348,6 +352,7 @@ class Intake:
             Unavailable: it cannot be written; nothing of it is lost.
         """
         started = perf_counter()
+        self._leave_deserted()
         lasting = self.checkpoints.lasting
         if lasting:
             self.standing.touched |= self.checkpoints.walks()
@@ -360,6 +365,13 @@ class Intake:
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
+
+    def _leave_deserted(self) -> None:
+        """Know nothing of chains any more of which no part is left."""
+        if self._deserted and self.share.first:  # the others do not know which parts count
+            left = {origin.chain for origin in self.account.delivered()}
+            self.state.chains -= self._deserted - left
+            self._deserted = set()
 
 
 def listed(reading: Reading) -> ListPage:

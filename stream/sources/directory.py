@@ -83,7 +83,7 @@ class Directory:
         """Emit what is news; return after how many seconds to look again, ``None``: never.
 
         Raises:
-            Unavailable: the directory, or a file in it, cannot be read; everything else was emitted.
+            Unavailable: the directory or a file in it cannot be read; all else was emitted.
         """
         return await self.deliver(await aiofiles.os.wrap(self.survey)(), send)
 

@@ -33,9 +33,9 @@ from stream.sources.settling import Settling, whole
 from stream.sources.source import ReadOptions, Send
 
 __all__ = [
+    "FixtureChain",
     "Fixtures",
     "captures_alone",
-    "FixtureChain",
     "discover",
     "is_input",
     "parse_name",

@@ -1,4 +1,4 @@
-"""Files that may still be written to: how long they are waited for, and what says that they rest."""
+"""Files that may still be written to: how long they are waited for, and what says they rest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANY_JSON: Final = msgspec.json.Decoder(Raw)
 
 
 class Patience(NamedTuple):
-    """How long, in seconds, a broken file may be written to, and until directories are seen again."""
+    """For how many seconds a broken file is waited for, and until directories are seen again."""
 
     settle: float
     rescan: float

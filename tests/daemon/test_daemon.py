@@ -124,6 +124,7 @@ def test_a_bad_page_that_is_taken_away_is_forgotten(running: Daemon, pages: Path
     running.until(lambda: letters_in(running.place / "dead") == [], "no dead letter")
     assert running.stop() == 0
     assert running.report()["relationshipIssues"] == []
+    assert (running.place / "report.json").read_bytes() == replay(pages, "--no-details").raw
 
 
 def test_dead_letters_survive_a_restart(tmp_path: Path, pages: Path) -> None:
