@@ -112,7 +112,8 @@ class Feeding:
             mark = CaughtUp()
             await self.core.channel.send(mark)
             await mark.stored.wait()
-            positions = self.core.intake.account.positions(wanted.name)
+            async with self.core.still:
+                positions = self.core.intake.account.positions(wanted.name)
             source = source_of(wanted, self.core.settings, positions)
             self.sources[wanted] = source
             if isinstance(source, Pace):
@@ -126,11 +127,12 @@ class Feeding:
                     pause = await self._look(source)
                     took = anyio.current_time() - started
                     rest = min(REST * took, self.core.settings.rescan_seconds)
-                    await self._caught_up(wanted)
                     if pause is None:
                         structlog.get_logger().info("replayed to the end", source=source.name)
                         return
                     if isinstance(source, Directory):
+                        if source.surveyed:
+                            await self._caught_up(wanted)
                         await anyio.sleep(rest)
                     await wake.wait(pause)
 

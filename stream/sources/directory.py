@@ -56,6 +56,8 @@ class Directory:
         self.captures = Captures(name, positions, options, self.settling)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
+        self.surveyed = False
+        """Whether it could be read once, if not each file in it."""
         self._inode: tuple[int, int] | None = None
 
     def follow(self, options: ReadOptions, patience: Patience) -> None:
@@ -93,7 +95,7 @@ class Directory:
         Raises:
             Unavailable: as :meth:`look`.
         """
-        self.unknown, self._inode = survey.unknown, survey.inode
+        self.unknown, self._inode, self.surveyed = survey.unknown, survey.inode, True
         self.settling.forget_changed()
         failed, whole = None, True
         try:

@@ -153,3 +153,19 @@ def test_a_page_0_is_of_no_walk(watching: Watching) -> None:
     (watching.pages / "usage_completions_page0.json").unlink()
     watching.look()
     assert (watching.letters, watching.issues) == ([], [])
+
+
+async def test_a_directory_is_surveyed_when_it_can_be_read(tmp_path: Path) -> None:
+    """One that is not there yet was not looked through, however often somebody has tried."""
+    source = Directory(tmp_path / "pages", "", {}, OPTIONS, Patience(NONE, 60.0))
+
+    async def send(_: object) -> None:
+        """Take nothing."""
+
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="pages"):
+            await source.look(send)
+        assert not source.surveyed
+    (tmp_path / "pages").mkdir()
+    assert await source.look(send) == 60
+    assert source.surveyed
