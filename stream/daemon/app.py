@@ -49,7 +49,8 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         return Response(STYLE, media_type="text/css")
 
     async def glance(_: Request) -> Response:
-        return HTMLResponse(page_of(core))
+        async with core.still:
+            return HTMLResponse(page_of(core))
 
     return Starlette(
         routes=[

@@ -97,6 +97,8 @@ class Core:
             if self._due():
                 await self.checkpoint()
         await self.checkpoint()
+        if self.intake.checkpoints.pending:  # faults of walks, found behind that checkpoint
+            await self.checkpoint()
 
     async def _next(self) -> Arrival | None:
         """Return what comes next; ``None`` when it is time to see whether a checkpoint is due."""

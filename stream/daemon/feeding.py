@@ -99,10 +99,10 @@ class Feeding:
         for one in sorted(wanted - self.running.keys(), key=lambda one: one.name):
             self.running[one] = scope = anyio.CancelScope()
             self._behind.add(one)
-            self._tasks.start_soon(self._run_one, one, settings, scope)
+            self._tasks.start_soon(self._run_one, one, scope)
         self._see_who_is_behind()
 
-    async def _run_one(self, wanted: Wanted, settings: Settings, scope: anyio.CancelScope) -> None:
+    async def _run_one(self, wanted: Wanted, scope: anyio.CancelScope) -> None:
         """Run one source: look, wait until it wants to look again or something is told, and so on.
 
         It begins where what was taken in has come to: what waits in the channel from a source
@@ -112,8 +112,10 @@ class Feeding:
             mark = CaughtUp()
             await self.core.channel.send(mark)
             await mark.stored.wait()
-            positions = self.core.intake.account.positions(wanted.name)
-            source = self.sources[wanted] = source_of(wanted, settings, positions)
+            async with self.core.still:
+                positions = self.core.intake.account.positions(wanted.name)
+            source = source_of(wanted, self.core.settings, positions)
+            self.sources[wanted] = source
             if isinstance(source, Pace):
                 await self._caught_up(wanted)
             async with anyio.create_task_group() as tasks:
@@ -123,12 +125,14 @@ class Feeding:
                 while True:
                     started = anyio.current_time()
                     pause = await self._look(source)
-                    rest = min(REST * (anyio.current_time() - started), settings.rescan_seconds)
-                    await self._caught_up(wanted)
+                    took = anyio.current_time() - started
+                    rest = min(REST * took, self.core.settings.rescan_seconds)
                     if pause is None:
                         structlog.get_logger().info("replayed to the end", source=source.name)
                         return
                     if isinstance(source, Directory):
+                        if source.surveyed:
+                            await self._caught_up(wanted)
                         await anyio.sleep(rest)
                     await wake.wait(pause)
 

@@ -126,6 +126,7 @@ class Account:
     def put(self, part: Part, entry: Entry, chain: Chain, added: Delivered) -> None:
         """Take an entry in the place of what was known; ``added`` has come to it, of a chain."""
         if entry.number:
+            self.open.pop(part, None)
             self.packed[part] = ENCODE(entry)
         else:
             self.open[part] = entry

@@ -94,6 +94,8 @@ class Intake:
         """Parts that were begun anew, or are gone, since this was made."""
         self._letters: list[bytes] = []
         """The dead letters of the page that is taken."""
+        self._deserted: set[Chain] = set()
+        """Chains of which parts were forgotten; perhaps nothing is left of them."""
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -111,12 +113,12 @@ class Intake:
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
         if delivery.gone:
-            self._take_gone(part, known)
+            self._take_gone(part, known, delivery.position)
             return Taken([], [])
         before: Entry | None = None
         if known is not None and delivery.anew:
             self.account.soil(part, known)
-            if page is not None and page.number:
+            if page is not None and known.number:
                 before, known = known, None
             else:
                 known = self._begin_anew(part, known)
@@ -155,13 +157,18 @@ class Intake:
             self.letters_changed = True
             self.account.touch(part, entry)
 
-    def _take_gone(self, part: Part, known: Entry | None) -> None:
+    def _take_gone(self, part: Part, known: Entry | None, position: bytes) -> None:
         """Forget a page that was set aside and whose file is gone; what counts still does."""
         if known is None:
             return
         if known.number and not any(one.delivered.pages for one in known.brought):
             self.account.forget(part, known)
             self._forget_pages(part)
+            self._deserted |= {one.chain for one in known.brought}
+            self.checkpoints.count()
+        elif known.position != position:
+            known.position = position
+            self.account.touch(part, known)
             self.checkpoints.count()
 
     def _take_page(
@@ -199,7 +206,8 @@ class Intake:
         if not page.final:
             entry.tail = Tail(chain, page.place, len(self._letters))
         self.account.put(part, entry, chain, added)
-        if link is not None and self.share.first and chain.endpoint != UNKNOWN_CHAIN:
+        walked = page.place and self.share.first and chain.endpoint != UNKNOWN_CHAIN
+        if link is not None and walked:  # a page 0 is of no walk
             self.checkpoints.put_link(part, page.place, chain, link)
         if self._letters or (before is not None and before.letters):
             self.checkpoints.put_letters(part, page.place, chain, self._letters)
@@ -333,10 +341,11 @@ class Intake:
         standing.judge_touched()
         for walk, known in before.items():
             verdict = standing.open.get(walk)
-            if verdict is not None and not verdict.mendable:
-                self.tally.anomalies[verdict.reason] += (
-                    known is None or known.reason != verdict.reason
-                )
+            if verdict is None or verdict.mendable:
+                continue
+            if known is None or known.reason != verdict.reason:
+                self.tally.anomalies[verdict.reason] += 1
+                self.checkpoints.count()  # the last checkpoint does not have it
 
     def summaries(self) -> list[ChainSummary]:
         """Return what each chain has come to, and how its walks stand."""
@@ -351,6 +360,7 @@ class Intake:
             Unavailable: it cannot be written; nothing of it is lost.
         """
         started = perf_counter()
+        self._leave_deserted()
         lasting = self.checkpoints.lasting
         if lasting:
             self.standing.touched |= self.checkpoints.walks()
@@ -363,6 +373,13 @@ class Intake:
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
+
+    def _leave_deserted(self) -> None:
+        """Know nothing of chains any more of which no part is left."""
+        if self._deserted and self.share.first:  # the others do not know which parts count
+            left = {origin.chain for origin in self.account.delivered()}
+            self.state.chains -= self._deserted - left
+            self._deserted = set()
 
 
 def move_on(entry: Entry, delivery: Delivery) -> None:

@@ -125,5 +125,6 @@ class Tally(Counts):
 
     def seal(self) -> None:
         """Note that everything counted so far is in a checkpoint."""
-        self._stored = Counts()
-        self._stored.restore(self.saved())
+        stored = Counts()
+        stored.restore(self.saved())
+        self._stored = stored  # whole: somebody may look while a thread stores

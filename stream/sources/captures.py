@@ -162,8 +162,10 @@ class Captures:
     async def _deliver_gone(self, there: set[str], send: Send) -> None:
         """Emit which captures are not there any more."""
         for name in sorted(self.known.keys() - there - self._gone):
-            position = encode(self.known[name])
-            await send(Delivery(Part(self.source, name), name, None, position, gone=True))
+            # A broken end is forgotten with its file, and read again when that returns.
+            place = self.known[name] = self.known[name]._replace(signature=None)
+            part = Part(self.source, name)
+            await send(Delivery(part, name, None, encode(place), gone=True))
         self._gone = self.known.keys() - there
 
     async def _deliver_one(self, capture: Capture, send: Send) -> bool:
@@ -173,6 +175,8 @@ class Captures:
             Unavailable: it cannot be read.
         """
         known, signature = self.known.get(capture.name), signature_of(capture.path)
+        if signature is None and self.settling.patience is not None:
+            return True  # gone again
         if signature is not None and known is not None and known.signature == signature:
             return True
         if self.settling.rests(capture.path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -55,6 +56,8 @@ class Directory:
         self.captures = Captures(name, positions, options, self.settling)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
+        self.surveyed = False
+        """Whether it could be read once, if not each file in it."""
         self._inode: tuple[int, int] | None = None
 
     def follow(self, options: ReadOptions, patience: Patience) -> None:
@@ -92,7 +95,8 @@ class Directory:
         Raises:
             Unavailable: as :meth:`look`.
         """
-        self.unknown, self._inode = survey.unknown, survey.inode
+        self.unknown, self._inode, self.surveyed = survey.unknown, survey.inode, True
+        self.settling.forget_changed()
         failed, whole = None, True
         try:
             whole = await self.fixtures.deliver(survey.chains, send)
@@ -108,7 +112,7 @@ class Directory:
         rescan = self.settling.patience.rescan
         return rescan if whole else min(rescan, LOOK_AGAIN)
 
-    async def changes(self) -> AsyncIterator[None]:
+    async def changes(self) -> AsyncGenerator[None]:
         """Yield when the kernel tells of a change, and at times when nothing was told for long.
 
         Raises:
@@ -116,11 +120,12 @@ class Directory:
         """
         patience = self.settling.patience
         assert patience is not None  # noqa: S101 -- who has no patience does not watch
-        async for changed in changes_in(self.place, patience.rescan):
-            if changed:
-                yield
-            if self._inode is not None and inode_of(self.place) != self._inode:
-                return  # another directory stands there: it has to be watched anew
+        async with aclosing(changes_in(self.place, patience.rescan)) as told:
+            async for changed in told:
+                if changed:
+                    yield
+                if self._inode is not None and inode_of(self.place) != self._inode:
+                    return  # another directory stands there: it has to be watched anew
 
 
 def inode_of(place: Path) -> tuple[int, int] | None:

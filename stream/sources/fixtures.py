@@ -193,7 +193,6 @@ class Fixtures:
             for name, position in positions.items()
             if "/" in name and len(position) > MARK + len(FAULTY)
         }
-        self._gone: set[str] = set()
 
     async def deliver(self, chains: Sequence[FixtureChain], send: Send) -> bool:
         """Emit pages that are new or have changed; return whether all of them were whole.
@@ -238,16 +237,16 @@ class Fixtures:
             for number, found in chain.faults.items()
             for name, _ in found
         }
-        for name in sorted(self.known.keys() - there - self._gone):
+        for name in sorted(self.known.keys() - there):
             position = self.known[name]
             await send(Delivery(Part(self.source, name), name, None, position, gone=True))
-        self._gone = self.known.keys() - there
+            del self.known[name]  # what returns is news
 
     async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
         """Emit the pages of one chain in order; return whether all of them were whole.
 
         Raises:
-            Unavailable: a file cannot be read.
+            Unavailable: a file cannot be read; the others were emitted.
         """
         for number in sorted(chain.faults):
             for name, error in chain.faults[number]:
@@ -255,12 +254,16 @@ class Fixtures:
         files = chain.files
         if self.known:
             files = await aiofiles.os.wrap(self._changed)(chain)
-        whole = True
+        whole, failed = True, None
         async for page in self._read(files):
-            if page is None or not self._settled(page):
+            if isinstance(page, Unavailable):
+                failed = failed or page
+            elif page is None or not self._settled(page):
                 whole = False
-                continue
-            await self._send(chain, page, send)
+            else:
+                await self._send(chain, page, send)
+        if failed is not None:
+            raise failed
         return whole
 
     async def _deliver_fault(
@@ -283,26 +286,28 @@ class Fixtures:
             or known[:MARK] != mark_of(signature_of(file.path))
         ]
 
-    async def _read(self, files: Sequence[PageFile]) -> AsyncIterator[FilePage | None]:
+    async def _read(
+        self, files: Sequence[PageFile]
+    ) -> AsyncIterator[FilePage | Unavailable | None]:
         """Read pages in order, some at a time; ``None`` where one is gone again.
 
         Raises:
-            Unavailable: one cannot be read.
+            Unavailable: one cannot be read, and nobody will look again.
         """
         read = aiofiles.os.wrap(read_batch)
         position, width = 0, BATCH_FILES
         while position < len(files):
             some = files[position : position + width]
-            batch: list[FilePage | None] = []
+            batch: list[FilePage | Unavailable | None] = []
             try:
                 batch += await read(some, self.options.max_page_bytes, self.options.digests)
-            except Unavailable:
+            except Unavailable as error:
+                if self.settling.patience is None:
+                    raise
                 if len(some) > 1:
                     width = 1
                     continue
-                if self.settling.patience is None or signature_of(some[0].path) is not None:
-                    raise
-                batch = [None]
+                batch = [None if signature_of(some[0].path) is None else error]
             position += len(batch)
             while batch:
                 yield batch.pop(0)

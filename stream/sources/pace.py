@@ -108,8 +108,9 @@ class Pace:
             self._begin(await plan(self.place, self.options.max_page_bytes))
         schedule = self._schedule
         assert schedule is not None  # noqa: S101 -- made above
+        loops = self.loops and any(due.usage for due in schedule.pages)
         # After the last loop windows would end later than a date can show.
-        last = (MAX_TIME - schedule.end) // schedule.span if self.loops else 0
+        last = (MAX_TIME - schedule.end) // schedule.span if loops else 0
         while self._loop <= last:
             if self._next == len(schedule.pages):
                 self._loop, self._next = self._loop + 1, 0

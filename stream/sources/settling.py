@@ -71,6 +71,14 @@ class Settling:
             self._waits[path] = Wait(signature, since, sound)
         return settled
 
+    def forget_changed(self) -> None:
+        """Forget files that are not as they were when they were waited for."""
+        self._waits = {
+            path: wait
+            for path, wait in self._waits.items()
+            if wait.signature is not None and wait.signature == signature_of(path)
+        }
+
     def rests(self, path: Path) -> bool:
         """Tell whether a file that is waited for is to be left alone for longer."""
         wait = self._waits.get(path)

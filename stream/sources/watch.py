@@ -7,7 +7,7 @@ costs time, and no page.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ DEBOUNCE: Final = 200
 STEP: Final = 50
 
 
-async def changes_in(place: Path, seconds: float) -> AsyncIterator[bool]:
+async def changes_in(place: Path, seconds: float) -> AsyncGenerator[bool]:
     """Yield for so many seconds whether something has changed in a directory.
 
     Raises:

@@ -2,6 +2,7 @@
 
 ``dedupe`` merges a bucket into a window and says what became of each row, pure. ``keyed`` holds the
 windows in use, and lets the others leave for the store; ``objects`` holds the lists of projects,
-users and keys. ``checkpoints`` says when all of that is stored, and what has changed; ``sqlite`` is
-the store. ``links`` holds what pages say of their walks until the store has it; ``saved`` is the shape in which a series is kept.
+users and keys, and ``links`` what pages say of their walks, until the store has it.
+``checkpoints`` says when all of that is stored, and what has changed; ``sqlite`` is the store.
+``saved`` is the shape in which a series is kept.
 """

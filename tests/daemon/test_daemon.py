@@ -75,10 +75,10 @@ def test_pages_count_as_they_land(running: Daemon, pages: Path) -> None:
 
 
 def test_a_chain_waits_for_its_next_page(running: Daemon, pages: Path) -> None:
-    """A page behind one that has not arrived waits, and that is no error."""
+    """A page behind one that has not arrived counts; its chain waits, and that is no error."""
     put_all(pages, {ONE: MORE, THREE: page(bucket(used(1), day=2))})
-    running.until(lambda: tokens(running) == 7, "the first page")
-    assert "waits for its next page" in running.ask("/").text
+    running.until(lambda: tokens(running) == 8, "the pages that are there")
+    running.until(lambda: "waits for its next page" in running.ask("/").text, "the wait")
     put(pages, TWO, page(bucket(used(5), day=1), cursor="3"))
     running.until(lambda: tokens(running) == 13, "the rest")
     assert running.stop() == 0
@@ -124,6 +124,7 @@ def test_a_bad_page_that_is_taken_away_is_forgotten(running: Daemon, pages: Path
     running.until(lambda: letters_in(running.place / "dead") == [], "no dead letter")
     assert running.stop() == 0
     assert running.report()["relationshipIssues"] == []
+    assert (running.place / "report.json").read_bytes() == replay(pages, "--no-details").raw
 
 
 def test_dead_letters_survive_a_restart(tmp_path: Path, pages: Path) -> None:
@@ -150,21 +151,29 @@ def test_figures_that_fell_are_named(running: Daemon, pages: Path) -> None:
     assert tokens(running) == 8
 
 
-def test_a_page_behind_the_end_counts_when_the_chain_goes_on(running: Daemon, pages: Path) -> None:
-    """A page after its chain's end is set aside, until the page before says there is more."""
+def test_a_page_behind_the_end_counts_and_its_chain_is_named(running: Daemon, pages: Path) -> None:
+    """A page after its chain's end is a fault, until the page before says there is more."""
     put_all(pages, {ONE: page(GOOD), TWO: END})
-    running.until(lambda: len(letters_in(running.place / "dead")) == 1, "the dead letter")
-    put(pages, ONE, MORE)
     running.until(lambda: tokens(running) == 12, "both pages")
-    running.until(lambda: letters_in(running.place / "dead") == [], "no dead letter")
+    running.until(lambda: bool(running.report()["relationshipIssues"]), "the issue")
+    assert "a page after the end of its chain" in running.report()["relationshipIssues"][0]
+    assert letters_in(running.place / "dead") == []
+    faults = "usage_stream_pagination_anomalies_total"
+    running.until(lambda: running.value(faults, kind="after_end") == 1, "the count")
+    put(pages, ONE, MORE)
+    running.until(lambda: running.report()["relationshipIssues"] == [], "no issue")
+    assert tokens(running) == 12
     assert running.stop() == 0
     assert (running.place / "report.json").read_bytes() == replay(pages, "--no-details").raw
 
 
 def test_two_files_for_one_page_are_set_aside(running: Daemon, pages: Path) -> None:
-    """Rivals for a page are not read until there is one of them."""
+    """Rivals for a page are not read until there is one of them; one dead letter names both."""
     put_all(pages, {ONE: page(GOOD), "usage_completions.json": page(bucket(used(100)))})
     running.until(lambda: len(letters_in(running.place / "dead")) == 1, "the dead letter")
+    (letter,) = letters_in(running.place / "dead")
+    assert f"usage_completions.json and {ONE}" in letter["message"]
+    assert tokens(running) == 0
     (pages / "usage_completions.json").unlink()
     running.until(lambda: tokens(running) == 7, "the page that is left")
     running.until(lambda: letters_in(running.place / "dead") == [], "no dead letter")

@@ -81,8 +81,9 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     pages = put_all(tmp_path / "pages", {"walk.ndjson": of_day(0, 7) + b"broken\n"})
     watch = '[[watch]]\npath = "pages"\nname = "polls"'
     with daemon(tmp_path, "--row-budget", "1", sources=watch) as found:
-        where = [one["source"] for one in found.events() if "1 set aside" in one["event"]]
-        assert where == ["polls/walk.ndjson"]
+        said = [one for one in found.events() if "1 set aside" in one["event"]]
+        where = [(one["source"], one["file"], one["line"]) for one in said]
+        assert where == [("polls", "walk.ndjson", 2)]
         replaced(pages / "walk.ndjson", of_day(1, 5))
         found.until(lambda: tokens(found) == 12, "the other content")
         assert any("written anew" in one["event"] for one in found.events())

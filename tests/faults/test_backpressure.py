@@ -8,9 +8,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from stream.records.delivery import Delivery
 from stream.sources.channel import Channel
-from stream.sources.fixtures import Delivery
-from stream.sources.watch import Patience, Watched
+from stream.sources.directory import Directory
+from stream.sources.settling import Patience
+from stream.sources.source import ReadOptions
 from tests.support.pages import bucket, page, put, used
 
 PAGES = 600
@@ -25,11 +27,11 @@ async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
     for number in range(1, PAGES + 1):
         name = "usage_completions.json" if number == 1 else f"usage_completions_page{number}.json"
         put(tmp_path, name, page(bucket(*rows), cursor=str(number)))
-    watched = Watched(tmp_path, "", Patience(1, 60, 2**20), {})
+    directory = Directory(tmp_path, "", {}, ReadOptions(2**20), Patience(1, 60))
     depths, peaks = [], []
 
     async def produce(channel: Channel[Delivery]) -> None:
-        await watched.scan(channel.send)
+        await directory.look(channel.send)
         channel.end()
 
     with Channel[Delivery](CAPACITY) as channel:
@@ -45,7 +47,7 @@ async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
                 depths.append(channel.depth)
                 peaks.append(tracemalloc.get_traced_memory()[0])
             tracemalloc.stop()
-    assert taken == PAGES + 1
+    assert taken == PAGES
     assert set(depths[: PAGES - CAPACITY - 1]) == {CAPACITY}
     assert channel.blocked_seconds > 0
     assert max(peaks[300:]) < 1.5 * max(peaks[50:300])

@@ -13,13 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sources.captures import Read, Start
-from stream.sources.lines import Line
 from tests.support.appending import FIRST, LATER, append, of_day, replaced
 from tests.support.envelopes import PACKED
 from tests.support.pages import put
 from tests.support.running import replay
-from tests.support.watching import LONG, NONE, Watching
+from tests.support.watching import LONG, NONE, Watching, lines
 
 ASIDE = {"on_error": "dead-letter"}
 AHEAD = "2025-01-01T00:06:00Z"
@@ -40,12 +38,12 @@ def as_replayed(found: Watching) -> None:
     )
     assert replayed.report is not None, replayed.errors
     found.store()
-    outline = found.outline
+    report = found.report
     assert found.tokens() == sum(
         one["metrics"]["input_tokens"] for one in replayed.report["endpoints"].values()
     )
-    files = msgspec.to_builtins(list(outline.files.entries(outline.runs)))
-    assert {"fixtures": files, **outline.run()} == replayed.report["run"]
+    files = msgspec.to_builtins(list(report.files.entries()))
+    assert {"fixtures": files, **report.run()} == replayed.report["run"]
     set_aside = (found.place / "others" / "dead_letters.ndjson").read_bytes()
     assert found.letters == set_aside.splitlines(keepends=True)
 
@@ -55,11 +53,12 @@ def test_lines_are_taken_in_as_they_are_appended(suffix: str, watching: Watching
     """New lines, members and frames count once each, and nothing is read twice."""
     path, pack = watching.pages / f"walk.ndjson{suffix}", PACKED[suffix]
     append(path, pack(of_day(0, 7, "2")))
-    assert [type(one) for one in watching.look()] == [Start, Line, Read]
+    assert (lines(watching.look()), watching.sent[0].anew) == ([1, 0], True)
     assert (watching.tokens(), watching.waits) == (7, True)
     assert watching.look() == []
     append(path, pack(of_day(1, 5) + of_day(2, 1, label="other")))
-    assert [type(one) for one in watching.look()] == [Line, Line, Read]
+    assert lines(watching.look()) == [2, 3, 0]
+    assert not any(one.anew for one in watching.sent)
     assert (watching.tokens(), watching.waits) == (13, False)
     as_replayed(watching)
 
@@ -83,11 +82,11 @@ def test_a_line_without_its_end_counts_when_left_alone(watching: Watching) -> No
     path = watching.pages / "walk.ndjson"
     append(path, of_day(0, 7)[:-1])
     watching.look()
-    assert watching.sent == [Start()]
+    assert (watching.sent, watching.tokens()) == ([], 0)
     watching.look(NONE)
     assert watching.tokens() == 7
     append(path, b"\n" + of_day(1, 5))
-    assert [one.number for one in watching.look() if isinstance(one, Line)] == [2]
+    assert lines(watching.look()) == [2, 0]
     assert watching.tokens() == 12
     as_replayed(watching)
 
@@ -179,12 +178,12 @@ def test_a_capture_that_was_replaced_is_read_anew(watching: Watching) -> None:
     assert (watching.tokens(), len(watching.letters), watching.waits) == (12, 1, True)
     replaced(path, of_day(0, 7) + of_day(3, 2))
     assert watching.look() == []
-    assert watching.look(NONE)[0] == Start(anew=True)
+    assert (lines(watching.look(NONE)), watching.sent[0].anew) == ([1, 2, 0], True)
     assert (watching.tokens(), watching.letters, watching.waits) == (14, [], False)
-    (issue,) = watching.outline.issues
+    (issue,) = watching.issues
     assert issue.startswith("walk.ndjson has been written anew")
     watching.again()
-    assert (watching.look(NONE), watching.outline.issues) == ([], [issue])
+    assert (watching.look(NONE), watching.issues) == ([], [issue])
 
 
 @pytest.mark.parametrize("stored", [True, False], ids=["checkpoint", "none"])
@@ -198,7 +197,8 @@ def test_a_capture_replaced_between_runs_is_noticed(stored: bool, watching: Watc
             watching.store()
     watching.again()
     replaced(path, of_day(1, 9) + of_day(0, 1))
-    assert watching.look(NONE)[0] == Start(anew=stored)
+    assert (lines(watching.look(NONE)), watching.sent[0].anew) == ([1, 2, 0], True)
+    assert any("written anew" in one for one in watching.issues) == stored
     assert watching.tokens() == (16 if stored else 10)
 
 
@@ -211,8 +211,8 @@ def test_a_capture_that_shrinks_and_grows_again_is_the_same(watching: Watching) 
         file.write(of_day(0, 7))
         assert watching.look(NONE) == []
         file.write(of_day(1, 5) + of_day(2, 1))
-    assert [type(one) for one in watching.look(NONE)] == [Line, Read]
-    assert (watching.tokens(), watching.outline.issues) == (13, [])
+    assert lines(watching.look(NONE)) == [3, 0]
+    assert (watching.tokens(), watching.issues) == (13, [])
 
 
 def test_a_capture_may_be_packed_otherwise_and_go(watching: Watching) -> None:
@@ -221,12 +221,13 @@ def test_a_capture_may_be_packed_otherwise_and_go(watching: Watching) -> None:
     append(path, gzip.compress(of_day(0, 7)) + gzip.compress(of_day(1, 5)))
     watching.look()
     replaced(path, gzip.compress(of_day(0, 7) + of_day(1, 5), 1))
-    assert [type(one) for one in watching.look(NONE)] == [Read]
+    assert lines(watching.look(NONE)) == [0]
     as_replayed(watching)
     path.unlink()
+    assert [one.gone for one in watching.look()] == [True]
     assert watching.look() == []
     watching.again()
-    assert (watching.tokens(), watching.outline.issues) == (12, [])
+    assert (watching.tokens(), watching.issues) == (12, [])
 
 
 def test_a_later_walk_takes_back_what_it_says_no_more(watching: Watching) -> None:
@@ -249,7 +250,7 @@ def test_a_walk_that_goes_back_is_named(watching: Watching) -> None:
     assert not watching.waits
     replayed = replay(watching.pages, **ASIDE, dead_letters=watching.place / "others")
     assert replayed.report is not None
-    assert watching.outline.issues == replayed.report["relationshipIssues"]
+    assert watching.issues == replayed.report["relationshipIssues"]
 
 
 def test_the_next_walk_of_a_revision_only_waits(watching: Watching) -> None:
@@ -257,25 +258,19 @@ def test_the_next_walk_of_a_revision_only_waits(watching: Watching) -> None:
     path = watching.pages / "walk.ndjson"
     append(path, of_day(0, 1, "2") + of_day(1, 1) + of_day(0, 2, "2"))
     watching.look()
-    assert (watching.waits, watching.outline.issues) == (True, [])
+    assert (watching.waits, watching.issues) == (True, [])
     append(path, of_day(1, 1))
     watching.look()
-    assert (watching.waits, watching.outline.issues) == (False, [])
+    assert (watching.waits, watching.issues) == (False, [])
 
 
 def test_a_line_that_comes_twice_counts_once(watching: Watching) -> None:
     """Two who look at one directory, as while a configuration is loaded anew, count once."""
     append(watching.pages / "walk.ndjson", of_day(0, 7) + of_day(1, 5))
     watching.look()
-    fresh = Watching.__new__(Watching)
-    fresh.__dict__ |= watching.__dict__
-    fresh.growing = type(watching.growing)(
-        watching.pages,
-        "",
-        watching.growing.patience,
-        dict[str, object](),  # type: ignore[arg-type]  # an empty one
-    )
-    fresh.look()
+    watching.look_from({})
+    watching.look()
+    assert watching.tokens() == 12
     as_replayed(watching)
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from stream.records.delivery import Delivery
+from stream.sources.pace import Pace
+from stream.sources.source import ReadOptions
 from tests.support.daemons import Daemon, daemon
-from tests.support.pages import DAY, FIRST, bucket, page, put_all, used
+from tests.support.pages import DAY, FIRST, bucket, listed, page, put_all, used
 from tests.support.places import FIXTURES
 from tests.support.running import replay
 
@@ -96,3 +99,15 @@ def test_a_loop_goes_on_where_it_stopped(number: signal.Signals, tmp_path: Path)
     with daemon(tmp_path, sources=paced("1s/s", loop=True)) as found:
         whole, rest = divmod(len(days), 2)
         assert tokens(found) == 11 * whole + rest
+
+
+async def test_a_loop_of_lists_ends(tmp_path: Path) -> None:
+    """Lists have no windows that could move on: a loop of nothing else is over when they came."""
+    put_all(tmp_path, {"projects.json": listed({"id": "p"}), "users.json": listed({"id": "u"})})
+    pace, sent = Pace(tmp_path, "demo", {}, ReadOptions(1 << 20), rate=1, loop=True), []
+
+    async def send(delivery: Delivery) -> None:
+        sent.append(delivery.name)
+
+    assert await pace.look(send) is None
+    assert sent == ["projects.json", "users.json"]

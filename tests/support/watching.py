@@ -1,25 +1,26 @@
-"""Captures in a directory, looked at when a test says so: the daemon's parts without its clock."""
+"""A directory, looked at when a test says so: the daemon's parts without its clock."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import anyio
-from stream.sources.growing import Growing
 
-from stream.intake.reading import Captured, LineDelivery
+from stream.figures.outline import outline_of
+from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.intake.standing import Walks
-from stream.pipeline import render, view_of
+from stream.pipeline import view_of
+from stream.records.delivery import Delivery
 from stream.records.tally import Tally
-from stream.sinks.report import Outline
-from stream.sources.captures import Read, Start
-from stream.sources.lines import Capture, Line
-from stream.sources.watch import Patience
+from stream.sinks.report import Report
+from stream.sources.directory import Directory
+from stream.sources.settling import Patience
+from stream.sources.source import ReadOptions
 from tests.support.running import NOW
 
 LONG, NONE = 1e9, 0.0
 """How long a file has to rest: as if it were being written to, or had been left alone."""
+OPTIONS = ReadOptions(1 << 20)
 
 
 class Watching:
@@ -36,50 +37,50 @@ class Watching:
         self._open()
 
     def _open(self) -> None:
-        self.intake = Captured(self.rules, Tally(), lambda: int(NOW))
-        self.intake.recall_captures(())
-        self.walks = Walks(self.intake.checkpoints.store)
-        self.walks.mark(self.intake.runs)
-        entries = self.intake.checkpoints.captures
-        self.growing = Growing(self.pages, "", Patience(LONG, 60.0, 1 << 20), entries)
-        self.sent: list[Line | Read | Start] = []
+        self.intake = Intake(self.rules, Tally(), lambda: int(NOW))
+        self.intake.standing.judge_all()
+        self.look_from(self.intake.account.positions(""))
+
+    def look_from(self, positions: dict[str, bytes]) -> None:
+        """Look with a source that knows these positions."""
+        self.source = Directory(self.pages, "", positions, OPTIONS, Patience(LONG, 60.0))
+        self.sent: list[Delivery] = []
 
     def again(self) -> None:
         """Go on as after a kill: what is in no checkpoint is lost."""
         self.intake.close()
         self._open()
 
-    def look(self, settle: float = LONG) -> list[Line | Read | Start]:
+    def look(self, settle: float = LONG) -> list[Delivery]:
         """Take in what is new; return what that was."""
         self.sent = []
-        self.growing.patience = self.growing.patience._replace(settle=settle)
-        anyio.run(self.growing.scan, self._take)
-        if self.growing.failed is not None:
-            raise self.growing.failed
+        self.source.follow(OPTIONS, Patience(settle, 60.0))
+        anyio.run(self.source.look, self._take)
         return self.sent
 
-    async def _take(self, capture: Capture, line: Line | Read | Start) -> None:
-        self.sent.append(line)
-        self.intake.take_line(LineDelivery(capture, line))
+    async def _take(self, delivery: Delivery) -> None:
+        self.sent.append(delivery)
+        self.intake.take(delivery)
 
     def store(self) -> None:
         """Store a checkpoint, and judge the walks."""
-        checkpoints = self.intake.checkpoints
-        self.walks.touched |= checkpoints.walks()
-        for source in checkpoints.forgotten:
-            self.walks.touched |= checkpoints.store.walks_in(source)
         self.intake.store()
-        self.walks.judge()
-        self.walks.mark(self.intake.runs)
+        self.intake.judge_touched()
 
     @property
-    def outline(self) -> Outline:
+    def report(self) -> Report:
         """What the report would show."""
-        return render(view_of(self.intake), int(NOW))
+        return Report(outline_of(view_of(self.intake), int(NOW)))
+
+    @property
+    def issues(self) -> list[str]:
+        """What does not hold."""
+        return self.report.outline.issues
 
     def tokens(self) -> object:
         """Return the input tokens that count."""
-        return sum(one.totals.metrics()["input_tokens"] for one in self.outline.figures.values())
+        figures = self.report.outline.figures.values()
+        return sum(one.totals.metrics().get("input_tokens", 0) for one in figures)
 
     @property
     def letters(self) -> list[bytes]:
@@ -91,4 +92,9 @@ class Watching:
     def waits(self) -> bool:
         """Whether a walk waits for its next page."""
         self.store()
-        return any(run.waiting for run in self.outline.runs)
+        return any(run.waiting for run in self.report.outline.runs)
+
+
+def lines(sent: list[Delivery]) -> list[int]:
+    """Return which lines were sent; 0 is a place alone."""
+    return [one.page.place if one.page is not None else 0 for one in sent]
