@@ -31,7 +31,7 @@ from stream.sinks.atomic import prepare
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
-from stream.sources.fixtures import is_input
+from stream.sources.discovery import is_input
 
 __all__ = ["replay_command"]
 

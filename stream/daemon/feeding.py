@@ -15,7 +15,7 @@ from stream.daemon.config import Settings, Watch
 from stream.daemon.core import CaughtUp, Core
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
-from stream.sources.fixtures import discover
+from stream.sources.discovery import discover
 from stream.sources.pace import Pace
 from stream.sources.settling import Patience
 from stream.sources.source import ReadOptions

@@ -59,8 +59,13 @@ class EndpointFigures(Struct):
                 totals.add(found.table.dimensions, found.table.counters)
         return self.label_totals[label]
 
+    @classmethod
+    def nothing(cls, endpoint: Endpoint) -> EndpointFigures:
+        """Return the figures of no windows, to which others are joined."""
+        return cls(endpoint, Windows(), [], [], Totals(endpoint))
+
     def join(self, other: EndpointFigures) -> EndpointFigures:
-        """Add what other days of the endpoint come to, whose windows are nowhere here."""
+        """Add what other windows of the endpoint come to, wherever those are."""
         self.totals.join(other.totals)
         self.buckets += other.buckets
         self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
@@ -68,7 +73,7 @@ class EndpointFigures(Struct):
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
         for label, totals in other.label_totals.items():
-            self.label_totals[label].join(totals)
+            self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
 
     def tapped(self) -> Iterator[Held]:
@@ -80,9 +85,7 @@ class EndpointFigures(Struct):
         if left is not None:
             windows = self.windows.in_memory(self.chains[0])
             seen = left.references
-            self.totals.join(left.totals)
-            self.buckets = left.buckets
-            self.collisions += left.collisions
+            self.join(left.figures)
         for held in windows:
             slot, label, snapshot = held
             if not slot.rollup and slot.window != last:
@@ -103,19 +106,17 @@ class Left:
 
     def __init__(self, key: str) -> None:
         """Start with none."""
-        self.endpoint = ENDPOINTS[key]
-        self.totals = Totals(self.endpoint)
-        self.references = References(self.endpoint)
-        self.collisions: list[Collision] = []
-        self.buckets = 0
+        self.figures = EndpointFigures.nothing(ENDPOINTS[key])
+        self.references = References(self.figures.endpoint)
 
     def take(self, place: Place, snapshot: Snapshot) -> None:
         """Add up a window that leaves."""
         (_, label, _), (window, _) = place
-        self.totals.add(snapshot.dimensions, snapshot.counters)
+        figures = self.figures
+        figures.totals.add(snapshot.dimensions, snapshot.counters)
+        figures.collisions += collisions_in(figures.endpoint, label, window, snapshot)
+        figures.buckets += 1
         self.references.take(snapshot.dimensions)
-        self.collisions += collisions_in(self.endpoint, label, window, snapshot)
-        self.buckets += 1
 
 
 def left_of(chains: list[Chain], windows: Windows) -> Left | None:

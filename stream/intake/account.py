@@ -67,6 +67,12 @@ class Entry(Struct, array_like=True):
         self.brought = [*self.brought, brought]
         return brought
 
+    def add(self, brought: Brought) -> None:
+        """Add what a page brought; of windows it has those of its last page."""
+        known = self.of(brought.chain)
+        known.delivered.add(brought.delivered)
+        known.stretches = brought.stretches or known.stretches
+
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
 DECODE: Final = msgspec.msgpack.Decoder(Entry).decode

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from stream.decode import BucketPage, ListPage, everything, nothing_known
-from stream.intake.account import Account, Entry, Tail
-from stream.intake.changes import Changes
-from stream.intake.letters import letter_of, masked_page, refusal_in
-from stream.intake.reading import Reader, Reading, check_revision, lost_link
+from stream.intake.account import Account, Brought, Entry, Tail
+from stream.intake.counting import Counter
+from stream.intake.letters import refusal_in
 from stream.intake.rules import Rules
 from stream.intake.standing import Standing, refuse_broken
-from stream.intake.stretches import stretched
 from stream.intake.walks import Walk
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain, ChainSummary, Delivered, Link, spanned
-from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page, Part
-from stream.records.errors import BadInput
+from stream.records.chains import Chain, ChainSummary, Delivered
+from stream.records.delivery import Delivery, Page, Part
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
-from stream.records.windows import Bucket, Slot, Window
 from stream.state.checkpoints import Checkpoints
 from stream.state.objects import Objects
 from stream.state.saved import SavedSeries
@@ -62,7 +56,6 @@ class Intake:
         self.tally = tally
         self.clock = clock
         self.share = share
-        self.reader = Reader(tolerant=rules.tolerant)
         self.objects = Objects()
         self.account = Account(tracked=rules.state is not None or share != ALL)
         opened = store or Store(rules.state)
@@ -87,7 +80,15 @@ class Intake:
         self.checkpoints.parts = {}
         self.state.chains |= known
         self.standing = Standing(self.checkpoints, wait=rules.unfinished == "wait")
-        self.changes = Changes(self.state, self.account)
+        self.counter = Counter(
+            self.state,
+            self.objects,
+            self.account,
+            tally,
+            clock,
+            share=share,
+            tolerant=rules.tolerant,
+        )
         self.letters_changed = True
         """Whether the dead letters on disk are not those of the pages any more."""
         self.forgotten: set[Part] = set()
@@ -179,125 +180,39 @@ class Intake:
         Raises:
             BadInput: as :meth:`take`.
         """
-        part, chain, tally = delivery.part, page.chain, self.tally
-        tally.page_bytes += len(page.content)
-        tally.page_read.observe(page.seconds)
+        part, chain = delivery.part, page.chain
+        was = None if before is None else before.of(chain)
+        counted = self.counter.count(delivery, page, was)
+        self._letters = [letter.body for letter in counted.letters]
+        if counted.sound:
+            self._note_success(chain, counted.brought.delivered, was)
+        elif before is not None and was is not None and was.delivered.pages:
+            entry, counted.link = before, None  # what an earlier version of it said still counts
+            was.delivered.letters = 0
         entry.number = page.number if page.place else -1
-        added = Delivered()
-        link: Link | None
-        try:
-            check_revision(page, self.clock())
-            link = self._count(delivery, page, entry, before, added)
-        except BadInput as error:
-            self._set_aside(delivery, error, 0, masked_page(page.content) if page.content else None)
-            tally.pages[chain.endpoint, "dead_lettered"] += 1
-            link = lost_link(page)
-            if before is not None and before.of(chain).delivered.pages:
-                entry, link = before, None  # what an earlier version of it said still counts
-                entry.of(chain).delivered.letters = 0
-        else:
-            tally.pages[chain.endpoint, "ok"] += 1
-            self._note_success(chain, added, before)
+        if entry is not before:
+            entry.fell = counted.fell
+        entry.add(counted.brought)
         move_on(entry, delivery)
-        added.letters = len(self._letters)
-        entry.of(chain).delivered.add(added)
         if chain.endpoint in ENDPOINTS:
             self.state.chains.add(chain)
         if not page.final:
             entry.tail = Tail(chain, page.place, len(self._letters))
-        self.account.put(part, entry, chain, added)
-        walked = page.place and self.share.first and chain.endpoint != UNKNOWN_CHAIN
-        if link is not None and walked:  # a page 0 is of no walk
-            self.checkpoints.put_link(part, page.place, chain, link)
+        self.account.put(part, entry, chain, counted.brought.delivered)
+        if counted.link is not None:
+            self.checkpoints.put_link(part, page.place, chain, counted.link)
         if self._letters or (before is not None and before.letters):
             self.checkpoints.put_letters(part, page.place, chain, self._letters)
             self.letters_changed = True
         return entry
 
-    def _count(
-        self, delivery: Delivery, page: Page, entry: Entry, before: Entry | None, added: Delivered
-    ) -> Link:
-        """Count what a page says; return what it says of its walk.
-
-        Raises:
-            BadInput: it cannot be trusted; nothing of it was counted.
-        """
-        chain = page.chain
-        if page.error is not None:
-            raise page.error
-        if chain.endpoint not in ENDPOINTS:
-            reading = self.reader.read(page)
-            self.objects.take(
-                (chain.endpoint, *delivery.part, page.place), listed(reading).elements
-            )
-            for rejected in listed(reading).rejected:
-                self._set_aside(delivery, rejected.error, 1, rejected.content)
-            added.pages += self.share.first
-            return reading.link
-        mine = self.share.days(chain.endpoint) or everything
-        started = perf_counter()
-        known = nothing_known if before is not None else partial(self.state.rows_of, chain)
-        reading = self.reader.read(page, known, mine)
-        self.tally.page_decode.observe(perf_counter() - started)
-        own = bucketed(reading)
-        if before is not None:
-            stretches = before.of(chain).stretches
-            entry.fell = self.changes.fallen(chain, delivery.name, stretches, own.buckets, mine)
-        added.window = self.merge(chain, own.buckets, page.revision)
-        for rejected in own.rejected:
-            self.tally.records[chain.endpoint, "dead_lettered"] += rejected.rows
-            self._set_aside(delivery, rejected.error, rejected.rows, rejected.content, own=True)
-        if own.unknown_fields:
-            self.tally.unknown_fields[chain.endpoint] += len(own.unknown_fields)
-            added.unknown_fields |= own.unknown_fields
-        added.pages += self.share.first
-        added.rows, added.buckets = own.rows, own.data_buckets
-        if page.number:
-            brought = entry.of(chain)
-            brought.stretches = stretched(Slot(one.window, one.rollup) for one in own.buckets)
-            was = () if before is None else before.of(chain).stretches
-            self.changes.note(chain, brought.stretches, was)
-        return reading.link
-
-    def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
-        """Merge a page's buckets into state; return the span of their windows."""
-        key = chain.endpoint
-        window: Window | None = None
-        for bucket in buckets:
-            window = spanned(window, bucket.window)
-            outcomes = self.state.again(chain, bucket, revision)
-            if outcomes is None:
-                whole = bucket if bucket.unread is None else self.reader.decoder(key).read(bucket)
-                outcomes = self.state.take(chain, whole, revision)
-            for outcome, count in zip(outcomes._fields, outcomes, strict=True):
-                if count:
-                    self.tally.records[key, outcome] += count
-        return window
-
-    def _note_success(self, chain: Chain, added: Delivered, before: Entry | None) -> None:
+    def _note_success(self, chain: Chain, added: Delivered, before: Brought | None) -> None:
         """Note when pages of an endpoint were last taken in, and when one of its chains moved."""
-        now = self.clock()
-        self.tally.last_success[chain.endpoint] = now
-        moved = before is None or before.of(chain).delivered.window != added.window
-        if moved or chain.endpoint not in self.tally.cursor_updated:
-            self.tally.cursor_updated[chain.endpoint] = now
-
-    def _set_aside(
-        self, delivery: Delivery, error: BadInput, rows: int, content: Any, *, own: bool = False
-    ) -> None:
-        """Make a dead letter of something in a page, or end the run with what that would say.
-
-        What all workers come upon the first of them speaks of, unless it is its ``own`` to count.
-        """
-        page = delivery.page
-        assert page is not None  # noqa: S101 -- only what stands in a page is set aside
-        error.at(place_of(delivery.name, page))
-        if not self.rules.tolerant:
-            raise error
-        if own or self.share.first:
-            self.tally.dead_letters[page.chain.endpoint, error.reason] += 1
-            place = page.place, delivery.name, delivery.digest if page.number else None
-            self._letters.append(letter_of(page.chain, place, error, rows, content))
+        now, tally = self.clock(), self.tally
+        tally.last_success[chain.endpoint] = now
+        moved = before is None or before.delivered.window != added.window
+        if moved or chain.endpoint not in tally.cursor_updated:
+            tally.cursor_updated[chain.endpoint] = now
 
     def touched(self) -> set[Walk]:
         """Return the walks of which pages have come since they were judged."""
@@ -387,24 +302,3 @@ def move_on(entry: Entry, delivery: Delivery) -> None:
     entry.name, entry.position = delivery.name, delivery.position
     if delivery.digest is not None or delivery.anew:
         entry.sha256 = bytes.fromhex(delivery.digest or "")
-
-
-def listed(reading: Reading) -> ListPage:
-    """Return what a page of a list says."""
-    assert isinstance(reading.content, ListPage)  # noqa: S101 -- its endpoint says so
-    return reading.content
-
-
-def bucketed(reading: Reading) -> BucketPage:
-    """Return what a page of buckets says, as far as it is to be counted here."""
-    assert isinstance(reading.own, BucketPage)  # noqa: S101 -- its endpoint says so
-    return reading.own
-
-
-def place_of(name: str, page: Page) -> str:
-    """Name a file, and the page of it."""
-    if page.number:
-        return f"{name} (page {page.number} of {page.chain})"
-    if page.chain.endpoint == UNKNOWN_CHAIN:
-        return f"{name} (line {page.place})"
-    return f"{name} (line {page.place}, {page.chain})" if page.place else f"{name} ({page.chain})"

@@ -18,8 +18,8 @@ from stream.records.chains import Chain, ChainSummary
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
+from stream.sources.discovery import discover, parse_name
 from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular
-from stream.sources.fixtures import discover, parse_name
 
 __all__ = ["Findings", "verify"]
 

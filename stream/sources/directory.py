@@ -12,7 +12,8 @@ import aiofiles.os
 
 from stream.records.errors import Unavailable
 from stream.sources.captures import Capture, Captures, captures_in, is_one
-from stream.sources.fixtures import FixtureChain, Fixtures, discover
+from stream.sources.discovery import FixtureChain, discover
+from stream.sources.fixtures import Fixtures
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send
 from stream.sources.watch import changes_in

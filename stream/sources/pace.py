@@ -21,8 +21,9 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import DAY, MAX_TIME
+from stream.sources.discovery import FixtureChain, discover
 from stream.sources.files import FilePage, PageFile, read_batch, spelled
-from stream.sources.fixtures import FixtureChain, discover, part_of
+from stream.sources.fixtures import part_of
 from stream.sources.source import ReadOptions, Send
 
 __all__ = ["Pace", "moved_on"]

@@ -16,7 +16,7 @@ from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records import errors
 from stream.records.tally import Tally
 from stream.sinks.metrics import TallyCollector, write_metrics
-from stream.sources.fixtures import parse_name
+from stream.sources.discovery import parse_name
 from tests.oracle import ENDPOINTS as ORACLE_ENDPOINTS
 from tests.support.commands import COMMANDS
 from tests.support.places import ROOT

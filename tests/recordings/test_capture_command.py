@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sinks.directory import atomic_directory
-from stream.sources.fixtures import FixtureName, parse_name
+from stream.sources.discovery import FixtureName, parse_name
 from tests.support.envelopes import SUFFIXES, envelope, line, put_capture
 from tests.support.pages import Content, Json, bucket, listed, page, put, put_all, used
 from tests.support.places import FIXTURES

@@ -8,7 +8,7 @@ import pytest
 
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
-from stream.sources.fixtures import parse_name
+from stream.sources.discovery import parse_name
 from tests.support.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.support.pages import Content, Json, bucket, listed, page, put, put_all, used
 from tests.support.running import replay

@@ -17,10 +17,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import Finding
 from stream.records.chains import Chain
-from stream.records.money import MONEY, Number, exact, plain
+from stream.records.money import MONEY, Number, exact
 
 __all__ = [
     "GROUP",
@@ -30,7 +28,6 @@ __all__ = [
     "added",
     "by_view",
     "changes",
-    "figure_facts",
     "key_of",
     "limbs",
     "number_of",
@@ -94,45 +91,6 @@ def by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -
             for fact, (times, value) in base.items():
                 added(facts, fact._replace(view=view), -value, -times)
     return facts
-
-
-def figure_facts(figures: EndpointFigures) -> Facts:
-    """Return an endpoint's figures as facts, without a view."""
-    facts: Facts = {}
-    key = figures.endpoint.key
-
-    def say(kind: str, *names: Any, counter: str = "", value: Number = 0) -> None:
-        added(facts, Fact(key, "", kind, key_of(names), counter), value)
-
-    say("count", counter="records", value=figures.totals.records)
-    say("count", counter="buckets", value=figures.buckets)
-    for (project, tier, *others), counters in figures.totals.groups().items():
-        fact = Fact(key, "", GROUP, key_of(others), "", project, tier)
-        facts[fact._replace(kind="there")] = Sum(1, 0)
-        for counter, value in counters.items():
-            facts[fact._replace(counter=counter)] = Sum(1, value)
-    for place, finding in enumerate(figures.findings):
-        say("finding", *finding.window, place, *finding_values(finding))
-    for window, narrower in figures.wider:
-        say("wider", *window, narrower)
-    for place, (label, window, dimensions) in enumerate(figures.collisions):
-        say("collision", label, *window, place, dimensions)
-    for kind, one in figures.references:
-        say("reference", kind, one)
-    return facts
-
-
-def finding_values(finding: Finding) -> tuple[Any, ...]:
-    """Return what a finding says beside its window; figures as texts."""
-    details = None if finding.details is None else plain(finding.details)
-    return (
-        finding.status,
-        finding.dimensions,
-        finding.counter,
-        plain(finding.rollup),
-        details,
-        plain(finding.difference),
-    )
 
 
 def key_of(names: Iterable[Any]) -> str:

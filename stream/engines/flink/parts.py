@@ -15,7 +15,8 @@ import msgspec
 from msgspec.msgpack import decode, encode
 from xxhash import xxh3_64_intdigest
 
-from stream.engines.flink.facts import Fact, Facts, added, by_view, figure_facts, key_of
+from stream.engines.flink.facts import Fact, Facts, added, by_view, key_of
+from stream.engines.flink.kinds import figure_facts
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.walks import judge
 from stream.records.chains import Chain, Link, spanned

@@ -26,7 +26,7 @@ from stream.records.errors import BadConfiguration, BadInput, Unavailable
 from stream.records.windows import Window
 from stream.sinks.report import Report
 from stream.sources.captures import captures_in
-from stream.sources.fixtures import captures_alone
+from stream.sources.discovery import captures_alone
 from stream.sources.lines import CaptureReader
 from stream.state.keyed import Windows
 from stream.state.sqlite.store import Store

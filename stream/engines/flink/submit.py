@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from stream.engines.flink.job import Job, arguments_of
 from stream.records.errors import BadConfiguration, BadInput, Unavailable
-from stream.sources.fixtures import captures_alone
+from stream.sources.discovery import captures_alone
 
 __all__ = ["Submission", "submit"]
 

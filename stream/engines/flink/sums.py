@@ -9,16 +9,15 @@ from typing import Any
 
 import msgspec
 
-from stream.engines.flink.facts import GROUP, Fact, Facts, Sum, added, key_of, read_number
+from stream.engines.flink.facts import Fact, Facts, Sum, added, key_of
+from stream.engines.flink.kinds import GROUPED, KINDS, Written
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import Finding
 from stream.figures.totals import Totals
 from stream.figures.views import counting, others
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, exact
-from stream.records.windows import Counters, Window
 from stream.state.keyed import Windows
 from stream.state.objects import ObjectPages
 
@@ -46,9 +45,16 @@ class Said:
             if times:
                 yield fact, exact(value)
 
-    def keys(self, endpoint: str, kind: str, views: Collection[str]) -> list[list[Any]]:
-        """Return the keys of what is there, in order."""
-        return sorted(keyed(fact) for fact, _ in self.of(endpoint, kind, views))
+    def written(self, endpoint: str, kind: str, views: Collection[str]) -> list[Written]:
+        """Return the facts of a kind as they were written, in the order of keys."""
+        grouped = kind in GROUPED
+        found: list[tuple[list[Any], str, Number]] = [
+            (keyed(fact, grouped=grouped), fact.counter, value)
+            for fact, value in self.of(endpoint, kind, views)
+        ]
+        if not grouped:
+            found.sort(key=lambda one: one[0])
+        return [*found]
 
     def chains(self, kind: str) -> Iterator[tuple[Chain, list[Any], str, Sum]]:
         """Yield each fact of a chain: the chain, the rest of its key, the counter, and the sum."""
@@ -58,10 +64,10 @@ class Said:
                 yield Chain(fact.endpoint, label, fact.view), names, fact.counter, found
 
 
-def keyed(fact: Fact) -> list[Any]:
-    """Return what a fact's key is made of."""
+def keyed(fact: Fact, *, grouped: bool = False) -> list[Any]:
+    """Return what a fact's key is made of; ``grouped``: project and tier come first."""
     found: list[Any] = msgspec.json.decode(fact.key)
-    return found
+    return [fact.project_id, fact.service_tier, *found] if grouped else found
 
 
 def figures_of(said: Said, key: str, windows: Windows) -> EndpointFigures:
@@ -69,44 +75,14 @@ def figures_of(said: Said, key: str, windows: Windows) -> EndpointFigures:
     endpoint, chains = ENDPOINTS[key], windows.chains_of(key)
     counted = counting(chains)
     views = {"", *(chain.view for chain in counted)}
-    count = {fact.counter: int(value) for fact, value in said.of(key, "count", views)}
-    return EndpointFigures(
-        endpoint,
-        windows,
-        counted,
-        others(chains),
-        totals_of(said, endpoint, views, count.get("records", 0)),
-        count.get("buckets", 0),
-        [finding(*one) for one in said.keys(key, "finding", views)],
-        [(Window(*window), count) for *window, count in said.keys(key, "wider", views)],
-        [
-            (label, Window(start, end), dimensions)
-            for label, start, end, _, dimensions in said.keys(key, "collision", views)
-        ],
-        {(kind, one) for kind, one in said.keys(key, "reference", views)},
-        {label: totals_of_label(said, endpoint, label, chains) for label in labels_of(chains)},
-    )
-
-
-def labels_of(chains: list[Chain]) -> set[str]:
-    """Return the labels of chains."""
-    return {chain.label for chain in chains}
-
-
-def totals_of(said: Said, endpoint: Endpoint, views: Collection[str], records: int) -> Totals:
-    """Put the sums by group together."""
-
-    def group_of(fact: Fact) -> tuple[Any, ...]:
-        return fact.project_id, fact.service_tier, *keyed(fact)
-
-    groups: dict[tuple[Any, ...], Counters] = {
-        group_of(fact): {} for fact, _ in said.of(endpoint.key, "there", views)
-    }
-    for fact, value in said.of(endpoint.key, GROUP, views):
-        groups[group_of(fact)][fact.counter] = value
-    totals = Totals(endpoint)
-    totals.take(records, groups)
-    return totals
+    figures = EndpointFigures(endpoint, windows, counted, others(chains), Totals(endpoint))
+    for name, kind in KINDS.items():
+        part = EndpointFigures.nothing(endpoint)
+        kind.decode(part, said.written(key, name, views))
+        figures.join(part)
+    for label in sorted({chain.label for chain in chains}):
+        figures.label_totals[label] = totals_of_label(said, endpoint, label, chains)
+    return figures
 
 
 def totals_of_label(said: Said, endpoint: Endpoint, label: str, chains: list[Chain]) -> Totals:
@@ -120,29 +96,6 @@ def totals_of_label(said: Said, endpoint: Endpoint, label: str, chains: list[Cha
     nowhere = (None,) * len(totals.names)
     totals.take(sum(int(value) for fact, value in records if fact.key == key), {nowhere: counters})
     return totals
-
-
-def finding(  # noqa: PLR0913, PLR0917 -- a finding has these parts
-    start: int,
-    end: int,
-    _: int,
-    status: str,
-    dimensions: dict[str, Any],
-    counter: str,
-    rollup: str,
-    details: str | None,
-    difference: str,
-) -> Finding:
-    """Make a finding again."""
-    return Finding(
-        status,
-        Window(start, end),
-        dimensions,
-        counter,
-        read_number(rollup),
-        None if details is None else read_number(details),
-        read_number(difference),
-    )
 
 
 def objects_in(said: Said) -> ObjectPages:

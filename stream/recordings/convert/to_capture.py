@@ -12,8 +12,8 @@ from stream.records.errors import BadInput, Unavailable
 from stream.sinks.atomic import atomic_file, together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import captures_in, expectations_beside
+from stream.sources.discovery import FixtureChain, discover
 from stream.sources.files import read_pages, spelled
-from stream.sources.fixtures import FixtureChain, discover
 
 __all__ = ["to_capture"]
 

@@ -16,9 +16,9 @@ from stream.records.chains import Chain
 from stream.records.errors import BadInput
 from stream.sinks.directory import atomic_directory
 from stream.sources.captures import expectations_beside
+from stream.sources.discovery import FixtureName, parse_name
 from stream.sources.envelope import Envelope, decode_envelope
 from stream.sources.files import spelled
-from stream.sources.fixtures import FixtureName, parse_name
 from stream.sources.lines import CaptureReader, Line
 
 __all__ = ["to_fixtures"]
