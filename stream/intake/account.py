@@ -114,7 +114,9 @@ class Account:
             entry = DECODE(body)
             if not counted:
                 for one in entry.brought:
-                    one.delivered = Delivered()
+                    one.delivered = Delivered(one.delivered.pages)
+                if entry.tail is not None:
+                    entry.tail = entry.tail._replace(letters=0)
                 entry.fell = []
             self.packed[part] = body if counted else ENCODE(entry)
             self._note(part, entry)
@@ -318,6 +320,8 @@ def joined_brought(one: Brought, other: Brought | None) -> Brought:
     """Put together what two workers counted of a chain."""
     if other is None:
         return one
+    pages = one.delivered.pages
     one.delivered.add(other.delivered)
+    one.delivered.pages = pages
     stretches = joined_in_a_row(one.stretches, other.stretches)
     return replace(one, stretches=stretched(slots_of(stretches)))

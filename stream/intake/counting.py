@@ -101,7 +101,7 @@ class Counter:
         if not page.place or endpoint == UNKNOWN_CHAIN:
             counted.link = None  # a page 0 is of no walk, and of this one nobody knows which
         if not self.share.first:  # what all workers see the first of them says
-            counted.link, counted.brought.delivered.pages = None, 0
+            counted.link = None
             counted.letters = [letter for letter in counted.letters if letter.own]
         for letter in counted.letters:
             tally.dead_letters[endpoint, letter.reason] += 1

@@ -5,6 +5,7 @@ Pure: replay, daemon, workers and engines all call :meth:`Reader.read`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from stream.decode import (
@@ -102,7 +103,10 @@ class Reader:
 
 def lost_link(page: Page) -> Link:
     """Return what a page says of its walk that was set aside as a whole."""
-    return Link(page.revision, page.number, 0, mark_of(page.asked), 0, LOST)
+    asked = 0
+    with suppress(BadInput):  # a cursor that leads elsewhere is no cursor of the walk
+        asked = mark_of(cursor_of(page.asked, root_of(page.chain.endpoint)))
+    return Link(page.revision, page.number, 0, asked, 0, LOST)
 
 
 def check_revision(page: Page, now: int) -> None:

@@ -78,6 +78,7 @@ class Step(NamedTuple):
     part: Part
     after: int
     fault: str
+    cursor: str | None
 
 
 def judge(links: Iterable[Placed], more: int = 0) -> Verdict | None:
@@ -113,14 +114,12 @@ class NumberedWalk:
         """The last page that was not set aside."""
         self._missing = 0
         self._ended = False
-        self._leads: tuple[int, str | None] = 0, None
-        """The last page that hands out a cursor, and that cursor."""
+        self._cursor: str | None = None
+        """Where the last page that counts leads."""
 
     def add(self, part: Part, link: Link) -> None:
         """Take a page; rivals of one that counts were set aside, and say nothing."""
-        if link.cursor is not None and link.number > self._leads[0]:
-            self._leads = link.number, link.cursor
-        step = Step(part, link.after, link.fault)
+        step = Step(part, link.after, link.fault, link.cursor)
         known = self._waiting.get(link.number)
         if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
             self._follow(link.number, step)
@@ -131,22 +130,23 @@ class NumberedWalk:
         """Follow the walk to its next page."""
         self._missing = self._missing or (self._last + 1 if number > self._last + 1 else 0)
         self._last = number
-        part, after, broken = step
+        part, after, broken, cursor = step
         if broken == LOST:
             return
         self._sound = number
         wrong = fault_of(after, broken, self._seen, ended=self._ended)
         if wrong is not None:
             self._fault = self._fault or Verdict(*wrong, part, number)
+            self._cursor = None
         else:
-            self._ended = not after
+            self._ended, self._cursor = not after, cursor
             self._seen.add(after)
 
     def judge(self) -> Verdict | None:
         """Say what is wrong with the walk, if anything is; no page comes after that."""
         for number in sorted(self._waiting):
             self._follow(number, self._waiting[number])
-        unended, cursor = not self._ended, None if self._ended else self._leads[1]
+        unended, cursor = not self._ended, None if self._ended else self._cursor
         if self._fault is not None:
             return self._fault._replace(open=unended, cursor=cursor)
         if self._missing:
@@ -182,35 +182,70 @@ def fault_of(
 
 def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:
     """Judge a walk, or several of one revision, by cursors alone."""
-    handed: defaultdict[int, set[int]] = defaultdict(set)
-    words: dict[int, str | None] = {}
-    asked: set[int] = set()
-    ends, lost, fault = 0, False, ""
+    walk = Cursors()
     for link in links:
-        if link.asked:
-            asked.add(link.asked)
-        if link.fault:
-            lost = lost or link.fault == LOST
-            fault = max(fault, link.fault if link.fault != LOST else "")
-        elif link.after:
-            handed[link.after].add(link.digest)
-            words[link.after] = link.cursor
-        else:
-            ends += 1
-    going = [words[one] for one in sorted(handed.keys() - asked)] if asked or not ends else []
-    cursor = going[0] if len(going) == 1 else None
+        walk.add(link)
+    handed, ends = walk.handed, walk.ends
+    lost = handed.keys() - walk.asked if walk.asked else set[int]()
+    unled = walk.asked - handed.keys() if not walk.lost else set[int]()
     most = max(map(len, handed.values()), default=0)
     wrong: tuple[str, str] | None = None
-    if fault:
-        wrong = fault, FAULTS[fault]
-    elif most > max(ends + more, 1):
+    if walk.fault:
+        wrong = walk.fault, FAULTS[walk.fault]
+    elif most > max(ends + more, 1) or walk.circular:
         wrong = "repeated_cursor", CIRCULAR
     elif not ends or most > max(ends, 1):
         wrong = "incomplete", ENDLESS
-    elif (
-        asked and handed.keys() - asked
-    ):  # where a page is there that none leads to, one is missing
-        wrong = "gap" if asked - handed.keys() else "incomplete", UNCOUNTED
-    elif asked - handed.keys() and not lost:
-        wrong = "after_end", UNASKED
-    return None if wrong is None else Verdict(*wrong, open=not ends, cursor=cursor)
+    elif lost:  # and where a page is there that none leads to, one between them is missing
+        wrong = "gap" if unled else "incomplete", UNCOUNTED
+    elif unled:
+        wrong = "after_end" if walk.begun else "gap", UNASKED
+    return None if wrong is None else Verdict(*wrong, open=not ends, cursor=walk.cursor)
+
+
+class Cursors:
+    """What the pages of a walk say of cursors, in any order."""
+
+    def __init__(self) -> None:
+        """Start without a page."""
+        self.handed: defaultdict[int, set[int]] = defaultdict(set)
+        """Cursor → the pages that hand it out."""
+        self.asked: set[int] = set()
+        self.ends = 0
+        self.lost = False
+        """Whether a page was set aside."""
+        self.begun = False
+        """Whether a page is there that was asked for without a cursor, as far as is known."""
+        self.fault = ""
+        self._answered: set[int] = set()
+        self._asked_by: defaultdict[int, set[int]] = defaultdict(set)
+        self._shown: dict[int, str | None] = {}
+
+    def add(self, link: Link) -> None:
+        """Take a page."""
+        self.begun = self.begun or not link.asked
+        if link.asked:
+            self.asked.add(link.asked)
+        if link.fault == LOST:
+            self.lost = True
+            return
+        self._answered.add(link.asked)
+        if link.fault:
+            self.fault = max(self.fault, link.fault)
+        elif link.after:
+            self.handed[link.after].add(link.digest)
+            self._asked_by[link.after].add(link.asked)
+            self._shown[link.after] = link.cursor
+        else:
+            self.ends += 1
+
+    @property
+    def circular(self) -> bool:
+        """Whether pages that were asked for with different cursors hand out the same one."""
+        return bool(self.asked) and any(len(found) > 1 for found in self._asked_by.values())
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the walk would go on: the one cursor of which no page that counts has come."""
+        going = self.handed.keys() - self._answered if not self.ends else set[int]()
+        return self._shown[going.pop()] if len(going) == 1 else None
