@@ -312,6 +312,8 @@ def joined_two(one: Entry, other: Entry) -> Entry:
             joined_brought(brought, others.pop(brought.chain, None)) for brought in one.brought
         ]
         + list(others.values()),
+        tail=one.tail
+        and one.tail._replace(letters=sum(x.tail.letters for x in (one, other) if x.tail)),
         fell=sorted(one.fell + other.fell),
     )
 

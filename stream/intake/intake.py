@@ -182,6 +182,7 @@ class Intake:
         """
         part, chain = delivery.part, page.chain
         was = None if before is None else before.of(chain)
+        had_letters = before is not None and before.letters > 0
         counted = self.counter.count(delivery, page, was)
         self._letters = [letter.body for letter in counted.letters]
         if counted.sound:
@@ -201,7 +202,7 @@ class Intake:
         self.account.put(part, entry, chain, counted.brought.delivered)
         if counted.link is not None:
             self.checkpoints.put_link(part, page.place, chain, counted.link)
-        if self._letters or (before is not None and before.letters):
+        if self._letters or had_letters:
             self.checkpoints.put_letters(part, page.place, chain, self._letters)
             self.letters_changed = True
         return entry

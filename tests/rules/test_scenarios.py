@@ -262,11 +262,11 @@ NOT_WHOLE: Final = {
     ),
     "a page is missing": Scenario(
         [Given(1, page(TEN, cursor="c2")), Given(3, page(FIVE), "c3")],
-        strict=65, allowed=1, aside=1, tokens=15, broken=(COMPLETIONS_PRIMARY,), unseen=True,
+        strict=65, aside=1, tokens=15, broken=(COMPLETIONS_PRIMARY,), unseen=True,
     ),
     "the first page is missing": Scenario(
         [Given(2, page(FIVE), "c2")],
-        strict=65, allowed=1, aside=1, tokens=5, broken=(COMPLETIONS_PRIMARY,), unseen=True,
+        strict=65, aside=1, tokens=5, broken=(COMPLETIONS_PRIMARY,), unseen=True,
     ),
     "the chain goes on": Scenario(
         [Given(1, page(TEN, cursor="c2")), Given(2, page(FIVE, cursor="c3"), "c2")],
