@@ -167,7 +167,7 @@ class Counter:
                     self.tally.records[key, outcome] += count
         return window
 
-    def _set_aside(  # noqa: PLR0913 -- a letter says where, why and what
+    def _set_aside(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
         self,
         counted: CountedPage,
         delivery: Delivery,

@@ -1,4 +1,4 @@
-"""What a directory of fixtures holds: chains are found by file names, and faults among the files."""
+"""What a directory of fixtures holds: chains, found by file names, and faults among the files."""
 
 from __future__ import annotations
 
