@@ -18,16 +18,16 @@ import anyio
 from msgspec import Struct
 
 from stream.figures import expectations
-from stream.figures.endpoint import EndpointFigures, Left
+from stream.figures.endpoint import EndpointFigures, SpilledFigures
 from stream.figures.expectations import Expectations
-from stream.figures.outline import View, outline_of
+from stream.figures.outline import FrozenState, outline_of
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.records.delivery import Delivery
 from stream.records.errors import BadInput
 from stream.records.shares import ALL
 from stream.records.tally import Tally
-from stream.sinks.atomic import prepare
+from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Report, write_report
@@ -36,7 +36,7 @@ from stream.sources.channel import DEFAULT_CAPACITY, Channel
 from stream.sources.directory import Directory, Survey
 from stream.sources.files import DEFAULT_PAGE_BYTES, EXPECTATIONS, read_regular
 from stream.sources.source import ReadOptions
-from stream.state.sqlite.reader import Reader
+from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
     "DEFAULT_REPORT",
@@ -45,12 +45,12 @@ __all__ = [
     "Replay",
     "directory_of",
     "expected_in",
-    "finish",
+    "finish_run",
     "first_of",
-    "ingest",
+    "freeze_state",
+    "ingest_pages",
     "replay",
-    "surveyed",
-    "view_of",
+    "survey_directory",
 ]
 
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
@@ -101,15 +101,15 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     """
     with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         directory = directory_of(run, intake)
-        survey = surveyed(directory, intake, observer)
+        survey = survey_directory(directory, intake, observer)
         try:
-            await ingest(directory, survey, intake, run, observer)
+            await ingest_pages(directory, survey, intake, run, observer)
             intake.judge()
         finally:  # also when a signal or a bad page ends the run: what was taken in stays
             intake.store()
         intake.refuse_letters()
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        return await finish(view_of(intake), run.now, run.outputs, letters, expected)
+        return await finish_run(freeze_state(intake), run.now, run.outputs, letters, expected)
 
 
 def directory_of(run: Replay, intake: Intake) -> Directory:
@@ -122,7 +122,7 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
     return Directory(run.directory, "", intake.account.positions(""), options)
 
 
-def surveyed(directory: Directory, intake: Intake, observer: Observer) -> Survey:
+def survey_directory(directory: Directory, intake: Intake, observer: Observer) -> Survey:
     """See what is to be read, and tell the observer.
 
     Raises:
@@ -132,7 +132,7 @@ def surveyed(directory: Directory, intake: Intake, observer: Observer) -> Survey
     survey = directory.survey()
     for name in sorted(survey.unknown):
         observer.on_unknown(name)
-    if not survey.chains and not survey.captures and not intake.account.packed:
+    if not survey.chains and not survey.captures and not intake.account.packed_entries:
         raise BadInput(
             "no_fixtures",
             f"found no fixtures in {directory.place}, expected usage_completions_fixture.json, … "
@@ -143,7 +143,7 @@ def surveyed(directory: Directory, intake: Intake, observer: Observer) -> Survey
     return survey
 
 
-async def ingest(
+async def ingest_pages(
     directory: Directory, survey: Survey, intake: Intake, run: Replay, observer: Observer
 ) -> None:
     """Read everything into state: the source beside the consumer, until the channel has ended.
@@ -152,9 +152,9 @@ async def ingest(
         BadInput, Unavailable: the first error of any task; the others are stopped.
     """
     if run.rules.dead_letters is not None:
-        prepare(run.rules.dead_letters / DEAD_LETTERS)
-    if not intake.checkpoints.lasting:  # or there may be windows that never were in memory
-        intake.state.left_of = Left
+        prepare_file(run.rules.dead_letters / DEAD_LETTERS)
+    if not intake.checkpoints.is_lasting:  # or there may be windows that never were in memory
+        intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
     with Channel[Delivery](run.channel_capacity) as channel:
 
@@ -167,7 +167,7 @@ async def ingest(
                 tasks.start_soon(feed)
                 async for delivery in channel:
                     intake.take(delivery)
-                    if intake.state.full or intake.checkpoints.due(
+                    if intake.state.full or intake.checkpoints.is_due(
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):
                         intake.store()
@@ -187,18 +187,18 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def view_of(intake: Intake, store: Reader | None = None) -> View:
+def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
-    return View(
+    return FrozenState(
         intake.state.windows(store),
         intake.summaries(),
         dict(intake.objects.pages),
-        intake.account.frozen(),
+        intake.account.freeze_entries(),
     )
 
 
-async def finish(  # noqa: PLR0913, PLR0917 -- what a report is made of comes from as many places
-    view: View,
+async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of comes from as many places
+    state: FrozenState,
     now: int,
     outputs: Outputs,
     letters: Iterable[bytes] = (),
@@ -214,7 +214,7 @@ async def finish(  # noqa: PLR0913, PLR0917 -- what a report is made of comes fr
         BadInput: state is damaged.
         Unavailable: a file cannot be written.
     """
-    outline = outline_of(view, now, expected, figures)
+    outline = outline_of(state, now, expected, figures)
     outline.issues += issues
     report = Report(outline)
     if outputs.dead_letters is not None:
@@ -238,4 +238,4 @@ def expected_in(run: Replay) -> Expectations:
     try:
         return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:
-        raise error.at(expected.name) from None
+        raise error.name_place(expected.name) from None

@@ -1,7 +1,7 @@
 """The command line: one file for each command, and here what they end in.
 
 ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``, ``generate``, ``export`` and
-``flink`` are the commands. ``shared`` has the options that several commands take, ``progress`` the
+``flink`` are the commands. ``basics`` has the options that several commands take, ``progress`` the
 bar on a terminal, ``streams`` what keeps a full or closed stdout from being a traceback.
 """
 
@@ -18,7 +18,7 @@ import click
 from click.shell_completion import shell_complete
 
 from stream import __version__
-from stream.cli.shared import EXIT_CODES, show
+from stream.cli.basics import EXIT_CODES, show_summary
 from stream.records.errors import Interrupted, UsageStreamError
 from stream.records.privacy import one_line
 
@@ -62,7 +62,7 @@ def show_version(context: click.Context, _: click.Parameter, wanted: bool) -> No
 
         place = import_module("stream").__path__[0]
         runs = f"Python {platform.python_version()}, {platform.platform()}"
-        show(f"{__version__}\n{runs}\n".encode() + os.fsencode(place))
+        show_summary(f"{__version__}\n{runs}\n".encode() + os.fsencode(place))
         context.exit()
 
 
@@ -88,17 +88,17 @@ def run_command(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         if asked := os.environ.get(COMPLETE):
-            return complete(asked)
+            return complete_words(asked)
         with app.make_context("usage-stream", list(given)) as context:
             app.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- each ends in a line and a code
-        return explain(error)
+        return explain_error(error)
     return 0
 
 
-def complete(asked: str) -> int:
+def complete_words(asked: str) -> int:
     """Print what a shell asks for: ``bash_source`` its script, ``bash_complete`` what may follow.
 
     Raises:
@@ -109,7 +109,7 @@ def complete(asked: str) -> int:
     return 0
 
 
-def explain(error: BaseException) -> int:
+def explain_error(error: BaseException) -> int:
     """Say what ended the command, and return its exit code."""
     match error:
         case click.UsageError():

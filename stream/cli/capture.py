@@ -9,8 +9,8 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.progress import progress
-from stream.cli.shared import EXIT_CODES, FILE, page_bytes_option, show
+from stream.cli.basics import EXIT_CODES, FILE, page_bytes_option, show_summary
+from stream.cli.progress import show_progress
 from stream.decode.values import revision_of
 from stream.engines.signals import until_signalled
 from stream.records.errors import BadInput
@@ -77,9 +77,9 @@ def capture_command(
         work = partial(to_fixtures, given, out, max_page_bytes)
     else:
         raise click.UsageError("--observed-at is for a directory; fixtures hold no time of a walk")
-    with progress() as observer:
+    with show_progress() as observer:
         written = anyio.run(until_signalled, partial(work, observer))
-    show(msgspec.json.format(msgspec.json.encode(written), indent=2))
+    show_summary(msgspec.json.format(msgspec.json.encode(written), indent=2))
 
 
 def check_names(given: Path, out: Path) -> bool:

@@ -12,15 +12,15 @@ from typing import Any
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, show
-from stream.daemon.config import load, settings_of
+from stream.cli.basics import EXIT_CODES, FILE, show_summary
+from stream.daemon.config import load_settings, settings_of
 
 __all__ = ["check_command", "daemon_command"]
 
 Command = Callable[..., Any]
 
 
-def configured(command: Command) -> Command:
+def add_config_options(command: Command) -> Command:
     """Add ``--config``, and a flag for each setting that a flag can set."""
     for setting in reversed(list(settings_of())):
         command = click.option(
@@ -39,20 +39,20 @@ def configured(command: Command) -> Command:
     )(command)
 
 
-def given(flags: dict[str, str | None]) -> dict[str, str]:
+def given_flags(flags: dict[str, str | None]) -> dict[str, str]:
     """Return the flags that were given, by the keys that they set."""
     found = {setting.key: flags[setting.key.replace(".", "_")] for setting in settings_of()}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def clock() -> int:
+def read_clock() -> int:
     """Return Unix seconds; SOURCE_DATE_EPOCH makes them stand still."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
     return int(fixed) if fixed.isdecimal() else int(time.time())
 
 
 @click.command("daemon", epilog=EXIT_CODES)
-@configured
+@add_config_options
 def daemon_command(path: Path, **flags: str | None) -> None:
     """Take pages in as they land, for months; serve metrics, the report and a page at /.
 
@@ -71,17 +71,17 @@ def daemon_command(path: Path, **flags: str | None) -> None:
       [http]
       listen = "127.0.0.1:9464"
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.daemon.running import run_daemon  # noqa: PLC0415 -- 200 ms that only this needs
+    from stream.daemon.lifecycle import run_daemon  # noqa: PLC0415 -- 200 ms that only this needs
 
-    run_daemon(partial(load, path, os.environ, given(flags)), clock)
+    run_daemon(partial(load_settings, path, os.environ, given_flags(flags)), read_clock)
 
 
 @click.command("check-config", epilog=EXIT_CODES)
-@configured
+@add_config_options
 def check_command(path: Path, **flags: str | None) -> None:
     """Check a daemon's configuration, and print what comes of file, variables and flags as JSON.
 
     What is wrong is named by its key's path, its variable or its flag; exit 78.
     """
-    settings = load(path, os.environ, given(flags))
-    show(msgspec.json.format(msgspec.json.encode(settings, enc_hook=str), indent=2))
+    settings = load_settings(path, os.environ, given_flags(flags))
+    show_summary(msgspec.json.format(msgspec.json.encode(settings, enc_hook=str), indent=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, clock_option, show
+from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_summary
 
 __all__ = ["export_command"]
 
@@ -50,4 +50,4 @@ def openmetrics_command(state: Path, out: Path, now: int) -> None:
     from stream.sinks.exports.openmetrics import export_openmetrics  # noqa: PLC0415 -- only this command needs it
 
     exported = export_openmetrics(state, out, now)
-    show(msgspec.json.format(msgspec.json.encode(exported), indent=2))
+    show_summary(msgspec.json.format(msgspec.json.encode(exported), indent=2))

@@ -9,7 +9,7 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.shared import (
+from stream.cli.basics import (
     EXIT_CODES,
     FILE,
     add_options,
@@ -17,11 +17,11 @@ from stream.cli.shared import (
     clock_option,
     page_bytes_option,
     report_options,
-    show,
+    show_summary,
 )
 from stream.engines.flink.job import Job
-from stream.engines.flink.report import report as reported
-from stream.engines.flink.submit import Submission, submit
+from stream.engines.flink.report import write_engine_report as reported
+from stream.engines.flink.submit import Submission, submit_job
 from stream.intake.rules import Rules
 from stream.pipeline import Replay
 from stream.sinks.summary import summary_of
@@ -119,7 +119,7 @@ def submit_command(
       usage-stream flink report captures out/flink
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     how = Submission(jobmanager, parallelism, restore, python, settings)
-    submit(Job(**options), how, lambda one: show(msgspec.json.encode({"jobId": one})))
+    submit_job(Job(**options), how, lambda one: show_summary(msgspec.json.encode({"jobId": one})))
 
 
 @flink_command.command("report", epilog=EXIT_CODES)
@@ -157,9 +157,9 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         report=report,
         details=details,
         rules=Rules(
-            dead_letters=dead_letters, unfinished="report" if allow_incomplete else "refuse"
+            dead_letters=dead_letters, unfinished_walks="report" if allow_incomplete else "refuse"
         ),
     )
     written = anyio.run(reported, run, out)
-    show(summary_of(report, written))
+    show_summary(summary_of(report, written))
     context.exit(1 if written.outline.issues else 0)

@@ -12,8 +12,8 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.progress import advancing
-from stream.cli.shared import EXIT_CODES, FILE, Moment, show
+from stream.cli.basics import EXIT_CODES, FILE, Moment, show_summary
+from stream.cli.progress import show_advance
 from stream.engines.signals import until_signalled
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.synth.shape import Shape
@@ -30,7 +30,7 @@ AHEAD = 300
 """Seconds that a capture's time may be ahead of the clock."""
 
 
-class Names(click.ParamType[tuple[str, ...]]):
+class EndpointNames(click.ParamType[tuple[str, ...]]):
     """Endpoints with commas between them, by the registry's names or the short ones."""
 
     name = "names"
@@ -47,7 +47,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(ENDPOINTS) if "all" in found else tuple(found)
 
 
-def count(name: str, most: int, text: str) -> Decorator:
+def count_option(name: str, most: int, text: str) -> Decorator:
     """Make an option that is a count, up to what memory or the calendar has room for."""
     field = name[2:].replace("-", "_")
     return click.option(
@@ -60,7 +60,7 @@ def count(name: str, most: int, text: str) -> Decorator:
     )
 
 
-def share(name: str, text: str) -> Decorator:
+def share_option(name: str, text: str) -> Decorator:
     """Make an option that is a share."""
     return click.option(name, metavar="SHARE", type=float, default=0.0, help=text)
 
@@ -78,21 +78,23 @@ def share(name: str, text: str) -> Decorator:
 @click.option(
     "--endpoints",
     metavar="NAMES",
-    type=Names(),
+    type=EndpointNames(),
     multiple=True,
     default=DEFAULT.endpoints,
     show_default=True,
     help="Endpoints, with commas between them or one option each; all for all of them.",
 )
-@count("--rows", 10**12, "About how many rows are delivered, all endpoints and walks together.")
-@count(
+@count_option(
+    "--rows", 10**12, "About how many rows are delivered, all endpoints and walks together."
+)
+@count_option(
     "--rows-per-bucket", 10**6, "Rows of a bucket; fewer where an endpoint has not so many records."
 )
-@count("--buckets-per-page", 10**6, "Buckets of a page.")
-@count("--projects", 10**6, "Different projects; some rows have none.")
-@count("--tiers", 1000, "Different service tiers, where there are any; some rows have none.")
-@count("--models", 1000, "Different models.")
-@count("--keys", 10**6, "Different API keys, each of one project; some rows have none.")
+@count_option("--buckets-per-page", 10**6, "Buckets of a page.")
+@count_option("--projects", 10**6, "Different projects; some rows have none.")
+@count_option("--tiers", 1000, "Different service tiers, where there are any; some rows have none.")
+@count_option("--models", 1000, "Different models.")
+@count_option("--keys", 10**6, "Different API keys, each of one project; some rows have none.")
 @click.option(
     "--width",
     type=click.Choice(["1m", "1h", "1d"]),
@@ -100,13 +102,15 @@ def share(name: str, text: str) -> Decorator:
     show_default=True,
     help="The width of a bucket; costs have days always.",
 )
-@count("--walks", 10**6, "How often the chains are walked.")
-@share("--overlap", "Share of a walk's buckets that the walk before had too, at its end.")
-@share("--revised", "Share of the buckets that come again in which figures grew.")
-@share("--repeated", "Share of the pages that are delivered twice.")
-@share("--late", "Share of rows, in buckets that come again, that are missing the first time.")
-@share("--out-of-order", "Share of the pages that change places, alone or with their walk.")
-@share("--corrected", "Share of the rows that come again whose figures fall; for captures.")
+@count_option("--walks", 10**6, "How often the chains are walked.")
+@share_option("--overlap", "Share of a walk's buckets that the walk before had too, at its end.")
+@share_option("--revised", "Share of the buckets that come again in which figures grew.")
+@share_option("--repeated", "Share of the pages that are delivered twice.")
+@share_option(
+    "--late", "Share of rows, in buckets that come again, that are missing the first time."
+)
+@share_option("--out-of-order", "Share of the pages that change places, alone or with their walk.")
+@share_option("--corrected", "Share of the rows that come again whose figures fall; for captures.")
 @click.option(
     "--rollups", is_flag=True, help="Add daily_costs to completions: most are absorbed, some not."
 )
@@ -139,27 +143,27 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
       usage-stream generate out/polls.ndjson.zst --rows 10000000 --width 1m --rows-per-bucket 500 \\
         --walks 200 --overlap 0.8 --revised 0.1 --late 0.02 --corrected 0.01
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.recordings.generate import generate  # noqa: PLC0415 -- only this command needs it
+    from stream.recordings.generate import generate_set  # noqa: PLC0415 -- only this command needs it
     from stream.recordings.synth.pages import Generator  # noqa: PLC0415 -- as above
-    from stream.recordings.synth.refusals import refusal  # noqa: PLC0415 -- as above
+    from stream.recordings.synth.refusals import fault_in  # noqa: PLC0415 -- as above
 
     named = tuple(dict.fromkeys(name for some in endpoints for name in some))
     shape = Shape(endpoints=named, capture=is_capture(out.name), **options)
-    reason = refusal(shape) or taken(out, capture=shape.capture)
+    reason = fault_in(shape) or describe_occupant(out, capture=shape.capture)
     if reason:
         raise click.UsageError(reason)
-    with advancing(Generator(shape).most_pages) as on_page:
-        made = anyio.run(until_signalled, partial(generate, shape, out, on_page))
+    with show_advance(Generator(shape).most_pages) as on_page:
+        made = anyio.run(until_signalled, partial(generate_set, shape, out, on_page))
     if shape.capture and made.last_observed > time.time() + AHEAD:
         click.echo(
             f"usage-stream: warning: the last walk is dated {timestamp(made.last_observed)}, and a "
             "replay before then sets its pages aside; give an earlier --start",
             err=True,
         )
-    show(msgspec.json.format(msgspec.json.encode(made), indent=2))
+    show_summary(msgspec.json.format(msgspec.json.encode(made), indent=2))
 
 
-def taken(out: Path, *, capture: bool) -> str | None:
+def describe_occupant(out: Path, *, capture: bool) -> str | None:
     """Say what stands where a directory of fixtures is to go; a capture replaces one."""
     try:
         if capture or not out.exists() or (out.is_dir() and not any(out.iterdir())):

@@ -15,10 +15,10 @@ from stream.records.privacy import one_line
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["advancing", "progress"]
+__all__ = ["show_advance", "show_progress"]
 
 
-def warn(name: str) -> None:
+def warn_of_file(name: str) -> None:
     """Say that a file was left out."""
     click.echo(
         f"usage-stream: warning: {one_line(name)} has no fixture's name; it was left out", err=True
@@ -26,24 +26,24 @@ def warn(name: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Observer]:
+def show_progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
-    if not watched():
-        yield Observer(on_unknown=warn)
+    if not is_watched():
+        yield Observer(on_unknown=warn_of_file)
         return
     with bar_of_pages() as bar:
         task = bar.add_task("pages", total=None)
         yield Observer(
             on_total=lambda total: bar.update(task, total=total),
             on_page=lambda _: bar.advance(task),
-            on_unknown=warn,
+            on_unknown=warn_of_file,
         )
 
 
 @contextmanager
-def advancing(total: int) -> Iterator[Callable[[], None]]:
+def show_advance(total: int) -> Iterator[Callable[[], None]]:
     """Show pages as they are made, of about so many, where stderr is a terminal."""
-    if not watched():
+    if not is_watched():
         yield lambda: None
         return
     with bar_of_pages() as bar:
@@ -51,7 +51,7 @@ def advancing(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def watched() -> bool:
+def is_watched() -> bool:
     """Tell whether somebody sees stderr."""
     return sys.stderr is not None and sys.stderr.isatty()
 

@@ -12,22 +12,22 @@ from pathlib import Path
 import anyio
 import click
 
-from stream.cli.progress import progress
-from stream.cli.shared import (
+from stream.cli.basics import (
     EXIT_CODES,
     FILE,
     check_dead_letters,
     clock_option,
     page_bytes_option,
     report_options,
-    show,
+    show_summary,
 )
+from stream.cli.progress import show_progress
 from stream.engines.signals import until_signalled
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.pipeline import Replay, replay
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
-from stream.sinks.atomic import prepare
+from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
@@ -36,7 +36,7 @@ from stream.sources.discovery import is_input
 __all__ = ["replay_command"]
 
 
-class Count(click.ParamType[int]):
+class WorkerCount(click.ParamType[int]):
     """How many worker processes; ``auto`` is one for each core that may be used."""
 
     name = "count"
@@ -81,7 +81,7 @@ SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
 @click.option(
     "--workers",
     metavar="N",
-    type=Count(),
+    type=WorkerCount(),
     default="1",
     show_default=True,
     help="Worker processes that decode and deduplicate; auto: one for each core.",
@@ -150,7 +150,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         rules=Rules(
             state=state,
             dead_letters=dead_letters,
-            unfinished="report" if allow_incomplete else "refuse",
+            unfinished_walks="report" if allow_incomplete else "refuse",
             row_budget=row_budget,
         ),
         channel_capacity=channel_capacity,
@@ -169,11 +169,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
 
         with (
             closing(Pool(run, workers, tally)) as pool,
-            progress() as observer,
+            show_progress() as observer,
         ):  # forks before there are threads
             written = anyio.run(until_signalled, partial(pool.replay, observer))
     else:
-        with progress() as observer:
+        with show_progress() as observer:
             written = anyio.run(until_signalled, partial(replay, run, tally, observer))
     after = summary_of(report, written)
     if metrics:
@@ -184,7 +184,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
-    show(after)
+    show_summary(after)
     context.exit(1 if written.outline.issues else 0)
 
 
@@ -200,7 +200,7 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
     taken: set[Path] = set()
     beside = [state.with_name(state.name + end) for end in SIDE_FILES] if state else []
     for path in filter(None, (run.report, notes, metrics, letters, state, *beside)):
-        place = prepare(path)
+        place = prepare_file(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")
         read = run.directory.resolve()

@@ -17,16 +17,16 @@ from stream.records.errors import Unavailable
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["guard_streams", "guarded"]
+__all__ = ["guard_stream", "guard_streams"]
 
 
 def guard_streams() -> None:
     """Guard stdout, whose failure is the command's, and stderr, where a line may be lost."""
-    sys.stdout = guarded(sys.stdout, vital=True)
-    sys.stderr = guarded(sys.stderr, vital=False)
+    sys.stdout = guard_stream(sys.stdout, vital=True)
+    sys.stderr = guard_stream(sys.stderr, vital=False)
 
 
-def guarded(stream: TextIO | None, *, vital: bool) -> TextIO:
+def guard_stream(stream: TextIO | None, *, vital: bool) -> TextIO:
     """Return a stream that writes the same text to the same place, through an :class:`Outlet`."""
     outlet = io.BufferedWriter(Outlet(stream, vital=vital))
     if not isinstance(stream, io.TextIOWrapper):
@@ -58,7 +58,7 @@ class Outlet(io.RawIOBase):
         """
         if not self._failed:
             try:
-                return self._written(data)
+                return self._write_raw(data)
             except OSError as error:
                 self._failed = self._vital
                 if self._vital and not isinstance(error, BrokenPipeError):
@@ -66,7 +66,7 @@ class Outlet(io.RawIOBase):
                     raise Unavailable(reason) from None
         return memoryview(data).nbytes
 
-    def _written(self, data: ReadableBuffer) -> int:
+    def _write_raw(self, data: ReadableBuffer) -> int:
         if self._raw is None:
             raise OSError(errno.EBADF, "it is closed")
         count: int | None = self._raw.write(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from stream.cli.shared import EXIT_CODES, FILE, show
+from stream.cli.basics import EXIT_CODES, FILE, show_summary
 from stream.records.privacy import one_line
 
 __all__ = ["verify_command"]
@@ -24,12 +24,12 @@ def verify_command(context: click.Context, directory: Path) -> None:
     registration in ENDPOINTS.md, expectations, and that no key and no email outside example.com
     stands in them (exit 1). Findings go to stderr, one a line, and to stdout as JSON.
     """
-    from stream.recordings.verify import verify  # noqa: PLC0415 -- only this command needs it
+    from stream.recordings.verify import verify_fixtures  # noqa: PLC0415 -- only this command needs it
 
-    findings = verify(directory, int(time.time()))
+    findings = verify_fixtures(directory, int(time.time()))
     lines = [one_line(finding) for finding in (*findings.files, *findings.content)]
     for line in lines:
         click.echo(line, err=True)
     shown = {"directory": str(directory), "findings": lines}
-    show(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    show_summary(msgspec.json.format(msgspec.json.encode(shown), indent=2))
     context.exit(findings.exit_code)

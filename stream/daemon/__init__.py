@@ -1,9 +1,9 @@
 """The daemon: one process that takes pages in as they land, for months.
 
-``running`` is its life, from the first signal handler to the last report, by the settings of
+``lifecycle`` is its life, from the first signal handler to the last report, by the settings of
 ``config``. Its tasks are ``feeding``, which runs the sources, ``core``, which takes what they
-deliver and stores checkpoints, ``reporting``, which writes the report on a schedule, and
-``serving``, which serves ``app`` over HTTP: ``guard`` says who may ask, and ``glance`` is the page
-for people. ``health`` knows what is wrong, if anything; ``telling`` is what is logged of each
-delivery, ``logs`` how, and ``systemd`` is told how it goes.
+deliver and stores checkpoints, ``report_writer``, which writes the report on a schedule, and
+``http_server``, which serves ``app`` over HTTP: ``guard`` says who may ask, and ``glance`` is the
+page for people. ``health`` knows what is wrong, if anything; ``delivery_log`` is what is logged of
+each delivery, ``logs`` how, and ``systemd`` is told how it goes.
 """

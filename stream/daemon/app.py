@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
-from stream.daemon.glance import STYLE, page_of
+from stream.daemon.glance import STYLE, render_page
 
 __all__ = ["make_app"]
 
@@ -49,8 +49,8 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         return Response(STYLE, media_type="text/css")
 
     async def glance(_: Request) -> Response:
-        async with core.still:
-            return HTMLResponse(page_of(core))
+        async with core.state_lock:
+            return HTMLResponse(render_page(core))
 
     return Starlette(
         routes=[
@@ -60,13 +60,13 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
             Route("/metrics", metrics),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Route("/report", Report(core), methods=["GET"]),
+            Route("/report", ReportAnswer(core), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),
         ]
     )
 
 
-class Report:
+class ReportAnswer:
     """Answers with the report, as one descriptor sees it: a new one may take its place meanwhile.
 
     A slow reader keeps a descriptor, so only so many are answered at once; the others wait.
@@ -89,7 +89,7 @@ class Report:
                 return
             size = os.fstat(file.fileno()).st_size
             answer = StreamingResponse(
-                chunks(file),
+                read_chunks(file),
                 media_type="application/json",
                 headers={"content-length": str(size)},
             )
@@ -99,7 +99,7 @@ class Report:
                 await file.close()
 
 
-async def chunks(file: AsyncBufferedReader) -> AsyncIterator[bytes]:
+async def read_chunks(file: AsyncBufferedReader) -> AsyncIterator[bytes]:
     """Yield a file's bytes."""
     while chunk := await file.read(CHUNK):
         yield chunk

@@ -11,8 +11,8 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.config import Settings
+from stream.daemon.delivery_log import log_delivery
 from stream.daemon.health import Health
-from stream.daemon.telling import tell
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
@@ -22,7 +22,7 @@ from stream.records.errors import Unavailable
 from stream.records.tally import Tally
 from stream.records.windows import Slot
 from stream.sinks.dead_letters import write_letters
-from stream.sinks.metrics import Exposition, Standing
+from stream.sinks.metrics import DaemonStatus, Exposition
 from stream.sources.channel import Channel
 
 __all__ = ["CaughtUp", "Core"]
@@ -40,7 +40,7 @@ class CaughtUp:
 
     def __init__(self) -> None:
         """Start unset."""
-        self.stored = anyio.Event()
+        self.stored_event = anyio.Event()
 
 
 class Core:
@@ -60,13 +60,13 @@ class Core:
         self.intake = Intake(settings.rules, self.tally, clock)
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
-        self.standing = Standing(series_limit=settings.series_limit)
-        self.exposition = Exposition(self.tally, self.standing, self.ledger)
+        self.status = DaemonStatus(series_limit=settings.series_limit)
+        self.exposition = Exposition(self.tally, self.status, self.ledger)
         self.channel: Channel[Arrival] = Channel(settings.channel_capacity)
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
-        self.still = anyio.Lock()
+        self.state_lock = anyio.Lock()
         """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0
         windows = self.intake.state.windows()
@@ -74,7 +74,7 @@ class Core:
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
         self.intake.standing.judge_all()
-        self.stand()
+        self.update_status()
 
     def close(self) -> None:
         """Let go of the state file, and of pages that nobody took."""
@@ -94,10 +94,12 @@ class Core:
                 break
             if delivery is not None:
                 await self._take(delivery)
-            if self._due():
+            if self._is_due():
                 await self.checkpoint()
         await self.checkpoint()
-        if self.intake.checkpoints.pending:  # faults of walks, found behind that checkpoint
+        if (
+            self.intake.checkpoints.pending_deliveries
+        ):  # faults of walks, found behind that checkpoint
             await self.checkpoint()
 
     async def _next(self) -> Arrival | None:
@@ -105,7 +107,7 @@ class Core:
         try:
             return self.channel.pages.receive_nowait()
         except anyio.WouldBlock:
-            pending = self.intake.checkpoints.pending
+            pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
             with anyio.move_on_after(min(pause, HEARTBEAT)):
                 return await self.channel.pages.receive()
@@ -116,19 +118,19 @@ class Core:
         self.health.busy_since = time.monotonic()
         if isinstance(delivery, CaughtUp):
             await self.checkpoint()
-            delivery.stored.set()
+            delivery.stored_event.set()
         else:
             taken = self.intake.take(delivery)
             self.changes += 1
-            tell(delivery, taken, self.health, self.settings.dead_letters)
+            log_delivery(delivery, taken, self.health, self.settings.dead_letters)
         self.health.busy_since = None
 
-    def _due(self) -> bool:
+    def _is_due(self) -> bool:
         """Tell whether a checkpoint is due, or the heartbeat."""
         now = time.monotonic()
         full = self.intake.state.full
         rules = self.settings.rules
-        due = self.intake.checkpoints.due(now, rules.checkpoint_pages, rules.checkpoint_seconds)
+        due = self.intake.checkpoints.is_due(now, rules.checkpoint_pages, rules.checkpoint_seconds)
         return full or due or now - self._heartbeat >= HEARTBEAT
 
     async def checkpoint(self) -> None:
@@ -141,32 +143,32 @@ class Core:
         while True:
             self.health.busy_since = time.monotonic()
             try:
-                async with self.still:
+                async with self.state_lock:
                     await self._store()
             except Unavailable as error:
                 self.health.busy_since = None
                 self.tally.checkpoint_failures += 1
-                self.health.fails("checkpoint", error, self.settings.give_up_seconds)
+                self.health.note_failure("checkpoint", error, self.settings.give_up_seconds)
                 await anyio.sleep(pause)
                 pause = min(pause * 2, LAST_RETRY)
             else:
                 self.health.busy_since = None
-                self.health.works("checkpoint")
+                self.health.note_success("checkpoint")
                 return
 
     async def _store(self) -> None:
         """Store state, series and counts together; then show them, and write the dead letters."""
         intake = self.intake
         pages, changed = (
-            intake.checkpoints.pending,
-            intake.state.changed | intake.state.raised.keys(),
+            intake.checkpoints.pending_deliveries,
+            intake.state.changed_places | intake.state.raised_revisions.keys(),
         )
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
         self.exposition.forget()
         self.coverage.take(changed, self.clock())
-        self.stand()
-        if intake.standing.touched:
+        self.update_status()
+        if intake.standing.touched_walks:
             await anyio.to_thread.run_sync(intake.judge_touched)
             self.changes += 1
         self._heartbeat = time.monotonic()
@@ -174,24 +176,24 @@ class Core:
             await write_letters(self.settings.dead_letters, intake.checkpoints.letters())
             intake.letters_changed = False
         structlog.get_logger().info(
-            "checkpoint", pages=pages, windows=len(changed), bytes=self.standing.state_bytes
+            "checkpoint", pages=pages, windows=len(changed), bytes=self.status.state_bytes
         )
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
         draft = self.ledger.draft(self.intake.state.windows(), changed)
-        self.intake.store(draft.saved)
+        self.intake.store(draft.saved_series)
         return draft
 
-    def stand(self) -> None:
+    def update_status(self) -> None:
         """Bring up to date what is shown of the state."""
-        standing, coverage = self.standing, self.coverage
+        standing, coverage = self.status, self.coverage
         standing.watermarks = coverage.watermarks()
-        standing.missing = coverage.missing()
-        standing.records = self._records + self.intake.state.added
+        standing.missing_windows = coverage.missing_windows()
+        standing.records = self._records + self.intake.state.added_rows
         standing.state_bytes = self.intake.checkpoints.size
-        standing.series_folded = len(self.ledger.folded)
-        standing.fallen = dict.fromkeys(standing.watermarks, 0) | self.intake.account.fell
+        standing.series_folded = len(self.ledger.folds)
+        standing.fallen_pages = dict.fromkeys(standing.watermarks, 0) | self.intake.account.falls
 
     def follow(self, settings: Settings) -> None:
         """Go on by other settings."""
@@ -205,5 +207,5 @@ class Core:
         """Return the metrics as they stand, and their content type."""
         self.tally.channel_depth = self.channel.depth
         self.tally.channel_blocked_seconds = self.channel.blocked_seconds
-        self.standing.open_windows = self.coverage.open_windows(self.clock())
+        self.status.open_windows = self.coverage.open_windows(self.clock())
         return self.exposition.render(accept)

@@ -10,19 +10,18 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 
-from stream.daemon.config import Pace as PaceSettings
-from stream.daemon.config import Settings, Watch
+from stream.daemon.config import PaceSettings, Settings, WatchSettings
 from stream.daemon.core import CaughtUp, Core
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
-from stream.sources.discovery import discover
+from stream.sources.discovery import discover_chains
 from stream.sources.pace import Pace
 from stream.sources.settling import Patience
 from stream.sources.source import ReadOptions
 
 __all__ = ["Feeding", "check_directories"]
 
-Wanted: TypeAlias = Watch | PaceSettings
+SourceSettings: TypeAlias = WatchSettings | PaceSettings
 """A source as the settings ask for it."""
 RETRY: Final = 5.0
 REST: Final = 3
@@ -37,7 +36,7 @@ def check_directories(settings: Settings) -> None:
         Unavailable: one cannot.
     """
     for path in [one.path for one in settings.watch] + [one.path for one in settings.pace]:
-        discover(path)
+        discover_chains(path)
 
 
 def options_of(settings: Settings) -> ReadOptions:
@@ -51,11 +50,11 @@ def patience_of(settings: Settings) -> Patience:
 
 
 def source_of(
-    wanted: Wanted, settings: Settings, positions: Mapping[str, bytes]
+    wanted: SourceSettings, settings: Settings, positions: Mapping[str, bytes]
 ) -> Directory | Pace:
     """Build a source, to go on where ``positions`` say."""
     options = options_of(settings)
-    if isinstance(wanted, Watch):
+    if isinstance(wanted, WatchSettings):
         return Directory(wanted.path, wanted.name, positions, options, patience_of(settings))
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
@@ -67,9 +66,9 @@ class Feeding:
         """Feed ``core``; nothing runs yet."""
         self.core = core
         self._tasks: anyio.abc.TaskGroup | None = None
-        self.running: dict[Wanted, anyio.CancelScope] = {}
-        self.sources: dict[Wanted, Directory | Pace] = {}
-        self._behind: set[Wanted] = set()
+        self.scopes: dict[SourceSettings, anyio.CancelScope] = {}
+        self.sources: dict[SourceSettings, Directory | Pace] = {}
+        self._behind: set[SourceSettings] = set()
         """Sources that have not been looked through once."""
 
     async def run(self, stopping: anyio.Event) -> None:
@@ -84,7 +83,7 @@ class Feeding:
 
     def follow(self, settings: Settings) -> None:
         """Start the sources that are new, and stop those that are gone."""
-        wanted: set[Wanted] = {*settings.watch, *settings.pace}
+        wanted: set[SourceSettings] = {*settings.watch, *settings.pace}
         # A watched directory keeps a thread for itself; checkpoints and reports want others.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = USUAL_THREADS + len(settings.watch)
@@ -92,17 +91,17 @@ class Feeding:
             source.follow(options_of(settings), patience_of(settings))
         if self._tasks is None:
             return
-        for one in self.running.keys() - wanted:
-            self.running.pop(one).cancel()
+        for one in self.scopes.keys() - wanted:
+            self.scopes.pop(one).cancel()
             self.sources.pop(one, None)
             self._behind.discard(one)
-        for one in sorted(wanted - self.running.keys(), key=lambda one: one.name):
-            self.running[one] = scope = anyio.CancelScope()
+        for one in sorted(wanted - self.scopes.keys(), key=lambda one: one.name):
+            self.scopes[one] = scope = anyio.CancelScope()
             self._behind.add(one)
             self._tasks.start_soon(self._run_one, one, scope)
         self._see_who_is_behind()
 
-    async def _run_one(self, wanted: Wanted, scope: anyio.CancelScope) -> None:
+    async def _run_one(self, wanted: SourceSettings, scope: anyio.CancelScope) -> None:
         """Run one source: look, wait until it wants to look again or something is told, and so on.
 
         It begins where what was taken in has come to: what waits in the channel from a source
@@ -111,8 +110,8 @@ class Feeding:
         with scope:
             mark = CaughtUp()
             await self.core.channel.send(mark)
-            await mark.stored.wait()
-            async with self.core.still:
+            await mark.stored_event.wait()
+            async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
             source = source_of(wanted, self.core.settings, positions)
             self.sources[wanted] = source
@@ -131,7 +130,7 @@ class Feeding:
                         structlog.get_logger().info("replayed to the end", source=source.name)
                         return
                     if isinstance(source, Directory):
-                        if source.surveyed:
+                        if source.has_survey:
                             await self._caught_up(wanted)
                         await anyio.sleep(rest)
                     await wake.wait(pause)
@@ -142,7 +141,7 @@ class Feeding:
         try:
             return await source.look(self.core.channel.send)
         except Unavailable as error:
-            self.core.health.mishap(str(error), source=source.name)
+            self.core.health.note_mishap(str(error), source=source.name)
             return RETRY
         finally:
             if isinstance(source, Directory):
@@ -156,16 +155,16 @@ class Feeding:
                 async for _ in source.changes():
                     wake.set()
             except Unavailable as error:
-                self.core.health.mishap(str(error), source=source.name)
+                self.core.health.note_mishap(str(error), source=source.name)
                 await anyio.sleep(RETRY)
             wake.set()
 
-    async def _caught_up(self, wanted: Wanted) -> None:
+    async def _caught_up(self, wanted: SourceSettings) -> None:
         """Wait until all that a source has delivered is stored, the first time."""
         if wanted in self._behind:
             mark = CaughtUp()
             await self.core.channel.send(mark)
-            await mark.stored.wait()
+            await mark.stored_event.wait()
             self._behind.discard(wanted)
             self._see_who_is_behind()
 

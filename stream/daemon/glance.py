@@ -13,11 +13,11 @@ from jinja2 import Environment, StrictUndefined
 from stream import __version__
 from stream.daemon.core import Core
 from stream.figures.ledger import Ledger
-from stream.records.money import plain
+from stream.records.money import plain_text_of
 from stream.records.privacy import one_line
-from stream.records.windows import MAX_TIME
+from stream.records.windows import DAY, MAX_TIME
 
-__all__ = ["STYLE", "page_of"]
+__all__ = ["STYLE", "render_page"]
 
 HERE: Final = files(__package__)
 STYLE: Final = HERE.joinpath("page.css").read_text("utf-8")
@@ -25,15 +25,14 @@ MOST_CHAINS: Final = 200
 MOST_KEYS: Final = 100
 MINUTE: Final = 60
 HOUR: Final = 3600
-DAY: Final = 86_400
 
 
-def grouped(value: int | Decimal) -> str:
+def group_digits(value: int | Decimal) -> str:
     """Write a number with its thousands apart."""
-    return f"{value:,}" if isinstance(value, int) else plain(value)
+    return f"{value:,}" if isinstance(value, int) else plain_text_of(value)
 
 
-def span(seconds: int | None) -> str:
+def write_span(seconds: int | None) -> str:
     """Write a span of time as people say it."""
     if seconds is None:
         return "–"
@@ -46,27 +45,29 @@ def span(seconds: int | None) -> str:
 
 TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
     autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-).from_string(HERE.joinpath("page.html").read_text("utf-8"), {"grouped": grouped, "span": span})
+).from_string(
+    HERE.joinpath("page.html").read_text("utf-8"), {"grouped": group_digits, "span": write_span}
+)
 
 
-def page_of(core: Core) -> str:
+def render_page(core: Core) -> str:
     """Render the page."""
     now = core.clock()
-    counts = core.tally.lasting
+    counts = core.tally.lasting_counts
     reason = core.health.why_not_ready()
-    keys = by_key(core.ledger)
+    keys = sums_by_key(core.ledger)
     chains = chains_of(core, now)
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
     for (endpoint, outcome), count in sorted(counts.records.items()):
         outcomes[endpoint][outcome] = count
     return TEMPLATE.render(
         version=__version__,
-        now=moment(now),
+        now=write_moment(now),
         reason=reason,
-        standing=core.standing,
+        standing=core.status,
         checkpointed=None
         if core.tally.checkpointed_at is None
-        else span(now - core.tally.checkpointed_at),
+        else write_span(now - core.tally.checkpointed_at),
         channel=(core.channel.depth, core.channel.capacity),
         chains=chains[:MOST_CHAINS],
         more_chains=max(len(chains) - MOST_CHAINS, 0),
@@ -74,11 +75,11 @@ def page_of(core: Core) -> str:
         names=("new", "duplicate", "revised", "superseded", "dead_lettered"),
         keys=keys[:MOST_KEYS],
         more_keys=max(len(keys) - MOST_KEYS, 0),
-        mishaps=[(moment(one.at), one.what) for one in reversed(core.health.mishaps)],
+        mishaps=[(write_moment(one.time), one.message) for one in reversed(core.health.mishaps)],
     )
 
 
-def moment(seconds: int) -> str:
+def write_moment(seconds: int) -> str:
     """Write a time for people."""
     return dt.datetime.fromtimestamp(min(seconds, MAX_TIME), dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -87,11 +88,11 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
     """Describe each chain, those that are not well first: its cursor, its lag, what it lacks."""
     found = []
     standing = {run.chain: run for run in core.intake.summaries()}
-    for origin, delivered in core.intake.account.delivered().items():
+    for origin, delivered in core.intake.account.sums_by_origin().items():
         run = standing[origin.chain]
         watermark = core.coverage.watermark(origin.chain)
         letters = delivered.letters
-        words = [run.incomplete or ("waits for its next page" if run.waiting else "whole")]
+        words = [run.incomplete or ("waits for its next page" if run.is_waiting else "whole")]
         if letters:
             words.append(f"{letters} dead letter{'s' if letters > 1 else ''}")
         found.append(
@@ -101,8 +102,8 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
                 "label": origin.chain.label,
                 "pages": delivered.pages,
                 "cursor": one_line(run.next_page or "–"),
-                "watermark": None if watermark is None else moment(watermark),
-                "lag": None if watermark is None else span(now - watermark),
+                "watermark": None if watermark is None else write_moment(watermark),
+                "lag": None if watermark is None else write_span(now - watermark),
                 "standing": one_line(", ".join(words)),
                 "bad": bool(run.incomplete or letters),
             }
@@ -110,7 +111,7 @@ def chains_of(core: Core, now: int) -> list[dict[str, Any]]:
     return sorted(found, key=lambda chain: (not chain["bad"], not chain["watermark"]))
 
 
-def by_key(ledger: Ledger) -> list[dict[str, Any]]:
+def sums_by_key(ledger: Ledger) -> list[dict[str, Any]]:
     """Add up tokens and requests by project and service tier, and what is billed by project."""
     sums: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for series, (accepted, corrected) in ledger.counts.items():

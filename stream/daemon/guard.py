@@ -68,7 +68,7 @@ class Guard:
         """Return why a request is refused; ``None`` when it is not."""
         headers, access = Headers(scope=scope), self.access()
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not allowed(hosts[0], access.hosts):
+        if len(hosts) != 1 or not is_allowed(hosts[0], access.hosts):
             return PlainTextResponse("this Host is not served; see http.hosts\n", 421)
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"http://{hosts[0]}".lower():
@@ -85,7 +85,7 @@ class Guard:
         )
 
 
-def allowed(host: str, names: frozenset[str]) -> bool:
+def is_allowed(host: str, names: frozenset[str]) -> bool:
     """Tell whether a Host may be served: an address cannot be made to resolve to another."""
     match = HOST.fullmatch(host.lower())
     if match is None:

@@ -20,8 +20,8 @@ REMEMBERED: Final = 20
 class Mishap(NamedTuple):
     """Something that went wrong: when, in Unix seconds, and what."""
 
-    at: int
-    what: str
+    time: int
+    message: str
 
 
 class Health:
@@ -32,32 +32,32 @@ class Health:
         self.clock = clock
         self.monotonic = monotonic
         self.mishaps: deque[Mishap] = deque(maxlen=REMEMBERED)
-        self.failing: dict[str, float] = {}
+        self.failures: dict[str, float] = {}
         """What cannot be written or read, and since when."""
         self.caught_up = False
         """Whether every source has been looked through once, and all of it is stored."""
         self.busy_since: float | None = None
         """When the consumer began with what it is doing."""
 
-    def mishap(self, what: str, **more: object) -> None:
+    def note_mishap(self, what: str, **more: object) -> None:
         """Log that something went wrong, and remember it for the page."""
         self.mishaps.append(Mishap(self.clock(), one_line(what)))
         structlog.get_logger().error(what, **more)
 
-    def fails(self, what: str, error: Exception, patience: float) -> None:
+    def note_failure(self, what: str, error: Exception, patience: float) -> None:
         """Note that something cannot be done; it is tried again for ``patience`` seconds.
 
         Raises:
             Unavailable: that time is over.
         """
-        first = self.failing.setdefault(what, self.monotonic())
-        self.mishap(str(error), failing=what)
+        first = self.failures.setdefault(what, self.monotonic())
+        self.note_mishap(str(error), failing=what)
         if self.monotonic() - first >= patience:
             raise Unavailable(f"{error}; gave up after {patience:g} seconds (give_up_seconds)")
 
-    def works(self, what: str) -> None:
+    def note_success(self, what: str) -> None:
         """Note that something can be done, again."""
-        if self.failing.pop(what, None) is not None:
+        if self.failures.pop(what, None) is not None:
             structlog.get_logger().info("works again", failing=what)
 
     @property
@@ -67,8 +67,8 @@ class Health:
 
     def why_not_ready(self) -> str | None:
         """Say why the daemon is not ready; ``None`` when it is."""
-        if self.failing:
-            return f"{', '.join(sorted(self.failing))} failing"
+        if self.failures:
+            return f"{', '.join(sorted(self.failures))} failing"
         if not self.caught_up:
             return "catching up"
         return "stuck" if self.stuck else None

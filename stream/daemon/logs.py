@@ -32,7 +32,7 @@ def set_up(log: Log, stream: TextIO | None = None) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            masked,
+            mask_event,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log.level.upper())),
@@ -45,7 +45,7 @@ def set_up(log: Log, stream: TextIO | None = None) -> None:
         library.propagate = False
 
 
-def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hide secrets and personal data in whatever is logged, and keep each value on one line."""
     return {
         name: "***"

@@ -35,18 +35,18 @@ class Notifier:
         except OSError:
             return
 
-    def ready(self, status: str) -> None:
+    def tell_ready(self, status: str) -> None:
         """Say that the daemon runs."""
         self.tell("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
 
-    def reloading(self) -> None:
-        """Say that the configuration is loaded again; :meth:`ready` ends it."""
+    def tell_reloading(self) -> None:
+        """Say that the configuration is loaded again; :meth:`tell_ready` ends it."""
         self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> None:
+    def tell_stopping(self) -> None:
         """Say that the daemon stops."""
         self.tell("STOPPING=1", "STATUS=stopping")
 
-    def alive(self, status: str) -> None:
+    def tell_alive(self, status: str) -> None:
         """Feed the watchdog."""
         self.tell("WATCHDOG=1", f"STATUS={status}")

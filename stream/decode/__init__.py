@@ -1,6 +1,6 @@
 """The bytes of a page in, typed columns out: pure.
 
-``cutting`` finds a page's buckets without decoding them, so that old news costs a digest. ``pages``
+``pieces`` finds a page's buckets without decoding them, so that old news costs a digest. ``pages``
 is the hot path, for pages that look as today's schema says. ``careful`` takes every other page, by
 way of ``parse`` (the outside of a page), ``rows`` (a row, field by field) and ``values`` (texts,
 counts, money, times): older shapes, unknown fields, and whatever is wrong, named by its JSON path.
@@ -8,19 +8,19 @@ counts, money, times): older shapes, unknown fields, and whatever is wrong, name
 """
 
 from stream.decode.lists import Element, ListPage, decode_list
-from stream.decode.page import BucketPage, Rejected
-from stream.decode.pages import Decoder, Known, Mine, everything, nothing_known, owned
+from stream.decode.page import BucketPage, Rejection
+from stream.decode.pages import Decoder, KnownRows, ShareTest, count_all, keep_own, know_nothing
 
 __all__ = [
     "BucketPage",
     "Decoder",
     "Element",
-    "Known",
+    "KnownRows",
     "ListPage",
-    "Mine",
-    "Rejected",
+    "Rejection",
+    "ShareTest",
+    "count_all",
     "decode_list",
-    "everything",
-    "nothing_known",
-    "owned",
+    "keep_own",
+    "know_nothing",
 ]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from stream.decode.page import BucketPage, Rejected, content_of
-from stream.decode.parse import object_head, parsed
+from stream.decode.page import BucketPage, Rejection, masked_copy_of
+from stream.decode.parse import object_head, parse_object
 from stream.decode.rows import Row, columns_of, row_of
-from stream.decode.values import bad, time_of
+from stream.decode.values import bad_value, time_of
 from stream.providers.endpoint import Endpoint
 from stream.records.errors import BadInput
-from stream.records.privacy import shielded
+from stream.records.privacy import shield_value
 from stream.records.windows import DAY, MAX_TIME, Bucket, Window, day_of
 
 __all__ = ["careful_page"]
@@ -45,33 +45,33 @@ BUCKET_FIELDS: Final = frozenset(
 
 def careful_page(endpoint: Endpoint, payload: bytes, *, tolerant: bool) -> BucketPage:
     """Decode a page of any known shape; see :meth:`stream.decode.pages.Decoder.decode`."""
-    root = parsed(payload)
+    root = parse_object(payload)
     elements, has_more = object_head(root, "a page of buckets")
     cursor = root.get("next_page")
     if cursor is not None and not isinstance(cursor, str):
-        raise bad("type", "$.next_page", cursor, "a text or null")
+        raise bad_value("type", "$.next_page", cursor, "a text or null")
     days = root.get("daily_costs")
     if days is None:
         days = []
     if not isinstance(days, list):
-        raise bad("type", "$.daily_costs", days, "an array")
-    reader = Reader(endpoint, tolerant=tolerant)
+        raise bad_value("type", "$.daily_costs", days, "an array")
+    reader = BucketReader(endpoint, tolerant=tolerant)
     for index, element in enumerate(elements):
-        reader.cut(reader.bucket, element, f"$.data[{index}]")
+        reader.read_element(reader.read_bucket, element, f"$.data[{index}]")
     for index, element in enumerate(days):
-        reader.cut(reader.day, element, f"$.daily_costs[{index}]")
+        reader.read_element(reader.read_day, element, f"$.daily_costs[{index}]")
     return BucketPage(
         reader.buckets,
-        sum(bucket.rows for bucket in reader.buckets) + sum(cut.rows for cut in reader.rejected),
+        sum(bucket.rows for bucket in reader.buckets) + sum(cut.rows for cut in reader.rejections),
         has_more,
         (cursor or "").strip() or None,
         len(elements),
         frozenset(reader.unknown),
-        tuple(reader.rejected),
+        tuple(reader.rejections),
     )
 
 
-class Reader:
+class BucketReader:
     """Reads one page's buckets; tolerant, it sets bad records aside instead of raising."""
 
     def __init__(self, endpoint: Endpoint, *, tolerant: bool) -> None:
@@ -79,47 +79,51 @@ class Reader:
         self.endpoint = endpoint
         self.tolerant = tolerant
         self.buckets: list[Bucket] = []
-        self.rejected: list[Rejected] = []
+        self.rejections: list[Rejection] = []
         self.unknown: set[str] = set()
 
-    def cut(self, read: Callable[[Any, str], None], element: Any, path: str) -> None:
+    def read_element(self, read: Callable[[Any, str], None], element: Any, path: str) -> None:
         """Read an element; tolerant, cut it out when it is bad."""
         try:
             read(element, path)
         except BadInput as error:
             if not self.tolerant:
                 raise
-            self.rejected.append(
-                Rejected(
+            self.rejections.append(
+                Rejection(
                     error,
                     rows_in(element),
-                    content_of(element),
+                    masked_copy_of(element),
                     start_in(element),
-                    bucket=read == self.bucket,
+                    bucket=read == self.read_bucket,
                 )
             )
 
-    def bucket(self, element: Any, path: str) -> None:
+    def read_bucket(self, element: Any, path: str) -> None:
         """Read an element of ``data``."""
         if not isinstance(element, dict):
-            raise bad("type", path, element, "a bucket")
+            raise bad_value("type", path, element, "a bucket")
         shape = element.get("object")
         if shape is not None and not (isinstance(shape, str) and shape.endswith("bucket")):
-            raise bad("type", f"{path}.object", shape, '"bucket"')
+            raise bad_value("type", f"{path}.object", shape, '"bucket"')
         window = window_of(element, path)
-        self.unknown.update(f"bucket.{shielded(name)}" for name in element.keys() - BUCKET_FIELDS)
+        self.unknown.update(
+            f"bucket.{shield_value(name)}" for name in element.keys() - BUCKET_FIELDS
+        )
         name = "result" if element.get("results") is None and "result" in element else "results"
         if name == "results" and element.get("result") is not None:
-            raise bad("type", f"{path}.result", element["result"], "results alone, or result alone")
+            raise bad_value(
+                "type", f"{path}.result", element["result"], "results alone, or result alone"
+            )
         self._rows(window, element.get(name), f"{path}.{name}", rollup=False)
 
-    def day(self, element: Any, path: str) -> None:
+    def read_day(self, element: Any, path: str) -> None:
         """Read an element of ``daily_costs``: a UTC day's usage, whoever caused it."""
         if not isinstance(element, dict):
-            raise bad("type", path, element, "a day of line items")
+            raise bad_value("type", path, element, "a day of line items")
         window = day_of(time_of(element.get("timestamp"), f"{path}.timestamp"))
         if window.end > MAX_TIME:
-            raise bad(
+            raise bad_value(
                 "window", f"{path}.timestamp", element["timestamp"], "a day that a date can show"
             )
         self._rows(window, element.get("line_items"), f"{path}.line_items", rollup=True)
@@ -127,7 +131,7 @@ class Reader:
     def _rows(self, window: Window, elements: Any, path: str, *, rollup: bool) -> None:
         """Normalise the rows of one window and add them as a bucket of columns."""
         if not isinstance(elements, list):
-            raise bad("type", path, elements, "an array of rows")
+            raise bad_value("type", path, elements, "an array of rows")
         rows: list[Row] = []
         for index, element in enumerate(elements):
             try:
@@ -137,7 +141,7 @@ class Reader:
             except BadInput as error:
                 if not self.tolerant:
                     raise
-                self.rejected.append(Rejected(error, 1, content_of(element), window.start))
+                self.rejections.append(Rejection(error, 1, masked_copy_of(element), window.start))
         self.buckets.append(columns_of(self.endpoint, window, rows, rollup=rollup))
 
 
@@ -147,14 +151,14 @@ def window_of(element: dict[str, Any], path: str) -> Window:
     Raises:
         BadInput: it ends before it starts, its end cannot be known, or its two starts disagree.
     """
-    start = moment(element, "start_time", path)
-    end = moment(element, "end_time", path)
+    start = moment_of(element, "start_time", path)
+    end = moment_of(element, "end_time", path)
     if start is None:
-        raise bad("window", f"{path}.start_time", None, "the bucket's start")
+        raise bad_value("window", f"{path}.start_time", None, "the bucket's start")
     if end is None:
         width = element.get("window")
         if not isinstance(width, str) or width not in WIDTHS:
-            raise bad(
+            raise bad_value(
                 "window",
                 f"{path}.end_time",
                 None,
@@ -162,11 +166,11 @@ def window_of(element: dict[str, Any], path: str) -> Window:
             )
         end = start + WIDTHS[width]
     if not start < end <= MAX_TIME:
-        raise bad("window", f"{path}.end_time", end, f"an end after the start, {start}")
+        raise bad_value("window", f"{path}.end_time", end, f"an end after the start, {start}")
     return Window(start, end)
 
 
-def moment(element: dict[str, Any], name: str, path: str) -> int | None:
+def moment_of(element: dict[str, Any], name: str, path: str) -> int | None:
     """Return a time that stands as a number, as an ISO text, or as both when they agree."""
     found = [
         time_of(element[key], f"{path}.{key}")
@@ -174,7 +178,7 @@ def moment(element: dict[str, Any], name: str, path: str) -> int | None:
         if element.get(key) is not None
     ]
     if len(set(found)) > 1:
-        raise bad(
+        raise bad_value(
             "window",
             f"{path}.{name}_iso",
             element[f"{name}_iso"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from stream.decode.page import Rejected, content_of
-from stream.decode.parse import object_head, parsed
-from stream.decode.values import bad, member, text_of, time_of
+from stream.decode.page import Rejection, masked_copy_of
+from stream.decode.parse import object_head, parse_object
+from stream.decode.values import bad_value, member_path, text_of, time_of
 from stream.providers.endpoint import REFERENCES, Kind, ObjectList
 from stream.records.errors import BadInput
 
@@ -31,34 +31,34 @@ class ListPage(NamedTuple):
     elements: list[Element]
     has_more: bool
     next_page: str | None
-    rejected: tuple[Rejected, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
 
 def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) -> ListPage:
     """Decode a page of a list; times may be Unix seconds or ISO texts.
 
-    Tolerant, a bad element is cut out and listed in ``rejected``.
+    Tolerant, a bad element is cut out and listed in ``rejections``.
 
     Raises:
         BadInput: with the JSON path and what was found and expected there.
     """
-    root = parsed(payload)
+    root = parse_object(payload)
     data, has_more = object_head(root, f"the {entry.name} list")
     elements: list[Element] = []
-    rejected: list[Rejected] = []
+    rejected: list[Rejection] = []
     for index, raw in enumerate(data):
         try:
             elements.append(element_of(entry, raw, f"$.data[{index}]"))
         except BadInput as error:
             if not tolerant:
                 raise
-            rejected.append(Rejected(error, 1, content_of(raw)))
+            rejected.append(Rejection(error, 1, masked_copy_of(raw)))
     cursor = next(
         (root[name] for name in ("next_page", "next", "last_id") if root.get(name) is not None),
         None,
     )
     if cursor is not None and not isinstance(cursor, str):
-        raise bad("type", "$.next_page", cursor, "a text or null")
+        raise bad_value("type", "$.next_page", cursor, "a text or null")
     next_page = (cursor or "").strip() or None
     return ListPage(elements, has_more, next_page, tuple(rejected))
 
@@ -66,15 +66,15 @@ def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) ->
 def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
     """Read one element; one that a list defines must have an id."""
     if not isinstance(raw, dict):
-        raise bad("type", path, raw, "an object")
+        raise bad_value("type", path, raw, "an object")
     found = raw.get("id")
     if not isinstance(found, str) or not found.strip():
         if entry.defines is not None or found is not None:
-            raise bad("type", f"{path}.id", found, "the object's id")
+            raise bad_value("type", f"{path}.id", found, "the object's id")
         found = None
     for name, value in raw.items():
         if name.endswith("_at") and value is not None:
-            time_of(value, member(path, name), fractions=True)
+            time_of(value, member_path(path, name), fractions=True)
     return Element(None if found is None else text_of(found), frozenset(references_of(raw, path)))
 
 
@@ -83,11 +83,11 @@ def references_of(raw: dict[str, Any], path: str) -> Iterator[tuple[Kind, str]]:
     for name, value in raw.items():
         if name in REFERENCES and value is not None:
             if not isinstance(value, str):
-                raise bad("type", member(path, name), value, "an id or null")
+                raise bad_value("type", member_path(path, name), value, "an id or null")
             if text := text_of(value):
                 yield REFERENCES[name], text
         elif isinstance(value, dict) and name in NESTED and isinstance(value.get("id"), str):
             if text := text_of(value["id"]):
                 yield NESTED[name], text
         elif isinstance(value, dict) and name == "owner":
-            yield from references_of(value, member(path, name))
+            yield from references_of(value, member_path(path, name))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from stream.records.errors import BadInput
-from stream.records.privacy import masked_json
+from stream.records.privacy import mask_json
 from stream.records.windows import Bucket
 
-__all__ = ["BucketPage", "Rejected", "content_of"]
+__all__ = ["BucketPage", "Rejection", "masked_copy_of"]
 
 
-class Rejected(NamedTuple):
+class Rejection(NamedTuple):
     """A record, or a bucket whose window cannot be known, that was cut out of its page."""
 
     error: BadInput
@@ -32,12 +32,12 @@ class BucketPage(NamedTuple):
     next_page: str | None
     data_buckets: int
     unknown_fields: frozenset[str] = frozenset()
-    rejected: tuple[Rejected, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
 
-def content_of(element: Any) -> Any:
+def masked_copy_of(element: Any) -> Any:
     """Return a masked copy of what is set aside; nesting too deep to copy is named instead."""
     try:
-        return masked_json(element)
+        return mask_json(element)
     except RecursionError:
         return "nested too deeply to be copied"

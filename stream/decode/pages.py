@@ -12,14 +12,22 @@ from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple
 
 from stream.decode.careful import careful_page
-from stream.decode.cutting import Piece, cut, digest_of
 from stream.decode.page import BucketPage
+from stream.decode.pieces import Piece, cut_page, digest_of
 from stream.decode.values import NUMBER, Flags, Texts
 from stream.providers.endpoint import Endpoint
-from stream.records.money import money
+from stream.records.money import canonical_money
 from stream.records.windows import MAX_COUNT, MAX_TIME, Bucket, Column, Window
 
-__all__ = ["Decoder", "Known", "Mine", "everything", "nothing_known", "owned", "page_type"]
+__all__ = [
+    "Decoder",
+    "KnownRows",
+    "ShareTest",
+    "count_all",
+    "keep_own",
+    "know_nothing",
+    "page_type",
+]
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
@@ -94,18 +102,18 @@ UNFAMILIAR: Final = (
 RECENT: Final = 32
 """How many windows a decoder remembers."""
 
-Known: TypeAlias = Callable[[Window, bytes], int | None]
+KnownRows: TypeAlias = Callable[[Window, bytes], int | None]
 """Tells how many rows a bucket has, by its window and digest, if its window holds just that."""
-Mine: TypeAlias = Callable[[int], bool]
+ShareTest: TypeAlias = Callable[[int], bool]
 """Tells whether buckets that start at a time are this one's to count."""
 
 
-def nothing_known(_: Window, __: bytes) -> int | None:
+def know_nothing(_: Window, __: bytes) -> int | None:
     """Know no bucket."""
     return None
 
 
-def everything(_: int) -> bool:
+def count_all(_: int) -> bool:
     """Count all buckets."""
     return True
 
@@ -138,12 +146,12 @@ class Decoder:
         payload: bytes,
         *,
         tolerant: bool = False,
-        known: Known = nothing_known,
-        mine: Mine = everything,
+        known: KnownRows = know_nothing,
+        mine: ShareTest = count_all,
     ) -> BucketPage:
         """Decode a page.
 
-        Tolerant, a bad record is cut out and listed in ``rejected``; a page that cannot be cut
+        Tolerant, a bad record is cut out and listed in ``rejections``; a page that cannot be cut
         still raises. A bucket that is ``known`` is not decoded, and one that is not ``mine`` is
         left out.
 
@@ -151,28 +159,28 @@ class Decoder:
             BadInput: with the JSON path and what was found and expected there.
         """
         try:
-            found = cut(payload)
+            found = cut_page(payload)
             if found is not None:
                 buckets = [
                     self._piece(piece, known) for piece in found.pieces if mine(piece.window.start)
                 ]
-                return page_of(buckets, found.has_more, found.next_page)
+                return whole_page_of(buckets, found.has_more, found.next_page)
             wire = self._decode(payload)
             buckets = [
                 self._bucket(Window(bucket.start_time, bucket.end_time), bucket.results)
                 for bucket in wire.data
                 if mine(bucket.start_time)
             ]
-            return page_of(buckets, wire.has_more, wire.next_page)
+            return whole_page_of(buckets, wire.has_more, wire.next_page)
         except UNFAMILIAR:
-            return owned(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
+            return keep_own(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 
-    def read(self, bucket: Bucket) -> Bucket:
+    def read_bucket(self, bucket: Bucket) -> Bucket:
         """Decode a bucket that was known, and is not any more."""
-        wire = self._decode_bucket(bucket.unread or b"")
+        wire = self._decode_bucket(bucket.unread_json or b"")
         return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
 
-    def _piece(self, piece: Piece, known: Known) -> Bucket:
+    def _piece(self, piece: Piece, known: KnownRows) -> Bucket:
         """Decode a bucket, unless its window holds just what it says.
 
         Raises:
@@ -182,7 +190,7 @@ class Decoder:
         digest = digest_of(content)
         rows = known(window, digest)
         if rows is not None:
-            return Bucket(window, rows, (), (), digest=digest, unread=content)
+            return Bucket(window, rows, (), (), digest=digest, unread_json=content)
         wire = self._decode_bucket(content)
         if window != Window(wire.start_time, wire.end_time):  # the last of doubled members counts
             raise ValueError(window)
@@ -230,7 +238,7 @@ def amounts_of(amounts: Column) -> list[Column]:
     ]
 
 
-def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> BucketPage:  # noqa: FBT001 -- the page's own word
+def whole_page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> BucketPage:  # noqa: FBT001 -- the page's own word
     """Put a page together that is all that it should be."""
     cursor = (next_page or "").strip() or None
     return BucketPage(
@@ -238,15 +246,15 @@ def page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> Buc
     )
 
 
-def owned(page: BucketPage, mine: Mine) -> BucketPage:
+def keep_own(page: BucketPage, mine: ShareTest) -> BucketPage:
     """Leave out of a page what is not ``mine``; what has no window is the first one's."""
-    if mine is everything:
+    if mine is count_all:
         return page
     buckets = [bucket for bucket in page.buckets if mine(bucket.window.start)]
-    rejected = tuple(one for one in page.rejected if mine(one.start))
+    rejected = tuple(one for one in page.rejections if mine(one.start))
     return page._replace(
         buckets=buckets,
-        rejected=rejected,
+        rejections=rejected,
         rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),
         data_buckets=sum(not bucket.rollup for bucket in buckets)
         + sum(one.bucket for one in rejected),
@@ -268,4 +276,4 @@ def money_of(written: Raw | None) -> Decimal | None:
             raise ValueError(text)
     elif text[0] not in "-0123456789":
         raise ValueError(text)
-    return money(Decimal(text))
+    return canonical_money(Decimal(text))

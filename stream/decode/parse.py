@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.decode.values import bad, describe, json_float
+from stream.decode.values import bad_value, describe_value, json_float
 from stream.records.errors import BadInput
 
-__all__ = ["object_head", "parsed"]
+__all__ = ["object_head", "parse_object"]
 
 LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
 
 
-def parsed(payload: bytes) -> dict[str, Any]:
+def parse_object(payload: bytes) -> dict[str, Any]:
     """Parse a file that must hold one JSON object; fractions stay exact.
 
     Raises:
@@ -38,7 +38,7 @@ def parsed(payload: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
         raise BadInput("json", f"found broken JSON ({error}), expected a page") from None
     if not isinstance(root, dict):
-        raise bad("type", "$", root, "a JSON object")
+        raise bad_value("type", "$", root, "a JSON object")
     return root
 
 
@@ -77,16 +77,16 @@ def object_head(root: dict[str, Any], expected: str) -> tuple[list[Any], bool]:
         said = error.get("message") if isinstance(error, dict) else error
         raise BadInput(
             "error_body",
-            f"found an error body ({describe(said)}), expected {expected}",
+            f"found an error body ({describe_value(said)}), expected {expected}",
             path="$.error",
         )
     shape = root.get("object")
     if shape not in ("page", "list", None):
-        raise bad("type", "$.object", shape, '"page" or "list"')
+        raise bad_value("type", "$.object", shape, '"page" or "list"')
     elements = root.get("data")
     if not isinstance(elements, list):
-        raise bad("type", "$.data", elements, "an array")
+        raise bad_value("type", "$.data", elements, "an array")
     has_more = root.get("has_more", False if shape == "list" else None)
     if not isinstance(has_more, bool):
-        raise bad("type", "$.has_more", has_more, "true or false")
+        raise bad_value("type", "$.has_more", has_more, "true or false")
     return elements, has_more

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from stream.decode.values import amount_of, bad, count_of, flag_of, member, text_of, unknown_number
+from stream.decode.values import (
+    amount_of,
+    bad_value,
+    count_of,
+    flag_of,
+    member_path,
+    text_of,
+    unknown_number,
+)
 from stream.providers.endpoint import DESCRIBING, Endpoint
 from stream.providers.openai import ENDPOINTS
-from stream.records.privacy import digest, is_private_name, shielded
+from stream.records.privacy import digest_text, is_private_name, shield_value
 from stream.records.windows import Bucket, Counters, Window
 
 __all__ = ["Row", "columns_of", "row_of"]
@@ -20,7 +28,7 @@ class Row(NamedTuple):
     """A normalised row: known dimensions, unknown ones, and the counters that are present."""
 
     dimensions: dict[str, Any]
-    others: dict[str, Any]
+    unknown_dimensions: dict[str, Any]
     counters: Counters
 
 
@@ -31,7 +39,7 @@ def row_of(endpoint: Endpoint, element: Any, path: str, unknown: set[str], *, ro
         BadInput: a field is not of its type, or the row is another endpoint's.
     """
     if not isinstance(element, dict):
-        raise bad("type", path, element, "a row")
+        raise bad_value("type", path, element, "a row")
     row = Row({}, {}, {})
     for name, (value, where, shown) in fields_of(element, path).items():
         if name == "amount" and (rollup or "amount_value" in endpoint.money):
@@ -71,7 +79,7 @@ def take_known(endpoint: Endpoint, row: Row, name: str, value: Any, path: str) -
         and isinstance(value, str)
         and RESULTS.get(value, endpoint.key) != endpoint.key
     ):
-        raise bad("type", path, value, f'"{endpoint.result}"')
+        raise bad_value("type", path, value, f'"{endpoint.result}"')
     else:
         return name in DESCRIBING
     return True
@@ -84,16 +92,16 @@ def fields_of(element: dict[str, Any], path: str) -> dict[str, tuple[Any, str, t
     if isinstance(metadata, dict):
         inner = f"{path}.metadata"
         for name, value in metadata.items():
-            fields[name] = value, member(inner, name), (f"metadata.{shielded(name)}",)
+            fields[name] = value, member_path(inner, name), (f"metadata.{shield_value(name)}",)
     for name, value in element.items():
         if name == "metadata" and (value is None or isinstance(value, dict)):
             continue
         silent = value is None or (isinstance(value, str) and not value.strip())
         below, where, shown = fields.get(name, (None, "", ()))
         if silent and below is not None:
-            fields[name] = below, where, (*shown, shielded(name))
+            fields[name] = below, where, (*shown, shield_value(name))
         else:
-            fields[name] = value, member(path, name), (*shown, shielded(name))
+            fields[name] = value, member_path(path, name), (*shown, shield_value(name))
     return fields
 
 
@@ -109,7 +117,7 @@ def dimension_of(name: str, value: Any, path: str) -> Any:
         return flag_of(value)
     if not isinstance(value, str):
         wanted = "true, false, a text or null" if name == "batch" else "a text or null"
-        raise bad("type", path, value, wanted)
+        raise bad_value("type", path, value, wanted)
     return text_of(value)
 
 
@@ -117,13 +125,13 @@ def unknown_field(row: Row, name: str, value: Any, path: str) -> None:
     """Keep what the registry does not know, so that rows that differ stay apart."""
     if isinstance(value, (dict, list)) or name.endswith("_at"):
         return
-    kept = shielded(name)
+    kept = shield_value(name)
     if isinstance(value, str) and not value.strip():
         return
     if is_private_name(name):
-        row.others[kept] = digest(str(value).strip())
+        row.unknown_dimensions[kept] = digest_text(str(value).strip())
     elif isinstance(value, (bool, str)):
-        row.others[kept] = flag_of(value)
+        row.unknown_dimensions[kept] = flag_of(value)
     else:
         row.counters[kept] = unknown_number(value, path)
 
@@ -135,16 +143,16 @@ def columns_of(endpoint: Endpoint, window: Window, rows: Sequence[Row], *, rollu
         tuple(row.dimensions.get(name) for row in rows) for name in endpoint.dimensions
     )
     counters = tuple(tuple(row.counters.get(name) for row in rows) for name in endpoint.counters)
-    other_dimensions = tuple(pairs(row.others) for row in rows)
+    other_dimensions = tuple(pairs_of(row.unknown_dimensions) for row in rows)
     other_counters = tuple(
-        pairs({n: v for n, v in row.counters.items() if n not in known}) for row in rows
+        pairs_of({n: v for n, v in row.counters.items() if n not in known}) for row in rows
     )
     return Bucket(
         window, len(rows), (*dimensions, other_dimensions), (*counters, other_counters), rollup
     )
 
 
-def pairs(values: dict[str, Any]) -> tuple[tuple[str, Any], ...] | None:
+def pairs_of(values: dict[str, Any]) -> tuple[tuple[str, Any], ...] | None:
     """Return the present values as sorted pairs, ``None`` when there are none."""
     return (
         tuple(sorted((name, value) for name, value in values.items() if value is not None)) or None

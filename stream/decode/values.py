@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from stream.records.errors import BadInput
-from stream.records.money import Number, money
-from stream.records.privacy import masked_text, shielded
+from stream.records.money import Number, canonical_money
+from stream.records.privacy import mask_text, shield_value
 from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
@@ -20,12 +20,12 @@ __all__ = [
     "Flags",
     "Texts",
     "amount_of",
-    "bad",
+    "bad_value",
     "count_of",
     "decimal_of",
-    "describe",
+    "describe_value",
     "flag_of",
-    "member",
+    "member_path",
     "revision_of",
     "text_of",
     "time_of",
@@ -50,7 +50,7 @@ PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 def text_of(value: str) -> str | None:
     """Return a dimension's text: trimmed, ``None`` when blank, a digest when it is a secret."""
     trimmed = value.strip()
-    return shielded(trimmed) if trimmed else None
+    return shield_value(trimmed) if trimmed else None
 
 
 def flag_of(value: bool | str) -> bool | str | None:  # noqa: FBT001 -- the value itself is what is normalised
@@ -79,42 +79,42 @@ class Flags(Texts):
     canonical = staticmethod(flag_of)  # type: ignore[assignment]  # wider: a flag may arrive as a text
 
 
-def describe(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Say what was found, briefly, and without its secrets."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, Decimal)):
-        text = str(value) if magnitude(value) < PRINTABLE else ""
+        text = str(value) if describe_magnitude(value) < PRINTABLE else ""
         return (
             text if 0 < len(text) <= SHOWN else f"a number of {len(text) or 'too many'} characters"
         )
     if isinstance(value, str):
-        text = masked_text(value)
+        text = mask_text(value)
         return f'"{text[:SHOWN]}…"' if len(text) > SHOWN else f'"{text}"'
     return "an array" if isinstance(value, list) else "an object"
 
 
-def magnitude(value: int | Decimal) -> int:
+def describe_magnitude(value: int | Decimal) -> int:
     """Say how long a number is, in bits or in digits; cheap, however long it is."""
     return value.bit_length() if isinstance(value, int) else abs(value.adjusted())
 
 
-def member(path: str, name: str) -> str:
+def member_path(path: str, name: str) -> str:
     """Return the JSON path of an object's member."""
     if PLAIN_NAME.fullmatch(name):
         return f"{path}.{name}"
-    shown = masked_text(name)
+    shown = mask_text(name)
     return f'{path}["{shown[:SHOWN]}…"]' if len(shown) > SHOWN else f'{path}["{shown}"]'
 
 
-def bad(reason: str, path: str, value: Any, expected: str) -> BadInput:
+def bad_value(reason: str, path: str, value: Any, expected: str) -> BadInput:
     """Make the error for a value that is not what was expected."""
-    return BadInput(reason, f"found {describe(value)}, expected {expected}", path=path)
+    return BadInput(reason, f"found {describe_value(value)}, expected {expected}", path=path)
 
 
-def whole(value: Any) -> int | None:
+def whole_number_of(value: Any) -> int | None:
     """Return a whole JSON number as int, ``None`` for anything else (JSON has one number type)."""
     if isinstance(value, bool):
         return None
@@ -136,9 +136,9 @@ def count_of(value: Any, path: str) -> int:
     Raises:
         BadInput: it is negative, fractional, too large or no number.
     """
-    number = whole(value)
+    number = whole_number_of(value)
     if number is None or not 0 <= number <= MAX_COUNT:
-        raise bad("count", path, value, f"a whole number from 0 to {MAX_COUNT}")
+        raise bad_value("count", path, value, f"a whole number from 0 to {MAX_COUNT}")
     return number
 
 
@@ -154,11 +154,11 @@ def decimal_of(value: Any, path: str) -> Decimal:
     elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         number = Decimal(value)
     else:
-        raise bad("money", path, value, expected)
+        raise bad_value("money", path, value, expected)
     try:
-        return money(number)
+        return canonical_money(number)
     except ValueError:
-        raise bad("money", path, value, expected) from None
+        raise bad_value("money", path, value, expected) from None
 
 
 def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
@@ -172,7 +172,7 @@ def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
     inner = value.get("value")
     currency = value.get("currency")
     if currency is not None and not isinstance(currency, str):
-        raise bad("type", f"{path}.currency", currency, "a text or null")
+        raise bad_value("type", f"{path}.currency", currency, "a text or null")
     number = None if inner is None else decimal_of(inner, f"{path}.value")
     return number, None if currency is None else text_of(currency)
 
@@ -183,7 +183,7 @@ def unknown_number(value: int | Decimal, path: str) -> Number:
     Raises:
         BadInput: it has more digits than money may have.
     """
-    number = whole(value)
+    number = whole_number_of(value)
     if number is not None and 0 <= number <= MAX_COUNT:
         return number
     return decimal_of(value, path)
@@ -195,7 +195,7 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
     Raises:
         BadInput: it is neither, no date can show it, or it has a fraction that is not asked for.
     """
-    seconds = whole(value)
+    seconds = whole_number_of(value)
     if isinstance(value, str):
         try:
             moment = dt.datetime.fromisoformat(value.strip())
@@ -205,7 +205,7 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
             zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
             seconds = math.floor(zoned.timestamp())
     if seconds is None or not 0 <= seconds <= MAX_TIME:
-        raise bad("time", path, value, "a time in Unix seconds, or in ISO 8601")
+        raise bad_value("time", path, value, "a time in Unix seconds, or in ISO 8601")
     return seconds
 
 
@@ -225,7 +225,7 @@ def revision_of(observed_at: str | None, path: str = "$.observed_at") -> int:
             moment = dt.datetime.fromisoformat(f"{date}T{time}{zone or '+00:00'}")
             seconds = (moment - EPOCH) // dt.timedelta(seconds=1)
     if not 0 <= seconds <= MAX_TIME:
-        raise bad("envelope", path, observed_at, "a time in RFC 3339 with its zone, or null")
+        raise bad_value("envelope", path, observed_at, "a time in RFC 3339 with its zone, or null")
     return seconds * 1_000_000 + int((fraction or "0")[:6].ljust(6, "0"))
 
 

@@ -48,11 +48,11 @@ class Coverage:
         """Return a chain's greatest window end, if it has windows."""
         return self._spans[chain].ends[-1] if chain in self._spans else None
 
-    def missing(self) -> dict[str, int]:
+    def missing_windows(self) -> dict[str, int]:
         """Return how many windows each endpoint's chains lack between their first and last."""
         found: dict[str, int] = {}
         for chain, spans in self._spans.items():
-            found[chain.endpoint] = found.get(chain.endpoint, 0) + spans.missing()
+            found[chain.endpoint] = found.get(chain.endpoint, 0) + spans.missing_windows()
         return found
 
 
@@ -77,7 +77,7 @@ class Spans:
         self.starts[first:last] = [start]
         self.ends[first:last] = [end]
 
-    def missing(self) -> int:
+    def missing_windows(self) -> int:
         """Count the windows of the narrowest width that fit into the holes, at least one each."""
         return sum(
             max((start - end) // self.width, 1)

@@ -7,16 +7,16 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from stream.figures.rollup import Finding, present, resolve
+from stream.figures.rollup import Finding, present_values, resolve_windows
 from stream.figures.totals import Totals
-from stream.figures.views import counting, others
+from stream.figures.views import counting_chains, uncounted_chains
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Columns, Snapshot, Window
-from stream.state.keyed import Held, Place, Windows
+from stream.state.windows import HeldWindow, Place, Windows
 
-__all__ = ["Collision", "EndpointFigures", "Left", "endpoint_figures"]
+__all__ = ["Collision", "EndpointFigures", "SpilledFigures", "endpoint_figures"]
 
 Collision = tuple[str, Window, dict[str, Any]]
 
@@ -24,17 +24,17 @@ Collision = tuple[str, Window, dict[str, Any]]
 class EndpointFigures(Struct):
     """An endpoint's totals over all labels, and what was found while they were resolved.
 
-    ``chains`` are those that count, ``others`` are other views of the same usage.
+    ``chains`` are those that count, ``uncounted_chains`` are other views of the same usage.
     """
 
     endpoint: Endpoint
     windows: Windows
     chains: list[Chain]
-    others: list[Chain]
+    uncounted_chains: list[Chain]
     totals: Totals
     buckets: int = 0
     findings: list[Finding] = field(default_factory=list)
-    wider: list[tuple[Window, int]] = field(default_factory=list)
+    wider_windows: list[tuple[Window, int]] = field(default_factory=list)
     collisions: list[Collision] = field(default_factory=list)
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
@@ -42,25 +42,25 @@ class EndpointFigures(Struct):
     @property
     def labels(self) -> set[str]:
         """The labels of all chains."""
-        return {chain.label for chain in (*self.chains, *self.others)}
+        return {chain.label for chain in (*self.chains, *self.uncounted_chains)}
 
-    def of(self, label: str) -> Iterator[Held]:
+    def windows_of(self, label: str) -> Iterator[HeldWindow]:
         """Yield the windows of one label alone, in order."""
-        mine = [one for one in (*self.chains, *self.others) if one.label == label]
-        return self.windows.of(counting(mine))
+        mine = [one for one in (*self.chains, *self.uncounted_chains) if one.label == label]
+        return self.windows.windows_of(counting_chains(mine))
 
-    def of_label(self, label: str) -> Totals:
+    def totals_of_label(self, label: str) -> Totals:
         """Return the totals of one label alone, as if the others were not there; added up once."""
         if self.labels == {label}:
             return self.totals
         if label not in self.label_totals:
             totals = self.label_totals[label] = Totals(self.endpoint)
-            for found in resolve(self.endpoint, self.of(label), ordered=False):
+            for found in resolve_windows(self.endpoint, self.windows_of(label), ordered=False):
                 totals.add(found.table.dimensions, found.table.counters)
         return self.label_totals[label]
 
     @classmethod
-    def nothing(cls, endpoint: Endpoint) -> EndpointFigures:
+    def empty(cls, endpoint: Endpoint) -> EndpointFigures:
         """Return the figures of no windows, to which others are joined."""
         return cls(endpoint, Windows(), [], [], Totals(endpoint))
 
@@ -69,18 +69,18 @@ class EndpointFigures(Struct):
         self.totals.join(other.totals)
         self.buckets += other.buckets
         self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
-        self.wider = sorted(self.wider + other.wider)
+        self.wider_windows = sorted(self.wider_windows + other.wider_windows)
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
         for label, totals in other.label_totals.items():
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
 
-    def tapped(self) -> Iterator[Held]:
+    def tap_windows(self) -> Iterator[HeldWindow]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None
-        left = left_of(self.chains, self.windows)
-        windows = self.windows.of(self.chains)
+        left = spilled_figures_of(self.chains, self.windows)
+        windows = self.windows.windows_of(self.chains)
         seen = References(self.endpoint)
         if left is not None:
             windows = self.windows.in_memory(self.chains[0])
@@ -95,10 +95,10 @@ class EndpointFigures(Struct):
             if snapshot.collisions:
                 self.collisions += collisions_in(self.endpoint, label, slot.window, snapshot)
             yield held
-        self.references = seen.found()
+        self.references = seen.found_objects()
 
 
-class Left:
+class SpilledFigures:
     """What windows of a chain come to that left memory: added up then, and not read again.
 
     That holds while none of them comes back, and each stands for itself.
@@ -106,7 +106,7 @@ class Left:
 
     def __init__(self, key: str) -> None:
         """Start with none."""
-        self.figures = EndpointFigures.nothing(ENDPOINTS[key])
+        self.figures = EndpointFigures.empty(ENDPOINTS[key])
         self.references = References(self.figures.endpoint)
 
     def take(self, place: Place, snapshot: Snapshot) -> None:
@@ -119,10 +119,10 @@ class Left:
         self.references.take(snapshot.dimensions)
 
 
-def left_of(chains: list[Chain], windows: Windows) -> Left | None:
+def spilled_figures_of(chains: list[Chain], windows: Windows) -> SpilledFigures | None:
     """Return what has left memory of an endpoint's chains, if its windows stand for themselves."""
-    left: Left | None = windows.left.get(chains[0]) if len(chains) == 1 else None
-    return left if left is not None and windows.apart(chains[0]) else None
+    left: SpilledFigures | None = windows.spilled_sums.get(chains[0]) if len(chains) == 1 else None
+    return left if left is not None and windows.stand_apart(chains[0]) else None
 
 
 class References:
@@ -143,7 +143,7 @@ class References:
             seen.update(dimensions[place])
         self._others.update(dimensions[-1])
 
-    def found(self) -> set[tuple[Kind, str]]:
+    def found_objects(self) -> set[tuple[Kind, str]]:
         """Return everything that was referred to."""
         found = {(kind, value) for _, kind, seen in self._places for value in seen - {None}}
         return found | {
@@ -158,16 +158,18 @@ def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
     """Compute an endpoint's figures from its windows."""
     endpoint = ENDPOINTS[key]
     chains = windows.chains_of(key)
-    figures = EndpointFigures(endpoint, windows, counting(chains), others(chains), Totals(endpoint))
-    for found in resolve(endpoint, figures.tapped(), ordered=False):
+    figures = EndpointFigures(
+        endpoint, windows, counting_chains(chains), uncounted_chains(chains), Totals(endpoint)
+    )
+    for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
         figures.totals.add(found.table.dimensions, found.table.counters)
         figures.findings += found.findings
-        figures.wider += found.wider
-    figures.collisions = unique(sorted(figures.collisions, key=lambda one: one[:2]))
+        figures.wider_windows += found.wider_windows
+    figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
 
 
-def unique(collisions: list[Collision]) -> list[Collision]:
+def unique_collisions(collisions: list[Collision]) -> list[Collision]:
     """Name each once: a label's chains of two views may have the same."""
     found = {
         (label, window, *dims.items()): (label, window, dims) for label, window, dims in collisions
@@ -179,6 +181,6 @@ def collisions_in(
     endpoint: Endpoint, label: str, window: Window, snapshot: Snapshot
 ) -> list[Collision]:
     """List the identities that one bucket gave different figures for, in canonical order."""
-    named = [present(endpoint.dimensions, identity) for identity in snapshot.collisions]
+    named = [present_values(endpoint.dimensions, identity) for identity in snapshot.collisions]
     named.sort(key=lambda one: sorted((name, str(value)) for name, value in one.items()))
     return [(label, window, dimensions) for dimensions in named]

@@ -16,18 +16,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import resolve
+from stream.figures.rollup import resolve_windows
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
-from stream.records.money import Number, money, plain
+from stream.records.money import Number, canonical_money, plain_text_of
 from stream.records.windows import Counters, Window, timestamp
 
-__all__ = ["NOTHING", "Expectations", "check", "decode_expectations"]
+__all__ = ["NOTHING", "Expectations", "check_figures", "decode_expectations"]
 
 FILE = "expectations.json"
 
 
-Time = Annotated[dt.datetime, Meta(tz=True)]
+ZonedTime = Annotated[dt.datetime, Meta(tz=True)]
 
 
 class ExpectedChain(Struct, rename="camel", forbid_unknown_fields=True):
@@ -60,8 +60,8 @@ class Survivor(Struct, rename="camel", forbid_unknown_fields=True):
 
     endpoint: str
     label: str
-    bucket_timestamp: Time
-    window_end: Time
+    bucket_timestamp: ZonedTime
+    window_end: ZonedTime
     dimensions: dict[str, str | bool | None]
     metrics: dict[str, int | Decimal] = {}
 
@@ -92,7 +92,9 @@ def decode_expectations(payload: bytes) -> Expectations:
     try:
         expectations = msgspec.json.decode(payload, type=Expectations)
         for one in expectations.entries():
-            one.metrics.update({name: canonical(value) for name, value in one.metrics.items()})
+            one.metrics.update(
+                {name: canonical_figure(value) for name, value in one.metrics.items()}
+            )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadInput("expectations", f"found broken expectations ({error})") from None
     for one in expectations.entries():
@@ -102,16 +104,16 @@ def decode_expectations(payload: bytes) -> Expectations:
     return expectations
 
 
-def canonical(value: Number) -> Number:
+def canonical_figure(value: Number) -> Number:
     """Return an expected figure as the figures are: counts whole, money without an exponent.
 
     Raises:
         ValueError: it is no finite number, or has too many digits.
     """
-    return money(value) if isinstance(value, Decimal) else value
+    return canonical_money(value) if isinstance(value, Decimal) else value
 
 
-def check(expectations: Expectations, figures: Mapping[str, EndpointFigures]) -> list[str]:
+def check_figures(expectations: Expectations, figures: Mapping[str, EndpointFigures]) -> list[str]:
     """Compare what came out with what was expected; one sentence for each difference."""
     said: list[str] = []
     for one in expectations.chains:
@@ -119,17 +121,17 @@ def check(expectations: Expectations, figures: Mapping[str, EndpointFigures]) ->
         if one.endpoint not in figures or one.label not in figures[one.endpoint].labels:
             said.append(f"Expected the chain {name}, which is not in the set.")
             continue
-        found = figures[one.endpoint].of_label(one.label).metrics()
-        said += differences(f"of {name}", one.metrics, found)
+        found = figures[one.endpoint].totals_of_label(one.label).metrics()
+        said += name_differences(f"of {name}", one.metrics, found)
     for endpoint in expectations.endpoints:
-        said += endpoint_differences(endpoint, figures.get(endpoint.endpoint))
-    said += key_differences(expectations.keys, figures)
+        said += name_endpoint_differences(endpoint, figures.get(endpoint.endpoint))
+    said += name_key_differences(expectations.keys, figures)
     for survivor in expectations.survivors:
-        said += missing_survivor(survivor, figures)
+        said += name_missing_survivor(survivor, figures)
     return said
 
 
-def endpoint_differences(
+def name_endpoint_differences(
     expected: ExpectedEndpoint, figures: EndpointFigures | None
 ) -> Iterator[str]:
     """Name what differs in an endpoint's totals."""
@@ -139,10 +141,12 @@ def endpoint_differences(
     found = figures.totals.records
     if expected.records is not None and found != expected.records:
         yield f"Expected {expected.records} records of {expected.endpoint}, found {found}."
-    yield from differences(f"of {expected.endpoint}", expected.metrics, figures.totals.metrics())
+    yield from name_differences(
+        f"of {expected.endpoint}", expected.metrics, figures.totals.metrics()
+    )
 
 
-def key_differences(
+def name_key_differences(
     expected: Iterable[ExpectedKey], figures: Mapping[str, EndpointFigures]
 ) -> Iterator[str]:
     """Name what differs by project and tier, and the keys that nobody expected."""
@@ -151,21 +155,21 @@ def key_differences(
         by_endpoint.setdefault(one.endpoint, []).append(one)
     for endpoint, keys in by_endpoint.items():
         known = figures.get(endpoint)
-        found = dict(known.totals.by("project_id", "service_tier")) if known else {}
+        found = dict(known.totals.sums_by("project_id", "service_tier")) if known else {}
         for one in keys:
             key = one.project_id, one.service_tier
-            where = f"of {endpoint} ({named_key(key)})"
+            where = f"of {endpoint} ({write_key(key)})"
             if key in found:
-                yield from differences(where, one.metrics, found[key])
+                yield from name_differences(where, one.metrics, found[key])
             else:
                 yield f"Expected figures {where}, found none."
         wanted = {(one.project_id, one.service_tier) for one in keys}
         for key in found:
             if key not in wanted:
-                yield f"Expected no figures of {endpoint} ({named_key(key)}), found some."
+                yield f"Expected no figures of {endpoint} ({write_key(key)}), found some."
 
 
-def named_key(key: tuple[Any, ...]) -> str:
+def write_key(key: tuple[Any, ...]) -> str:
     """Write a project and a tier in a sentence."""
     return ", ".join(
         f"{what} {'null' if value is None else value}"
@@ -173,16 +177,18 @@ def named_key(key: tuple[Any, ...]) -> str:
     )
 
 
-def differences(where: str, expected: Mapping[str, Number], found: Counters) -> Iterator[str]:
+def name_differences(where: str, expected: Mapping[str, Number], found: Counters) -> Iterator[str]:
     """Name each counter that is not what was expected."""
     for name, value in sorted(expected.items()):
         got = found.get(name)
         if got is None or got != value:
-            shown = "nothing" if got is None else plain(got)
-            yield f"Expected {name} {where} to be {plain(value)}, found {shown}."
+            shown = "nothing" if got is None else plain_text_of(got)
+            yield f"Expected {name} {where} to be {plain_text_of(value)}, found {shown}."
 
 
-def missing_survivor(survivor: Survivor, figures: Mapping[str, EndpointFigures]) -> Iterator[str]:
+def name_missing_survivor(
+    survivor: Survivor, figures: Mapping[str, EndpointFigures]
+) -> Iterator[str]:
     """Look for a bucket that must survive the dedupe; name it when it is gone or differs."""
     endpoint = ENDPOINTS[survivor.endpoint]
     window = Window(
@@ -191,12 +197,12 @@ def missing_survivor(survivor: Survivor, figures: Mapping[str, EndpointFigures])
     wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
     bucket = f"{survivor.endpoint} bucket {timestamp(window.start)}"
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
-    windows = figures[endpoint.key].of(survivor.label) if endpoint.key in figures else ()
-    for found in resolve(endpoint, windows, ordered=False):
+    windows = figures[endpoint.key].windows_of(survivor.label) if endpoint.key in figures else ()
+    for found in resolve_windows(endpoint, windows, ordered=False):
         for row in found.table.rows(endpoint):
             if row.window == window and all(
                 row.dimensions.get(name) == value for name, value in survivor.dimensions.items()
             ):
-                yield from differences(where, survivor.metrics, row.counters)
+                yield from name_differences(where, survivor.metrics, row.counters)
                 return
     yield f"Expected a record {where} to survive the dedupe, found none."

@@ -7,7 +7,7 @@ from typing import Any
 
 from stream.figures.endpoint import EndpointFigures
 from stream.records.chains import ChainSummary
-from stream.records.money import plain
+from stream.records.money import plain_text_of
 from stream.records.windows import timestamp
 
 __all__ = ["chain_issues", "figure_issues"]
@@ -19,13 +19,13 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
         name = f"{run.chain.endpoint} (label {run.chain.label})"
         if run.incomplete:
             yield f"{name} is incomplete: {run.incomplete}."
-        yield from run.fell
-        for capture in run.rewritten:
+        yield from run.falls
+        for capture in run.rewritten_files:
             yield (
                 f"{capture} has been written anew, and what had been counted of {name} "
                 "still counts."
             )
-        if run.delivered.letters:
+        if run.sums.letters:
             yield f"{name} has dead letters: what they hold is not counted."
 
 
@@ -33,15 +33,15 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
     """Name short rollups, rows that contradict each other, and views that do not count."""
     for one in figures:
         key = one.endpoint.key
-        for chain in one.others:
+        for chain in one.uncounted_chains:
             yield (
                 f"{key} (label {chain.label}) is another view of the same usage ({chain.view}), "
                 "and does not count."
             )
         for finding in one.findings:
             if finding.status == "short":
-                day, rollup = timestamp(finding.window.start), named(finding.dimensions)
-                has, need = plain(finding.rollup), plain(finding.details or 0)
+                day, rollup = timestamp(finding.window.start), write_dimensions(finding.dimensions)
+                has, need = plain_text_of(finding.rollup), plain_text_of(finding.details or 0)
                 yield (
                     f"The {key} rollup of {day} ({rollup}) is short of its records: "
                     f"{finding.counter} is {has}, they have {need}."
@@ -49,10 +49,10 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
         for label, window, dimensions in one.collisions:
             yield (
                 f"{key} (label {label}) has a bucket of {timestamp(window.start)} with different "
-                f"figures for the same record ({named(dimensions)})."
+                f"figures for the same record ({write_dimensions(dimensions)})."
             )
 
 
-def named(dimensions: dict[str, Any]) -> str:
+def write_dimensions(dimensions: dict[str, Any]) -> str:
     """Write dimensions in a sentence."""
     return ", ".join(f"{name} {value}" for name, value in dimensions.items()) or "no dimensions"

@@ -16,17 +16,17 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.figures.rollup import resolve
+from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, OTHER, Series, series_of
 from stream.figures.totals import Totals
-from stream.figures.views import counting
+from stream.figures.views import counting_chains
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.money import MONEY, Number
 from stream.records.windows import DAY, Slot, Window, day_of
-from stream.state.keyed import Windows
-from stream.state.saved import SavedSeries
+from stream.state.saved_series import SavedSeries
+from stream.state.windows import Windows
 
 __all__ = ["Draft", "Ledger"]
 
@@ -40,18 +40,18 @@ class Draft(NamedTuple):
     """What the next checkpoint moves; it counts when that is stored, and not before."""
 
     cells: dict[Cell, Sums]
-    dropped: list[Cell]
-    moved: dict[Series, tuple[int, int]]
-    folded: dict[Series, Series]
+    dropped_cells: list[Cell]
+    moves: dict[Series, tuple[int, int]]
+    folds: dict[Series, Series]
     gauges: Sums
     levels: Sums | None
 
-    def saved(self) -> list[SavedSeries]:
+    def saved_series(self) -> list[SavedSeries]:
         """Return the series that a state file has to take up."""
         return [
-            SavedSeries(one.family, written(one), str(accepted), str(corrected), 0)
-            for one, (accepted, corrected) in sorted(self.moved.items())
-        ] + [SavedSeries(one.family, written(one), "0", "0", 1) for one in sorted(self.folded)]
+            SavedSeries(one.family, write_labels(one), str(accepted), str(corrected), 0)
+            for one, (accepted, corrected) in sorted(self.moves.items())
+        ] + [SavedSeries(one.family, write_labels(one), "0", "0", 1) for one in sorted(self.folds)]
 
 
 class Ledger:
@@ -61,7 +61,7 @@ class Ledger:
         """Start with what a state file holds; ``limit`` is how many series a metric may have."""
         self.limit = limit
         self.counts: dict[Series, tuple[int, int]] = {}
-        self.folded: dict[Series, Series] = {}
+        self.folds: dict[Series, Series] = {}
         self.gauges: Sums = {}
         """What is billed, in all of state; and below, what the latest window holds."""
         self.levels: Sums = {}
@@ -75,7 +75,7 @@ class Ledger:
         for one in saved:
             series = Series(one.family, tuple(msgspec.json.decode(one.labels)))
             if one.folded:
-                self.folded[series] = folded_into(series)
+                self.folds[series] = fold_target_of(series)
             else:
                 self.counts[series] = int(one.accepted), int(one.corrected)
                 self._before[series] = int(one.accepted) - int(one.corrected)
@@ -84,7 +84,7 @@ class Ledger:
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
         """Work out what has changed since the last checkpoint; nothing moves yet."""
-        touched, dropped = self._touched(windows, changed)
+        touched, dropped = self._touched_days(windows, changed)
         cells = {cell: self._sums(windows, cell) for cell in touched}
         folded: dict[Series, Series] = {}
         differences: defaultdict[Series, list[Number]] = defaultdict(list)
@@ -97,17 +97,19 @@ class Ledger:
             for cell, sums in cells.items():
                 befores = [self._cells.get(cell, {})]
                 befores += [self._cells.get(gone, {}) for gone in dropped if gone[0] == cell[0]]
-                for series, difference in less(sums, befores):
+                for series, difference in differences_between(sums, befores):
                     differences[self._target(series, folded)].append(difference)
         else:
-            for series, difference in less(self._all(cells, folded), [self._before]):
+            for series, difference in differences_between(
+                self._sum_all(cells, folded), [self._before]
+            ):
                 differences[series].append(difference)
         levels = None
         if any(cell[0] == LEVELS for cell in cells):
             levels = self._latest(windows, folded)
-        return self._moved(Draft(cells, dropped, {}, folded, {}, levels), differences)
+        return self._moves_of(Draft(cells, dropped, {}, folded, {}, levels), differences)
 
-    def _all(self, cells: Mapping[Cell, Sums], folded: dict[Series, Series]) -> Sums:
+    def _sum_all(self, cells: Mapping[Cell, Sums], folded: dict[Series, Series]) -> Sums:
         """Add up what all days count in each series that is shown."""
         now: Sums = {}
         with localcontext(MONEY):
@@ -117,12 +119,12 @@ class Ledger:
                     now[target] = now.get(target, 0) + value
         return now
 
-    def _touched(
+    def _touched_days(
         self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]
     ) -> tuple[list[Cell], list[Cell]]:
         """Find the days to work out again, and those that are now part of a whole."""
         touched: set[tuple[str, Window]] = set()
-        for chain, slot in chain_of(changed, self._anew(windows)):
+        for chain, slot in chain_of(changed, self._windows_anew(windows)):
             day = day_of(slot.window.start)
             if slot.window.end > day.end:
                 self._whole.add(chain.endpoint)
@@ -132,11 +134,11 @@ class Ledger:
         dropped = [cell for cell in self._cells if cell[0] in whole and cell[1] is not None]
         return sorted(cells, key=lambda cell: (cell[0], cell[1] or (0, 0))), dropped
 
-    def _anew(self, windows: Windows) -> Iterator[tuple[Chain, Slot]]:
+    def _windows_anew(self, windows: Windows) -> Iterator[tuple[Chain, Slot]]:
         """Yield every window of the endpoints of which other chains count than before."""
         for key in sorted({chain.endpoint for chain in windows.chains}):
             chains = windows.chains_of(key)
-            known, now = self._counted.get(key), counting(chains)
+            known, now = self._counted.get(key), counting_chains(chains)
             self._counting[key] = now
             if self._before is not None or (known != now and len(chains) > len(now)):
                 for chain in chains:
@@ -149,7 +151,9 @@ class Ledger:
             return {}
         endpoint = ENDPOINTS[key]
         totals = Totals(endpoint)
-        for found in resolve(endpoint, windows.of(self._counting[key], day), ordered=False):
+        for found in resolve_windows(
+            endpoint, windows.windows_of(self._counting[key], day), ordered=False
+        ):
             totals.add(found.table.dimensions, found.table.counters)
         return series_of(endpoint, totals)
 
@@ -162,8 +166,10 @@ class Ledger:
         first = min((s.window.start for s in slots if s.window.end > latest - DAY), default=0)
         found: Sums = {}
         newest = (0, 0)
-        for cluster in resolve(endpoint, windows.of(chains, Window(first, latest)), ordered=False):
-            for window, rows in cluster.table.by_window():
+        for cluster in resolve_windows(
+            endpoint, windows.windows_of(chains, Window(first, latest)), ordered=False
+        ):
+            for window, rows in cluster.table.records_by_window():
                 if (window.end, window.start) < newest or not rows.windows:
                     continue
                 newest = (window.end, window.start)
@@ -180,15 +186,15 @@ class Ledger:
         """Return the series that one counts in: itself, or for good its family's other."""
         if series in self._own:
             return series
-        known = self.folded.get(series) or folded.get(series)
+        known = self.folds.get(series) or folded.get(series)
         if known is None and self._admitted[series.family] >= self.limit:
-            known = folded[series] = folded_into(series)
+            known = folded[series] = fold_target_of(series)
         if known is None:
             self._own.add(series)
             self._admitted[series.family] += 1
         return known or series
 
-    def _moved(self, draft: Draft, differences: Mapping[Series, list[Number]]) -> Draft:
+    def _moves_of(self, draft: Draft, differences: Mapping[Series, list[Number]]) -> Draft:
         """Turn differences into what each series has accepted and taken back by then."""
         for series, found in differences.items():
             if FAMILIES[series.family].gauge:
@@ -198,16 +204,16 @@ class Ledger:
                 accepted, corrected = self.counts.get(series, (0, 0))
                 accepted += sum(int(one) for one in found if one > 0)
                 corrected -= sum(int(one) for one in found if one < 0)
-                draft.moved[series] = accepted, corrected
+                draft.moves[series] = accepted, corrected
         return draft
 
     def commit(self, draft: Draft) -> None:
         """Take up what a checkpoint has stored."""
-        for cell in draft.dropped:
+        for cell in draft.dropped_cells:
             self._cells.pop(cell, None)
         self._cells.update(draft.cells)
-        self.counts.update(draft.moved)
-        self.folded.update(draft.folded)
+        self.counts.update(draft.moves)
+        self.folds.update(draft.folds)
         self.gauges.update(draft.gauges)
         if draft.levels is not None:
             self.levels = draft.levels
@@ -215,7 +221,7 @@ class Ledger:
         self._before = None
 
 
-def less(now: Sums, befores: list[Sums]) -> Iterator[tuple[Series, Number]]:
+def differences_between(now: Sums, befores: list[Sums]) -> Iterator[tuple[Series, Number]]:
     """Yield what each series differs by, where it does."""
     with localcontext(MONEY):
         left = dict(now)
@@ -227,7 +233,7 @@ def less(now: Sums, befores: list[Sums]) -> Iterator[tuple[Series, Number]]:
             yield series, left[series]
 
 
-def folded_into(series: Series) -> Series:
+def fold_target_of(series: Series) -> Series:
     """Return the series that others are added up in; what has few values keeps apart."""
     labels = FAMILIES[series.family].labels
     return Series(
@@ -239,6 +245,6 @@ def folded_into(series: Series) -> Series:
     )
 
 
-def written(series: Series) -> str:
+def write_labels(series: Series) -> str:
     """Write a series' labels for a state file."""
     return msgspec.json.encode(series.labels).decode()

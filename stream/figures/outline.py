@@ -14,13 +14,13 @@ from stream.figures.expectations import Expectations
 from stream.figures.issues import chain_issues, figure_issues
 from stream.figures.relations import ForeignKeyIssues, Relations, Relationships
 from stream.records.chains import ChainSummary
-from stream.state.keyed import Windows
 from stream.state.objects import ObjectPages
+from stream.state.windows import Windows
 
-__all__ = ["Outline", "View", "outline_of"]
+__all__ = ["FrozenState", "Outline", "outline_of"]
 
 
-class View(NamedTuple):
+class FrozenState(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
     ``parts`` are the entries of all that was read, as bytes.
@@ -50,7 +50,7 @@ class Outline(Struct):
 
 
 def outline_of(
-    view: View,
+    state: FrozenState,
     now: int,
     expected: Expectations = expectations.NOTHING,
     known: Mapping[str, EndpointFigures] | None = None,
@@ -60,30 +60,30 @@ def outline_of(
     Figures of endpoints that are ``known`` were added up elsewhere. A list of which something is
     missing defines nothing.
     """
-    keys = sorted({chain.endpoint for chain in view.windows.chains})
+    keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
     figures = {
-        key: added_up[key] if key in added_up else endpoint_figures(key, view.windows)
+        key: added_up[key] if key in added_up else endpoint_figures(key, state.windows)
         for key in keys
     }
-    partial = {run.chain.endpoint for run in view.runs if run.partial}
-    relations = Relations(view.objects, partial)
+    partial = {run.chain.endpoint for run in state.runs if run.partial}
+    relations = Relations(state.objects, partial)
     relationships = relations.relationships()
     foreign_keys = relations.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references
     )
     issues = [
-        *chain_issues(view.runs),
+        *chain_issues(state.runs),
         *figure_issues(figures.values()),
         *relationships.sentences(),
         *foreign_keys.sentences(),
-        *expectations.check(expected, figures),
+        *expectations.check_figures(expected, figures),
     ]
     return Outline(
         __version__,
         now,
-        view.runs,
-        view.parts,
+        state.runs,
+        state.parts,
         figures,
         relationships,
         foreign_keys,

@@ -97,7 +97,7 @@ class Relations:
                 known[one] = known.get(one, frozenset()) | references
         return lists
 
-    def defined(self) -> dict[Kind, set[str]]:
+    def defined_ids(self) -> dict[Kind, set[str]]:
         """Return the ids of each kind whose list is in the set, and whole."""
         lists = self.elements()
         found: dict[Kind, set[str]] = {
@@ -115,7 +115,7 @@ class Relations:
 
     def relationships(self) -> Relationships:
         """Check the lists among themselves; an account without a project is no orphan."""
-        defined = self.defined()
+        defined = self.defined_ids()
         missing: defaultdict[Kind, set[str]] = defaultdict(set)
         orphans: defaultdict[tuple[str, Kind], set[str]] = defaultdict(set)
         for name, elements in self.elements().items():
@@ -134,7 +134,7 @@ class Relations:
 
     def foreign_keys(self, references: Iterable[tuple[str, Kind, str]]) -> ForeignKeyIssues:
         """Check what usage and costs refer to: (endpoint, kind, id)."""
-        defined = self.defined()
+        defined = self.defined_ids()
         issues: defaultdict[Kind, set[str]] = defaultdict(set)
         for endpoint, kind, wanted in references:
             if kind in defined and wanted not in defined[kind]:

@@ -80,7 +80,7 @@ def series_of(endpoint: Endpoint, totals: Totals) -> dict[Series, Number]:
     counted: dict[Series, Number] = {}
     wanted = ("project_id", "service_tier", "model", "line_item", "currency")
     names = tuple(name for name in wanted if name in totals.names)
-    for values, counters in totals.by(*names):
+    for values, counters in totals.sums_by(*names):
         known = dict(zip(names, values, strict=True), endpoint=endpoint.key)
         for counter, value in counters.items():
             token = counter.removesuffix(TOKENS) if counter.endswith(TOKENS) else None
@@ -88,13 +88,15 @@ def series_of(endpoint: Endpoint, totals: Totals) -> dict[Series, Number]:
             if name is not None and counter in endpoint.counters:
                 labels = {**known, "token_type": token}
                 family = FAMILIES[name]
-                series = Series(name, tuple(shown(labels.get(label)) for label in family.labels))
+                series = Series(
+                    name, tuple(label_value_of(labels.get(label)) for label in family.labels)
+                )
                 with localcontext(MONEY):
                     counted[series] = counted.get(series, 0) + value
     return counted
 
 
-def shown(value: object) -> str:
+def label_value_of(value: object) -> str:
     """Return a label's value."""
     text = UNSPECIFIED if value is None else str(value)
     return f"_{text}" if text == OTHER else text  # only what is folded is called that

@@ -14,7 +14,7 @@ from itertools import compress, repeat
 from typing import Any, Final, TypeAlias
 
 from stream.providers.endpoint import Endpoint
-from stream.records.money import MONEY, Number, exact
+from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
 __all__ = ["Totals"]
@@ -69,7 +69,7 @@ class Totals:
         self._groups = None
         with localcontext(MONEY):
             for group, counters in groups.items():
-                added(self._named.setdefault(group, {}), counters.items())
+                add_counters(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
@@ -93,7 +93,7 @@ class Totals:
         """Add the columns that wait to their groups."""
         groups = list(zip(*self._grouping, strict=True))
         *known, unknown = self._counters
-        present = [not absent(column) for column in known]
+        present = [not is_absent(column) for column in known]
         names = tuple(compress(self.endpoint.counters, present))
         columns = list(compress(known, present))
         try:
@@ -103,7 +103,7 @@ class Totals:
             for group, row in zip(groups, zip(*columns, strict=True), strict=True):
                 piles[group].append(row)
             self._piled += len(groups)
-        if not absent(unknown):
+        if not is_absent(unknown):
             self._add_unknown(groups, unknown)
         for waiting in (*self._grouping, *self._counters):
             waiting.clear()
@@ -131,14 +131,14 @@ class Totals:
             for piles in self._piles.values():
                 for group, rows in piles.items():
                     if len(rows) > 1:
-                        piles[group] = [summed(rows)]
+                        piles[group] = [sum_rows(rows)]
         self._piled = 0
 
     def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
         """Add the counters that the registry does not know."""
         with localcontext(MONEY):
             for group, pairs in zip(groups, column, strict=True):
-                added(self._named.setdefault(group, {}), pairs or ())
+                add_counters(self._named.setdefault(group, {}), pairs or ())
 
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
@@ -151,12 +151,12 @@ class Totals:
             form = struct.Struct(f"<{len(names)}Q")
             for group, number in lanes.items():
                 row = form.unpack(number.to_bytes(form.size, "little"))
-                added(groups.setdefault(group, {}), zip(names, row, strict=True))
+                add_counters(groups.setdefault(group, {}), zip(names, row, strict=True))
         with localcontext(MONEY):
             for names, piles in self._piles.items():
                 for group, (row,) in piles.items():
                     present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
-                    added(groups.setdefault(group, {}), present)
+                    add_counters(groups.setdefault(group, {}), present)
         self._groups = groups
         return groups
 
@@ -164,7 +164,7 @@ class Totals:
         """Return the sums over all records, of the counters that are present."""
         return self._sums(()).get((), {})
 
-    def by(self, *names: str) -> Iterator[tuple[Group, Counters]]:
+    def sums_by(self, *names: str) -> Iterator[tuple[Group, Counters]]:
         """Yield (values, sums) for each combination of these dimensions, in canonical order."""
         sums = self._sums(tuple(self.names.index(name) for name in names))
         for values in sorted(sums, key=canonical_order):
@@ -175,25 +175,25 @@ class Totals:
         with localcontext(MONEY):
             for group, counters in self.groups().items():
                 values = tuple(group[position] for position in positions)
-                added(sums.setdefault(values, {}), counters.items())
+                add_counters(sums.setdefault(values, {}), counters.items())
         return {
-            group: {name: exact(value) for name, value in total.items()}
+            group: {name: exact_number(value) for name, value in total.items()}
             for group, total in sums.items()
         }
 
 
-def absent(column: list[Any]) -> bool:
+def is_absent(column: list[Any]) -> bool:
     """Tell whether no row has a value."""
     return not column or (column[0] is None and column.count(None) == len(column))
 
 
-def added(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:
+def add_counters(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:
     """Add counters to a total, by name."""
     for name, value in counters:
         total[name] = total.get(name, 0) + value
 
 
-def summed(rows: list[Column]) -> Column:
+def sum_rows(rows: list[Column]) -> Column:
     """Sum rows column by column; where every row is silent the sum is too."""
     try:
         return tuple(map(sum, zip(*rows, strict=True)))

@@ -13,26 +13,26 @@ import msgspec
 
 from stream.records.chains import Chain
 
-__all__ = ["counting", "others"]
+__all__ = ["counting_chains", "uncounted_chains"]
 
 GROUPS = "group_by"
 
 
-def counting(chains: Iterable[Chain]) -> list[Chain]:
+def counting_chains(chains: Iterable[Chain]) -> list[Chain]:
     """Return the chains of one endpoint that count: those of the finest view, and of none."""
     found = sorted(chains)
-    finest = min((chain.view for chain in found if chain.view), key=coarseness, default="")
+    finest = min((chain.view for chain in found if chain.view), key=coarseness_of, default="")
     return [chain for chain in found if chain.view in {"", finest}]
 
 
-def others(chains: Iterable[Chain]) -> list[Chain]:
+def uncounted_chains(chains: Iterable[Chain]) -> list[Chain]:
     """Return the chains of one endpoint that do not count."""
     found = sorted(chains)
-    kept = set(counting(found))
+    kept = set(counting_chains(found))
     return [chain for chain in found if chain not in kept]
 
 
-def coarseness(view: str) -> tuple[Any, ...]:
+def coarseness_of(view: str) -> tuple[Any, ...]:
     """Give the order of views, the finest first: most groups, then fewest filters."""
     asked: dict[str, Any] = msgspec.json.decode(view)
     return -len(asked.get(GROUPS, ())), len(asked.keys() - {GROUPS}), view

@@ -2,7 +2,7 @@
 
 ``intake`` takes one delivery after another, and is put together from parts that do one thing each:
 
-- ``counting`` counts a page into state, and sets aside what is bad in it;
+- ``page_counter`` counts a page into state, and sets aside what is bad in it;
 - ``reading`` reads a page: its buckets or objects, and its link to the next (pure);
 - ``account`` has an entry for each part: position, digest, what it brought;
 - ``walks`` judges a walk by its links (pure), and ``standing`` knows which walks are not whole;

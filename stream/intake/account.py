@@ -12,19 +12,28 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stream.intake.stretches import Stretch, slots_of, stretched
-from stream.records.chains import Chain, ChainSummary, Delivered, Origin
+from stream.intake.stretches import Stretch, slots_of, stretches_of
+from stream.records.chains import Chain, ChainSummary, Origin, PageSums
 from stream.records.delivery import Part
 from stream.records.windows import Slot
 
-__all__ = ["ENCODE", "Account", "Brought", "Entry", "FileEntry", "Tail", "files_in", "joined_entry"]
+__all__ = [
+    "ENCODE",
+    "Account",
+    "Contribution",
+    "Entry",
+    "FileEntry",
+    "Tail",
+    "files_in",
+    "join_entries",
+]
 
 
-class Brought(Struct, array_like=True):
+class Contribution(Struct, array_like=True):
     """What a part brought of a chain; ``stretches`` are the windows, where the part is one page."""
 
     chain: Chain
-    delivered: Delivered
+    sums: PageSums
     stretches: list[Stretch] = []
 
 
@@ -40,37 +49,38 @@ class Entry(Struct, array_like=True):
     """What is known of a part; durable state keeps one for each.
 
     ``position`` is the source's own. ``number`` is that of the page, where the part is one page.
-    ``rewritten``: it has said other things before, which still count; ``fell`` says which figures
-    of a changed page fell. ``sha256`` is the digest of its bytes as stored, once it is known.
+    ``is_rewritten``: it has said other things before, which still count; ``falls`` says which
+    figures of a changed page fell. ``sha256`` is the digest of its bytes as stored, once it is
+    known.
     """
 
     name: str
     position: bytes = b""
     sha256: bytes = b""
     number: int = 0
-    brought: list[Brought] = []
+    contributions: list[Contribution] = []
     tail: Tail | None = None
-    rewritten: bool = False
-    fell: list[str] = []
+    is_rewritten: bool = False
+    falls: list[str] = []
 
     @property
     def letters(self) -> int:
         """How many dead letters it has."""
-        return sum(one.delivered.letters for one in self.brought)
+        return sum(one.sums.letters for one in self.contributions)
 
-    def of(self, chain: Chain) -> Brought:
+    def contribution_of(self, chain: Chain) -> Contribution:
         """Return what it brought of a chain, to be added to."""
-        for one in self.brought:
+        for one in self.contributions:
             if one.chain == chain:
                 return one
-        brought = Brought(chain, Delivered())
-        self.brought = [*self.brought, brought]
+        brought = Contribution(chain, PageSums())
+        self.contributions = [*self.contributions, brought]
         return brought
 
-    def add(self, brought: Brought) -> None:
+    def add(self, brought: Contribution) -> None:
         """Add what a page brought; of windows it has those of its last page."""
-        known = self.of(brought.chain)
-        known.delivered.add(brought.delivered)
+        known = self.contribution_of(brought.chain)
+        known.sums.add(brought.sums)
         known.stretches = brought.stretches or known.stretches
 
 
@@ -97,15 +107,15 @@ class Account:
     def __init__(self, *, tracked: bool = True) -> None:
         """Start with nothing; ``tracked``: somebody asks for :meth:`changes`."""
         self._tracked = tracked
-        self.packed: dict[Part, bytes] = {}
+        self.packed_entries: dict[Part, bytes] = {}
         self.open: dict[Part, Entry] = {}
-        self.changed: set[Part] = set()
+        self.changed_parts: set[Part] = set()
         """Parts of which the last checkpoint knows something else."""
-        self.fell: Counter[str] = Counter()
+        self.falls: Counter[str] = Counter()
         """Endpoint → changed pages whose figures fell, and still count as they were."""
         self._noted: dict[Part, Entry] = {}
         """Parts of which something has to be said: figures fell, or they were rewritten."""
-        self._sums: dict[Origin, Delivered | None] = {}
+        self._sums: dict[Origin, PageSums | None] = {}
         """What was delivered; ``None`` when entries have changed since it was added up."""
 
     def restore(self, packed: Mapping[Part, bytes], *, counted: bool) -> None:
@@ -113,44 +123,44 @@ class Account:
         for part, body in packed.items():
             entry = DECODE(body)
             if not counted:
-                for one in entry.brought:
-                    one.delivered = Delivered(one.delivered.pages)
+                for one in entry.contributions:
+                    one.sums = PageSums(one.sums.pages)
                 if entry.tail is not None:
                     entry.tail = entry.tail._replace(letters=0)
-                entry.fell = []
-            self.packed[part] = body if counted else ENCODE(entry)
+                entry.falls = []
+            self.packed_entries[part] = body if counted else ENCODE(entry)
             self._note(part, entry)
-            for one in entry.brought:
-                self._add(Origin(part.source, one.chain), one.delivered)
+            for one in entry.contributions:
+                self._add(Origin(part.source, one.chain), one.sums)
 
     def find(self, part: Part) -> Entry | None:
         """Return what is known of a part; mostly that is nothing."""
         entry = self.open.get(part)
         if entry is not None:
             return entry
-        packed = self.packed.get(part)
+        packed = self.packed_entries.get(part)
         return None if packed is None else DECODE(packed)
 
-    def put(self, part: Part, entry: Entry, chain: Chain, added: Delivered) -> None:
+    def put(self, part: Part, entry: Entry, chain: Chain, added: PageSums) -> None:
         """Take an entry in the place of what was known; ``added`` has come to it, of a chain."""
         if entry.number:
             self.open.pop(part, None)
-            self.packed[part] = ENCODE(entry)
+            self.packed_entries[part] = ENCODE(entry)
         else:
             self.open[part] = entry
         if self._tracked:
-            self.changed.add(part)
+            self.changed_parts.add(part)
         self._add(Origin(part.source, chain), added)
-        if entry.fell or entry.rewritten or part in self._noted:
+        if entry.falls or entry.is_rewritten or part in self._noted:
             self._note(part, entry)
 
     def touch(self, part: Part, entry: Entry) -> None:
         """Take an entry that has moved on, and to which nothing was added."""
-        if entry.brought:
-            self.put(part, entry, entry.brought[0].chain, Delivered())
+        if entry.contributions:
+            self.put(part, entry, entry.contributions[0].chain, PageSums())
         else:
             self.open[part] = entry
-            self.changed.add(part)
+            self.changed_parts.add(part)
 
     def take(self, part: Part, packed: bytes | None) -> Entry | None:
         """Take an entry that was put together elsewhere; return what was known of the part."""
@@ -163,28 +173,28 @@ class Account:
             return before
         entry = DECODE(packed)
         self.open.pop(part, None)
-        self.packed[part] = packed
-        self.changed.add(part)
+        self.packed_entries[part] = packed
+        self.changed_parts.add(part)
         self.soil(part, entry)
         self._note(part, entry)
         return before
 
     def soil(self, part: Part, entry: Entry) -> None:
         """Note that what an entry says has to be added up anew."""
-        self._sums.update((Origin(part.source, one.chain), None) for one in entry.brought)
+        self._sums.update((Origin(part.source, one.chain), None) for one in entry.contributions)
 
     def forget(self, part: Part, before: Entry) -> None:
         """Know nothing of a part any more."""
-        self.packed.pop(part, None)
+        self.packed_entries.pop(part, None)
         self.open.pop(part, None)
-        self.changed.add(part)
+        self.changed_parts.add(part)
         self._note(part, Entry(before.name))
         self.soil(part, before)
 
-    def _add(self, origin: Origin, delivered: Delivered) -> None:
+    def _add(self, origin: Origin, delivered: PageSums) -> None:
         """Add to what a source has delivered of a chain, unless that is to be added up anyway."""
         if origin not in self._sums:
-            self._sums[origin] = Delivered()
+            self._sums[origin] = PageSums()
         known = self._sums[origin]
         if known is not None:
             known.add(delivered)
@@ -193,21 +203,21 @@ class Account:
         """Remember, or forget, what has to be said of a part."""
         before = self._noted.pop(part, None)
         for one, times in ((before, -1), (entry, 1)):
-            if one is not None and one.fell:
-                self.fell[one.brought[0].chain.endpoint] += times
-        if entry.fell or entry.rewritten:
+            if one is not None and one.falls:
+                self.falls[one.contributions[0].chain.endpoint] += times
+        if entry.falls or entry.is_rewritten:
             self._noted[part] = entry
 
     def changes(self) -> dict[Part, bytes | None]:
         """Return what has changed since the last checkpoint; ``None``: the part was forgotten."""
         for part, entry in self.open.items():
-            self.packed[part] = ENCODE(entry)
+            self.packed_entries[part] = ENCODE(entry)
         self.open = {}
-        return {part: self.packed.get(part) for part in self.changed}
+        return {part: self.packed_entries.get(part) for part in self.changed_parts}
 
-    def stored(self) -> None:
+    def note_stored(self) -> None:
         """Note that a checkpoint holds what :meth:`changes` returned."""
-        self.changed = set()
+        self.changed_parts = set()
 
     def positions(self, source: str) -> dict[str, bytes]:
         """Return the position of each part of a source, by the part's name."""
@@ -219,7 +229,7 @@ class Account:
 
     def entries(self) -> Iterator[tuple[Part, Entry]]:
         """Yield every part and its entry."""
-        for part, packed in self.packed.items():
+        for part, packed in self.packed_entries.items():
             if part not in self.open:
                 yield part, DECODE(packed)
         yield from self.open.items()
@@ -228,24 +238,24 @@ class Account:
         """Return every chain of which something was brought."""
         return {chain for _, chain in self._sums}
 
-    def frozen(self) -> list[bytes]:
+    def freeze_entries(self) -> list[bytes]:
         """Return all entries as they stand, as bytes."""
         if not self.open:
-            return [*self.packed.values()]
+            return [*self.packed_entries.values()]
         return [ENCODE(entry) for _, entry in self.entries()]
 
-    def delivered(self) -> dict[Origin, Delivered]:
+    def sums_by_origin(self) -> dict[Origin, PageSums]:
         """Return what each source has delivered of each chain, in order."""
         if None in self._sums.values():
             anew = {origin for origin, found in self._sums.items() if found is None}
-            self._sums.update((origin, Delivered()) for origin in anew)
+            self._sums.update((origin, PageSums()) for origin in anew)
             there: set[Origin] = set()
             for part, entry in self.entries():
-                for one in entry.brought:
+                for one in entry.contributions:
                     origin = Origin(part.source, one.chain)
                     there.add(origin)
                     if origin in anew:
-                        self._add(origin, one.delivered)
+                        self._add(origin, one.sums)
             for origin in anew - there:
                 del self._sums[origin]
         return {origin: found for origin in sorted(self._sums) if (found := self._sums[origin])}
@@ -253,22 +263,22 @@ class Account:
     def summaries(self) -> list[ChainSummary]:
         """Return what each chain has come to, in order; nothing in it changes afterwards."""
         summaries: dict[Chain, ChainSummary] = {}
-        for (_, chain), delivered in self.delivered().items():
-            summaries.setdefault(chain, ChainSummary(chain, Delivered())).delivered.add(delivered)
+        for (_, chain), delivered in self.sums_by_origin().items():
+            summaries.setdefault(chain, ChainSummary(chain, PageSums())).sums.add(delivered)
         for _, entry in sorted(self._noted.items(), key=lambda one: (one[1].number, one[0])):
-            for one in entry.brought:
+            for one in entry.contributions:
                 summary = summaries[one.chain]
-                summary.fell = summary.fell + entry.fell
-                if entry.rewritten:
-                    summary.rewritten = [*summary.rewritten, entry.name]
+                summary.falls = summary.falls + entry.falls
+                if entry.is_rewritten:
+                    summary.rewritten_files = [*summary.rewritten_files, entry.name]
         return [summaries[chain] for chain in sorted(summaries)]
 
-    def times(self, chain: Chain) -> Counter[Slot]:
+    def count_deliveries(self, chain: Chain) -> Counter[Slot]:
         """Count how many pages delivered each window of a chain."""
         return Counter(
             slot
             for _, entry in self.entries()
-            for one in entry.brought
+            for one in entry.contributions
             if one.chain == chain
             for slot in slots_of(one.stretches)
         )
@@ -286,44 +296,47 @@ def files_in(packed: bytes) -> list[FileEntry]:
             entry.number or None,
         )
         for one in (
-            sorted(entry.brought, key=chain_of) if len(entry.brought) > 1 else entry.brought
+            sorted(entry.contributions, key=chain_of)
+            if len(entry.contributions) > 1
+            else entry.contributions
         )
-        if one.delivered.pages or not entry.number
+        if one.sums.pages or not entry.number
     ]
 
 
-def chain_of(brought: Brought) -> Chain:
+def chain_of(brought: Contribution) -> Chain:
     """Return the chain, to sort by."""
     return brought.chain
 
 
-def joined_entry(entries: Iterable[bytes]) -> bytes:
+def join_entries(entries: Iterable[bytes]) -> bytes:
     """Put together what workers counted of a part: each has other windows of its pages."""
-    return ENCODE(reduce(joined_two, map(DECODE, entries)))
+    return ENCODE(reduce(join_two_entries, map(DECODE, entries)))
 
 
-def joined_two(one: Entry, other: Entry) -> Entry:
+def join_two_entries(one: Entry, other: Entry) -> Entry:
     """Put together what two workers counted of a part; the first one counts what is whole."""
-    others = {brought.chain: brought for brought in other.brought}
+    others = {brought.chain: brought for brought in other.contributions}
     return replace(
         one,
         sha256=one.sha256 or other.sha256,
-        brought=[
-            joined_brought(brought, others.pop(brought.chain, None)) for brought in one.brought
+        contributions=[
+            join_contributions(brought, others.pop(brought.chain, None))
+            for brought in one.contributions
         ]
         + list(others.values()),
         tail=one.tail
         and one.tail._replace(letters=sum(x.tail.letters for x in (one, other) if x.tail)),
-        fell=sorted(one.fell + other.fell),
+        falls=sorted(one.falls + other.falls),
     )
 
 
-def joined_brought(one: Brought, other: Brought | None) -> Brought:
+def join_contributions(one: Contribution, other: Contribution | None) -> Contribution:
     """Put together what two workers counted of a chain."""
     if other is None:
         return one
-    pages = one.delivered.pages
-    one.delivered.add(other.delivered)
-    one.delivered.pages = pages
+    pages = one.sums.pages
+    one.sums.add(other.sums)
+    one.sums.pages = pages
     stretches = joined_in_a_row(one.stretches, other.stretches)
-    return replace(one, stretches=stretched(slots_of(stretches)))
+    return replace(one, stretches=stretches_of(slots_of(stretches)))

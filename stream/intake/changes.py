@@ -12,8 +12,8 @@ from stream.intake.account import Account
 from stream.intake.stretches import Stretch, slots_of
 from stream.records.chains import Chain
 from stream.records.windows import Bucket, Slot, timestamp
-from stream.state.dedupe import fallen
-from stream.state.keyed import KeyedState
+from stream.state.dedupe import has_fallen
+from stream.state.windows import KeyedState
 
 __all__ = ["Changes"]
 
@@ -34,7 +34,7 @@ class Changes:
             self._times[chain].update(slots_of(now))
             self._times[chain].subtract(slots_of(before))
 
-    def fallen(
+    def name_falls(
         self,
         chain: Chain,
         name: str,
@@ -44,16 +44,16 @@ class Changes:
     ) -> list[str]:
         """Name what a changed file no longer says, of the windows that are ``mine`` to count."""
         if chain not in self._times:
-            self._times[chain] = self._account.times(chain)
+            self._times[chain] = self._account.count_deliveries(chain)
         times = self._times[chain]
         again: dict[Slot, Bucket] = {}
         for bucket in buckets:
             slot = Slot(bucket.window, bucket.rollup)
-            again[slot] = appended(again[slot], bucket) if slot in again else bucket
+            again[slot] = append_rows(again[slot], bucket) if slot in again else bucket
         found = []
         for slot in slots_of(known):
             held = self._state.get((chain, slot)) if mine(slot.window.start) else None
-            if held is not None and fallen(held, again.get(slot), sole=times[slot] == 1):
+            if held is not None and has_fallen(held, again.get(slot), sole=times[slot] == 1):
                 found.append(
                     f"{name} has changed, and figures of {timestamp(slot.window.start)} in it "
                     "fell or are gone: what had been counted still counts."
@@ -61,7 +61,7 @@ class Changes:
         return found
 
 
-def appended(first: Bucket, more: Bucket) -> Bucket:
+def append_rows(first: Bucket, more: Bucket) -> Bucket:
     """Put the rows of two buckets of one window into one."""
     dimensions = zip(first.dimensions, more.dimensions, strict=True)
     counters = zip(first.counters, more.counters, strict=True)

@@ -6,31 +6,31 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
 
-from stream.intake.account import Account, Brought, Entry, Tail
-from stream.intake.counting import Counter
+from stream.intake.account import Account, Contribution, Entry, Tail
 from stream.intake.letters import refusal_in
+from stream.intake.page_counter import PageCounter
 from stream.intake.rules import Rules
 from stream.intake.standing import Standing, refuse_broken
 from stream.intake.walks import Walk
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain, ChainSummary, Delivered
+from stream.records.chains import Chain, ChainSummary, PageSums
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.state.checkpoints import Checkpoints
 from stream.state.objects import Objects
-from stream.state.saved import SavedSeries
+from stream.state.saved_series import SavedSeries
 from stream.state.sqlite.store import Store
 
-__all__ = ["Intake", "Taken"]
+__all__ = ["Intake", "TakeResult"]
 
 
-class Taken(NamedTuple):
+class TakeResult(NamedTuple):
     """What became of a delivery: its dead letters, what fell, and if its part was rewritten."""
 
     letters: list[bytes]
-    fell: list[str]
-    rewritten: bool = False
+    falls: list[str]
+    is_rewritten: bool = False
 
 
 class Intake:
@@ -79,8 +79,8 @@ class Intake:
             raise
         self.checkpoints.parts = {}
         self.state.chains |= known
-        self.standing = Standing(self.checkpoints, wait=rules.unfinished == "wait")
-        self.counter = Counter(
+        self.standing = Standing(self.checkpoints, wait=rules.unfinished_walks == "wait")
+        self.counter = PageCounter(
             self.state,
             self.objects,
             self.account,
@@ -91,7 +91,7 @@ class Intake:
         )
         self.letters_changed = True
         """Whether the dead letters on disk are not those of the pages any more."""
-        self.forgotten: set[Part] = set()
+        self.forgotten_parts: set[Part] = set()
         """Parts that were begun anew, or are gone, since this was made."""
         self._letters: list[bytes] = []
         """The dead letters of the page that is taken."""
@@ -102,7 +102,7 @@ class Intake:
         """Give up what is held open."""
         self.checkpoints.close()
 
-    def take(self, delivery: Delivery) -> Taken:
+    def take(self, delivery: Delivery) -> TakeResult:
         """Take one delivery.
 
         Raises:
@@ -113,11 +113,11 @@ class Intake:
         self._letters = []
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
-        if delivery.gone:
+        if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
-            return Taken([], [])
+            return TakeResult([], [])
         before: Entry | None = None
-        if known is not None and delivery.anew:
+        if known is not None and delivery.begins_anew:
             self.account.soil(part, known)
             if page is not None and known.number:
                 before, known = known, None
@@ -130,18 +130,18 @@ class Intake:
             move_on(entry, delivery)
             self.account.touch(part, entry)
         self.checkpoints.count()
-        return Taken(self._letters, entry.fell, delivery.anew and entry.rewritten)
+        return TakeResult(self._letters, entry.falls, delivery.begins_anew and entry.is_rewritten)
 
     def _begin_anew(self, part: Part, known: Entry) -> Entry:
         """Know nothing of a part's pages any more; what they brought into state still counts."""
         self._forget_pages(part)
-        counted = any(one.delivered.pages or one.delivered.letters for one in known.brought)
-        return Entry(known.name, rewritten=known.rewritten or counted)
+        counted = any(one.sums.pages or one.sums.letters for one in known.contributions)
+        return Entry(known.name, is_rewritten=known.is_rewritten or counted)
 
     def _forget_pages(self, part: Part) -> None:
         """Forget what a part's pages said of their walks, and their dead letters."""
         self.checkpoints.forget(part)
-        self.forgotten.add(part)
+        self.forgotten_parts.add(part)
         self.letters_changed = True
 
     def _undo_tail(self, part: Part, entry: Entry, tail: Tail) -> None:
@@ -149,11 +149,11 @@ class Intake:
         chain, place, letters = tail
         entry.tail = None
         if letters:
-            brought = entry.of(chain)
+            brought = entry.contribution_of(chain)
             self.account.soil(part, entry)
-            brought.delivered.letters -= letters
-            if not (brought.delivered.pages or brought.delivered.letters):
-                entry.brought = [one for one in entry.brought if one is not brought]
+            brought.sums.letters -= letters
+            if not (brought.sums.pages or brought.sums.letters):
+                entry.contributions = [one for one in entry.contributions if one is not brought]
             self.checkpoints.put_letters(part, place, chain, [])
             self.letters_changed = True
             self.account.touch(part, entry)
@@ -162,10 +162,10 @@ class Intake:
         """Forget a page that was set aside and whose file is gone; what counts still does."""
         if known is None:
             return
-        if known.number and not any(one.delivered.pages for one in known.brought):
+        if known.number and not any(one.sums.pages for one in known.contributions):
             self.account.forget(part, known)
             self._forget_pages(part)
-            self._deserted |= {one.chain for one in known.brought}
+            self._deserted |= {one.chain for one in known.contributions}
             self.checkpoints.count()
         elif known.position != position:
             known.position = position
@@ -181,25 +181,25 @@ class Intake:
             BadInput: as :meth:`take`.
         """
         part, chain = delivery.part, page.chain
-        was = None if before is None else before.of(chain)
+        was = None if before is None else before.contribution_of(chain)
         had_letters = before is not None and before.letters > 0
         counted = self.counter.count(delivery, page, was)
         self._letters = [letter.body for letter in counted.letters]
-        if counted.sound:
-            self._note_success(chain, counted.brought.delivered, was)
-        elif before is not None and was is not None and was.delivered.pages:
+        if counted.is_sound:
+            self._note_success(chain, counted.contribution.sums, was)
+        elif before is not None and was is not None and was.sums.pages:
             entry, counted.link = before, None  # what an earlier version of it said still counts
-            was.delivered.letters = 0
+            was.sums.letters = 0
         entry.number = page.number if page.place else -1
         if entry is not before:
-            entry.fell = counted.fell
-        entry.add(counted.brought)
+            entry.falls = counted.falls
+        entry.add(counted.contribution)
         move_on(entry, delivery)
         if chain.endpoint in ENDPOINTS:
             self.state.chains.add(chain)
         if not page.final:
             entry.tail = Tail(chain, page.place, len(self._letters))
-        self.account.put(part, entry, chain, counted.brought.delivered)
+        self.account.put(part, entry, chain, counted.contribution.sums)
         if counted.link is not None:
             self.checkpoints.put_link(part, page.place, chain, counted.link)
         if self._letters or had_letters:
@@ -207,17 +207,17 @@ class Intake:
             self.letters_changed = True
         return entry
 
-    def _note_success(self, chain: Chain, added: Delivered, before: Brought | None) -> None:
+    def _note_success(self, chain: Chain, added: PageSums, before: Contribution | None) -> None:
         """Note when pages of an endpoint were last taken in, and when one of its chains moved."""
         now, tally = self.clock(), self.tally
         tally.last_success[chain.endpoint] = now
-        moved = before is None or before.delivered.window != added.window
+        moved = before is None or before.sums.window != added.window
         if moved or chain.endpoint not in tally.cursor_updated:
             tally.cursor_updated[chain.endpoint] = now
 
-    def touched(self) -> set[Walk]:
+    def touched_walks(self) -> set[Walk]:
         """Return the walks of which pages have come since they were judged."""
-        return self.standing.touched | self.checkpoints.walks()
+        return self.standing.touched_walks | self.checkpoints.walks()
 
     def judge(self) -> None:
         """Judge all walks.
@@ -225,7 +225,7 @@ class Intake:
         Raises:
             BadInput: one is not whole, unless that is allowed, or what is bad is set aside.
         """
-        touched = self.touched()
+        touched = self.touched_walks()
         self.standing.judge_all()
         refuse_broken(self.standing.open, self.rules, self._name_of)
         for walk, verdict in self.standing.open.items():
@@ -253,7 +253,7 @@ class Intake:
             BadInput, Unavailable: the state file cannot be read.
         """
         standing = self.standing
-        before = {walk: standing.open.get(walk) for walk in standing.touched}
+        before = {walk: standing.open.get(walk) for walk in standing.touched_walks}
         standing.judge_touched()
         for walk, known in before.items():
             verdict = standing.open.get(walk)
@@ -277,15 +277,15 @@ class Intake:
         """
         started = perf_counter()
         self._leave_deserted()
-        lasting = self.checkpoints.lasting
+        lasting = self.checkpoints.is_lasting
         if lasting:
-            self.standing.touched |= self.checkpoints.walks()
+            self.standing.touched_walks |= self.checkpoints.walks()
         if lasting and self.share == ALL:
             self.checkpoints.save(self.account.changes(), series)
-            self.account.stored()
+            self.account.note_stored()
         else:  # what one of several workers has counted is put together by the main process
             self.checkpoints.save({}, series)
-        self.state.shed()
+        self.state.shed_windows()
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
@@ -293,7 +293,7 @@ class Intake:
     def _leave_deserted(self) -> None:
         """Know nothing of chains any more of which no part is left."""
         if self._deserted and self.share.first:  # the others do not know which parts count
-            left = {origin.chain for origin in self.account.delivered()}
+            left = {origin.chain for origin in self.account.sums_by_origin()}
             self.state.chains -= self._deserted - left
             self._deserted = set()
 
@@ -301,5 +301,5 @@ class Intake:
 def move_on(entry: Entry, delivery: Delivery) -> None:
     """Let an entry be as far as a delivery has come."""
     entry.name, entry.position = delivery.name, delivery.position
-    if delivery.digest is not None or delivery.anew:
+    if delivery.digest is not None or delivery.begins_anew:
         entry.sha256 = bytes.fromhex(delivery.digest or "")

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
-from stream.records.privacy import masked_json, one_line
+from stream.records.privacy import mask_json, one_line
 
-__all__ = ["KEPT", "DeadLetter", "letter_of", "masked_page", "refusal_in"]
+__all__ = ["KEPT", "DeadLetter", "letter_of", "mask_page", "refusal_in"]
 
 KEPT: Final = 64 * 1024
 
@@ -56,7 +56,7 @@ def letter_of(
     return msgspec.json.encode(letter) + b"\n"
 
 
-def masked_page(payload: bytes) -> Any:
+def mask_page(payload: bytes) -> Any:
     """Return what an unusable page holds, masked.
 
     ``None`` when it is longer than 64 KiB, or no JSON, where nobody can tell what is a secret: the
@@ -65,7 +65,7 @@ def masked_page(payload: bytes) -> Any:
     if len(payload) > KEPT:
         return None
     try:
-        return masked_json(msgspec.json.decode(payload))
+        return mask_json(msgspec.json.decode(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
@@ -74,4 +74,4 @@ def refusal_in(letter: bytes) -> BadInput:
     """Return what a run would have ended with that sets nothing aside."""
     found = msgspec.json.decode(letter)
     where = f"{found['fixture']} ({found['endpoint']}, label {found['label']})"
-    return BadInput(found["reason"], found["message"], path=found["path"]).at(where)
+    return BadInput(found["reason"], found["message"], path=found["path"]).name_place(where)

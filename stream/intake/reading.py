@@ -1,6 +1,6 @@
 """Read a page: what it says of usage, or of the organization's objects, and of its walk.
 
-Pure: replay, daemon, workers and engines all call :meth:`Reader.read`.
+Pure: replay, daemon, workers and engines all call :meth:`PageReader.read_page`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 from stream.decode import (
     BucketPage,
     Decoder,
-    Known,
+    KnownRows,
     ListPage,
-    Mine,
+    ShareTest,
+    count_all,
     decode_list,
-    everything,
-    nothing_known,
-    owned,
+    keep_own,
+    know_nothing,
 )
 from stream.intake.walks import LOST
 from stream.providers.cursors import cursor_of, mark_of, next_cursor, root_of
@@ -25,9 +25,9 @@ from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import Link
 from stream.records.delivery import Page
 from stream.records.errors import BadInput
-from stream.records.privacy import shielded
+from stream.records.privacy import shield_value
 
-__all__ = ["Reader", "Reading", "check_revision", "lost_link"]
+__all__ = ["PageReader", "Reading", "check_revision", "lost_link"]
 
 AHEAD: Final = 300
 """Seconds that a walk may be ahead of the clock."""
@@ -38,11 +38,11 @@ class Reading(NamedTuple):
     """What a page says: of buckets or of a list, what of that is to be counted here, its walk."""
 
     content: BucketPage | ListPage
-    own: BucketPage | ListPage
+    own_content: BucketPage | ListPage
     link: Link
 
 
-class Reader:
+class PageReader:
     """Reads pages of every endpoint and list; one for each thread, as decoders have buffers."""
 
     def __init__(self, *, tolerant: bool) -> None:
@@ -57,7 +57,9 @@ class Reader:
             found = self._decoders[endpoint] = Decoder(ENDPOINTS[endpoint])
         return found
 
-    def read(self, page: Page, known: Known = nothing_known, mine: Mine = everything) -> Reading:
+    def read_page(
+        self, page: Page, known: KnownRows = know_nothing, mine: ShareTest = count_all
+    ) -> Reading:
         """Read a page; buckets that are ``known``, or not ``mine``, are not decoded.
 
         Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
@@ -76,10 +78,10 @@ class Reader:
                 page.content,
                 tolerant=self.tolerant,
                 known=known,
-                mine=everything if self.tolerant else mine,
+                mine=count_all if self.tolerant else mine,
             )
             if self.tolerant:
-                own = owned(content, mine)
+                own = keep_own(content, mine)
             return Reading(content, own, self._link(page, content))
         content = decode_list(LISTS[endpoint], page.content, tolerant=self.tolerant)
         return Reading(content, content, self._link(page, content))
@@ -87,7 +89,7 @@ class Reader:
     def _link(self, page: Page, content: BucketPage | ListPage) -> Link:
         """Return what a page says of its walk."""
         root = root_of(page.chain.endpoint)
-        asked = 0 if page.asked is None else mark_of(cursor_of(page.asked, root))
+        asked = 0 if page.asked_cursor is None else mark_of(cursor_of(page.asked_cursor, root))
         digest = 0 if page.number else mark_of(page.content)
         if not content.has_more and content.next_page is None:
             return Link(page.revision, page.number, 0, asked, digest)
@@ -97,7 +99,7 @@ class Reader:
             if not self.tolerant and page.chain.endpoint in ENDPOINTS:
                 raise
             return Link(page.revision, page.number, 0, asked, digest, error.reason)
-        shown = None if cursor is None else shielded(cursor)
+        shown = None if cursor is None else shield_value(cursor)
         return Link(page.revision, page.number, mark_of(cursor), asked, digest, "", shown)
 
 
@@ -105,7 +107,7 @@ def lost_link(page: Page) -> Link:
     """Return what a page says of its walk that was set aside as a whole."""
     asked = 0
     with suppress(BadInput):  # a cursor that leads elsewhere is no cursor of the walk
-        asked = mark_of(cursor_of(page.asked, root_of(page.chain.endpoint)))
+        asked = mark_of(cursor_of(page.asked_cursor, root_of(page.chain.endpoint)))
     return Link(page.revision, page.number, 0, asked, 0, LOST)
 
 

@@ -17,14 +17,14 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     ``state`` is the file to resume from and to checkpoint into, every so many pages or seconds.
     ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
-    ``unfinished`` is what becomes of a chain whose last page says that more follows.
+    ``unfinished_walks`` is what becomes of a chain whose last page says that more follows.
     ``row_budget`` is how many rows may be in memory; windows beyond it are in the state file, or
     in a temporary one.
     """
 
     state: Path | None = None
     dead_letters: Path | None = None
-    unfinished: Literal["refuse", "report", "wait"] = "refuse"
+    unfinished_walks: Literal["refuse", "report", "wait"] = "refuse"
     checkpoint_pages: int = 500
     checkpoint_seconds: float = 5.0
     row_budget: int = DEFAULT_BUDGET

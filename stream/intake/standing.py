@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from stream.intake.rules import Rules
-from stream.intake.walks import FAULTS, Placed, Verdict, Walk, judge, judge_all
+from stream.intake.walks import FAULTS, PlacedLink, Verdict, Walk, judge_all, judge_walk
 from stream.providers.openai import LISTS
 from stream.records.chains import Chain, ChainSummary, Link
 from stream.records.delivery import Part
@@ -21,7 +21,7 @@ class Links(Protocol):
     def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
         """Yield all of them, in the order of chains and revisions."""
 
-    def links_of(self, walk: Walk) -> Iterator[Placed]:
+    def links_of(self, walk: Walk) -> Iterator[PlacedLink]:
         """Yield those of one walk."""
 
 
@@ -37,7 +37,7 @@ class Standing:
         self.wait = wait
         self.open: dict[Walk, Verdict] = {}
         """Walks that are not whole."""
-        self.touched: set[Walk] = set()
+        self.touched_walks: set[Walk] = set()
         """Walks of which pages have come, or are gone, since they were judged."""
 
     def judge_all(self) -> None:
@@ -47,7 +47,7 @@ class Standing:
             BadInput, Unavailable: the links cannot be read.
         """
         self.open = dict(judge_all(self.links.all_links(), self.wait))
-        self.touched = set()
+        self.touched_walks = set()
 
     def judge_touched(self) -> None:
         """Judge the walks of which pages have come.
@@ -55,14 +55,14 @@ class Standing:
         Raises:
             BadInput, Unavailable: the links cannot be read.
         """
-        for walk in sorted(self.touched):
+        for walk in sorted(self.touched_walks):
             # Another walk of the same revision may have begun: it will have an end of its own.
-            verdict = judge(self.links.links_of(walk), self.wait)
+            verdict = judge_walk(self.links.links_of(walk), self.wait)
             if verdict is None:
                 self.open.pop(walk, None)
             else:
                 self.open[walk] = verdict
-        self.touched = set()
+        self.touched_walks = set()
 
     def mark(self, summaries: Iterable[ChainSummary]) -> None:
         """Let chains say how their walks stand."""
@@ -80,8 +80,8 @@ def mark_standing(
         if summary.chain in found:
             verdict = found[summary.chain]
             summary.has_more, summary.next_page = verdict.open, verdict.cursor
-            summary.waiting = wait and verdict.mendable
-            summary.incomplete = None if summary.waiting else verdict.message
+            summary.is_waiting = wait and verdict.mendable
+            summary.incomplete = None if summary.is_waiting else verdict.message
 
 
 def refuse_broken(
@@ -110,7 +110,7 @@ def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -
     """
     message = verdict.message
     if verdict.reason == "incomplete":
-        if rules.unfinished == "report":
+        if rules.unfinished_walks == "report":
             return None
         message += " (--allow-incomplete reports it all the same)"
     where = f"chain {chain}"
@@ -118,4 +118,4 @@ def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -
         page = f"page {verdict.number} of " if verdict.number else ""
         where = f"{name} ({page}{chain})"
     path = "$.next_page" if verdict.reason in {"repeated_cursor", *FAULTS} else None
-    return BadInput(verdict.reason, message, path=path).at(where)
+    return BadInput(verdict.reason, message, path=path).name_place(where)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from stream.records.windows import Slot, Window
 
-__all__ = ["Stretch", "slots_of", "stretched"]
+__all__ = ["Stretch", "slots_of", "stretches_of"]
 
 
 class Stretch(NamedTuple):
@@ -21,12 +21,12 @@ class Stretch(NamedTuple):
     length: int = 1
 
 
-def stretched(slots: Iterable[Slot]) -> list[Stretch]:
+def stretches_of(slots: Iterable[Slot]) -> list[Stretch]:
     """Write slots as stretches, each slot once."""
     found: list[Stretch] = []
     first, rollup, length = Window(0, 0), False, 0
     for slot in sorted(set(slots)):
-        if length and slot == behind(first, rollup, length):
+        if length and slot == slot_behind(first, rollup, length):
             length += 1
             continue
         if length:
@@ -39,10 +39,10 @@ def slots_of(stretches: Iterable[Stretch]) -> Iterator[Slot]:
     """Yield the slots that stretches stand for."""
     for window, rollup, length in stretches:
         for place in range(length):
-            yield behind(window, rollup, place)
+            yield slot_behind(window, rollup, place)
 
 
-def behind(first: Window, rollup: bool, windows: int) -> Slot:  # noqa: FBT001 -- half of a slot
+def slot_behind(first: Window, rollup: bool, windows: int) -> Slot:  # noqa: FBT001 -- half of a slot
     """Return the slot that comes so many windows after the first."""
     shift = (first.end - first.start) * windows
     return Slot(Window(first.start + shift, first.end + shift), rollup)

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 
-__all__ = ["FAULTS", "LOST", "Placed", "Verdict", "Walk", "fault_of", "judge", "judge_all"]
+__all__ = ["FAULTS", "LOST", "PlacedLink", "Verdict", "Walk", "fault_of", "judge_all", "judge_walk"]
 
 LOST: Final = "lost"
 """The fault of a page that was set aside as a whole."""
@@ -38,7 +38,7 @@ OPEN: Final = frozenset({"incomplete", "gap"})
 
 Walk: TypeAlias = tuple[Chain, int]
 """One pass over a chain: the chain, and its revision."""
-Placed: TypeAlias = tuple[Part, Link]
+PlacedLink: TypeAlias = tuple[Part, Link]
 """What a page says, and the part that it stands in."""
 
 
@@ -67,7 +67,7 @@ def judge_all(
 ) -> Iterator[tuple[Walk, Verdict]]:
     """Yield what is wrong with walks; ``links`` come in the order of chains and revisions."""
     for walk, found in groupby(links, key=lambda one: (one[0], one[2].revision)):
-        verdict = judge(((part, link) for _, part, link in found), more)
+        verdict = judge_walk(((part, link) for _, part, link in found), more)
         if verdict is not None:
             yield walk, verdict
 
@@ -76,12 +76,12 @@ class Step(NamedTuple):
     """What is kept of a numbered page while its walk is judged: there may be a great many."""
 
     part: Part
-    after: int
+    given_mark: int
     fault: str
     cursor: str | None
 
 
-def judge(links: Iterable[Placed], more: int = 0) -> Verdict | None:
+def judge_walk(links: Iterable[PlacedLink], more: int = 0) -> Verdict | None:
     """Say what is wrong with one walk, if anything is.
 
     Pages of one revision can be of several walks, of which ``more`` may have begun and not ended.
@@ -119,7 +119,7 @@ class NumberedWalk:
 
     def add(self, part: Part, link: Link) -> None:
         """Take a page; rivals of one that counts were set aside, and say nothing."""
-        step = Step(part, link.after, link.fault, link.cursor)
+        step = Step(part, link.given_mark, link.fault, link.cursor)
         known = self._waiting.get(link.number)
         if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
             self._follow(link.number, step)
@@ -185,21 +185,21 @@ def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:
     walk = Cursors()
     for link in links:
         walk.add(link)
-    handed, ends = walk.handed, walk.ends
-    lost = handed.keys() - walk.asked if walk.asked else set[int]()
-    unled = walk.asked - handed.keys() if not walk.lost else set[int]()
+    handed, ends = walk.given_marks, walk.ends
+    lost = handed.keys() - walk.asked_marks if walk.asked_marks else set[int]()
+    unled = walk.asked_marks - handed.keys() if not walk.has_lost else set[int]()
     most = max(map(len, handed.values()), default=0)
     wrong: tuple[str, str] | None = None
     if walk.fault:
         wrong = walk.fault, FAULTS[walk.fault]
-    elif most > max(ends + more, 1) or walk.circular:
+    elif most > max(ends + more, 1) or walk.is_circular:
         wrong = "repeated_cursor", CIRCULAR
     elif not ends or most > max(ends, 1):
         wrong = "incomplete", ENDLESS
     elif lost:  # and where a page is there that none leads to, one between them is missing
         wrong = "gap" if unled else "incomplete", UNCOUNTED
     elif unled:
-        wrong = "after_end" if walk.begun else "gap", UNASKED
+        wrong = "after_end" if walk.has_start else "gap", UNASKED
     return None if wrong is None else Verdict(*wrong, open=not ends, cursor=walk.cursor)
 
 
@@ -208,13 +208,13 @@ class Cursors:
 
     def __init__(self) -> None:
         """Start without a page."""
-        self.handed: defaultdict[int, set[int]] = defaultdict(set)
+        self.given_marks: defaultdict[int, set[int]] = defaultdict(set)
         """Cursor → the pages that hand it out."""
-        self.asked: set[int] = set()
+        self.asked_marks: set[int] = set()
         self.ends = 0
-        self.lost = False
+        self.has_lost = False
         """Whether a page was set aside."""
-        self.begun = False
+        self.has_start = False
         """Whether a page is there that was asked for without a cursor, as far as is known."""
         self.fault = ""
         self._answered: set[int] = set()
@@ -223,29 +223,29 @@ class Cursors:
 
     def add(self, link: Link) -> None:
         """Take a page."""
-        self.begun = self.begun or not link.asked
-        if link.asked:
-            self.asked.add(link.asked)
+        self.has_start = self.has_start or not link.asked_mark
+        if link.asked_mark:
+            self.asked_marks.add(link.asked_mark)
         if link.fault == LOST:
-            self.lost = True
+            self.has_lost = True
             return
-        self._answered.add(link.asked)
+        self._answered.add(link.asked_mark)
         if link.fault:
             self.fault = max(self.fault, link.fault)
-        elif link.after:
-            self.handed[link.after].add(link.digest)
-            self._asked_by[link.after].add(link.asked)
-            self._shown[link.after] = link.cursor
+        elif link.given_mark:
+            self.given_marks[link.given_mark].add(link.digest)
+            self._asked_by[link.given_mark].add(link.asked_mark)
+            self._shown[link.given_mark] = link.cursor
         else:
             self.ends += 1
 
     @property
-    def circular(self) -> bool:
+    def is_circular(self) -> bool:
         """Whether pages that were asked for with different cursors hand out the same one."""
-        return bool(self.asked) and any(len(found) > 1 for found in self._asked_by.values())
+        return bool(self.asked_marks) and any(len(found) > 1 for found in self._asked_by.values())
 
     @property
     def cursor(self) -> str | None:
         """Where the walk would go on: the one cursor of which no page that counts has come."""
-        going = self.handed.keys() - self._answered if not self.ends else set[int]()
+        going = self.given_marks.keys() - self._answered if not self.ends else set[int]()
         return self._shown[going.pop()] if len(going) == 1 else None

@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
-from stream.records.privacy import masked_text
+from stream.records.privacy import mask_text
 
 __all__ = ["cursor_of", "mark_of", "next_cursor", "root_of"]
 
@@ -48,7 +48,7 @@ def cursor_of(next_page: str | None, root: str = ROOT) -> str | None:
     if not leads_home(next_page, root):
         raise BadInput(
             "cursor_url",
-            f'found the URL "{masked_text(next_page)[:80]}", '
+            f'found the URL "{mask_text(next_page)[:80]}", '
             f"expected a cursor or https://{HOST}{root}",
             path="$.next_page",
         )

@@ -40,7 +40,7 @@ TOKENS: Final = (
 )
 
 
-def usage(  # noqa: PLR0913 -- a row of the registry has these columns
+def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
     name: str,
     counts: tuple[str, ...],
     grouped_by: tuple[str, ...],
@@ -67,37 +67,37 @@ def usage(  # noqa: PLR0913 -- a row of the registry has these columns
 ENDPOINTS: Final = {
     endpoint.key: endpoint
     for endpoint in (
-        usage(
+        usage_endpoint(
             "completions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
         ),
-        usage(
+        usage_endpoint(
             "decisions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
         ),
-        usage("embeddings", ("input_tokens", "num_model_requests"), USUAL),
-        usage("moderations", ("input_tokens", "num_model_requests"), USUAL),
-        usage(
+        usage_endpoint("embeddings", ("input_tokens", "num_model_requests"), USUAL),
+        usage_endpoint("moderations", ("input_tokens", "num_model_requests"), USUAL),
+        usage_endpoint(
             "images",
             ("images", "num_model_requests"),
             ("size", "source", *USUAL),
             breakdowns=(("bySize", "size"), ("bySource", "source")),
         ),
-        usage("audio_speeches", ("characters", "num_model_requests"), USUAL),
-        usage("audio_transcriptions", ("seconds", "num_model_requests"), USUAL),
-        usage("vector_stores", ("usage_bytes",), ("project_id",)),
-        usage(
+        usage_endpoint("audio_speeches", ("characters", "num_model_requests"), USUAL),
+        usage_endpoint("audio_transcriptions", ("seconds", "num_model_requests"), USUAL),
+        usage_endpoint("vector_stores", ("usage_bytes",), ("project_id",)),
+        usage_endpoint(
             "code_interpreter_sessions",
             ("num_sessions",),
             ("project_id",),
             aliases=("code_interpreter",),
         ),
-        usage(
+        usage_endpoint(
             "web_search_calls",
             ("num_requests", "num_model_requests"),
             (*USUAL, "context_level", "api_source"),
             result="web_searches",
             breakdowns=(("byContextLevel", "context_level"),),
         ),
-        usage(
+        usage_endpoint(
             "file_search_calls",
             ("num_requests",),
             ("project_id", "user_id", "api_key_id", "vector_store_id"),

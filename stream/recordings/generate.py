@@ -9,14 +9,15 @@ from typing import Final
 from msgspec import Struct
 
 from stream.figures.expectations import FILE as EXPECTATIONS
-from stream.recordings.synth.pages import LABEL, Counted, Generator, Page
+from stream.recordings.synth.pages import DeliveryCounts, Generator, SynthPage
 from stream.recordings.synth.shape import Shape
-from stream.sinks.atomic import atomic_file, together
+from stream.records.chains import PRIMARY
+from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sinks.directory import atomic_directory
 from stream.sources.captures import expectations_beside
 
-__all__ = ["Generated", "generate", "line"]
+__all__ = ["GeneratedSet", "capture_line_of", "generate_set"]
 
 HEAD: Final = """# Generated fixtures
 
@@ -26,7 +27,7 @@ out, from the numbers that were drawn, and `CHECKSUMS.sha256` the digest of ever
 """
 
 
-class Generated(Struct, rename="camel"):
+class GeneratedSet(Struct, rename="camel"):
     """What was made: ``bytes`` as they are stored, ``records`` that must come out.
 
     ``last_observed`` is when the last walk was made, in Unix seconds.
@@ -36,13 +37,13 @@ class Generated(Struct, rename="camel"):
     seed: int
     endpoints: tuple[str, ...]
     walks: int
-    delivered: Counted
+    delivered: DeliveryCounts
     records: int
     bytes: int
     last_observed: int
 
 
-async def generate(shape: Shape, out: Path, on_page: Callable[[], None]) -> Generated:
+async def generate_set(shape: Shape, out: Path, on_page: Callable[[], None]) -> GeneratedSet:
     """Make what the shape asks for, as a stream: a page is written before the next is made.
 
     Raises:
@@ -51,12 +52,12 @@ async def generate(shape: Shape, out: Path, on_page: Callable[[], None]) -> Gene
     generator = Generator(shape)
     write = write_capture if shape.capture else write_fixtures
     size = await write(generator, out, on_page)
-    return Generated(
+    return GeneratedSet(
         str(out),
         shape.seed,
         shape.endpoints,
         shape.walks,
-        generator.counted,
+        generator.counts,
         generator.records,
         size,
         generator.last_observed // 1_000_000,
@@ -65,19 +66,19 @@ async def generate(shape: Shape, out: Path, on_page: Callable[[], None]) -> Gene
 
 async def write_capture(generator: Generator, out: Path, on_page: Callable[[], None]) -> int:
     """Write a capture, and its expectations beside it; return the capture's size."""
-    async with together() as files:
+    async with open_together() as files:
         expectations = await files.enter_async_context(atomic_file(expectations_beside(out)))
         capture = await files.enter_async_context(capture_file(out))
         for page in generator.pages():
             on_page()
-            await capture.write(line(page))
+            await capture.write(capture_line_of(page))
         await expectations.write(generator.expectations())
     return capture.bytes
 
 
-def line(page: Page) -> bytes:
+def capture_line_of(page: SynthPage) -> bytes:
     """Write a page as a line of a capture."""
-    return line_of(page.endpoint.key, LABEL, page.observed_at, page.request, page.payload)
+    return line_of(page.endpoint.key, PRIMARY, page.observed_at, page.request, page.payload)
 
 
 async def write_fixtures(generator: Generator, out: Path, on_page: Callable[[], None]) -> int:
@@ -94,7 +95,7 @@ async def write_fixtures(generator: Generator, out: Path, on_page: Callable[[], 
     return drawer.bytes
 
 
-def fixture_name(page: Page) -> str:
+def fixture_name(page: SynthPage) -> str:
     """Name a page as fixtures are named."""
     suffix = "" if page.number == 1 else f"_page{page.number}"
     return f"{page.endpoint.key.replace('/', '_')}_fixture{suffix}.json"

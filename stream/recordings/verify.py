@@ -18,10 +18,10 @@ from stream.records.chains import Chain, ChainSummary
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
-from stream.sources.discovery import discover, parse_name
+from stream.sources.discovery import discover_chains, parse_name
 from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular
 
-__all__ = ["Findings", "verify"]
+__all__ = ["Findings", "verify_fixtures"]
 
 CHECKSUMS: Final = "CHECKSUMS.sha256"
 ENDPOINTS: Final = "ENDPOINTS.md"
@@ -42,13 +42,13 @@ class Findings(NamedTuple):
         return BadInput.exit_code if self.files else int(bool(self.content))
 
 
-def verify(directory: Path, now: int) -> Findings:
+def verify_fixtures(directory: Path, now: int) -> Findings:
     """Check a fixture directory.
 
     Raises:
         Unavailable: the directory or a file in it cannot be read.
     """
-    discover(directory)
+    discover_chains(directory)
     try:
         names = sorted(
             path.relative_to(directory).as_posix()
@@ -62,7 +62,7 @@ def verify(directory: Path, now: int) -> Findings:
         try:
             content[name] = read_regular(directory / name, DEFAULT_PAGE_BYTES)
         except BadInput as error:
-            files.append(str(error.at(name)))
+            files.append(str(error.name_place(name)))
     files += checksum_findings(content)
     said = [*registration_findings(content), *sanitisation_findings(content)]
     if EXPECTATIONS not in content:
@@ -91,7 +91,7 @@ def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
             if line.strip():
                 yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
             continue
-        name = unescaped(match["name"]) if match["escaped"] else match["name"]
+        name = unescape_name(match["name"]) if match["escaped"] else match["name"]
         if name.removeprefix("./") in listed:
             yield f"{CHECKSUMS}: line {number} lists {name} again"
         listed[name.removeprefix("./")] = match["sha256"].lower()
@@ -104,7 +104,7 @@ def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
             yield f"{name}: changed since {CHECKSUMS} was made"
 
 
-def unescaped(name: str) -> str:
+def unescape_name(name: str) -> str:
     """Undo how sha256sum writes a name with backslashes or line breaks."""
     return re.sub(r"\\([\\nr])", lambda match: {"n": "\n", "r": "\r"}.get(match[1], "\\"), name)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
 from stream.records.windows import Window
 
-__all__ = ["Chain", "ChainSummary", "Delivered", "Link", "Origin", "spanned"]
+__all__ = ["PRIMARY", "Chain", "ChainSummary", "Link", "Origin", "PageSums", "span_of"]
+
+PRIMARY: Final = "primary"
+"""The label of pages that name none."""
 
 
 class Chain(NamedTuple):
@@ -36,7 +39,7 @@ class Origin(NamedTuple):
     chain: Chain
 
 
-class Delivered(Struct, array_like=True):
+class PageSums(Struct, array_like=True):
     """What pages delivered, added up; the window goes from the first start to the last end."""
 
     pages: int = 0
@@ -46,12 +49,12 @@ class Delivered(Struct, array_like=True):
     unknown_fields: set[str] = field(default_factory=set)
     letters: int = 0
 
-    def add(self, other: Delivered) -> None:
+    def add(self, other: PageSums) -> None:
         """Add what other pages delivered."""
         self.pages += other.pages
         self.rows += other.rows
         self.buckets += other.buckets
-        self.window = spanned(self.window, other.window)
+        self.window = span_of(self.window, other.window)
         if other.unknown_fields:
             self.unknown_fields |= other.unknown_fields
         self.letters += other.letters
@@ -60,16 +63,16 @@ class Delivered(Struct, array_like=True):
 class Link(NamedTuple):
     """What a page says of its walk: cursors as numbers that tell them apart, or 0 for none.
 
-    ``number`` is the page's place in its walk, or 0; ``after`` the cursor of the next page,
-    ``asked`` that of this one, if it is known, ``digest`` is the page's. ``fault`` is why nobody
-    knows where the walk goes on (the page was set aside, or its cursor cannot be used), and
+    ``number`` is the page's place in its walk, or 0; ``given_mark`` the cursor of the next page,
+    ``asked_mark`` that of this one, if it is known, ``digest`` is the page's. ``fault`` is why
+    nobody knows where the walk goes on (the page was set aside, or its cursor cannot be used), and
     ``cursor`` the one of the next page as it may be shown.
     """
 
     revision: int
     number: int
-    after: int
-    asked: int
+    given_mark: int
+    asked_mark: int
     digest: int
     fault: str = ""
     cursor: str | None = None
@@ -78,27 +81,27 @@ class Link(NamedTuple):
 class ChainSummary(Struct):
     """What a chain delivered, its sources together, and how its walks stand.
 
-    ``rewritten`` names captures that have said other things before, which still count, and
-    ``fell`` says which figures of changed pages fell. ``incomplete`` is why a walk does not reach
-    its end; ``waiting``: the next page has not arrived, and that is no error.
+    ``rewritten_files`` names captures that have said other things before, which still count, and
+    ``falls`` says which figures of changed pages fell. ``incomplete`` is why a walk does not reach
+    its end; ``is_waiting``: the next page has not arrived, and that is no error.
     """
 
     chain: Chain
-    delivered: Delivered
+    sums: PageSums
     has_more: bool = False
     next_page: str | None = None
     incomplete: str | None = None
-    waiting: bool = False
-    rewritten: list[str] = []
-    fell: list[str] = []
+    is_waiting: bool = False
+    rewritten_files: list[str] = []
+    falls: list[str] = []
 
     @property
     def partial(self) -> bool:
         """Tell whether something of the chain is not counted, or not there yet."""
-        return bool(self.delivered.letters) or self.waiting or self.incomplete is not None
+        return bool(self.sums.letters) or self.is_waiting or self.incomplete is not None
 
 
-def spanned(known: Window | None, window: Window | None) -> Window | None:
+def span_of(known: Window | None, window: Window | None) -> Window | None:
     """Return the span of both windows."""
     if known is None or window is None:
         return window if known is None else known

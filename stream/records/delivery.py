@@ -30,8 +30,8 @@ class Page(NamedTuple):
 
     ``place`` is where it stands in its part, from 1 on: the number of a fixture, or the line of a
     capture. ``number`` is its place in its walk, from 1 on, or 0 where pages are not numbered;
-    ``asked`` the cursor that it was asked for with, as far as that is known. ``revision`` is when
-    its walk was made, in microseconds since 1970, or 0.
+    ``asked_cursor`` the cursor that it was asked for with, as far as that is known. ``revision`` is
+    when its walk was made, in microseconds since 1970, or 0.
 
     A page that is not ``final`` may come again as something else, in the place of what it was:
     the end of a file that is still written to. ``seconds`` is how long reading it took.
@@ -42,7 +42,7 @@ class Page(NamedTuple):
     content: bytes
     number: int = 0
     revision: int = 0
-    asked: str | None = None
+    asked_cursor: str | None = None
     error: BadInput | None = None
     final: bool = True
     seconds: float = 0.0
@@ -52,9 +52,10 @@ class Delivery(NamedTuple):
     """A page on the channel, with its part and the position behind it.
 
     Without a page it brings a position alone. ``name`` is what people are told of the part, and
-    ``digest`` the SHA-256 of the bytes that it is stored as, once those are known. ``anew``: what
-    the part said before does not stand in it any more, and this is its first page. ``gone``: the
-    part is not there any more; what it brought still counts, and what was set aside is forgotten.
+    ``digest`` the SHA-256 of the bytes that it is stored as, once those are known. ``begins_anew``:
+    what the part said before does not stand in it any more, and this is its first page.
+    ``is_gone``: the part is not there any more; what it brought still counts, and what was set
+    aside is forgotten.
     """
 
     part: Part
@@ -62,5 +63,5 @@ class Delivery(NamedTuple):
     page: Page | None
     position: bytes
     digest: str | None = None
-    anew: bool = False
-    gone: bool = False
+    begins_anew: bool = False
+    is_gone: bool = False

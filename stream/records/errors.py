@@ -29,7 +29,7 @@ class BadInput(UsageStreamError):
     """Raised when a page or a chain cannot be trusted; mend or remove the file that it names.
 
     ``reason`` is a short word for metrics and dead letters, ``path`` the JSON path inside the page
-    (``None`` when the whole file is meant), ``where`` the file and its place in the chain.
+    (``None`` when the whole file is meant), ``place`` the file and its place in the chain.
     """
 
     exit_code: ClassVar[int] = 65
@@ -39,15 +39,15 @@ class BadInput(UsageStreamError):
         self.reason = reason
         self.message = message
         self.path = path
-        self.where: str | None = None
+        self.place: str | None = None
 
     def __str__(self) -> str:
         """Give the whole line: file and page, JSON path, what was found and expected."""
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        return ": ".join(part for part in (self.place, self.path, self.message) if part)
 
-    def at(self, where: str) -> BadInput:
+    def name_place(self, where: str) -> BadInput:
         """Name the file and the page that the error was found in; return the error itself."""
-        self.where = where
+        self.place = where
         return self
 
 

@@ -15,9 +15,9 @@ __all__ = [
     "MAX_INTEGER_DIGITS",
     "MONEY",
     "Number",
-    "exact",
-    "money",
-    "plain",
+    "canonical_money",
+    "exact_number",
+    "plain_text_of",
 ]
 
 MAX_INTEGER_DIGITS: Final = 38
@@ -33,7 +33,7 @@ MONEY: Final = decimal.Context(prec=120, traps=[decimal.Inexact, decimal.Invalid
 Number: TypeAlias = int | Decimal
 
 
-def money(value: Decimal) -> Decimal:
+def canonical_money(value: Decimal) -> Decimal:
     """Return the canonical form: no exponent, no trailing zeros, no −0.
 
     Raises:
@@ -61,7 +61,7 @@ def money(value: Decimal) -> Decimal:
     return Decimal((sign, digits[:kept] + (0,) * max(exponent, 0), min(exponent, 0)))
 
 
-def exact(value: Number) -> Number:
+def exact_number(value: Number) -> Number:
     """Return a sum or difference in canonical form; counts stay as they are."""
     if isinstance(value, int):
         return value
@@ -71,6 +71,6 @@ def exact(value: Number) -> Number:
     return Decimal("0" if text in {"-0", ""} else text)
 
 
-def plain(value: Number) -> str:
+def plain_text_of(value: Number) -> str:
     """Write a number without an exponent."""
     return format(value, "f") if isinstance(value, Decimal) else str(value)

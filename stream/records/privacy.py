@@ -1,8 +1,8 @@
 """Keep secrets and personal data out of everything that is written.
 
 Dimension values that look like a key or an email become digests before they enter the state
-(:func:`shielded`); texts and JSON values on their way to a message or a dead letter are masked
-(:func:`masked_text`, :func:`masked_json`).
+(:func:`shield_value`); texts and JSON values on their way to a message or a dead letter are masked
+(:func:`mask_text`, :func:`mask_json`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import re
 from typing import Any, Final
 
 __all__ = [
-    "digest",
+    "digest_text",
     "find_secrets",
     "is_private_name",
-    "masked_json",
-    "masked_text",
+    "mask_json",
+    "mask_text",
     "one_line",
-    "shielded",
+    "shield_value",
 ]
 
 EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
@@ -44,7 +44,7 @@ CONTROL: Final = re.compile(
 )
 
 
-def digest(value: str) -> str:
+def digest_text(value: str) -> str:
     """Return a short stable stand-in for ``value``: equal values stay equal, and unreadable."""
     return "sha256:" + hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
 
@@ -54,10 +54,10 @@ def is_private_name(name: str) -> bool:
     return PRIVATE_NAME.search(HUMP.sub("_", name).lower().replace("-", "_")) is not None
 
 
-def shielded(value: str) -> str:
+def shield_value(value: str) -> str:
     """Return ``value``, or its digest when it looks like an email or an API key."""
     if ("@" in value and EMAIL.search(value)) or KEY.search(value):
-        return digest(value)
+        return digest_text(value)
     return value
 
 
@@ -72,31 +72,31 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
     return sorted(found, key=lambda one: one[1])
 
 
-def masked_text(text: str) -> str:
+def mask_text(text: str) -> str:
     """Return ``text`` with emails and key-like strings hidden."""
     text = KEY.sub(MASK, text)
     return EMAIL.sub(MASK, text) if "@" in text else text
 
 
-def masked_json(value: Any) -> Any:
+def mask_json(value: Any) -> Any:
     """Return a copy of a JSON value with private members and secret-looking strings hidden."""
     if isinstance(value, dict):
         return {
-            masked_text(name): MASK
+            mask_text(name): MASK
             if is_private_name(name) and member is not None
-            else masked_json(member)
+            else mask_json(member)
             for name, member in value.items()
         }
     if isinstance(value, list):
-        return [masked_json(member) for member in value]
+        return [mask_json(member) for member in value]
     if isinstance(value, int) and value.bit_length() > WORD:
         return str(value)
-    return masked_text(value) if isinstance(value, str) else value
+    return mask_text(value) if isinstance(value, str) else value
 
 
 def one_line(text: str) -> str:
     """Return ``text`` masked and on one line, its control characters escaped."""
     return CONTROL.sub(
         lambda match: match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii"),
-        masked_text(text),
+        mask_text(text),
     )

@@ -18,7 +18,7 @@ class Share(NamedTuple):
     """One share of so many; ``rank`` counts from 0, and the first one speaks for whole pages."""
 
     rank: int = 0
-    of: int = 1
+    total: int = 1
 
     @property
     def first(self) -> bool:
@@ -27,13 +27,13 @@ class Share(NamedTuple):
 
     def digests(self, page: int) -> bool:
         """Tell whether a page's file is digested in the share: each in one of them."""
-        return page % self.of == self.rank
+        return page % self.total == self.rank
 
     def days(self, endpoint: str) -> Callable[[int], bool] | None:
         """Return what tells whether a bucket that starts at a time is in the share; none: all."""
-        if self.of == 1:
+        if self.total == 1:
             return None
-        offset, of, rank = crc32(endpoint.encode()), self.of, self.rank
+        offset, of, rank = crc32(endpoint.encode()), self.total, self.rank
         return lambda start: (start // DAY + offset) % of == rank
 
 

@@ -54,7 +54,7 @@ class Counts:
         self.last_success: dict[str, int] = {}
         """Endpoint → when one of its pages was last taken in, in Unix seconds."""
 
-    def saved(self) -> SavedTally:
+    def saved_counts(self) -> SavedTally:
         """Return the counts for a state file."""
         return SavedTally(
             self.page_bytes,
@@ -68,7 +68,7 @@ class Counts:
         )
 
     def restore(self, saved: SavedTally) -> None:
-        """Go on counting from what :meth:`saved` returned."""
+        """Go on counting from what :meth:`saved_counts` returned."""
         self.page_bytes += saved.page_bytes
         self.pages.update(dict(saved.pages))
         self.records.update(dict(saved.records))
@@ -119,12 +119,12 @@ class Tally(Counts):
         self._stored: Counts | None = None
 
     @property
-    def lasting(self) -> Counts:
+    def lasting_counts(self) -> Counts:
         """What a checkpoint holds, once there is one: no count shown falls when a process dies."""
         return self._stored or self
 
     def seal(self) -> None:
         """Note that everything counted so far is in a checkpoint."""
         stored = Counts()
-        stored.restore(self.saved())
+        stored.restore(self.saved_counts())
         self._stored = stored  # whole: somebody may look while a thread stores

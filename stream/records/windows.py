@@ -28,8 +28,8 @@ __all__ = [
     "Window",
     "canonical_order",
     "day_of",
-    "larger",
-    "paired",
+    "larger_value",
+    "pair_rows",
     "timestamp",
 ]
 
@@ -67,8 +67,8 @@ class Bucket(NamedTuple):
 
     ``dimensions`` and ``counters`` have a column for each name in the registry's entry and one for
     the unknown; a column has one value for each row. ``rollup`` tells ``daily_costs`` from data.
-    ``digest`` is of the bucket's JSON, empty where nobody has worked it out. ``unread`` is that
-    JSON where its rows were not decoded, because state has what they say.
+    ``digest`` is of the bucket's JSON, empty where nobody has worked it out. ``unread_json`` is
+    that JSON where its rows were not decoded, because state has what they say.
     """
 
     window: Window
@@ -77,7 +77,7 @@ class Bucket(NamedTuple):
     counters: Columns
     rollup: bool = False
     digest: bytes = b""
-    unread: bytes | memoryview | None = None
+    unread_json: bytes | memoryview | None = None
 
 
 class Slot(NamedTuple):
@@ -123,12 +123,12 @@ class Outcomes(NamedTuple):
     superseded: int = 0
 
 
-def paired(held: HasColumns) -> Iterator[tuple[Identity, Column]]:
+def pair_rows(held: HasColumns) -> Iterator[tuple[Identity, Column]]:
     """Yield the rows that stand as columns, each as its identity and its counters."""
     return zip(zip(*held.dimensions, strict=True), zip(*held.counters, strict=True), strict=True)
 
 
-def larger(old: Any, new: Any) -> Any:
+def larger_value(old: Any, new: Any) -> Any:
     """Return the larger of two counter values; an absent one is below all."""
     if old is None or new is None:
         return new if old is None else old

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic_file",
-    "prepare",
+    "open_together",
+    "prepare_file",
     "prepare_parent",
     "sync_directory",
-    "together",
-    "unwritable",
+    "unwritable_file",
     "write_pieces",
 ]
 
@@ -34,7 +34,7 @@ CHUNK: Final = 1 << 18
 fsync = aiofiles.os.wrap(os.fsync)
 
 
-def prepare(path: Path) -> Path:
+def prepare_file(path: Path) -> Path:
     """Make the directory that ``path`` will stand in, and see that a file can be put there.
 
     Returns the path with its symbolic links followed.
@@ -48,7 +48,7 @@ def prepare(path: Path) -> Path:
         if path.exists() and not path.is_file():
             raise Unavailable(f"{path}: cannot be written (no regular file stands there)")
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
     return path
 
 
@@ -64,11 +64,11 @@ def prepare_parent(path: Path) -> Path:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise Unavailable(f"{path}: cannot be written (no permission)")
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
     return path
 
 
-def unwritable(path: Path, error: OSError | RuntimeError) -> Unavailable:
+def unwritable_file(path: Path, error: OSError | RuntimeError) -> Unavailable:
     """Say that a file could not be written, and why."""
     return Unavailable(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
 
@@ -82,7 +82,7 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
     Raises:
         Unavailable: the store cannot be written; what stood at ``path`` before is still there.
     """
-    path = prepare(path)
+    path = prepare_file(path)
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
@@ -104,11 +104,11 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
         with anyio.CancelScope(shield=True):
             await sync_directory(path.parent)
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
 
 
 @asynccontextmanager
-async def together() -> AsyncIterator[AsyncExitStack]:
+async def open_together() -> AsyncIterator[AsyncExitStack]:
     """Open files on a stack; when the block ends well all of them appear, and otherwise none.
 
     One that cannot be put in its place gives up those that were opened before it.

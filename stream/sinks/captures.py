@@ -35,7 +35,7 @@ class Packer(Protocol):
     def flush(self) -> bytes: ...
 
 
-class Plain:
+class PlainPacker:
     """Leaves bytes as they are."""
 
     def compress(self, content: bytes, /) -> bytes:
@@ -80,7 +80,7 @@ def packer_for(suffix: str) -> Packer:
         return Gzip()
     if suffix == ".zst":
         return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compressobj()
-    return Plain()
+    return PlainPacker()
 
 
 class CaptureFile:

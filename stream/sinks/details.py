@@ -12,12 +12,19 @@ from msgspec import Raw, Struct, defstruct
 from msgspec.structs import asdict
 
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import Table, resolve
+from stream.figures.rollup import Table, resolve_windows
 from stream.providers.endpoint import Endpoint
-from stream.records.money import Number, plain
+from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, timestamp
 
-__all__ = ["ENCODER", "camel", "details_of", "number", "place", "shown"]
+__all__ = [
+    "ENCODER",
+    "camel_name_of",
+    "details_of",
+    "plain_number_of",
+    "show_all_counters",
+    "window_place_of",
+]
 
 STANDARD: Final = {
     "model": "model",
@@ -40,7 +47,7 @@ AT_ONCE: Final = 256
 ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-def place(key: str, window: tuple[int, int]) -> dict[str, Any]:
+def window_place_of(key: str, window: tuple[int, int]) -> dict[str, Any]:
     """Name an endpoint's window."""
     return {
         "endpoint": key,
@@ -49,22 +56,24 @@ def place(key: str, window: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def camel(name: str) -> str:
+def camel_name_of(name: str) -> str:
     """Write a dimension's name as the report's own members are written."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
-def number(value: Number | None) -> Any:
+def plain_number_of(value: Number | None) -> Any:
     """Write money without an exponent; counts and absent values stay as they are."""
-    return Raw(plain(value).encode()) if isinstance(value, Decimal) else value
+    return Raw(plain_text_of(value).encode()) if isinstance(value, Decimal) else value
 
 
-def shown(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:
+def show_all_counters(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:
     """Show every counter of the endpoint, ``null`` where absent; unknown ones after them."""
-    known = {name: number(counters.get(name)) for name in endpoint.counters}
+    known = {name: plain_number_of(counters.get(name)) for name in endpoint.counters}
     return known | {
-        name: number(value) for name, value in sorted(counters.items()) if name not in known
+        name: plain_number_of(value)
+        for name, value in sorted(counters.items())
+        if name not in known
     }
 
 
@@ -73,15 +82,15 @@ def details_of(figures: EndpointFigures, between: bytes) -> Iterator[bytes]:
 
     ``between`` stands between those of a piece.
     """
-    windows = figures.windows.of(figures.chains)
+    windows = figures.windows.windows_of(figures.chains)
     layout = Layout(figures.endpoint)
-    found = resolve(figures.endpoint, windows, ordered=True)
+    found = resolve_windows(figures.endpoint, windows, ordered=True)
     records = chain.from_iterable(layout.records(cluster.table) for cluster in found)
     while some := list(islice(records, AT_ONCE)):
         yield ENCODER.encode_lines(some)[:-1].replace(b"\n", between)
 
 
-class Shown(Struct, rename="camel", gc=False):
+class ShownRecord(Struct, rename="camel", gc=False):
     """A record as the report shows it; the members are written in this order."""
 
     endpoint: str
@@ -111,18 +120,20 @@ class Layout:
     def __init__(self, endpoint: Endpoint) -> None:
         """Lay out one endpoint's records."""
         self.endpoint = endpoint
-        self.added = [name for name in endpoint.dimensions if name not in STANDARD]
+        self.added_dimensions = [name for name in endpoint.dimensions if name not in STANDARD]
         self._metrics: Callable[..., Struct] = struct_of(endpoint.counters)
-        self._dimensions: Callable[..., Struct] = struct_of(map(camel, self.added))
+        self._dimensions: Callable[..., Struct] = struct_of(
+            map(camel_name_of, self.added_dimensions)
+        )
 
-    def records(self, table: Table) -> Iterator[Shown]:
+    def records(self, table: Table) -> Iterator[ShownRecord]:
         """Yield the report's view of each record of a table."""
         known = self._known(table)
         if any(chain(table.dimensions[-1], table.counters[-1])):
             return self._with_unknown(known, table)
         return known
 
-    def _known(self, table: Table) -> Iterator[Shown]:
+    def _known(self, table: Table) -> Iterator[ShownRecord]:
         """Show what the registry knows of each record."""
         endpoint, windows = self.endpoint, set(table.windows)
         columns: dict[str, Iterable[Any]] = dict(
@@ -130,18 +141,18 @@ class Layout:
         )
         columns |= zip(endpoint.counters, table.counters[:-1], strict=True)
         for name in endpoint.money:
-            columns[name] = list(map(number, columns[name]))
+            columns[name] = list(map(plain_number_of, columns[name]))
         starts = {window: timestamp(window.start) for window in windows}
         ends = {window: timestamp(window.end) for window in windows}
         alike = [columns.get(name) or repeat(None) for name in (*STANDARD, *COUNTED)]
         metrics = map(self._metrics, *(columns[name] for name in endpoint.counters))
         dimensions = (
-            map(self._dimensions, *(columns[name] for name in self.added))
-            if self.added
+            map(self._dimensions, *(columns[name] for name in self.added_dimensions))
+            if self.added_dimensions
             else repeat(self._dimensions())
         )
         return map(
-            Shown,
+            ShownRecord,
             repeat(endpoint.key),
             map(starts.__getitem__, table.windows),
             map(ends.__getitem__, table.windows),
@@ -151,7 +162,7 @@ class Layout:
             table.sources,
         )
 
-    def _with_unknown(self, known: Iterator[Shown], table: Table) -> Iterator[Shown]:
+    def _with_unknown(self, known: Iterator[ShownRecord], table: Table) -> Iterator[ShownRecord]:
         """Show what the registry does not know too."""
         unknown = zip(table.dimensions[-1], table.counters[-1], strict=True)
         for record, (dimensions, counters) in zip(known, unknown, strict=True):
@@ -161,22 +172,22 @@ class Layout:
                 show_counters(record, counters)
             yield record
 
-    def _show_dimensions(self, record: Shown, unknown: Iterable[tuple[str, Any]]) -> None:
+    def _show_dimensions(self, record: ShownRecord, unknown: Iterable[tuple[str, Any]]) -> None:
         """Show dimensions that the registry does not know, or not of this endpoint."""
         members = asdict(record.dimensions)
         for name, value in unknown:
             if name in STANDARD:
                 setattr(record, STANDARD[name], value)
             else:
-                members[camel(name) if name in self.added else name] = value
+                members[camel_name_of(name) if name in self.added_dimensions else name] = value
         record.dimensions = members
 
 
-def show_counters(record: Shown, unknown: Iterable[tuple[str, Number]]) -> None:
+def show_counters(record: ShownRecord, unknown: Iterable[tuple[str, Number]]) -> None:
     """Show counters that the registry does not know, or not of this endpoint."""
     members = asdict(record.metrics)
     for name, value in sorted(unknown):
-        members[name] = number(value)
+        members[name] = plain_number_of(value)
         if name in COUNTED:
             setattr(record, COUNTED[name], members[name])
     record.metrics = members

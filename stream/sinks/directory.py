@@ -16,7 +16,7 @@ import anyio
 import anyio.lowlevel
 
 from stream.records.errors import Unavailable
-from stream.sinks.atomic import prepare_parent, unwritable
+from stream.sinks.atomic import prepare_parent, unwritable_file
 
 __all__ = ["CHECKSUMS", "Drawer", "atomic_directory"]
 
@@ -58,7 +58,7 @@ class Drawer:
         self._waiting, self._size = [], 0
 
 
-def written_files(directory: Path, files: list[tuple[str, bytes]]) -> dict[str, str]:
+def write_new_files(directory: Path, files: list[tuple[str, bytes]]) -> dict[str, str]:
     """Write new files, readable by their owner alone; return their digests."""
     sums = {}
     for name, content in files:
@@ -69,7 +69,7 @@ def written_files(directory: Path, files: list[tuple[str, bytes]]) -> dict[str, 
     return sums
 
 
-write_files = aiofiles.os.wrap(written_files)
+write_files = aiofiles.os.wrap(write_new_files)
 remove = aiofiles.os.wrap(shutil.rmtree)
 
 
@@ -100,7 +100,7 @@ async def atomic_directory(path: Path) -> AsyncIterator[Drawer]:
                 await remove(inside, ignore_errors=True)
             raise
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
 
 
 def prepare_directory(path: Path) -> Path:
@@ -114,5 +114,5 @@ def prepare_directory(path: Path) -> Path:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise Unavailable(f"{path}: cannot be written (no empty directory stands there)")
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
     return path

@@ -12,7 +12,7 @@ import msgspec
 from stream.intake.account import FileEntry, files_in
 from stream.sinks.details import ENCODER
 
-__all__ = ["Files", "indented", "led_by_files"]
+__all__ = ["Files", "indent_value", "lead_by_files"]
 
 
 ALL: Final = ""
@@ -34,13 +34,13 @@ class Files:
     def entries(self, endpoint: str = ALL) -> Iterator[FileEntry]:
         """Yield the files that count, by name, or those of one endpoint."""
         if not self._orders:
-            self._orders = self._sorted()
+            self._orders = self._sort()
         for place in self._orders.get(endpoint, ()):
             for one in files_in(self._parts[place]):
                 if endpoint in {ALL, one.endpoint}:
                     yield one
 
-    def _sorted(self) -> dict[str, list[int]]:
+    def _sort(self) -> dict[str, list[int]]:
         """Work the orders out."""
         keys: list[tuple[str, str, str, int]] = []
         orders: dict[str, list[int]] = {ALL: []}
@@ -59,18 +59,18 @@ def key_of(file: FileEntry) -> tuple[str, str, str, int]:
     return file.name, intern(file.endpoint), intern(file.label), file.page or 0
 
 
-def indented(value: Any, depth: int) -> bytes:
+def indent_value(value: Any, depth: int) -> bytes:
     """Write a value as the report does: indented, ``depth`` spaces further in."""
     pretty = msgspec.json.format(ENCODER.encode(value), indent=2)
     return pretty.replace(b"\n", b"\n" + b" " * depth)
 
 
-def led_by_files(section: dict[str, Any], files: Iterable[Any], depth: int) -> Iterator[bytes]:
+def lead_by_files(section: dict[str, Any], files: Iterable[Any], depth: int) -> Iterator[bytes]:
     """Yield a section piece by piece, with ``fixtures`` as its first member."""
     indent = b"\n" + b" " * (depth + 2)
     yield b"{" + indent + b'"fixtures": ['
     left, separator = iter(files), b""
     while some := list(islice(left, AT_ONCE)):
-        yield separator + indented(some, depth + 2)[1 : -len(indent + b"]")]
+        yield separator + indent_value(some, depth + 2)[1 : -len(indent + b"]")]
         separator = b","
-    yield (indent if separator else b"") + b"]," + indented(section, depth)[1:]
+    yield (indent if separator else b"") + b"]," + indent_value(section, depth)[1:]

@@ -31,9 +31,9 @@ from stream.records.tally import Histogram, Tally
 
 __all__ = [
     "METRICS",
+    "DaemonStatus",
     "Exposition",
     "Metric",
-    "Standing",
     "TallyCollector",
     "UsageCollector",
     "write_metrics",
@@ -104,13 +104,13 @@ METRICS: Final = {
 """Every metric of the machine, without prefix and without the counters' ``_total``."""
 
 
-class Standing(Struct):
+class DaemonStatus(Struct):
     """How the daemon stands, in numbers; mappings are by endpoint."""
 
     config_ok: bool = True
     watermarks: dict[str, int] = {}
-    missing: dict[str, int] = {}
-    fallen: dict[str, int] = {}
+    missing_windows: dict[str, int] = {}
+    fallen_pages: dict[str, int] = {}
     records: int = 0
     open_windows: int = 0
     state_bytes: int = 0
@@ -132,33 +132,35 @@ class TallyCollector(Collector):
 
     def collect(self) -> Iterator[AnyFamily]:
         """Yield every metric of a run."""
-        tally, lasting = self.tally, self.tally.lasting
-        yield family("build_info", {(__version__,): 1})
-        yield family("pages_read", lasting.pages)
-        yield family("page_bytes", lasting.page_bytes)
-        yield histogram("page_read_duration_seconds", tally.page_read)
-        yield histogram("page_decode_duration_seconds", tally.page_decode)
-        yield family("records", lasting.records)
-        yield family("dead_letters", lasting.dead_letters)
-        yield family("pagination_anomalies", by_one(lasting.anomalies))
-        yield family("unknown_fields", by_one(lasting.unknown_fields))
-        yield family("channel_depth", tally.channel_depth)
-        yield family("channel_capacity", tally.channel_capacity)
-        yield family("channel_blocked_seconds", tally.channel_blocked_seconds)
-        yield family("cursor_updated_timestamp_seconds", by_one(lasting.cursor_updated))
-        yield family("last_success_timestamp_seconds", by_one(lasting.last_success))
-        yield histogram("checkpoint_duration_seconds", tally.checkpoint)
-        yield family("checkpoint_failures", tally.checkpoint_failures)
-        yield family("checkpoint_last_success_timestamp_seconds", tally.checkpointed_at or 0)
-        yield histogram("report_write_duration_seconds", tally.report_write)
+        tally, lasting = self.tally, self.tally.lasting_counts
+        yield make_family("build_info", {(__version__,): 1})
+        yield make_family("pages_read", lasting.pages)
+        yield make_family("page_bytes", lasting.page_bytes)
+        yield make_histogram("page_read_duration_seconds", tally.page_read)
+        yield make_histogram("page_decode_duration_seconds", tally.page_decode)
+        yield make_family("records", lasting.records)
+        yield make_family("dead_letters", lasting.dead_letters)
+        yield make_family("pagination_anomalies", values_by_tuple(lasting.anomalies))
+        yield make_family("unknown_fields", values_by_tuple(lasting.unknown_fields))
+        yield make_family("channel_depth", tally.channel_depth)
+        yield make_family("channel_capacity", tally.channel_capacity)
+        yield make_family("channel_blocked_seconds", tally.channel_blocked_seconds)
+        yield make_family(
+            "cursor_updated_timestamp_seconds", values_by_tuple(lasting.cursor_updated)
+        )
+        yield make_family("last_success_timestamp_seconds", values_by_tuple(lasting.last_success))
+        yield make_histogram("checkpoint_duration_seconds", tally.checkpoint)
+        yield make_family("checkpoint_failures", tally.checkpoint_failures)
+        yield make_family("checkpoint_last_success_timestamp_seconds", tally.checkpointed_at or 0)
+        yield make_histogram("report_write_duration_seconds", tally.report_write)
 
 
-class StandingCollector(Collector):
+class StatusCollector(Collector):
     """Shows how a daemon stands."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: DaemonStatus) -> None:
         """Show ``standing``, which changes in place."""
-        self.standing = standing
+        self.status = standing
 
     def describe(self) -> Iterator[AnyFamily]:
         """Name the metrics, so that a registry can refuse doubles."""
@@ -166,17 +168,17 @@ class StandingCollector(Collector):
 
     def collect(self) -> Iterator[AnyFamily]:
         """Yield every metric of a daemon."""
-        standing = self.standing
-        yield family("config_last_reload_successful", int(standing.config_ok))
-        yield family("watermark_timestamp_seconds", by_one(standing.watermarks))
-        yield family("state_records", standing.records)
-        yield family("state_open_windows", standing.open_windows)
-        yield family("state_bytes", standing.state_bytes)
-        yield family("windows_missing", by_one(standing.missing))
-        yield family("relationship_issues", standing.issues)
-        yield family("fallen_pages", by_one(standing.fallen))
-        yield family("series_limit", standing.series_limit)
-        yield family("series_folded", standing.series_folded)
+        standing = self.status
+        yield make_family("config_last_reload_successful", int(standing.config_ok))
+        yield make_family("watermark_timestamp_seconds", values_by_tuple(standing.watermarks))
+        yield make_family("state_records", standing.records)
+        yield make_family("state_open_windows", standing.open_windows)
+        yield make_family("state_bytes", standing.state_bytes)
+        yield make_family("windows_missing", values_by_tuple(standing.missing_windows))
+        yield make_family("relationship_issues", standing.issues)
+        yield make_family("fallen_pages", values_by_tuple(standing.fallen_pages))
+        yield make_family("series_limit", standing.series_limit)
+        yield make_family("series_folded", standing.series_folded)
 
 
 class UsageCollector(Collector):
@@ -196,21 +198,21 @@ class UsageCollector(Collector):
         for one in FAMILIES.values():
             if one.gauge:
                 values = {**ledger.gauges, **ledger.levels}
-                yield measured(GaugeMetricFamily(one.name, one.help, labels=one.labels), values)
+                yield add_series(GaugeMetricFamily(one.name, one.help, labels=one.labels), values)
                 continue
-            yield measured(
+            yield add_series(
                 CounterMetricFamily(one.name, f"{one.help} As accepted.", labels=one.labels),
                 {series: accepted for series, (accepted, _) in ledger.counts.items()},
             )
             corrected = f"{one.help} What was taken back of it."
-            yield measured(
+            yield add_series(
                 CounterMetricFamily(f"{one.name}_corrected", corrected, labels=one.labels),
                 {series: value for series, (_, value) in ledger.counts.items()},
                 one.name,
             )
 
 
-def measured(
+def add_series(
     shown: CounterMetricFamily | GaugeMetricFamily,
     values: Mapping[Series, int | Decimal],
     name: str | None = None,
@@ -221,12 +223,12 @@ def measured(
     return shown
 
 
-def by_one(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+def values_by_tuple(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
     """Return values by one label as values by a tuple of labels."""
     return {(label,): value for label, value in values.items()}
 
 
-def family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
+def make_family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
     """Make a metric with a sample for each combination of label values, or with one alone."""
     kind, documentation, labels = METRICS[name]
     made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
@@ -240,7 +242,7 @@ def family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
     return shown
 
 
-def histogram(name: str, found: Histogram) -> HistogramMetricFamily:
+def make_histogram(name: str, found: Histogram) -> HistogramMetricFamily:
     """Make a metric of durations."""
     documentation = METRICS[name].help
     return HistogramMetricFamily(
@@ -254,12 +256,12 @@ class Exposition:
     Usage changes with checkpoints alone, so its text is kept until the next one.
     """
 
-    def __init__(self, tally: Tally, standing: Standing, ledger: Ledger) -> None:
+    def __init__(self, tally: Tally, standing: DaemonStatus, ledger: Ledger) -> None:
         """Show these, and the process."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
         self.machine = CollectorRegistry()
         self.machine.register(TallyCollector(tally))
-        self.machine.register(StandingCollector(standing))
+        self.machine.register(StatusCollector(standing))
         ProcessCollector(registry=self.machine)
         GCCollector(registry=self.machine)
         self.usage = CollectorRegistry()

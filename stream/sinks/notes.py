@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stream.records.privacy import one_line
 from stream.records.windows import timestamp
-from stream.sinks.atomic import unwritable
+from stream.sinks.atomic import unwritable_file
 from stream.sinks.report import Report
 
 __all__ = ["append_notes"]
@@ -29,15 +29,15 @@ def append_notes(
         Unavailable: the file cannot be written.
     """
     try:
-        with open(path, "ab", opener=opened) as file:
+        with open(path, "ab", opener=open_notes) as file:
             file.writelines(map(str.encode, pieces_of(command, report, before, after)))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_file(path, error) from None
 
 
-def opened(path: str, flags: int) -> int:
+def open_notes(path: str, flags: int) -> int:
     """Open the file; a new one can be read by all."""
     return os.open(path, flags, 0o644)
 
@@ -48,7 +48,7 @@ def pieces_of(command: str, report: Report, before: bytes | None, after: bytes) 
     yield f"""
 ## Replay of {timestamp(report.outline.now)}
 
-Command: `{quoted(command)}`
+Command: `{quote_text(command)}`
 
 Versions: {versions}, Python {platform.python_version()}
 
@@ -57,23 +57,23 @@ Versions: {versions}, Python {platform.python_version()}
 """
     files = report.files.entries()
     for (name, sha256), _ in groupby(files, attrgetter("name", "sha256")):  # of all their chains
-        yield f"| `{quoted(name)}` | `{sha256}` |\n"
+        yield f"| `{quote_text(name)}` | `{sha256}` |\n"
     yield f"""
 Summary before:
 
-{fenced(before) if before else "none: no report stood there."}
+{fence_summary(before) if before else "none: no report stood there."}
 
 Summary after:
 
-{fenced(after)}
+{fence_summary(after)}
 """
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text that can stand between backticks in a table."""
     return one_line(text).replace("`", "'").replace("|", "\\|")
 
 
-def fenced(summary: bytes) -> str:
+def fence_summary(summary: bytes) -> str:
     """Show a summary as a block of JSON."""
     return f"```json\n{summary.decode()}\n```"

@@ -15,17 +15,22 @@ from msgspec import Raw
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.outline import Outline
 from stream.figures.rollup import Finding
-from stream.records.chains import ChainSummary, Delivered
+from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.sinks.details import camel, details_of, number, place, shown
-from stream.sinks.files import Files, indented, led_by_files
+from stream.sinks.details import (
+    camel_name_of,
+    details_of,
+    plain_number_of,
+    show_all_counters,
+    window_place_of,
+)
+from stream.sinks.files import Files, indent_value, lead_by_files
 
 __all__ = ["Report", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
-PRIMARY: Final = "primary"
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
@@ -44,7 +49,7 @@ class Report:
     @cached_property
     def sections(self) -> dict[str, Any]:
         """The report's members in order, files and ``dedupedUsage`` left out; worked out once."""
-        labels = by_label(self.outline.runs_of(COMPLETIONS))
+        labels = sums_by_label(self.outline.runs_of(COMPLETIONS))
         variants = {label: self.usage_summary(run) for label, run in labels.items()}
         figures = sorted(self.outline.figures.items())
         return {
@@ -64,20 +69,20 @@ class Report:
 
     def run(self) -> dict[str, Any]:
         """Show how many pages were read."""
-        return {"pages": sum(run.delivered.pages for run in self.outline.runs)}
+        return {"pages": sum(run.sums.pages for run in self.outline.runs)}
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""
-        totals = self.outline.figures[COMPLETIONS].of_label(run.chain.label)
+        totals = self.outline.figures[COMPLETIONS].totals_of_label(run.chain.label)
         metrics = totals.metrics()
-        window = run.delivered.window
+        window = run.sums.window
         return {
-            "totalBuckets": run.delivered.buckets,
-            "totalRawEvents": run.delivered.rows,
+            "totalBuckets": run.sums.buckets,
+            "totalRawEvents": run.sums.rows,
             "totalDedupedEvents": totals.records,
-            "tokensIn": number(metrics.get("input_tokens")),
-            "tokensOut": number(metrics.get("output_tokens")),
-            "costEstimate": number(metrics.get("cost")),
+            "tokensIn": plain_number_of(metrics.get("input_tokens")),
+            "tokensOut": plain_number_of(metrics.get("output_tokens")),
+            "costEstimate": plain_number_of(metrics.get("cost")),
             "cursor": {
                 "endpoint": COMPLETIONS,
                 "nextPage": run.next_page,
@@ -96,35 +101,33 @@ class Report:
         own = set(endpoint.dimensions)
         return {
             "totalBuckets": figures.buckets,
-            "totalResults": sum(run.delivered.rows for run in runs),
+            "totalResults": sum(run.sums.rows for run in runs),
             "totalDedupedResults": totals.records,
-            "metrics": shown(endpoint, totals.metrics()),
-            "byKey": self.grouped(figures, "project_id", "service_tier"),
-            "byProject": self.grouped(figures, "project_id"),
-            "byServiceTier": self.grouped(figures, "service_tier")
+            "metrics": show_all_counters(endpoint, totals.metrics()),
+            "byKey": self.group_sums(figures, "project_id", "service_tier"),
+            "byProject": self.group_sums(figures, "project_id"),
+            "byServiceTier": self.group_sums(figures, "service_tier")
             if "service_tier" in own
             else None,
-            "byModel": self.grouped(figures, "model") if "model" in own else None,
+            "byModel": self.group_sums(figures, "model") if "model" in own else None,
             "breakdowns": {
-                name: breakdown(figures, dimension) for name, dimension in endpoint.breakdowns
+                name: breakdown_of(figures, dimension) for name, dimension in endpoint.breakdowns
             },
-            "unknownFields": sorted(
-                set[str]().union(*(run.delivered.unknown_fields for run in runs))
-            ),
-            "pagesProcessed": sum(run.delivered.pages for run in runs),
+            "unknownFields": sorted(set[str]().union(*(run.sums.unknown_fields for run in runs))),
+            "pagesProcessed": sum(run.sums.pages for run in runs),
             "hasMore": bool(pending),
             "nextPage": pending[0].next_page if pending else None,
         }
 
     @staticmethod
-    def grouped(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
+    def group_sums(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
         """Show sums by dimensions."""
         return [
             {
-                **{camel(name): value for name, value in zip(names, values, strict=True)},
-                "metrics": shown(figures.endpoint, sums),
+                **{camel_name_of(name): value for name, value in zip(names, values, strict=True)},
+                "metrics": show_all_counters(figures.endpoint, sums),
             }
-            for values, sums in figures.totals.by(*names)
+            for values, sums in figures.totals.sums_by(*names)
         ]
 
     def reconciliation(self) -> dict[str, Any]:
@@ -135,12 +138,13 @@ class Report:
         views: list[Any] = []
         for key, figures in sorted(self.outline.figures.items()):
             for finding in figures.findings:
-                findings[finding.status].append(judged(key, finding))
+                findings[finding.status].append(show_finding(key, finding))
             wider += [
-                {**place(key, window), "narrowerWindows": count} for window, count in figures.wider
+                {**window_place_of(key, window), "narrowerWindows": count}
+                for window, count in figures.wider_windows
             ]
             collisions += [
-                {**place(key, window), "label": label, "dimensions": dimensions}
+                {**window_place_of(key, window), "label": label, "dimensions": dimensions}
                 for label, window, dimensions in figures.collisions
             ]
             views += [
@@ -151,7 +155,7 @@ class Report:
                     "counted": [Raw(one.encode()) for one in sorted(counted) if one],
                 }
                 for counted in ({one.view for one in figures.chains},)
-                for chain in figures.others
+                for chain in figures.uncounted_chains
             ]
         return {
             **findings,
@@ -161,44 +165,44 @@ class Report:
         }
 
 
-def by_label(runs: list[ChainSummary]) -> dict[str, ChainSummary]:
+def sums_by_label(runs: list[ChainSummary]) -> dict[str, ChainSummary]:
     """Add up what each label's chains delivered: one for each view."""
     labels: dict[str, ChainSummary] = {}
     for run in runs:
         known = labels.get(run.chain.label)
-        labels[run.chain.label] = run if known is None else joined(known, run)
+        labels[run.chain.label] = run if known is None else join_runs(known, run)
     return labels
 
 
-def joined(one: ChainSummary, other: ChainSummary) -> ChainSummary:
+def join_runs(one: ChainSummary, other: ChainSummary) -> ChainSummary:
     """Add up what two chains of one label delivered."""
-    pending, delivered = one if one.has_more else other, Delivered()
-    delivered.add(one.delivered)
-    delivered.add(other.delivered)
+    pending, delivered = one if one.has_more else other, PageSums()
+    delivered.add(one.sums)
+    delivered.add(other.sums)
     return ChainSummary(one.chain, delivered, pending.has_more, pending.next_page)
 
 
-def judged(key: str, finding: Finding) -> dict[str, Any]:
+def show_finding(key: str, finding: Finding) -> dict[str, Any]:
     """Show what one counter of a rollup came to."""
     return {
-        **place(key, finding.window),
+        **window_place_of(key, finding.window),
         "dimensions": finding.dimensions,
         "counter": finding.counter,
-        "rollup": number(finding.rollup),
-        "details": number(finding.details),
-        "difference": number(finding.difference),
+        "rollup": plain_number_of(finding.rollup),
+        "details": plain_number_of(finding.details),
+        "difference": plain_number_of(finding.difference),
     }
 
 
-def breakdown(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
+def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     """Show the main counter by a dimension's values."""
     sums: dict[str, Number | None] = {}
-    for (value,), counters in figures.totals.by(dimension):
+    for (value,), counters in figures.totals.sums_by(dimension):
         name = "unspecified" if value is None else str(value)
         main, known = counters.get(figures.endpoint.main), sums.get(name)
         with localcontext(MONEY):
             sums[name] = main if known is None or main is None else known + main
-    return {name: number(value) for name, value in sums.items()}
+    return {name: plain_number_of(value) for name, value in sums.items()}
 
 
 def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
@@ -207,15 +211,15 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
     for name, section in report.sections.items():
         yield opening + b'\n  "' + name.encode() + b'": '
         if name == "run":
-            yield from led_by_files(section, report.files.entries(), 2)
+            yield from lead_by_files(section, report.files.entries(), 2)
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
         else:
-            yield indented(section, 2)
+            yield indent_value(section, 2)
         opening = b","
     if details:
         yield b',\n  "dedupedUsage": ['
-        yield from separated(report.outline.figures)
+        yield from separate_records(report.outline.figures)
         yield b"\n  ]"
     yield b"\n}\n"
 
@@ -229,12 +233,12 @@ def endpoints_of(report: Report, section: Mapping[str, Any]) -> Iterator[bytes]:
         names = (
             name for name, _ in groupby(files, attrgetter("name"))
         )  # captures have many chains
-        yield from led_by_files(one, names, 4)
+        yield from lead_by_files(one, names, 4)
         opening = b","
     yield b"\n  }"
 
 
-def separated(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
+def separate_records(figures: Mapping[str, EndpointFigures]) -> Iterator[bytes]:
     """Yield every record of every endpoint, each on a line of its own."""
     between = b",\n    "
     separator = b"\n    "

@@ -20,12 +20,14 @@ SHOWN = ("totalBuckets", "totalResults", "totalDedupedResults", "metrics")
 def summary_of(path: Path | None, report: Report) -> bytes:
     """Return the summary of a run, as indented JSON."""
     sections = report.sections
-    return formatted(
+    return format_summary(
         path, sections["usageSummary"], sections["endpoints"], sections["relationshipIssues"]
     )
 
 
-def formatted(report: Path | None, usage: Any, endpoints: dict[str, Any], issues: Any) -> bytes:
+def format_summary(
+    report: Path | None, usage: Any, endpoints: dict[str, Any], issues: Any
+) -> bytes:
     """Write the summary's four members."""
     summary = {
         "reportPath": None if report is None else str(report),
@@ -53,12 +55,14 @@ def previous_summary(report: Path) -> bytes | None:
             report.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            return rewritten(report, content)
+            return rewrite_summary(report, content)
     except (OSError, ValueError, KeyError, msgspec.MsgspecError, RecursionError):
         return None
 
 
-def rewritten(report: Path, content: mmap.mmap) -> bytes:
+def rewrite_summary(report: Path, content: mmap.mmap) -> bytes:
     """Write the summary of a mapped report; nothing keeps pointing into the map."""
     written = msgspec.json.decode(content, type=WrittenReport)
-    return formatted(report, written.usage_summary, written.endpoints, written.relationship_issues)
+    return format_summary(
+        report, written.usage_summary, written.endpoints, written.relationship_issues
+    )

@@ -6,7 +6,7 @@ and emits deliveries. ``channel`` is where they go.
 - ``directory`` is a directory, or one capture, looked at once or watched (``watch``, and
   ``settling`` for files that are still written to);
 - ``fixtures`` are the pages in it (``files``), of the chains that ``discovery`` finds by name;
-- ``captures`` are its captures, a page a line: bytes are expanded (``expanding``), cut into lines
+- ``captures`` are its captures, a page a line: bytes are expanded (``expansion``), cut into lines
   (``lines``), and taken out of their envelopes (``envelope``), which say what was asked
   (``request``);
 - ``pace`` replays fixtures in event time.

@@ -20,7 +20,7 @@ from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.envelope import decode_envelope
-from stream.sources.files import EXPECTATIONS, signature_of, spelled
+from stream.sources.files import EXPECTATIONS, signature_of, spell_name
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling
 from stream.sources.source import ReadOptions, Send
@@ -48,21 +48,21 @@ class Capture(NamedTuple):
     name: str
 
 
-class Place(NamedTuple):
+class CapturePlace(NamedTuple):
     """How far a capture was read: the ``line``, the ``offset`` behind it, and what tells the bytes.
 
-    ``cut``: what follows is still of that line, which had no line break. ``signature`` is the
+    ``is_cut``: what follows is still of that line, which had no line break. ``signature`` is the
     file's when that was all of it.
     """
 
     line: int = 0
     offset: int = 0
     prefix: int = 0
-    cut: bool = False
+    is_cut: bool = False
     signature: str | None = None
 
 
-START: Final = Place()
+START: Final = CapturePlace()
 
 
 def is_capture(name: str) -> bool:
@@ -98,12 +98,12 @@ def captures_in(place: Path) -> list[Capture]:
         Unavailable: the directory cannot be read.
     """
     if not place.is_dir():
-        return [Capture(place, spelled(place.name))] if is_input(place.name) else []
+        return [Capture(place, spell_name(place.name))] if is_input(place.name) else []
     try:
         names = sorted(os.listdir(place))  # noqa: PTH208 -- only names are wanted
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
-    return [Capture(place / name, spelled(name)) for name in names if is_input(name)]
+    return [Capture(place / name, spell_name(name)) for name in names if is_input(name)]
 
 
 def page_of(line: Line, name: str) -> Page:
@@ -133,8 +133,8 @@ class Captures:
         self.source = source
         self.options = options
         self.settling = settling
-        self.known = {
-            name: Place(*decode(position))
+        self.known_places = {
+            name: CapturePlace(*decode(position))
             for name, position in positions.items()
             if is_capture(name) and "/" not in name
         }
@@ -161,12 +161,12 @@ class Captures:
 
     async def _deliver_gone(self, there: set[str], send: Send) -> None:
         """Emit which captures are not there any more."""
-        for name in sorted(self.known.keys() - there - self._gone):
+        for name in sorted(self.known_places.keys() - there - self._gone):
             # A broken end is forgotten with its file, and read again when that returns.
-            place = self.known[name] = self.known[name]._replace(signature=None)
+            place = self.known_places[name] = self.known_places[name]._replace(signature=None)
             part = Part(self.source, name)
-            await send(Delivery(part, name, None, encode(place), gone=True))
-        self._gone = self.known.keys() - there
+            await send(Delivery(part, name, None, encode(place), is_gone=True))
+        self._gone = self.known_places.keys() - there
 
     async def _deliver_one(self, capture: Capture, send: Send) -> bool:
         """Emit what a capture says beyond what is known; return whether that was all of it.
@@ -174,12 +174,12 @@ class Captures:
         Raises:
             Unavailable: it cannot be read.
         """
-        known, signature = self.known.get(capture.name), signature_of(capture.path)
+        known, signature = self.known_places.get(capture.name), signature_of(capture.path)
         if signature is None and self.settling.patience is not None:
             return True  # gone again
         if signature is not None and known is not None and known.signature == signature:
             return True
-        if self.settling.rests(capture.path):
+        if self.settling.is_at_rest(capture.path):
             return False
         place = known or START
         try:
@@ -189,8 +189,8 @@ class Captures:
             return await self._refuse(capture, place._replace(signature=signature), lost, send)
         try:
             anew = known is None
-            if not await aiofiles.os.wrap(reader.passed)(place.prefix):
-                if not self.settling.settled(capture.path, reader.signature, sound=False):
+            if not await aiofiles.os.wrap(reader.pass_over)(place.prefix):
+                if not self.settling.is_settled(capture.path, reader.signature, sound=False):
                     return False
                 reader.close()
                 place, anew = START, True
@@ -199,26 +199,32 @@ class Captures:
         finally:
             reader.close()
 
-    def _open(self, capture: Capture, place: Place) -> CaptureReader:
-        most, line = self.options.max_page_bytes, place.line - place.cut
+    def _open(self, capture: Capture, place: CapturePlace) -> CaptureReader:
+        most, line = self.options.max_page_bytes, place.line - place.is_cut
         return CaptureReader(capture.path, most, offset=place.offset, line=line)
 
-    async def _refuse(self, capture: Capture, place: Place, lost: Line, send: Send) -> bool:
+    async def _refuse(self, capture: Capture, place: CapturePlace, lost: Line, send: Send) -> bool:
         """Emit that something is no capture; return whether that is final."""
-        if not self.settling.settled(capture.path, place.signature, sound=False):
+        if not self.settling.is_settled(capture.path, place.signature, sound=False):
             return False
         await self._send(capture, lost, place, send)
         return True
 
     async def _deliver_lines(
-        self, capture: Capture, reader: CaptureReader, place: Place, send: Send, *, anew: bool
+        self,
+        capture: Capture,
+        reader: CaptureReader,
+        place: CapturePlace,
+        send: Send,
+        *,
+        anew: bool,
     ) -> bool:
         """Emit a reader's lines; return whether the last was whole, or will not become so."""
         read = aiofiles.os.wrap(reader.read_lines)
         while lines := await read():
             for line in lines:
                 final = line.final
-                if not line.complete and not self.settling.settled(
+                if not line.complete and not self.settling.is_settled(
                     capture.path, reader.signature, sound=final
                 ):
                     return False
@@ -226,7 +232,7 @@ class Captures:
                     place = place._replace(signature=reader.signature)
                     await self._send(capture, line, place, send, reader.sha256, anew=anew)
                     return True
-                place = Place(line.number, line.end, line.prefix, not line.complete)
+                place = CapturePlace(line.number, line.end, line.prefix, not line.complete)
                 await self._send(capture, line, place, send, anew=anew)
                 anew = False
         place = place._replace(signature=reader.signature)
@@ -239,7 +245,7 @@ class Captures:
         self,
         capture: Capture,
         line: Line,
-        place: Place,
+        place: CapturePlace,
         send: Send,
         digest: str | None = None,
         *,
@@ -251,8 +257,8 @@ class Captures:
         await send(Delivery(part, capture.name, page, position, digest, anew))
         self._note(capture, place)
 
-    def _note(self, capture: Capture, place: Place) -> bytes:
+    def _note(self, capture: Capture, place: CapturePlace) -> bytes:
         """Remember how far a capture was read; return that as a position."""
         if self.settling.patience is not None:
-            self.known[capture.name] = place
+            self.known_places[capture.name] = place
         return encode(place)

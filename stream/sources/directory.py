@@ -12,7 +12,7 @@ import aiofiles.os
 
 from stream.records.errors import Unavailable
 from stream.sources.captures import Capture, Captures, captures_in, is_one
-from stream.sources.discovery import FixtureChain, discover
+from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.fixtures import Fixtures
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send
@@ -57,7 +57,7 @@ class Directory:
         self.captures = Captures(name, positions, options, self.settling)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
-        self.surveyed = False
+        self.has_survey = False
         """Whether it could be read once, if not each file in it."""
         self._inode: tuple[int, int] | None = None
 
@@ -74,7 +74,7 @@ class Directory:
         """
         if is_one(self.place):
             return Survey([], captures_in(self.place), frozenset(), None)
-        chains, unknown = discover(self.place)
+        chains, unknown = discover_chains(self.place)
         try:
             status = self.place.stat()
         except OSError as error:
@@ -96,7 +96,7 @@ class Directory:
         Raises:
             Unavailable: as :meth:`look`.
         """
-        self.unknown, self._inode, self.surveyed = survey.unknown, survey.inode, True
+        self.unknown, self._inode, self.has_survey = survey.unknown, survey.inode, True
         self.settling.forget_changed()
         failed, whole = None, True
         try:

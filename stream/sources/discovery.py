@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
-from stream.records.chains import Chain
+from stream.records.chains import PRIMARY, Chain
 from stream.records.errors import BadInput, Unavailable
-from stream.records.privacy import shielded
+from stream.records.privacy import shield_value
 from stream.sources.captures import Capture, captures_in, is_capture
 from stream.sources.files import EXPECTATIONS, PageFile
 
@@ -22,7 +22,7 @@ __all__ = [
     "FixtureChain",
     "FixtureName",
     "captures_alone",
-    "discover",
+    "discover_chains",
     "is_input",
     "parse_name",
 ]
@@ -37,8 +37,6 @@ STEMS: Final[dict[str, Endpoint | ObjectList]] = {
     **{stem: entry for entry in LISTS.values() for stem in entry.stems},
 }
 LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
-PRIMARY: Final = "primary"
-"""The label of files that name none."""
 REST: Final = re.compile(
     r"(?:_fixture)?(?:_(?P<label>[^_].*?))??(?:_page(?P<page>[0-9]+))?", re.ASCII | re.DOTALL
 )
@@ -59,7 +57,7 @@ class FixtureChain(NamedTuple):
     directory: Path
     files: Sequence[PageFile] = ()
     faults: Mapping[int, list[tuple[str, BadInput]]] = MappingProxyType({})
-    missing: Sequence[int] = ()
+    missing_pages: Sequence[int] = ()
 
 
 def parse_name(name: str) -> FixtureName | None:
@@ -73,7 +71,7 @@ def parse_name(name: str) -> FixtureName | None:
             if match:
                 label = match["label"]
                 if label:
-                    label = shielded(os.fsencode(label).decode(errors="backslashreplace"))
+                    label = shield_value(os.fsencode(label).decode(errors="backslashreplace"))
                 return FixtureName(STEMS[known], label or PRIMARY, int(match["page"] or 1))
     return None
 
@@ -88,7 +86,7 @@ def beside_capture(name: str) -> bool:
     return is_capture(name) or name.endswith(EXPECTED)
 
 
-def discover(directory: Path) -> tuple[list[FixtureChain], list[str]]:
+def discover_chains(directory: Path) -> tuple[list[FixtureChain], list[str]]:
     """Find the chains of a directory; return them, and the names of files that are no fixtures.
 
     Raises:
@@ -140,7 +138,7 @@ def chain_of(chain: FixtureChain, pages: Mapping[int, list[str]]) -> FixtureChai
     ]
     last = max(pages)
     missing = [number for number in range(1, min(last, len(pages) + 1)) if number not in pages]
-    return chain._replace(files=files, faults=faults, missing=missing[:1])
+    return chain._replace(files=files, faults=faults, missing_pages=missing[:1])
 
 
 def captures_alone(place: Path) -> list[Capture]:
@@ -154,5 +152,7 @@ def captures_alone(place: Path) -> list[Capture]:
     for name in sorted(os.listdir(place)) if place.is_dir() else ():  # noqa: PTH208 -- only names are wanted
         if parse_name(name) is not None:
             wanted = "expected captures alone: usage-stream capture makes one of fixtures"
-            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").at(str(place))
+            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").name_place(
+                str(place)
+            )
     return captures

@@ -13,11 +13,12 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from stream.decode.values import bad, member, revision_of
+from stream.decode.values import bad_value, member_path, revision_of
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
-from stream.records.privacy import shielded
+from stream.records.privacy import shield_value
 from stream.sources.request import VIEW, Request, json_value, view_of
 
 __all__ = ["Envelope", "decode_envelope", "revision_of"]
@@ -96,7 +97,7 @@ def decode_envelope(line: bytes) -> Envelope:
         BadInput: it is no envelope; with the JSON path, what was found and what was expected.
     """
     line = line.strip(BLANK)
-    head, payload = page_last(line) or any_order(line)
+    head, payload = split_page_last(line) or split_any_order(line)
     return Envelope(
         entry_of(head.endpoint),
         label_of(head.label),
@@ -107,7 +108,7 @@ def decode_envelope(line: bytes) -> Envelope:
     )
 
 
-def page_last(line: bytes) -> tuple[Head, bytes] | None:
+def split_page_last(line: bytes) -> tuple[Head, bytes] | None:
     """Split a line whose page comes last; ``None`` when another look is needed."""
     try:
         ENDING.decode(b'{"page":{"data":[' + line[line.rfind(b"]", -LONGEST_TAIL) :])
@@ -128,7 +129,7 @@ def page_last(line: bytes) -> tuple[Head, bytes] | None:
     return None
 
 
-def any_order(line: bytes) -> tuple[Head, bytes]:
+def split_any_order(line: bytes) -> tuple[Head, bytes]:
     """Split a line member by member.
 
     Raises:
@@ -139,10 +140,10 @@ def any_order(line: bytes) -> tuple[Head, bytes]:
         if name not in MEMBERS:
             known = ", ".join(MEMBERS)
             message = f"found a member that no envelope has, expected {known}"
-            raise BadInput("envelope", message, path=member("$", name))
+            raise BadInput("envelope", message, path=member_path("$", name))
     page = bytes(members.get("page", b"null"))
     if not page.startswith(b"{"):
-        raise bad("envelope", "$.page", json_value(page, "$.page"), "a page")
+        raise bad_value("envelope", "$.page", json_value(page, "$.page"), "a page")
     endpoint = text_in(members, "endpoint")
     if endpoint is None:
         raise unknown_endpoint(None)
@@ -160,7 +161,7 @@ def members_of(written: bytes, path: str, expected: str) -> dict[str, Raw]:
     try:
         return RAW.decode(written)
     except msgspec.ValidationError:
-        raise bad("envelope", path, json_value(written, path), expected) from None
+        raise bad_value("envelope", path, json_value(written, path), expected) from None
     except RecursionError:
         found = "found JSON nested too deeply"
     except UnicodeDecodeError:
@@ -180,7 +181,7 @@ def text_in(members: dict[str, Raw], name: str, path: str = "$") -> str | None:
     value = json_value(bytes(members.get(name, b"null")), where)
     if value is None or isinstance(value, str):
         return value
-    raise bad("envelope", where, value, "a text or null")
+    raise bad_value("envelope", where, value, "a text or null")
 
 
 def request_in(members: dict[str, Raw]) -> Request | None:
@@ -211,7 +212,7 @@ def entry_of(name: str) -> Endpoint | ObjectList:
 
 def unknown_endpoint(found: str | None) -> BadInput:
     """Say which endpoints and lists there are."""
-    return bad("envelope", "$.endpoint", found, f"one of {', '.join([*ENDPOINTS, *LISTS])}")
+    return bad_value("envelope", "$.endpoint", found, f"one of {', '.join([*ENDPOINTS, *LISTS])}")
 
 
 @lru_cache(maxsize=64)
@@ -223,5 +224,7 @@ def label_of(label: str | None) -> str:
     """
     text = (label or "").strip()
     if len(text) > LONGEST_LABEL:
-        raise bad("envelope", "$.label", text, f"a text of at most {LONGEST_LABEL} characters")
-    return shielded(text) or "primary"
+        raise bad_value(
+            "envelope", "$.label", text, f"a text of at most {LONGEST_LABEL} characters"
+        )
+    return shield_value(text) or PRIMARY

@@ -15,7 +15,7 @@ import aiofiles.os
 from xxhash import xxh3_64_intdigest
 
 from stream.records.errors import BadInput, Unavailable
-from stream.records.privacy import masked_text
+from stream.records.privacy import mask_text
 from stream.records.shares import ALL
 
 __all__ = [
@@ -30,8 +30,8 @@ __all__ = [
     "read_pages",
     "read_regular",
     "signature_of",
-    "signed",
-    "spelled",
+    "spell_name",
+    "status_signature_of",
 ]
 
 EXPECTATIONS: Final = "expectations.json"
@@ -96,9 +96,9 @@ async def read_pages(
             yield batch.pop(0)
 
 
-def spelled(name: str) -> str:
+def spell_name(name: str) -> str:
     """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
-    return masked_text(os.fsencode(name).decode(errors="backslashreplace"))
+    return mask_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
 def read_batch(
@@ -128,7 +128,9 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
         return FilePage(file, b"", signature_of(file.path), error=error)
     digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
     mark = xxh3_64_intdigest(content)
-    return FilePage(file, content, signed(status), mark, digest, None, perf_counter() - started)
+    return FilePage(
+        file, content, status_signature_of(status), mark, digest, None, perf_counter() - started
+    )
 
 
 def signature_of(path: Path) -> str | None:
@@ -137,10 +139,10 @@ def signature_of(path: Path) -> str | None:
         status = path.lstat()
     except OSError:
         return None
-    return signed(status)
+    return status_signature_of(status)
 
 
-def signed(status: os.stat_result) -> str:
+def status_signature_of(status: os.stat_result) -> str:
     """Return the signature of a file whose status is known."""
     times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
     return f"{status.st_size}:{times}:{status.st_dev}:{status.st_ino}"
@@ -153,10 +155,10 @@ def open_regular(path: Path) -> int:
         BadInput: it is no regular file.
         OSError: it is gone, or may not be read.
     """
-    return opened(path)[0]
+    return open_with_status(path)[0]
 
 
-def opened(path: Path) -> tuple[int, os.stat_result]:
+def open_with_status(path: Path) -> tuple[int, os.stat_result]:
     """Open a file as :func:`open_regular` does; return its status too."""
     try:
         descriptor = os.open(path, FLAGS)
@@ -184,7 +186,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
 def read_whole(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
     """Read a file as :func:`read_regular` does; return its status before that too."""
     try:
-        descriptor, status = opened(path)
+        descriptor, status = open_with_status(path)
         try:
             payload = content_of(descriptor, status.st_size) if status.st_size <= max_bytes else b""
         finally:

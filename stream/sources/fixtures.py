@@ -19,12 +19,12 @@ from stream.sources.files import (
     PageFile,
     read_batch,
     signature_of,
-    spelled,
+    spell_name,
 )
-from stream.sources.settling import Settling, whole
+from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
 
-__all__ = ["Fixtures", "part_of"]
+__all__ = ["Fixtures", "part_name_of"]
 
 CHAINS_AT_ONCE: Final = 4
 FAULTY: Final = b"-"
@@ -43,7 +43,7 @@ class Fixtures:
         self.source = source
         self.options = options
         self.settling = settling
-        self.known = {
+        self.known_pages = {
             name: position
             for name, position in positions.items()
             if "/" in name and len(position) > MARK + len(FAULTY)
@@ -80,10 +80,10 @@ class Fixtures:
 
     async def _deliver_gone(self, chains: Sequence[FixtureChain], send: Send) -> None:
         """Emit which parts are not there any more."""
-        if not self.known:
+        if not self.known_pages:
             return
         there = {
-            part_of(chain.chain, number)
+            part_name_of(chain.chain, number)
             for chain in chains
             for number in (file.page for file in chain.files)
         } | {
@@ -92,10 +92,10 @@ class Fixtures:
             for number, found in chain.faults.items()
             for name, _ in found
         }
-        for name in sorted(self.known.keys() - there):
-            position = self.known[name]
-            await send(Delivery(Part(self.source, name), name, None, position, gone=True))
-            del self.known[name]  # what returns is news
+        for name in sorted(self.known_pages.keys() - there):
+            position = self.known_pages[name]
+            await send(Delivery(Part(self.source, name), name, None, position, is_gone=True))
+            del self.known_pages[name]  # what returns is news
 
     async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
         """Emit the pages of one chain in order; return whether all of them were whole.
@@ -107,13 +107,13 @@ class Fixtures:
             for name, error in chain.faults[number]:
                 await self._deliver_fault(chain, number, name, error, send)
         files = chain.files
-        if self.known:
-            files = await aiofiles.os.wrap(self._changed)(chain)
+        if self.known_pages:
+            files = await aiofiles.os.wrap(self._changed_files)(chain)
         whole, failed = True, None
         async for page in self._read(files):
             if isinstance(page, Unavailable):
                 failed = failed or page
-            elif page is None or not self._settled(page):
+            elif page is None or not self._is_settled(page):
                 whole = False
             else:
                 await self._send(chain, page, send)
@@ -127,17 +127,21 @@ class Fixtures:
         """Emit a file that is one of several for its page, or that has an impossible number."""
         part = rival_of(chain.chain, number, name)
         position = mark_of(signature_of(chain.directory / name)) + FAULTY
-        if self.known.get(part) != position:
+        if self.known_pages.get(part) != position:
             page = Page(chain.chain, number, b"", number, error=error)
-            await send(Delivery(Part(self.source, part), spelled(name), page, position, anew=True))
+            await send(
+                Delivery(
+                    Part(self.source, part), spell_name(name), page, position, begins_anew=True
+                )
+            )
             self._note(part, position)
 
-    def _changed(self, chain: FixtureChain) -> list[PageFile]:
+    def _changed_files(self, chain: FixtureChain) -> list[PageFile]:
         """Return the files that are not as they were when they were read."""
         return [
             file
             for file in chain.files
-            if (known := self.known.get(part_of(chain.chain, file.page))) is None
+            if (known := self.known_pages.get(part_name_of(chain.chain, file.page))) is None
             or known[:MARK] != mark_of(signature_of(file.path))
         ]
 
@@ -167,34 +171,34 @@ class Fixtures:
             while batch:
                 yield batch.pop(0)
 
-    def _settled(self, page: FilePage) -> bool:
+    def _is_settled(self, page: FilePage) -> bool:
         """Tell whether a file is whole, or broken and was left alone for long."""
-        if self.settling.patience is None or page.error is not None or whole(page.content):
+        if self.settling.patience is None or page.error is not None or is_whole(page.content):
             return True
         ending = page.content.rstrip().endswith(b"}")
-        return self.settling.settled(page.file.path, page.signature, sound=ending)
+        return self.settling.is_settled(page.file.path, page.signature, sound=ending)
 
     async def _send(self, chain: FixtureChain, read: FilePage, send: Send) -> None:
         """Emit a page; one whose content is what it was brings a position alone."""
         number, error = read.file.page, read.error
-        name = part_of(chain.chain, number)
+        name = part_name_of(chain.chain, number)
         position, page = position_of(read), None
-        known = self.known.get(name) if self.known else None
+        known = self.known_pages.get(name) if self.known_pages else None
         if known is None or error is not None or not known.endswith(position[-MARK:]):
             page = Page(
                 chain.chain, number, read.content, number, 0, None, error, seconds=read.seconds
             )
         part, anew = Part(self.source, name), page is not None
-        await send(Delivery(part, spelled(read.file.name), page, position, read.sha256, anew))
+        await send(Delivery(part, spell_name(read.file.name), page, position, read.sha256, anew))
         self._note(name, position)
 
     def _note(self, name: str, position: bytes) -> None:
         """Remember what was emitted, where somebody will look again."""
         if self.settling.patience is not None:
-            self.known[name] = position
+            self.known_pages[name] = position
 
 
-def part_of(chain: Chain, number: int) -> str:
+def part_name_of(chain: Chain, number: int) -> str:
     """Return the name of a page's part."""
     return f"{chain.endpoint}/{chain.label}/{number}"
 
@@ -212,4 +216,4 @@ def mark_of(signature: str | None) -> bytes:
 
 def rival_of(chain: Chain, number: int, name: str) -> str:
     """Return the name of the part of a file that cannot be a page, as another has its number."""
-    return f"{part_of(chain, number)}/{spelled(name)}"
+    return f"{part_name_of(chain, number)}/{spell_name(name)}"

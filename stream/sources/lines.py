@@ -9,14 +9,14 @@ from typing import Final, NamedTuple, Self
 from xxhash import xxh3_64
 
 from stream.records.errors import BadInput
-from stream.sources.expanding import ExpandedFile
-from stream.sources.settling import whole
+from stream.sources.expansion import ExpandedFile
+from stream.sources.settling import is_whole
 
 __all__ = [
     "MARK",
     "CaptureReader",
     "Line",
-    "too_long",
+    "too_long_line",
 ]
 
 MARK: Final = b"\xef\xbb\xbf"
@@ -42,10 +42,10 @@ class Line(NamedTuple):
     @property
     def final(self) -> bool:
         """Whether it is a whole line, and stays one whatever is appended to its file."""
-        return self.complete or (self.error is None and whole(self.content))
+        return self.complete or (self.error is None and is_whole(self.content))
 
 
-def too_long(length: int, longest: int) -> BadInput:
+def too_long_line(length: int, longest: int) -> BadInput:
     """Return what is wrong with a line of more bytes than it may have."""
     return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
 
@@ -103,7 +103,7 @@ class CaptureReader:
         """How many bytes of the stored file were read."""
         return self._file.bytes_read
 
-    def passed(self, prefix: int) -> bool:
+    def pass_over(self, prefix: int) -> bool:
         """Pass over what was read before; tell whether it is what it was.
 
         Raises:
@@ -145,10 +145,10 @@ class CaptureReader:
         while (found := self._piece.find(b"\n", self._at)) < 0:
             self._hold(len(self._piece))
             if not self._advance():
-                return self._made(complete=False) if self._length else None
+                return self._make_line(complete=False) if self._length else None
         self._hold(found)
         self._at = found + 1
-        return self._made(complete=True)
+        return self._make_line(complete=True)
 
     def _advance(self) -> bool:
         """Take the next piece of the file; return whether there is one.
@@ -178,13 +178,13 @@ class CaptureReader:
         else:
             self._held.clear()
 
-    def _made(self, *, complete: bool) -> Line:
+    def _make_line(self, *, complete: bool) -> Line:
         """Make a line of what is held."""
         content, error = b"".join(self._held).removesuffix(b"\r"), None
         if complete:
             self._prefix.update(b"\n")
         if self._length > self._longest:
-            error = too_long(self._length, self._longest)
+            error = too_long_line(self._length, self._longest)
         if not self._end:
             content = content.removeprefix(MARK)
         self._number += 1

@@ -21,29 +21,29 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import DAY, MAX_TIME
-from stream.sources.discovery import FixtureChain, discover
-from stream.sources.files import FilePage, PageFile, read_batch, spelled
-from stream.sources.fixtures import part_of
+from stream.sources.discovery import FixtureChain, discover_chains
+from stream.sources.files import FilePage, PageFile, read_batch, spell_name
+from stream.sources.fixtures import part_name_of
 from stream.sources.source import ReadOptions, Send
 
-__all__ = ["Pace", "moved_on"]
+__all__ = ["Pace", "move_page"]
 
 NEVER: Final = -1
 TIMES: Final = ("start_time", "end_time", "timestamp")
 """The members of a bucket, or of a day of line items, that say when it is."""
 
 
-class Due(NamedTuple):
+class DuePage(NamedTuple):
     """A page, and the event time at which it comes, in Unix seconds."""
 
-    at: int
+    time: int
     chain: FixtureChain
     file: PageFile
 
     @property
     def part(self) -> str:
         """The name of its part."""
-        return part_of(self.chain.chain, self.file.page)
+        return part_name_of(self.chain.chain, self.file.page)
 
     @property
     def usage(self) -> bool:
@@ -54,7 +54,7 @@ class Due(NamedTuple):
 class Schedule(NamedTuple):
     """The pages in order of event time, its start and end, and how far a loop moves windows."""
 
-    pages: list[Due]
+    pages: list[DuePage]
     start: int
     end: int
     span: int
@@ -105,7 +105,7 @@ class Pace:
             Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
         """
         if self._schedule is None:
-            plan = aiofiles.os.wrap(scheduled)
+            plan = aiofiles.os.wrap(schedule_pages)
             self._begin(await plan(self.place, self.options.max_page_bytes))
         schedule = self._schedule
         assert schedule is not None  # noqa: S101 -- made above
@@ -120,7 +120,7 @@ class Pace:
             if self._loop and not due.usage:
                 self._next += 1  # a list says the same in every loop
                 continue
-            at = self._loop * schedule.span + due.at
+            at = self._loop * schedule.span + due.time
             wait = self._since + (at - self._origin) / self.rate - self.clock()
             if wait > 0:
                 return wait
@@ -131,29 +131,29 @@ class Pace:
     def _begin(self, schedule: Schedule) -> None:
         """Begin with the first page that was not emitted yet."""
         self._schedule, self._since = schedule, self.clock()
-        self._loop, self._next = self._resumed(schedule)
-        before = schedule.pages[self._next - 1].at if self._next else schedule.start
+        self._loop, self._next = self._place_to_resume(schedule)
+        before = schedule.pages[self._next - 1].time if self._next else schedule.start
         self._origin = self._loop * schedule.span + before
 
-    async def _emit(self, due: Due, shift: int, send: Send) -> None:
+    async def _emit(self, due: DuePage, shift: int, send: Send) -> None:
         """Emit a page, its windows moved on by ``shift`` seconds."""
         read = aiofiles.os.wrap(read_batch)
         found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
         page, number = found[0], due.file.page
-        content = moved_on(page.content, shift) if shift and page.error is None else page.content
+        content = move_page(page.content, shift) if shift and page.error is None else page.content
         await send(
             Delivery(
                 Part(self.name, due.part),
-                spelled(due.file.name),
+                spell_name(due.file.name),
                 # In the next loop it comes again, with other windows.
                 Page(due.chain.chain, number, content, number, error=page.error, final=False),
                 b"%d" % self._loop,
                 page.sha256,
-                anew=not shift,
+                begins_anew=not shift,
             )
         )
 
-    def _resumed(self, schedule: Schedule) -> tuple[int, int]:
+    def _place_to_resume(self, schedule: Schedule) -> tuple[int, int]:
         """Return the loop to go on in, and the first of its pages that was not emitted."""
         done = [int(self._positions.get(due.part, NEVER)) for due in schedule.pages]
         usage = [due.usage for due in schedule.pages]
@@ -165,7 +165,7 @@ class Pace:
         return loop + 1, 0
 
 
-def moved_on(content: bytes, shift: int) -> bytes:
+def move_page(content: bytes, shift: int) -> bytes:
     """Return a page with every window moved on by so many seconds; what is no page stays as it is.
 
     Everything but times keeps its bytes: an amount has more digits than a float.
@@ -176,13 +176,15 @@ def moved_on(content: bytes, shift: int) -> bytes:
             written = bytes(page.get(name, b"null"))
             if written != b"null":
                 elements = msgspec.json.decode(written, type=list[dict[str, Raw]])
-                page[name] = Raw(msgspec.json.encode([moved(one, shift) for one in elements]))
+                page[name] = Raw(
+                    msgspec.json.encode([move_element(one, shift) for one in elements])
+                )
         return msgspec.json.encode(page)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadInput):
         return content
 
 
-def moved(element: dict[str, Raw], shift: int) -> dict[str, Raw]:
+def move_element(element: dict[str, Raw], shift: int) -> dict[str, Raw]:
     """Move the times of one element; a time in ISO is written in seconds.
 
     Raises:
@@ -198,14 +200,14 @@ def moved(element: dict[str, Raw], shift: int) -> dict[str, Raw]:
     return found
 
 
-def scheduled(directory: Path, max_page_bytes: int) -> Schedule:
+def schedule_pages(directory: Path, max_page_bytes: int) -> Schedule:
     """Read a directory's pages for their windows, and put them in the order of their ends.
 
     Raises:
         Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
     """
-    chains, _ = discover(directory)
-    pages: list[Due] = []
+    chains, _ = discover_chains(directory)
+    pages: list[DuePage] = []
     starts: list[int] = []
     for chain in chains:
         at = 0
@@ -213,14 +215,14 @@ def scheduled(directory: Path, max_page_bytes: int) -> Schedule:
             starts_, end = windows_of(chain, file, max_page_bytes)
             starts += starts_
             at = max(at, end)
-            pages.append(Due(at, chain, file))
+            pages.append(DuePage(at, chain, file))
     if not pages:
         raise Unavailable(f"{directory}: found no fixtures to replay at a pace")
     start = min(starts, default=0)
-    end = max(due.at for due in pages)
+    end = max(due.time for due in pages)
     span = max(-(-(end - start) // DAY) * DAY, DAY)
-    order = sorted(range(len(pages)), key=lambda one: (max(pages[one].at, start), one))
-    ordered = [pages[one]._replace(at=max(pages[one].at, start)) for one in order]
+    order = sorted(range(len(pages)), key=lambda one: (max(pages[one].time, start), one))
+    ordered = [pages[one]._replace(time=max(pages[one].time, start)) for one in order]
     return Schedule(ordered, start, end, span)
 
 

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import astuple
 
 from stream.decode.parse import plain_json
-from stream.decode.values import bad, text_of
+from stream.decode.values import bad_value, text_of
 from stream.records.errors import BadInput
 
 __all__ = ["VIEW", "Request", "json_value", "view_of"]
@@ -64,7 +64,7 @@ def view_of(request: Request | None) -> str:
         return ""
     members = tuple(map(bytes, astuple(request)[1:]))
     short = sum(map(len, members)) <= CACHED
-    return remembered(members) if short else canonical(members)
+    return remember_view(members) if short else write_view(members)
 
 
 def json_value(written: bytes, path: str) -> Any:
@@ -80,12 +80,12 @@ def json_value(written: bytes, path: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def remembered(members: tuple[bytes, ...]) -> str:
+def remember_view(members: tuple[bytes, ...]) -> str:
     """Remember the views of short requests: every page of a walk has the same."""
-    return canonical(members)
+    return write_view(members)
 
 
-def canonical(members: tuple[bytes, ...]) -> str:
+def write_view(members: tuple[bytes, ...]) -> str:
     """Write a view."""
     found = {
         name: values_of(json_value(written, f"$.request.{name}"), f"$.request.{name}")
@@ -107,10 +107,10 @@ def values_of(value: Any, path: str) -> list[str]:
     if isinstance(value, str | bool):
         value = [value]
     if not isinstance(value, list):
-        raise bad("envelope", path, value, "a text, or an array of texts")
+        raise bad_value("envelope", path, value, "a text, or an array of texts")
     texts = set()
     for index, one in enumerate(value):
         if not isinstance(one, str | bool):
-            raise bad("envelope", f"{path}[{index}]", one, "a text")
+            raise bad_value("envelope", f"{path}[{index}]", one, "a text")
         texts.add(text_of(one if isinstance(one, str) else str(one).lower()))
     return sorted(text for text in texts if text is not None)

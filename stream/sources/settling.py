@@ -21,7 +21,7 @@ except ImportError:  # Windows
 else:
     LEASES = hasattr(fcntl, "F_SETLEASE")  # only Linux tells who has a file open
 
-__all__ = ["LEASES", "Patience", "Settling", "open_elsewhere", "whole"]
+__all__ = ["LEASES", "Patience", "Settling", "is_open_elsewhere", "is_whole"]
 
 ANY_JSON: Final = msgspec.json.Decoder(Raw)
 
@@ -37,7 +37,7 @@ class Wait(NamedTuple):
     """A file whose end is not whole: as it was seen, and since when; ``sound``: it could be."""
 
     signature: str | None
-    since: float
+    start: float
     sound: bool
 
 
@@ -52,7 +52,7 @@ class Settling:
         self.patience = patience
         self._waits: dict[Path, Wait] = {}
 
-    def settled(self, path: Path, signature: str | None, *, sound: bool) -> bool:
+    def is_settled(self, path: Path, signature: str | None, *, sound: bool) -> bool:
         """Tell whether a file was left alone for long, and nobody has it open to write the rest.
 
         Whether somebody has is not asked of a file whose end is ``sound``.
@@ -61,10 +61,10 @@ class Settling:
             return True
         now = time.monotonic()
         wait = self._waits.get(path)
-        since = now if wait is None or wait.signature != signature else wait.since
+        since = now if wait is None or wait.signature != signature else wait.start
         settle = self.patience.settle
         quiet = now - since >= settle or seconds_since_written(path) >= settle
-        settled = quiet and (sound or not open_elsewhere(path))
+        settled = quiet and (sound or not is_open_elsewhere(path))
         if settled:
             self._waits.pop(path, None)
         else:
@@ -79,17 +79,17 @@ class Settling:
             if wait.signature is not None and wait.signature == signature_of(path)
         }
 
-    def rests(self, path: Path) -> bool:
+    def is_at_rest(self, path: Path) -> bool:
         """Tell whether a file that is waited for is to be left alone for longer."""
         wait = self._waits.get(path)
         return (
             wait is not None
             and wait.signature == signature_of(path)
-            and not self.settled(path, wait.signature, sound=wait.sound)
+            and not self.is_settled(path, wait.signature, sound=wait.sound)
         )
 
 
-def whole(content: bytes) -> bool:
+def is_whole(content: bytes) -> bool:
     """Tell whether something is JSON from end to end."""
     try:
         ANY_JSON.decode(content)
@@ -106,7 +106,7 @@ def seconds_since_written(path: Path) -> float:
         return 0.0
 
 
-def open_elsewhere(path: Path) -> bool:
+def is_open_elsewhere(path: Path) -> bool:
     """Tell whether some process has a file open for writing, as far as the kernel says.
 
     A read lease is refused while that is so. Where leases cannot be had (another owner's file, a

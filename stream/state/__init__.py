@@ -1,8 +1,8 @@
 """What is kept: windows by chain and time, and everything that must move together with them.
 
-``dedupe`` merges a bucket into a window and says what became of each row, pure. ``keyed`` holds the
-windows in use, and lets the others leave for the store; ``objects`` holds the lists of projects,
-users and keys, and ``links`` what pages say of their walks, until the store has it.
+``dedupe`` merges a bucket into a window and says what became of each row, pure. ``windows`` holds
+the windows in use, and lets the others leave for the store; ``objects`` holds the lists of
+projects, users and keys, and ``links`` what pages say of their walks, until the store has it.
 ``checkpoints`` says when all of that is stored, and what has changed; ``sqlite`` is the store.
-``saved`` is the shape in which a series is kept.
+``saved_series`` is the shape in which a series is kept.
 """

@@ -9,12 +9,12 @@ from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 from stream.records.tally import Tally
 from stream.records.windows import Snapshot
-from stream.state.keyed import KeyedState, Place
 from stream.state.links import HeldLinks, PagePlace, WalkKey
 from stream.state.objects import Objects
-from stream.state.saved import SavedSeries
+from stream.state.saved_series import SavedSeries
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import Checkpoint, Store
+from stream.state.windows import KeyedState, Place
 
 __all__ = ["Checkpoints"]
 
@@ -40,7 +40,7 @@ class Checkpoints:
             BadInput, Unavailable: it is damaged, or cannot be read.
         """
         self.store = store
-        self.lasting = lasting
+        self.is_lasting = lasting
         self.objects = objects
         self.tally = tally
         self.state = KeyedState(store, row_budget)
@@ -53,7 +53,7 @@ class Checkpoints:
         if saved.objects:
             objects.restore(saved.objects)
         tally.restore(saved.tally)
-        self.forgotten: set[Part] = set()
+        self.forgotten_parts: set[Part] = set()
         """Parts of whose pages the store knows more than is so."""
         self._pages = 0
         self._letters: dict[PagePlace, Letters] = {}
@@ -66,7 +66,7 @@ class Checkpoints:
         self.store.close()
 
     @property
-    def pending(self) -> int:
+    def pending_deliveries(self) -> int:
         """How many deliveries the next checkpoint will store."""
         return self._pages
 
@@ -77,7 +77,7 @@ class Checkpoints:
 
     def count(self) -> None:
         """Note that a delivery has changed something that lasts."""
-        self._pages += self.lasting
+        self._pages += self.is_lasting
 
     def put_link(self, part: Part, place: int, chain: Chain, link: Link) -> None:
         """Store what a page says of its walk with the next checkpoint."""
@@ -89,15 +89,15 @@ class Checkpoints:
 
     def forget(self, part: Part) -> None:
         """Know nothing of what a part's pages said any more, with the next checkpoint."""
-        self.forgotten.add(part)
+        self.forgotten_parts.add(part)
         self.links.forget(part)
         for key in [one for one in self._letters if one[0] == part]:
             del self._letters[key]
 
     def walks(self) -> set[WalkKey]:
         """Return the walks that the next checkpoint changes."""
-        changed = set(self.links.packed)
-        for part in self.forgotten:
+        changed = set(self.links.packed_links)
+        for part in self.forgotten_parts:
             changed |= self.store.walks_in(part)
         return changed
 
@@ -107,7 +107,7 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
-        if self.lasting or self.store.has_links:
+        if self.is_lasting or self.store.has_links:
             self.flush_links()
             yield from self.store.links()
             return
@@ -125,10 +125,10 @@ class Checkpoints:
 
     def flush_links(self) -> None:
         """Put links into the file outside of a checkpoint: pages say all of it again."""
-        self.store.put_links(self.forgotten, self.links.rows())
-        self.forgotten, self.links = set(), HeldLinks()
+        self.store.put_links(self.forgotten_parts, self.links.rows())
+        self.forgotten_parts, self.links = set(), HeldLinks()
 
-    def due(self, now: float, pages: int, seconds: float) -> bool:
+    def is_due(self, now: float, pages: int, seconds: float) -> bool:
         """Tell whether so many pages or seconds have passed; ``now`` is monotonic."""
         if len(self.links) > LINKS_HELD:
             return True
@@ -148,29 +148,33 @@ class Checkpoints:
         Raises:
             Unavailable: the file cannot be written; it holds the last checkpoint.
         """
-        state, lasting = self.state, self.lasting
-        due = state.changed.copy() if lasting else state.changed.intersection(state.leaving())
+        state, lasting = self.state, self.is_lasting
+        due = (
+            state.changed_places.copy()
+            if lasting
+            else state.changed_places.intersection(state.leaving_windows())
+        )
         flushed = lasting or len(self.links) > LINKS_HELD
         self.store.save(
             Checkpoint(
                 parts,
                 self._letters,
-                self.forgotten,
+                self.forgotten_parts,
                 self.links.rows() if flushed else (),
-                self._held(due),
-                state.raised,
-                self.objects.saved() if lasting and self.objects.changed else None,
-                self.tally.saved(),
+                self._windows_held(due),
+                state.raised_revisions,
+                self.objects.saved_objects() if lasting and self.objects.has_changed else None,
+                self.tally.saved_counts(),
                 series(),
             )
         )
         self._since, self._pages = None, 0
         self._letters = {}
-        self.forgotten = set()
+        self.forgotten_parts = set()
         if flushed:
             self.links = HeldLinks()
-        state.stored(due)
-        self.objects.changed = self.objects.changed and not lasting
+        state.note_stored(due)
+        self.objects.has_changed = self.objects.has_changed and not lasting
 
     def flush(self) -> None:
         """Put every window into the store, where all of them can be read.
@@ -178,13 +182,13 @@ class Checkpoints:
         Raises:
             Unavailable: it cannot be written.
         """
-        changed = self.state.changed.copy()
-        self.store.put_windows(self._held(changed), self.state.raised)
-        self.state.stored(changed)
+        changed = self.state.changed_places.copy()
+        self.store.put_windows(self._windows_held(changed), self.state.raised_revisions)
+        self.state.note_stored(changed)
 
-    def _held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:
+    def _windows_held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:
         """Yield windows in memory, in order."""
-        return ((place, self.state.held[place]) for place in sorted(places))
+        return ((place, self.state.snapshots[place]) for place in sorted(places))
 
     def letters(self) -> Iterator[bytes]:
         """Yield the dead letters of every page, in order.

@@ -2,7 +2,8 @@
 
 A window holds a :class:`Snapshot`, whose rows are kept as columns. It is a join-semilattice: a
 later revision replaces, at equal revisions rows unite and each counter keeps its maximum. So pages
-may come again, late, or in any order, and give the same state (:mod:`stream.state.keyed` keeps it).
+may come again, late, or in any order, and give the same state (:mod:`stream.state.windows` keeps
+it).
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from collections.abc import Sequence
 from operator import eq, ge
 from typing import Any, Final
 
-from stream.records.windows import Bucket, Column, Identity, Outcomes, Snapshot, larger, paired
+from stream.records.windows import (
+    Bucket,
+    Column,
+    Identity,
+    Outcomes,
+    Snapshot,
+    larger_value,
+    pair_rows,
+)
 
-__all__ = ["fallen", "merge"]
+__all__ = ["has_fallen", "merge_bucket"]
 
 
 EMPTY: Final = Snapshot(0, (), ())
 
 
-def fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
+def has_fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
     """Tell whether a page that was read again says less than its window holds.
 
     That is a lower figure, and where the page is the ``sole`` one that delivered the window, also a
@@ -27,34 +36,36 @@ def fallen(snapshot: Snapshot, bucket: Bucket | None, *, sole: bool) -> bool:
     """
     if bucket is None:
         return sole and snapshot.rows > 0
-    held = dict(paired(snapshot))
+    held = dict(pair_rows(snapshot))
     seen: dict[Identity, Column] = {}
-    for identity, row in paired(bucket):
-        seen[identity] = joined_row(seen[identity], row) if identity in seen else row
-    return any(joined_row(held[one], row) != row for one, row in seen.items() if one in held) or (
+    for identity, row in pair_rows(bucket):
+        seen[identity] = join_rows(seen[identity], row) if identity in seen else row
+    return any(join_rows(held[one], row) != row for one, row in seen.items() if one in held) or (
         sole and not held.keys() <= seen.keys()
     )
 
 
-def merge(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+def merge_bucket(
+    snapshot: Snapshot | None, bucket: Bucket, revision: int
+) -> tuple[Snapshot, Outcomes]:
     """Join a delivered bucket of a revision with what its window holds."""
     if snapshot is None:
-        return united(None, bucket, revision)
+        return unite_rows(None, bucket, revision)
     if revision < snapshot.revision:
         return snapshot, Outcomes(superseded=bucket.rows)
     if revision > snapshot.revision:
-        return replaced(snapshot, bucket, revision)
+        return replace_snapshot(snapshot, bucket, revision)
     if bucket.dimensions == snapshot.dimensions:
-        return grown(snapshot, bucket)
-    return united(snapshot, bucket, revision)
+        return grow_snapshot(snapshot, bucket)
+    return unite_rows(snapshot, bucket, revision)
 
 
-def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
+def grow_snapshot(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
     """Merge a re-delivery of the same rows in the same order, column by column."""
     columns = tuple(map(larger_column, snapshot.counters[:-1], bucket.counters[:-1]))
-    columns += (joined_column(snapshot.counters[-1], bucket.counters[-1]),)
+    columns += (join_columns(snapshot.counters[-1], bucket.counters[-1]),)
     pairs = zip(snapshot.counters, columns, strict=True)
-    revised = changed_rows([(old, now) for old, now in pairs if old is not now], bucket.rows)
+    revised = count_changed_rows([(old, now) for old, now in pairs if old is not now], bucket.rows)
     outcomes = Outcomes(duplicate=bucket.rows - revised, revised=revised)
     whole = not snapshot.collisions and columns == bucket.counters
     if revised:
@@ -66,7 +77,7 @@ def grown(snapshot: Snapshot, bucket: Bucket) -> tuple[Snapshot, Outcomes]:
     return snapshot, outcomes
 
 
-def changed_rows(columns: list[tuple[Column, Column]], rows: int) -> int:
+def count_changed_rows(columns: list[tuple[Column, Column]], rows: int) -> int:
     """Count the rows that differ in any column; each column is asked of the rows still alike."""
     alike: Sequence[int] = range(rows)
     for old, now in columns:
@@ -87,41 +98,43 @@ def larger_column(old: Column, new: Column) -> Column:
         pairs = zip(old, new, strict=True)
         column = tuple([b if b > a else a for a, b in pairs])  # noqa: FURB136 -- as in larger()
     except TypeError:  # an absent value compares with nothing
-        column = tuple(map(larger, old, new))
+        column = tuple(map(larger_value, old, new))
     return old if column == old else column
 
 
-def joined_column(old: Column, new: Column) -> Column:
+def join_columns(old: Column, new: Column) -> Column:
     """Merge the column of counters that the registry does not know."""
     if old == new:
         return old
-    column = tuple(map(joined, old, new))
+    column = tuple(map(join_unknown, old, new))
     return old if column == old else column
 
 
-def joined(old: Any, new: Any) -> Any:
+def join_unknown(old: Any, new: Any) -> Any:
     """Merge two rows' unknown counters: ``((name, number), …)``, each name's maximum."""
     if old is None or new is None:
         return new if old is None else old
     values = dict(old)
     for name, number in new:
-        values[name] = larger(values.get(name), number)
+        values[name] = larger_value(values.get(name), number)
     return tuple(sorted(values.items()))
 
 
-def joined_row(old: Column, new: Column) -> Column:
+def join_rows(old: Column, new: Column) -> Column:
     """Merge two rows' counters, the unknown ones last."""
-    return (*map(larger, old[:-1], new[:-1]), joined(old[-1], new[-1]))
+    return (*map(larger_value, old[:-1], new[:-1]), join_unknown(old[-1], new[-1]))
 
 
-def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+def unite_rows(
+    snapshot: Snapshot | None, bucket: Bucket, revision: int
+) -> tuple[Snapshot, Outcomes]:
     """Merge rows one by one: a window's first delivery, or one with other rows than before."""
     identities = list(zip(*bucket.dimensions, strict=True))
     if snapshot is None and len(set(identities)) == bucket.rows:
         fresh = Snapshot(revision, bucket.dimensions, bucket.counters, digest=bucket.digest)
         return fresh, Outcomes(new=bucket.rows)
     held = snapshot or EMPTY
-    rows = dict(paired(held))
+    rows = dict(pair_rows(held))
     delivered: dict[Identity, Column] = {}
     collisions = set(held.collisions)
     new = revised = 0
@@ -129,7 +142,7 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
         if delivered.setdefault(identity, row) != row:
             collisions.add(identity)
         before = rows.get(identity)
-        rows[identity] = after = row if before is None else joined_row(before, row)
+        rows[identity] = after = row if before is None else join_rows(before, row)
         new += before is None
         revised += before is not None and after != before
     outcomes = Outcomes(new=new, revised=revised, duplicate=bucket.rows - new - revised)
@@ -138,11 +151,13 @@ def united(snapshot: Snapshot | None, bucket: Bucket, revision: int) -> tuple[Sn
     return snapshot_of(revision, rows, frozenset(collisions)), outcomes
 
 
-def replaced(snapshot: Snapshot, bucket: Bucket, revision: int) -> tuple[Snapshot, Outcomes]:
+def replace_snapshot(
+    snapshot: Snapshot, bucket: Bucket, revision: int
+) -> tuple[Snapshot, Outcomes]:
     """Replace a window by a later revision; rows are judged by what the window held before."""
-    later, outcomes = united(None, bucket, revision)
-    before = dict(paired(snapshot))
-    known = [(before[identity], row) for identity, row in paired(later) if identity in before]
+    later, outcomes = unite_rows(None, bucket, revision)
+    before = dict(pair_rows(snapshot))
+    known = [(before[identity], row) for identity, row in pair_rows(later) if identity in before]
     revised = sum(old != now for old, now in known)
     return later, Outcomes(
         new=outcomes.new - len(known),

@@ -26,7 +26,7 @@ class HeldLinks:
 
     def __init__(self) -> None:
         """Hold none."""
-        self.packed: dict[WalkKey, dict[PagePlace, bytes]] = {}
+        self.packed_links: dict[WalkKey, dict[PagePlace, bytes]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -36,25 +36,25 @@ class HeldLinks:
     def put(self, part: Part, place: int, chain: Chain, link: Link) -> None:
         """Take a link."""
         walk = chain, link.revision
-        if walk not in self.packed:
-            self.packed[walk] = {}
-        self.packed[walk][part, place] = ENCODE(link)
+        if walk not in self.packed_links:
+            self.packed_links[walk] = {}
+        self.packed_links[walk][part, place] = ENCODE(link)
         self._count += 1
 
     def update(self, other: HeldLinks) -> None:
         """Take all links of another."""
-        for walk, links in other.packed.items():
-            self.packed.setdefault(walk, {}).update(links)
+        for walk, links in other.packed_links.items():
+            self.packed_links.setdefault(walk, {}).update(links)
         self._count += len(other)
 
     def forget(self, part: Part) -> None:
         """Drop the links of a part."""
-        for links in self.packed.values():
+        for links in self.packed_links.values():
             for key in [one for one in links if one[0] == part]:
                 del links[key]
 
     def rows(self) -> Iterator[tuple[Chain, Part, int, Link]]:
         """Yield every link, with its page, in the order of walks."""
-        for walk in sorted(self.packed):
-            for (part, place), packed in self.packed[walk].items():
+        for walk in sorted(self.packed_links):
+            for (part, place), packed in self.packed_links[walk].items():
                 yield walk[0], part, place, DECODE(packed)

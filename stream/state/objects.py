@@ -24,7 +24,7 @@ class Objects:
     def __init__(self) -> None:
         """Start with no list."""
         self.pages: ObjectPages = {}
-        self.changed = False
+        self.has_changed = False
         """Whether a checkpoint has not seen all of it yet."""
 
     def take(
@@ -35,9 +35,9 @@ class Objects:
         for one, references in elements:
             known[one] = known.get(one, frozenset()) | references
         self.pages[place] = known
-        self.changed = True
+        self.has_changed = True
 
-    def saved(self) -> bytes:
+    def saved_objects(self) -> bytes:
         """Return what has been gathered, for a state file."""
         return encode(
             [
@@ -47,7 +47,7 @@ class Objects:
         )
 
     def restore(self, saved: bytes) -> None:
-        """Take over what :meth:`saved` returned."""
+        """Take over what :meth:`saved_objects` returned."""
         for place, elements in decode(saved, type=SavedObjects):
             self.take(place, ((one, frozenset(found)) for one, found in elements))
-        self.changed = False
+        self.has_changed = False

@@ -50,7 +50,7 @@ def test_a_bug_is_70(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Path) -> None:
         raise RuntimeError("nobody foresaw\nsk-abcdefgh12345678")
 
-    monkeypatch.setattr("stream.cli.replay.prepare", broken)
+    monkeypatch.setattr("stream.cli.replay.prepare_file", broken)
     code, output, errors = run(["replay", str(tmp_path)])
     assert (code, output, len(errors.splitlines())) == (70, "", 1)
     assert "sk-" not in errors

@@ -112,7 +112,7 @@ def on_page(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], object]) -> No
 
         yield advance
 
-    monkeypatch.setattr("stream.cli.generate.advancing", advancing)
+    monkeypatch.setattr("stream.cli.generate.show_advance", advancing)
 
 
 @pytest.mark.parametrize("name", ["out", "out.ndjson", "out.ndjson.gz", "out.ndjson.zst"])

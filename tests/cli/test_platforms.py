@@ -110,6 +110,6 @@ def test_without_leases_nobody_has_a_file_open(
     """Where leases are missing, a file that is open for writing is left to its time alone."""
     path = put(tmp_path, "file", "{")
     with path.open("a", encoding="utf-8"):
-        assert settling.open_elsewhere(path)
+        assert settling.is_open_elsewhere(path)
         monkeypatch.setattr(settling, "LEASES", False)
-        assert not settling.open_elsewhere(path)
+        assert not settling.is_open_elsewhere(path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.daemon.config import Setting, load, settings_of, token_of
+from stream.daemon.config import Setting, load_settings, settings_of, token_of
 from tests.support.configurations import (
     BAD_FILES,
     BAD_TEXTS,
@@ -228,7 +228,7 @@ def test_what_is_deployed_is_a_configuration(name: str) -> None:
     """Each configuration in deploy/ loads, and says what its file says."""
     text = DEPLOYED[name]
     given = {"http.token_file": "token"} if "\ntoken_file" in text else {}
-    found = load(put(Path("etc"), "config.toml", text), {}, given)
+    found = load_settings(put(Path("etc"), "config.toml", text), {}, given)
     plain = tomllib.loads(text)
     assert found.http.listen == plain["http"]["listen"]
     assert str(found.state) == plain["state"]
@@ -241,6 +241,6 @@ def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
     lines = [line for line in lines if not line.startswith(("hosts", "Keys"))]
-    with_them = load(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
+    with_them = load_settings(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
     assert "channel_capacity" in tomllib.loads("\n".join(lines))
-    assert with_them == load(put(Path("etc"), "config.toml", text), {}, {})
+    assert with_them == load_settings(put(Path("etc"), "config.toml", text), {}, {})

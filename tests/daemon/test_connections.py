@@ -11,7 +11,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from starlette.types import Receive, Scope, Send
 
-from stream.daemon import serving
+from stream.daemon import http_server
 from stream.daemon.config import Http
 from stream.records.errors import Unavailable
 from tests.support.asking import opened, request, rest
@@ -67,16 +67,16 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Serve with a short deadline and room for four connections."""
-    monkeypatch.setattr(serving, "REQUEST_SECONDS", DEADLINE)
-    monkeypatch.setattr(serving, "CONNECTIONS", 4)
-    listening = serving.listening(Http(listen=f"127.0.0.1:{free_port()}"))
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", DEADLINE)
+    monkeypatch.setattr(http_server, "CONNECTIONS", 4)
+    listening = http_server.open_socket(Http(listen=f"127.0.0.1:{free_port()}"))
     with start_blocking_portal("asyncio") as portal:
         app = portal.call(App)
-        running, started = portal.start_task(serving.serve, app, listening)
+        running, started = portal.start_task(http_server.serve_app, app, listening)
         with ExitStack() as connections:
             port = listening.getsockname()[1]
             yield Server(port, connections, lambda: portal.call(app.held.set))
-        portal.call(started.stopping.set)
+        portal.call(started.stop_event.set)
         running.result()
 
 
@@ -245,6 +245,6 @@ def test_an_address_that_is_taken_is_named() -> None:
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(Unavailable, match=f"^http.listen: {address}: cannot be listened on"):
-            serving.listening(Http(listen=address))
+            http_server.open_socket(Http(listen=address))
     with pytest.raises(Unavailable, match="cannot be listened on"):
-        serving.listening(Http(listen="192.0.2.1:1"))
+        http_server.open_socket(Http(listen="192.0.2.1:1"))

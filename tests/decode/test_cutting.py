@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from stream.decode import Decoder, pages
 from stream.decode.careful import careful_page
-from stream.decode.cutting import cut
 from stream.decode.page import BucketPage
+from stream.decode.pieces import cut_page
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
 
@@ -136,7 +136,7 @@ def said(read: Callable[[], BucketPage]) -> object:
         page = read()
     except BadInput as error:
         return error.reason, str(error)
-    rejected = [(one.error.reason, str(one.error), *one[1:]) for one in page.rejected]
+    rejected = [(one.error.reason, str(one.error), *one[1:]) for one in page.rejections]
     return [one._replace(digest=b"") for one in page.buckets], rejected, page[1:-1]
 
 
@@ -156,7 +156,7 @@ def test_a_page_reads_as_it_does_uncut(payload: bytes, tolerant: bool) -> None: 
     """Cut into buckets, read as a whole, or read with care: the same page, or the same error."""
     found = outcome(payload, tolerant=tolerant)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "cut", lambda _: None)
+        patch.setattr(pages, "cut_page", lambda _: None)
         assert outcome(payload, tolerant=tolerant) == found
     assert carefully(payload, tolerant=tolerant) == found
 
@@ -165,7 +165,7 @@ def test_a_page_reads_as_it_does_uncut(payload: bytes, tolerant: bool) -> None: 
 @given(texts())
 def test_known_buckets_stand_where_they_stood(payload: bytes) -> None:
     """A page whose buckets are all known has their windows and rows, and each can still be read."""
-    found = cut(payload)
+    found = cut_page(payload)
     if found is None:
         return
     try:
@@ -176,7 +176,7 @@ def test_known_buckets_stand_where_they_stood(payload: bytes) -> None:
     again = DECODER.decode(payload, known=lambda window, digest: known.get((window, digest)))
     assert again[1:] == whole[1:]
     for one, before in zip(again.buckets, whole.buckets, strict=True):
-        assert (one if one.unread is None else DECODER.read(one)) == before
+        assert (one if one.unread_json is None else DECODER.read_bucket(one)) == before
 
 
 TODAY = {"object": "page", "data": [], "has_more": False, "next_page": None}
@@ -221,5 +221,5 @@ def test_the_last_of_doubled_members_counts(payload: bytes) -> None:
 )
 def test_what_looks_as_today_is_cut(payload: bytes, pieces: int | None) -> None:
     """Buckets of today's shape are found; a page without any is read as a whole."""
-    found = cut(payload)
+    found = cut_page(payload)
     assert (found and len(found.pieces)) == pieces

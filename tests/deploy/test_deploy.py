@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from stream import __version__
-from stream.daemon.config import Http, Log, Pace, Settings, Watch
+from stream.daemon.config import Http, Log, PaceSettings, Settings, WatchSettings
 from stream.records.privacy import find_secrets
 from tests.support.checkers import BIN, told
 from tests.support.places import DEPLOY, ROOT
@@ -28,8 +28,8 @@ KEYS = {
     for name, struct in dict[str, type[msgspec.Struct]](
         {
             "": Settings,
-            "watch": Watch,
-            "pace": Pace,
+            "watch": WatchSettings,
+            "pace": PaceSettings,
             "http": Http,
             "log": Log,
         }

@@ -13,7 +13,7 @@ import pytest
 
 from stream.engines.signals import until_signalled
 from stream.records.errors import Interrupted, Unavailable
-from stream.sinks.atomic import atomic_file, together
+from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.directory import atomic_directory
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.pages import page, put_all
@@ -57,7 +57,7 @@ def test_an_interrupt_before_the_replay_is_130(
     def interrupted(_: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stream.cli.replay.prepare", interrupted)
+    monkeypatch.setattr("stream.cli.replay.prepare_file", interrupted)
     pages = put_all(tmp_path / "pages", {ONE: page(GOOD)})
     code, output, errors = run(["replay", str(pages), "--report", str(tmp_path / "report.json")])
     assert (code, output, len(errors.splitlines())) == (130, "", 1)
@@ -110,7 +110,7 @@ async def test_a_block_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
 async def write_both(directory: Path, act: Callable[[], object]) -> None:
     """Write two files together; something happens before they get their places."""
-    async with together() as files:
+    async with open_together() as files:
         for name in ("one", "two"):
             file = await files.enter_async_context(atomic_file(directory / name))
             await file.write(b"whole")

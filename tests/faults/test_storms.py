@@ -24,8 +24,8 @@ SERIES = 200
 HASTY = (
     *(sys.executable, "-c"),
     (
-        "import sys; from stream.cli import run_command; from stream.daemon import serving; "
-        f"serving.REQUEST_SECONDS = {DEADLINE}; sys.exit(run_command(sys.argv[4:]))"
+        "import sys; from stream.cli import run_command; from stream.daemon import http_server; "
+        f"http_server.REQUEST_SECONDS = {DEADLINE}; sys.exit(run_command(sys.argv[4:]))"
     ),
 )
 """What runs the command that follows with a shorter deadline for requests."""

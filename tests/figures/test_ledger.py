@@ -13,8 +13,8 @@ from stream.figures.series import Series
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Window
-from stream.state.keyed import KeyedState
-from stream.state.saved import SavedSeries
+from stream.state.saved_series import SavedSeries
+from stream.state.windows import KeyedState
 from tests.oracle import Delivery, expected
 from tests.support.counters import Sums, wanted
 from tests.support.pages import DAY, FIRST, bucket, page, used
@@ -46,11 +46,11 @@ class Shown:
     def checkpoint(self) -> None:
         """Store a checkpoint; no counter may fall."""
         before = dict(self.ledger.counts)
-        draft = self.ledger.draft(self.state.windows(), self.state.changed)
+        draft = self.ledger.draft(self.state.windows(), self.state.changed_places)
         assert self.ledger.counts == before
         self.ledger.commit(draft)
-        self.state.changed.clear()
-        self.saved.update({(one.family, one.labels): one for one in draft.saved()})
+        self.state.changed_places.clear()
+        self.saved.update({(one.family, one.labels): one for one in draft.saved_series()})
         for series, (accepted, corrected) in before.items():
             now = self.ledger.counts[series]
             assert now[0] >= accepted
@@ -201,7 +201,7 @@ def test_a_view_that_no_longer_counts_is_taken_back_at_the_next_try() -> None:
         (found,) = decoder.decode(text.encode()).buckets
         shown.state.take(Chain("usage/completions", "primary", view), found)
         if view == fine:
-            shown.ledger.draft(shown.state.windows(), shown.state.changed)
+            shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
         shown.checkpoint()
     assert sum(shown.sums().values()) == 5
 
@@ -211,11 +211,11 @@ def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:
     shown = Shown()
     shown.take(projects("a"))
     for _ in range(3):
-        shown.ledger.draft(shown.state.windows(), shown.state.changed)
+        shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
         assert shown.sums() == {}
     shown.checkpoint()
     shown.take(projects("a", "b", day=1))
     for _ in range(3):
-        shown.ledger.draft(shown.state.windows(), shown.state.changed)
+        shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
     shown.checkpoint()
     assert sum(shown.sums().values()) == 3

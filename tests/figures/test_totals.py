@@ -49,4 +49,4 @@ def test_sums_are_exact(most: int, data: st.DataObject) -> None:
                 for name, value in zip(COSTS.counters, row, strict=True):
                     if value is not None:
                         sums[name] = sums.get(name, Decimal(0)) + value
-        assert dict(found.by("project_id")) == wanted
+        assert dict(found.sums_by("project_id")) == wanted

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.intake.walks import LOST, Placed, Verdict, judge
+from stream.intake.walks import LOST, PlacedLink, Verdict, judge_walk
 from stream.records.chains import Link
 from stream.records.delivery import Part
 
@@ -27,12 +27,12 @@ class Said(NamedTuple):
     after: int
     fault: str = ""
 
-    def numbered(self) -> Placed:
+    def numbered(self) -> PlacedLink:
         """What it says where pages are numbered, and nobody knows what was asked for."""
         link = Link(0, self.number, self.after, 0, 0, self.fault, self.shown)
         return Part("", f"usage/completions/primary/{self.number}"), link
 
-    def asking(self, part: Part = PARTS[0]) -> Placed:
+    def asking(self, part: Part = PARTS[0]) -> PlacedLink:
         """What it says where it is known what was asked for, and pages are not numbered."""
         digest = 0 if self.fault == LOST else 100 + self.number
         return part, Link(0, 0, self.after, self.asked, digest, self.fault, self.shown)
@@ -53,12 +53,12 @@ def walk(pages: int) -> list[Said]:
 
 def known(pages: Sequence[Said]) -> Verdict | None:
     """Judge numbered pages."""
-    return judge(one.numbered() for one in pages)
+    return judge_walk(one.numbered() for one in pages)
 
 
 def asked(pages: Sequence[Said]) -> Verdict | None:
     """Judge pages of which is known what they were asked for with."""
-    return judge(one.asking() for one in pages)
+    return judge_walk(one.asking() for one in pages)
 
 
 def gist(verdict: Verdict | None) -> tuple[str, bool, str | None] | None:
@@ -97,14 +97,14 @@ links = st.builds(
     digest=st.sampled_from([1, 2, 3]),
     fault=st.sampled_from(["", "", "", "", *FAULTS]),
     cursor=st.none(),
-).map(lambda one: one._replace(cursor=f"c{one.after}" if one.after else None))
+).map(lambda one: one._replace(cursor=f"c{one.given_mark}" if one.given_mark else None))
 """Anything that pages could say."""
 
 
-def placed(found: Sequence[Link]) -> list[Placed]:
+def placed(found: Sequence[Link]) -> list[PlacedLink]:
     """Let each numbered page be a part, and the others stand in one."""
     seen: set[int] = set()
-    made: list[Placed] = []
+    made: list[PlacedLink] = []
     for link in found:
         if link.number in seen:
             continue
@@ -119,7 +119,7 @@ def placed(found: Sequence[Link]) -> list[Placed]:
 def test_order_changes_no_verdict(found: list[Link], data: st.DataObject) -> None:
     """Whatever pages say, and in whatever order it comes, the verdict is the same."""
     pages = placed(found)
-    assert judge(data.draw(st.permutations(pages))) == judge(pages)
+    assert judge_walk(data.draw(st.permutations(pages))) == judge_walk(pages)
 
 
 @MANY
@@ -136,7 +136,7 @@ def test_repetition_changes_no_verdict(pages: list[Said], data: st.DataObject) -
 def test_parts_change_no_verdict(pages: list[Said], data: st.DataObject) -> None:
     """Where pages stand in several captures, the verdict is that of one capture."""
     spread = [one.asking(data.draw(st.sampled_from(PARTS))) for one in pages]
-    assert judge(spread) == asked(pages)
+    assert judge_walk(spread) == asked(pages)
 
 
 @MANY
@@ -158,7 +158,7 @@ def test_both_tell_where_a_walk_goes_on(pages: list[Said]) -> None:
 @given(found=st.lists(links, max_size=8))
 def test_a_walk_that_has_ended_goes_on_nowhere(found: list[Link]) -> None:
     """A verdict has a cursor only where no page says that the walk ends."""
-    verdict = judge(placed(found))
+    verdict = judge_walk(placed(found))
     assert verdict is None or verdict.open or verdict.cursor is None
 
 

@@ -146,7 +146,7 @@ def test_a_death_makes_no_page_fall(day: int) -> None:
     pages = [page(bucket(used(tokens), day=day)) for tokens in (3, 4, 9)]
     script: Script = [fixture(1, pages[0]), END, fixture(1, pages[1]), fixture(2, pages[2])]
     whole = played([*script, END], Setting())
-    assert [one.fell for one in whole.summaries] == [[]]
+    assert [one.falls for one in whole.summaries] == [[]]
     for place in range(2, len(script) + 1):
         same(played(marked(script, ABORT, place), Setting()), whole)
 
@@ -212,7 +212,7 @@ def test_a_part_that_is_begun_anew_says_so() -> None:
     """What stood in a part before still counts, its walk is forgotten, and the part is named."""
     found = played([line(1, FIRST), line(1, SECOND, anew=True)])
     assert found.tokens == 7 + 2 + 9 + 4
-    assert [one.rewritten for one in found.summaries] == [["a.ndjson"]]
+    assert [one.rewritten_files for one in found.summaries] == [["a.ndjson"]]
     assert [one.incomplete for one in found.summaries] == [None]
 
 
@@ -220,7 +220,7 @@ def test_a_page_that_falls_is_named() -> None:
     """A numbered page that says less than it did counts as it was, and says so."""
     found = played([fixture(1, SECOND), fixture(1, LOWER)])
     assert found.tokens == 13
-    assert [len(one.fell) for one in found.summaries] == [1]
+    assert [len(one.falls) for one in found.summaries] == [1]
 
 
 def test_a_tail_is_replaced() -> None:

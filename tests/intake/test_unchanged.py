@@ -50,7 +50,7 @@ def test_what_is_not_read_again_is_counted_as_if_it_were(
     with TemporaryDirectory() as name:
         found, outcomes = counted(Path(name), lines, budget)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pages, "cut", lambda _: None)
+            patch.setattr(pages, "cut_page", lambda _: None)
             plain, plainly = counted(Path(name), lines, 10_000)
     assert found.raw == plain.raw
     assert outcomes == plainly

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.intake.walks import LOST, Verdict, judge
+from stream.intake.walks import LOST, Verdict, judge_walk
 from stream.records.chains import Link
 from stream.records.delivery import Part
 
@@ -22,7 +22,7 @@ def link(number: int, after: int, fault: str = "") -> tuple[Part, Link]:
 
 def judged(*after: int) -> Verdict | None:
     """Judge a walk by what each of its pages hands out."""
-    return judge(link(number, one) for number, one in enumerate(after, 1))
+    return judge_walk(link(number, one) for number, one in enumerate(after, 1))
 
 
 @given(st.lists(MARKS, unique=True, max_size=6))
@@ -54,7 +54,7 @@ def test_nothing_comes_after_the_end() -> None:
 
 def test_a_missing_page_is_a_gap() -> None:
     """A number that no page has is missing while later pages are there, and can still come."""
-    verdict = judge([link(1, 5), link(3, END)])
+    verdict = judge_walk([link(1, 5), link(3, END)])
     assert verdict is not None
     assert (verdict.reason, verdict.mendable) == ("gap", True)
     assert verdict.message.startswith("page 2 is missing")
@@ -62,8 +62,8 @@ def test_a_missing_page_is_a_gap() -> None:
 
 def test_a_page_that_was_set_aside_is_no_gap() -> None:
     """Nobody knows where it led; the pages behind it go on."""
-    assert judge([link(1, 5), link(2, 0, LOST), link(3, END)]) is None
-    verdict = judge([link(1, 5), link(2, 0, LOST)])
+    assert judge_walk([link(1, 5), link(2, 0, LOST), link(3, END)]) is None
+    verdict = judge_walk([link(1, 5), link(2, 0, LOST)])
     assert verdict is not None
     assert "page 1 says that more follows, and no page 2 could be counted" in verdict.message
 
@@ -71,7 +71,7 @@ def test_a_page_that_was_set_aside_is_no_gap() -> None:
 @pytest.mark.parametrize("fault", ["no_cursor", "cursor_url"])
 def test_a_walk_goes_on_after_a_page_without_a_cursor(fault: str) -> None:
     """A page whose cursor cannot be used is the fault, and not the pages that follow it."""
-    verdict = judge([link(1, 5), link(2, 0, fault), link(3, END)])
+    verdict = judge_walk([link(1, 5), link(2, 0, fault), link(3, END)])
     assert verdict is not None
     assert (verdict.reason, verdict.number, verdict.open) == (fault, 2, False)
 
@@ -79,5 +79,5 @@ def test_a_walk_goes_on_after_a_page_without_a_cursor(fault: str) -> None:
 def test_sources_walk_apart() -> None:
     """Pages of one number in two sources are of two walks."""
     other = Part("other", "page 1"), link(1, END)[1]
-    assert judge([link(1, 5), link(2, END), other]) is None
-    assert judge([link(1, 5), other]) is not None
+    assert judge_walk([link(1, 5), link(2, END), other]) is None
+    assert judge_walk([link(1, 5), other]) is not None

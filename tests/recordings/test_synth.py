@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stream.providers.openai import ENDPOINTS
-from stream.recordings.synth.refusals import refusal
+from stream.recordings.synth.refusals import fault_in
 from stream.recordings.synth.shape import Shape
 from tests.support.generated import Json, by_oracle, in_order, made, revision
 
@@ -47,7 +47,7 @@ def shapes(draw: st.DrawFn) -> Shape:
         start=draw(st.integers(0, 2 * 10**9)),
         capture=capture,
     )
-    assume(refusal(shape) is None)
+    assume(fault_in(shape) is None)
     return shape
 
 
@@ -64,7 +64,7 @@ def test_the_expectations_are_those_of_the_oracle(shape: Shape) -> None:
 def test_the_summary_counts_what_is_there(shape: Shape) -> None:
     """Pages, buckets, rows, repeated pages and moved ones are as many as were counted."""
     found = made(shape)
-    counted = found.generator.counted
+    counted = found.generator.counts
     buckets = found.buckets()
     assert counted.pages == len(found.lines)
     assert counted.buckets == len(buckets)
@@ -142,7 +142,7 @@ def test_shares_are_kept(shares_: dict[str, float], counted: dict[str, int]) -> 
         for before, after in pairwise(walks)
     ]
     seen = [changes(before, after) for before, after in pairs]
-    said = found.generator.counted
+    said = found.generator.counts
     assert said.redelivered == len(pairs) == 80
     assert said.late == sum(one["late"] for one in seen)
     assert said.corrected == sum(one["fell"] for one in seen)
@@ -168,7 +168,7 @@ def test_pages_change_places() -> None:
     )
     walks = list(dict.fromkeys(map(revision, found.lines)))
     assert walks != sorted(walks)
-    assert found.generator.counted.out_of_order == len(found.lines)
+    assert found.generator.counts.out_of_order == len(found.lines)
     starts = [line["page"]["data"][0]["start_time"] for line in found.lines]
     of_one = [
         start

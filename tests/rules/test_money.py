@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.records.money import MONEY, exact, money
+from stream.records.money import MONEY, canonical_money, exact_number
 
 DIGITS = st.integers(-(10**68) + 1, 10**68 - 1)
 HELD = DIGITS.map(lambda digits: Decimal(digits).scaleb(-30, Context(prec=80)))
@@ -40,7 +40,7 @@ def fits(value: Decimal) -> bool:
 @given(HELD)
 def test_money_keeps_the_value(value: Decimal) -> None:
     """An amount within the digits allowed keeps its value, in canonical form."""
-    found = money(value)
+    found = canonical_money(value)
     assert Fraction(found) == Fraction(value)
     assert canonical(found)
 
@@ -49,33 +49,33 @@ def test_money_keeps_the_value(value: Decimal) -> None:
 def test_money_refuses_what_does_not_fit(value: Decimal) -> None:
     """An amount is taken exactly where its value has at most 38 and 30 digits, however written."""
     if fits(value):
-        assert Fraction(money(value)) == Fraction(value)
-        assert canonical(money(value))
+        assert Fraction(canonical_money(value)) == Fraction(value)
+        assert canonical(canonical_money(value))
     else:
         with pytest.raises(ValueError, match="digits"):
-            money(value)
+            canonical_money(value)
 
 
 @given(HELD, st.integers(0, 12))
 def test_equal_amounts_look_the_same(value: Decimal, zeros: int) -> None:
     """Trailing zeros and exponents leave no trace: equal amounts have one form, made once."""
     padded = value.quantize(Decimal(1).scaleb(-30 - zeros), context=Context(prec=120))
-    assert str(money(padded)) == str(money(value))
-    assert money(money(value)).as_tuple() == money(value).as_tuple()
+    assert str(canonical_money(padded)) == str(canonical_money(value))
+    assert canonical_money(canonical_money(value)).as_tuple() == canonical_money(value).as_tuple()
 
 
 @pytest.mark.parametrize("text", ["0", "-0", "0.000", "0E-6176", "0E+6111", "-0E+999999"])
 def test_zero_is_zero(text: str) -> None:
     """Every zero is the same, without sign or exponent."""
-    assert money(Decimal(text)).as_tuple() == Decimal(0).as_tuple()
-    assert canonical(money(Decimal(text)))
+    assert canonical_money(Decimal(text)).as_tuple() == Decimal(0).as_tuple()
+    assert canonical(canonical_money(Decimal(text)))
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
 def test_what_is_no_number_is_refused(text: str) -> None:
     """NaN and infinities are never money."""
     with pytest.raises(ValueError, match="finite"):
-        money(Decimal(text))
+        canonical_money(Decimal(text))
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 def test_a_digit_too_many_is_refused(text: str) -> None:
     """An amount past the digits allowed is refused at once, however large its exponent."""
     with pytest.raises(ValueError, match="digits"):
-        money(Decimal(text))
+        canonical_money(Decimal(text))
 
 
 @given(st.lists(HELD, max_size=30))
 def test_sums_are_exact(values: list[Decimal]) -> None:
     """A sum of any amounts is their sum, digit for digit, in canonical form."""
     with localcontext(MONEY):
-        total = exact(sum(map(money, values), Decimal(0)))
+        total = exact_number(sum(map(canonical_money, values), Decimal(0)))
     assert isinstance(total, Decimal)
     assert Fraction(total) == sum(map(Fraction, values), Fraction(0))
     assert canonical(total)
@@ -100,14 +100,14 @@ def test_sums_are_exact(values: list[Decimal]) -> None:
 @given(st.integers())
 def test_counts_stay_counts(value: int) -> None:
     """A whole number that is a count is returned as it is."""
-    assert exact(value) is value
+    assert exact_number(value) is value
 
 
 @given(HELD, HELD)
 def test_exact_does_not_ask_the_context(first: Decimal, second: Decimal) -> None:
     """A context of few digits around the call changes nothing about a sum that was made before."""
     with localcontext(MONEY):
-        total = money(first) + money(second)
+        total = canonical_money(first) + canonical_money(second)
     with localcontext(Context(prec=5, rounding=ROUND_HALF_EVEN)):
-        assert Fraction(exact(total)) == Fraction(first) + Fraction(second)
-        assert Fraction(money(first)) == Fraction(first)
+        assert Fraction(exact_number(total)) == Fraction(first) + Fraction(second)
+        assert Fraction(canonical_money(first)) == Fraction(first)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stream.decode import Decoder
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.state.keyed import KeyedState
 from stream.state.sqlite.codec import Codec
+from stream.state.windows import KeyedState
 from tests.support.running import replay
 from tests.support.strategies import Chains, chains, write_chains, written
 
@@ -53,7 +53,7 @@ def test_a_snapshot_comes_back_as_it_was(made: Chains) -> None:
             for bucket in decoder.decode(text.encode()).buckets:
                 state.take(Chain(key, label), bucket)
     codec = Codec()
-    for (chain, _), snapshot in state.held.items():
-        body = codec.packed(snapshot)
-        assert codec.unpacked(chain.endpoint, snapshot.revision, b"", body) == snapshot
-        assert codec.packed(snapshot) == body
+    for (chain, _), snapshot in state.snapshots.items():
+        body = codec.pack(snapshot)
+        assert codec.unpack(chain.endpoint, snapshot.revision, b"", body) == snapshot
+        assert codec.pack(snapshot) == body

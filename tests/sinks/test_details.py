@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from stream.figures.outline import Outline
 from stream.figures.relations import Relations
 from stream.figures.rollup.table import places_in_order, table_alone
-from stream.intake.account import ENCODE, Brought, Entry
-from stream.records.chains import Chain, ChainSummary, Delivered
+from stream.intake.account import ENCODE, Contribution, Entry
+from stream.records.chains import Chain, ChainSummary, PageSums
 from stream.records.windows import Snapshot, Window, canonical_order
-from stream.sinks.files import Files, led_by_files
+from stream.sinks.files import Files, lead_by_files
 from stream.sinks.report import Report, pieces_of
 from tests.support.pages import bucket, page, put_all, used
 from tests.support.running import replay
@@ -34,8 +34,8 @@ identities = st.lists(st.tuples(values, values, unknown), min_size=1, max_size=1
 
 def entry(number: int, name: str = "", *, pages: int = 1) -> bytes:
     """Make the entry of a page that is named by its number, or of a capture, whose number is 0."""
-    brought = Brought(PROJECTS, Delivered(pages=pages))
-    return ENCODE(Entry(name or f"page{number}.json", number=number, brought=[brought]))
+    brought = Contribution(PROJECTS, PageSums(pages=pages))
+    return ENCODE(Entry(name or f"page{number}.json", number=number, contributions=[brought]))
 
 
 def details_of(directory: Path, name: str, *rows: Any) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def test_files_of_several_sources_come_by_name() -> None:
 
 def test_a_section_without_files_has_an_empty_list() -> None:
     """The member is there when no file is."""
-    text = b"".join(led_by_files({"pages": 0}, [], 2))
+    text = b"".join(lead_by_files({"pages": 0}, [], 2))
     assert text == b'{\n    "fixtures": [],\n    "pages": 0\n  }'
 
 
@@ -101,7 +101,7 @@ def test_no_piece_of_a_report_grows_with_the_pages() -> None:
 
     def largest(pages: int) -> int:
         parts = [entry(number) for number in range(10_000, 10_000 + pages)]
-        runs, lists = [ChainSummary(PROJECTS, Delivered(pages))], Relations({})
+        runs, lists = [ChainSummary(PROJECTS, PageSums(pages))], Relations({})
         outline = Outline(
             "1", 0, runs, parts, {}, lists.relationships(), lists.foreign_keys(()), []
         )

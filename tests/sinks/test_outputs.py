@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stream.cli.streams import guarded
+from stream.cli.streams import guard_stream
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.pages import page, put_all
 from tests.support.places import ROOT
@@ -192,7 +192,7 @@ def test_a_log_goes_on_when_there_is_room_again() -> None:
     """Lines are lost while stderr is full, and those after that are written."""
     disk = Disk()
     stream = io.TextIOWrapper(io.BufferedWriter(disk), line_buffering=True)
-    errors = guarded(stream, vital=False)
+    errors = guard_stream(stream, vital=False)
     print("lost", file=errors)
     disk.full = False
     print("kept", file=errors)

@@ -64,7 +64,7 @@ def test_a_broken_end_returns_with_its_directory(watching: Watching) -> None:
     watching.pages.rename(away)
     watching.pages.mkdir()
     watching.look(NONE)
-    assert watching.intake.checkpoints.pending
+    assert watching.intake.checkpoints.pending_deliveries
     assert watching.letters == []
     watching.again()
     watching.pages.rmdir()
@@ -165,7 +165,7 @@ async def test_a_directory_is_surveyed_when_it_can_be_read(tmp_path: Path) -> No
     for _ in range(2):
         with pytest.raises(Unavailable, match="pages"):
             await source.look(send)
-        assert not source.surveyed
+        assert not source.has_survey
     (tmp_path / "pages").mkdir()
     assert await source.look(send) == 60
-    assert source.surveyed
+    assert source.has_survey

@@ -14,7 +14,7 @@ from stream.decode import Decoder
 from stream.decode.values import revision_of
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.errors import BadInput
-from stream.sources.envelope import decode_envelope, page_last
+from stream.sources.envelope import decode_envelope, split_page_last
 from tests.support.envelopes import EMPTY, dumped, envelope, line
 from tests.support.pages import bucket, page, used
 
@@ -113,7 +113,7 @@ def test_a_page_that_comes_last_is_only_cut_out(request_: Any, separators: Any) 
     """The lines that are usual take the fast path, whatever their request has for a page."""
     for content in (page(bucket(used(1))), page(cursor="c2"), EMPTY):
         made = envelope(content, request=request_)
-        assert page_last(dumped(made, separators=separators))
+        assert split_page_last(dumped(made, separators=separators))
 
 
 def test_head_and_page_never_disagree() -> None:

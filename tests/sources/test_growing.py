@@ -53,12 +53,12 @@ def test_lines_are_taken_in_as_they_are_appended(suffix: str, watching: Watching
     """New lines, members and frames count once each, and nothing is read twice."""
     path, pack = watching.pages / f"walk.ndjson{suffix}", PACKED[suffix]
     append(path, pack(of_day(0, 7, "2")))
-    assert (lines(watching.look()), watching.sent[0].anew) == ([1, 0], True)
+    assert (lines(watching.look()), watching.sent[0].begins_anew) == ([1, 0], True)
     assert (watching.tokens(), watching.waits) == (7, True)
     assert watching.look() == []
     append(path, pack(of_day(1, 5) + of_day(2, 1, label="other")))
     assert lines(watching.look()) == [2, 3, 0]
-    assert not any(one.anew for one in watching.sent)
+    assert not any(one.begins_anew for one in watching.sent)
     assert (watching.tokens(), watching.waits) == (13, False)
     as_replayed(watching)
 
@@ -178,7 +178,7 @@ def test_a_capture_that_was_replaced_is_read_anew(watching: Watching) -> None:
     assert (watching.tokens(), len(watching.letters), watching.waits) == (12, 1, True)
     replaced(path, of_day(0, 7) + of_day(3, 2))
     assert watching.look() == []
-    assert (lines(watching.look(NONE)), watching.sent[0].anew) == ([1, 2, 0], True)
+    assert (lines(watching.look(NONE)), watching.sent[0].begins_anew) == ([1, 2, 0], True)
     assert (watching.tokens(), watching.letters, watching.waits) == (14, [], False)
     (issue,) = watching.issues
     assert issue.startswith("walk.ndjson has been written anew")
@@ -197,7 +197,7 @@ def test_a_capture_replaced_between_runs_is_noticed(stored: bool, watching: Watc
             watching.store()
     watching.again()
     replaced(path, of_day(1, 9) + of_day(0, 1))
-    assert (lines(watching.look(NONE)), watching.sent[0].anew) == ([1, 2, 0], True)
+    assert (lines(watching.look(NONE)), watching.sent[0].begins_anew) == ([1, 2, 0], True)
     assert any("written anew" in one for one in watching.issues) == stored
     assert watching.tokens() == (16 if stored else 10)
 
@@ -224,7 +224,7 @@ def test_a_capture_may_be_packed_otherwise_and_go(watching: Watching) -> None:
     assert lines(watching.look(NONE)) == [0]
     as_replayed(watching)
     path.unlink()
-    assert [one.gone for one in watching.look()] == [True]
+    assert [one.is_gone for one in watching.look()] == [True]
     assert watching.look() == []
     watching.again()
     assert (watching.tokens(), watching.issues) == (12, [])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream.records.chains import Chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
-from stream.state.keyed import KeyedState
+from stream.state.windows import KeyedState
 
 CHAIN = Chain("usage/vector_stores", "primary")
 WINDOWS = [Window(0, 60), Window(60, 120)]
@@ -58,7 +58,7 @@ MANY = st.lists(DELIVERIES, max_size=6)
 
 def shown(state: KeyedState) -> State:
     """Show a state without the order of its rows."""
-    return {slot: contents(snapshot) for (_, slot), snapshot in state.held.items()}
+    return {slot: contents(snapshot) for (_, slot), snapshot in state.snapshots.items()}
 
 
 def contents(snapshot: Snapshot) -> tuple[int, dict[Row, Row], frozenset[Row]]:
@@ -81,7 +81,7 @@ def again(state: KeyedState) -> list[Delivery]:
         Delivery(
             Bucket(slot.window, one.rows, one.dimensions, one.counters, slot.rollup), one.revision
         )
-        for (_, slot), one in state.held.items()
+        for (_, slot), one in state.snapshots.items()
     ]
 
 
@@ -153,7 +153,7 @@ def test_a_later_revision_replaces_the_window() -> None:
         Delivery(bucket(row("a", 5), row("b", 2), row("d", 1)), 2),
     )
     assert outcomes == [Outcomes(new=3), Outcomes(new=1, revised=1, duplicate=1)]
-    assert contents(state.held[CHAIN, Slot(WINDOWS[0], rollup=False)])[:2] == (
+    assert contents(state.snapshots[CHAIN, Slot(WINDOWS[0], rollup=False)])[:2] == (
         2,
         {("a", None): (5, None), ("b", None): (2, None), ("d", None): (1, None)},
     )
@@ -186,7 +186,7 @@ def test_a_window_that_grows_holds_the_texts_of_the_page() -> None:
     """A decoder shares texts between windows; those that came back from a store are its own."""
     grown = bucket(row("a", 2), row("b", 2))
     state, _ = taken(Delivery(bucket(row("a", 1), row("b", 2)), 0), Delivery(grown, 0))
-    (held,) = state.held.values()
+    (held,) = state.snapshots.values()
     assert held.dimensions is grown.dimensions
 
 
@@ -196,10 +196,10 @@ def test_rows_that_contradict_each_other_are_kept_in_mind() -> None:
     state, outcomes = taken(Delivery(same, 0), Delivery(bucket(row("a", 6)), 0))
     assert outcomes == [Outcomes(new=1, duplicate=1), Outcomes(revised=1)]
     slot = Slot(WINDOWS[0], rollup=False)
-    assert state.held[CHAIN, slot].collisions == frozenset()
+    assert state.snapshots[CHAIN, slot].collisions == frozenset()
     state.take(CHAIN, bucket(row("a", 1), row("a", 2)))
-    assert state.held[CHAIN, slot].collisions == {("a", None)}
-    assert contents(state.held[CHAIN, slot])[1] == {("a", None): (6, None)}
+    assert state.snapshots[CHAIN, slot].collisions == {("a", None)}
+    assert contents(state.snapshots[CHAIN, slot])[1] == {("a", None): (6, None)}
 
 
 def test_rollups_and_labels_are_kept_apart() -> None:
@@ -210,4 +210,4 @@ def test_rollups_and_labels_are_kept_apart() -> None:
             for window in WINDOWS:
                 made = bucket(row("a", 1), window=window, rollup=rollup)
                 assert state.take(chain, made) == Outcomes(new=1)
-    assert len(state.held) == 8
+    assert len(state.snapshots) == 8

@@ -34,7 +34,7 @@ def test_a_large_snapshot_comes_back_as_it_was(rows: int, values: int, absent: i
         b"0123456789abcdef",
     )
     codec = Codec()
-    assert codec.unpacked("costs", 7, snapshot.digest, codec.packed(snapshot)) == snapshot
+    assert codec.unpack("costs", 7, snapshot.digest, codec.pack(snapshot)) == snapshot
 
 
 def test_windows_that_leave_and_come_back_change_no_byte(tmp_path: Path, state: Path) -> None:

@@ -12,9 +12,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from stream.engines.flink.facts import GROUP, Fact, Facts, changes, limbs
+from stream.engines.flink.facts import GROUP, Fact, Facts, changes_between, limbs_of
 from stream.engines.flink.lines import Lines
-from stream.engines.flink.parts import Day, part_of
+from stream.engines.flink.parts import DayPart, engine_part_of
 from stream.sources.captures import captures_in
 from stream.sources.lines import CaptureReader
 from stream.state.sqlite.codec import Codec
@@ -53,14 +53,14 @@ class Engine:
             with CaptureReader(capture.path, LONGEST) as reader:
                 while found := reader.read_lines():
                     for line in found:
-                        parts, letters = lines.read(capture.name, line.content)
+                        parts, letters = lines.read_line(capture.name, line.content)
                         work += parts
                         self.append("letters", letters)
         chance = random.Random(seed)
         if seed is not None:
             chance.shuffle(work)
         for key, body in work:
-            part = part_of(key, self.entries[key], self.codec)
+            part = engine_part_of(key, self.entries[key], self.codec)
             _, name = part.take(body)
             if name is not None:
                 self.changed[key].add(name)
@@ -69,12 +69,12 @@ class Engine:
 
     def tell(self, key: str) -> None:
         """Let a part say what it comes to."""
-        part = part_of(key, self.entries[key], self.codec)
+        part = engine_part_of(key, self.entries[key], self.codec)
         facts = part.facts()
-        for fact, was, now in changes(self.said[key], facts):
+        for fact, was, now in changes_between(self.said[key], facts):
             for one, sign in (was, -1), (now, 1):
                 if one is not None:
-                    whole, fraction = limbs(one.value)
+                    whole, fraction = limbs_of(one.value)
                     self.add(
                         self.figures, fact, sign, sign * one.times, sign * whole, sign * fraction
                     )
@@ -82,7 +82,7 @@ class Engine:
                         total = fact.endpoint, fact.view, *fact[5:], fact.counter
                         self.add(self.totals, total, sign, sign * whole, sign * fraction)
         self.said[key] = facts
-        if self.details and isinstance(part, Day):
+        if self.details and isinstance(part, DayPart):
             self.version += 1
             self.append("windows", [self.window(part, key, name) for name in self.changed[key]])
             self.changed[key].clear()
@@ -95,7 +95,7 @@ class Engine:
         if not now[0]:
             del sums[key]
 
-    def window(self, part: Day, key: str, name: str) -> bytes:
+    def window(self, part: DayPart, key: str, name: str) -> bytes:
         """Write a window's row."""
         entry = base64.b64encode(self.entries[key][name]).decode()
         row = {"endpoint": part.endpoint, "name": name, "version": self.version, "entry": entry}

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stream.recordings.generate import line
+from stream.recordings.generate import capture_line_of
 from stream.recordings.synth.pages import Generator
 from stream.recordings.synth.shape import Shape
 from tests.oracle import Delivery, expected
@@ -48,7 +48,7 @@ class Made(NamedTuple):
 def made(shape: Shape) -> Made:
     """Make a set in memory."""
     generator = Generator(shape)
-    lines = [parsed(line(page)) for page in generator.pages()]
+    lines = [parsed(capture_line_of(page)) for page in generator.pages()]
     return Made(lines, parsed(generator.expectations()), generator)
 
 

@@ -17,7 +17,7 @@ import anyio
 
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.pipeline import Outputs, finish, view_of
+from stream.pipeline import Outputs, finish_run, freeze_state
 from stream.records.errors import BadInput
 from stream.records.tally import Tally
 from stream.sources.files import DEFAULT_PAGE_BYTES
@@ -181,7 +181,7 @@ def paced(pages: Sequence[Given], scratch: Path, mode: Mode) -> Came:
     rules = Rules(
         state=scratch / "state.db",
         dead_letters=scratch / "dead" if mode.set_aside else None,
-        unfinished="report" if mode.allowed else "refuse",
+        unfinished_walks="report" if mode.allowed else "refuse",
     )
     now = int(NOW)
     with closing(Intake(rules, Tally(), lambda: now)) as intake:
@@ -196,8 +196,8 @@ def paced(pages: Sequence[Given], scratch: Path, mode: Mode) -> Came:
             return Came(error.exit_code, None, [], f"{error}\n")
         intake.store()
         outputs = Outputs(scratch / "report.json", details=True, dead_letters=rules.dead_letters)
-        view, letters = view_of(intake), list(intake.checkpoints.letters())
-        written = anyio.run(finish, view, now, outputs, letters)
+        view, letters = freeze_state(intake), list(intake.checkpoints.letters())
+        written = anyio.run(finish_run, view, now, outputs, letters)
         issues = bool(written.outline.issues)
     report = json.loads((scratch / "report.json").read_bytes(), parse_float=Decimal)
     return Came(int(issues), report, mode.letters(scratch))

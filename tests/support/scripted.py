@@ -18,22 +18,22 @@ from typing import Final, NamedTuple, TypeAlias
 
 import anyio
 
-from stream.engines.workers.joining import join_figures
+from stream.engines.workers.joins import join_figures
 from stream.engines.workers.pool import take_over
-from stream.engines.workers.worker import Ingested, figures_of, ingested
-from stream.figures.endpoint import EndpointFigures, Left
-from stream.figures.outline import View
+from stream.engines.workers.worker import ShareResult, compute_figures, share_result_of
+from stream.figures.endpoint import EndpointFigures, SpilledFigures
+from stream.figures.outline import FrozenState
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.pipeline import Outputs, finish, view_of
+from stream.pipeline import Outputs, finish_run, freeze_state
 from stream.records.chains import Chain, ChainSummary
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sources.source import Send, Source
-from stream.state.keyed import Windows
 from stream.state.sqlite.shard import Shard, Shards
+from stream.state.windows import Windows
 from tests.support.comparing import Json
 from tests.support.running import NOW
 from tests.support.strategies import COMPLETIONS, file_name, written
@@ -83,13 +83,13 @@ def fixture(
     body = b"" if isinstance(content, BadInput) else written(content).encode()
     page = Page(Chain(endpoint, label), number, body, number, error=error)
     part = Part(NAME, f"{endpoint}/{label}/{number}")
-    return Delivery(part, file_name(endpoint, label, number), page, b"", anew=True)
+    return Delivery(part, file_name(endpoint, label, number), page, b"", begins_anew=True)
 
 
 def fixture_gone(number: int, endpoint: str = COMPLETIONS, label: str = "primary") -> Delivery:
     """Say that a numbered page is not there any more."""
     part = Part(NAME, f"{endpoint}/{label}/{number}")
-    return Delivery(part, part.name, None, b"", gone=True)
+    return Delivery(part, part.name, None, b"", is_gone=True)
 
 
 def line(  # noqa: PLR0913 -- what a line may say
@@ -107,7 +107,7 @@ def line(  # noqa: PLR0913 -- what a line may say
     error = content if isinstance(content, BadInput) else None
     body = b"" if isinstance(content, BadInput) else written(content).encode()
     page = Page(chain, place, body, 0, revision, asked, error, final)
-    return Delivery(Part(NAME, part), part, page, b"", anew=anew)
+    return Delivery(Part(NAME, part), part, page, b"", begins_anew=anew)
 
 
 def unread() -> BadInput:
@@ -220,17 +220,17 @@ def played(script: Script, setting: Setting | None = None) -> Played:
 
 
 def take_all(source: Source, intake: Intake, every: int = 1) -> None:
-    """Look until there is nothing more, as :func:`stream.pipeline.ingest` does.
+    """Look until there is nothing more, as :func:`stream.pipeline.ingest_pages` does.
 
     Raises:
         BadInput: a page cannot be trusted, and nothing is set aside.
     """
-    if not intake.checkpoints.lasting:
-        intake.state.left_of = Left
+    if not intake.checkpoints.is_lasting:
+        intake.state.make_spilled_sums = SpilledFigures
 
     async def send(delivery: Delivery) -> None:
         intake.take(delivery)
-        if intake.state.full or intake.checkpoints.due(0.0, every, float("inf")):
+        if intake.state.full or intake.checkpoints.is_due(0.0, every, float("inf")):
             intake.store()
 
     async def look() -> None:
@@ -262,7 +262,7 @@ class Run:
             place = self._take(intake)
             intake.judge()
             intake.store()
-            return self._shown(intake, view_of(intake)), place
+            return self._shown(intake, freeze_state(intake)), place
 
     def shared(self) -> tuple[Played, int]:
         """Play it in several workers, one after the other, joined as their pool joins them."""
@@ -285,18 +285,18 @@ class Run:
                 apart = frozenset(key for part in parts for key in part.wide)
                 for worker in workers:
                     worker.checkpoints.flush()
-                figures = [figures_of(one, apart) for one in windows]
+                figures = [compute_figures(one, apart) for one in windows]
             with closing(Shards(shards)) as together:
                 take_over(main, parts, together.letters())
                 if state is not None:
                     main.checkpoints.store.take_shards([])
-                elif parts[0].spilled:
+                elif parts[0].has_spilled:
                     main.checkpoints.store.take_from(shards[0], ["links"])
                 main.judge()
                 main.store()
                 store = together if state is None else main.checkpoints.store
                 joined = Windows(parts[0].chains, store=store)
-                view = view_of(main)._replace(windows=joined)
+                view = freeze_state(main)._replace(windows=joined)
                 return self._shown(main, view, join_figures(figures, joined)), place
 
     def _take(self, intake: Intake) -> int:
@@ -306,7 +306,7 @@ class Run:
         take_all(source, intake, self.setting.every)
         return source.place
 
-    def _take_shares(self, workers: list[Intake]) -> tuple[int, list[Ingested], list[Windows]]:
+    def _take_shares(self, workers: list[Intake]) -> tuple[int, list[ShareResult], list[Windows]]:
         """Let each worker take its share; all of them die where one does."""
         abort: Aborted | None = None
         place, parts, windows = 0, [], []
@@ -319,20 +319,20 @@ class Run:
             entries = worker.account.changes()
             worker.store()
             windows.append(worker.state.windows())
-            parts.append(ingested(worker, entries, windows[-1]))
+            parts.append(share_result_of(worker, entries, windows[-1]))
         if abort is not None:
             raise abort
         return place, parts, windows
 
     def _shown(
-        self, intake: Intake, view: View, figures: dict[str, EndpointFigures] | None = None
+        self, intake: Intake, view: FrozenState, figures: dict[str, EndpointFigures] | None = None
     ) -> Played:
         """Show what was taken in."""
         path = self.place / "report.json"
         outputs = Outputs(path, details=True)
 
         async def write() -> None:
-            await finish(view, CLOCK, outputs, figures=figures)
+            await finish_run(view, CLOCK, outputs, figures=figures)
 
         anyio.run(write)
         report = json.loads(path.read_bytes(), parse_float=Decimal)

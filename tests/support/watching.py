@@ -9,7 +9,7 @@ import anyio
 from stream.figures.outline import outline_of
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.pipeline import view_of
+from stream.pipeline import freeze_state
 from stream.records.delivery import Delivery
 from stream.records.tally import Tally
 from stream.sinks.report import Report
@@ -32,7 +32,7 @@ class Watching:
         self.pages = place / "pages"
         self.pages.mkdir(exist_ok=True)
         self.rules = Rules(
-            state=place / "state.db", dead_letters=place, unfinished="wait", row_budget=budget
+            state=place / "state.db", dead_letters=place, unfinished_walks="wait", row_budget=budget
         )
         self._open()
 
@@ -70,7 +70,7 @@ class Watching:
     @property
     def report(self) -> Report:
         """What the report would show."""
-        return Report(outline_of(view_of(self.intake), int(NOW)))
+        return Report(outline_of(freeze_state(self.intake), int(NOW)))
 
     @property
     def issues(self) -> list[str]:
@@ -92,7 +92,7 @@ class Watching:
     def waits(self) -> bool:
         """Whether a walk waits for its next page."""
         self.store()
-        return any(run.waiting for run in self.report.outline.runs)
+        return any(run.is_waiting for run in self.report.outline.runs)
 
 
 def lines(sent: list[Delivery]) -> list[int]:

@@ -1,21 +1,21 @@
 """What the daemon was asked to do: a flag over a variable over the file over the default.
 
-``settings`` says what may stand in the file, and ``loading`` loads it, with words from ``wording``
+``settings`` says what may stand in the file, and ``loader`` loads it, with words from ``wording``
 for what is wrong; ``checks`` sees that settings go together and are safe.
 """
 
 from stream.daemon.config.checks import token_of
-from stream.daemon.config.loading import Setting, load, settings_of
-from stream.daemon.config.settings import Http, Log, Pace, Settings, Watch
+from stream.daemon.config.loader import Setting, load_settings, settings_of
+from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
 
 __all__ = [
     "Http",
     "Log",
-    "Pace",
+    "PaceSettings",
     "Setting",
     "Settings",
-    "Watch",
-    "load",
+    "WatchSettings",
+    "load_settings",
     "settings_of",
     "token_of",
 ]

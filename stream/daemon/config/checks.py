@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from stream.daemon.config.settings import MAX_PORT, Http, Pace, Settings, Watch
+from stream.daemon.config.settings import MAX_PORT, Http, PaceSettings, Settings, WatchSettings
 from stream.records.errors import BadConfiguration
 
-__all__ = ["check", "token_of"]
+__all__ = ["check_settings", "token_of"]
 
 SHORTEST_TOKEN: Final = 16
 LONGEST_TOKEN: Final = 4096
 TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]+")
 
 
-def check(settings: Settings, path: Path, places: Mapping[str, str]) -> None:
+def check_settings(settings: Settings, path: Path, places: Mapping[str, str]) -> None:
     """See that the settings go together; ``places`` says where each key was set.
 
     Raises:
@@ -35,7 +35,7 @@ def check_sources(settings: Settings, path: Path) -> None:
     Raises:
         BadConfiguration: it is not so.
     """
-    sources: list[Watch | Pace] = [*settings.watch, *settings.pace]
+    sources: list[WatchSettings | PaceSettings] = [*settings.watch, *settings.pace]
     if not sources:
         raise BadConfiguration(f"{path}: watch: found no source, expected [[watch]] or [[pace]]")
     names = [one.name for one in sources]

@@ -10,10 +10,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stream.intake.rules import DEFAULT_BUDGET, Rules
+from stream.records.windows import DAY
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.files import DEFAULT_PAGE_BYTES
 
-__all__ = ["Http", "Log", "Pace", "Settings", "Watch"]
+__all__ = ["Http", "Log", "PaceSettings", "Settings", "WatchSettings"]
 
 Seconds: TypeAlias = Annotated[float, Meta(ge=0.01, le=31_536_000)]
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -28,19 +29,19 @@ Name: TypeAlias = Annotated[
 HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
 
 SPEED: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])/s")
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 MAX_PORT: Final = 65_535
 
 
-class Watch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A directory whose pages are taken in as they land; state remembers them by its name."""
 
     path: Path
     name: Name = ""
 
 
-class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fixture directory replayed in event time; ``speed`` is that time for each second."""
 
     path: Path
@@ -160,8 +161,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     series_limit: Annotated[
         Many, Meta(description="How many series a measured metric may have.")
     ] = 1000
-    watch: tuple[Watch, ...] = ()
-    pace: tuple[Pace, ...] = ()
+    watch: tuple[WatchSettings, ...] = ()
+    pace: tuple[PaceSettings, ...] = ()
     http: Http = Http()
     log: Log = Log()
 
@@ -171,7 +172,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Rules(
             state=self.state,
             dead_letters=self.dead_letters,
-            unfinished="wait",
+            unfinished_walks="wait",
             checkpoint_pages=self.checkpoint_pages,
             checkpoint_seconds=self.checkpoint_seconds,
             row_budget=self.row_budget,

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-__all__ = ["expected", "shown"]
+__all__ = ["describe_type", "show_value"]
 
 LONGEST: Final = 80
 """How much of a wrong value a message quotes."""
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Write what was found, as the file would have it; a long value is cut."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
@@ -22,13 +22,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def expected(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for each kind
+def describe_type(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for each kind
     """Say what a value of a type may be."""
     match kind:
         case inspect.Metadata(extra_json_schema={"expected": str(said)}):
             return said
         case inspect.Metadata(type=inner):
-            return expected(inner)
+            return describe_type(inner)
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType(ge=least, le=most):

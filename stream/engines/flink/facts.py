@@ -18,18 +18,18 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from stream.records.chains import Chain
-from stream.records.money import MONEY, Number, exact
+from stream.records.money import MONEY, Number, exact_number
 
 __all__ = [
     "GROUP",
     "Fact",
     "Facts",
     "Sum",
-    "added",
-    "by_view",
-    "changes",
+    "add_fact",
+    "changes_between",
+    "facts_by_view",
     "key_of",
-    "limbs",
+    "limbs_of",
     "number_of",
     "read_number",
 ]
@@ -67,7 +67,7 @@ class Sum(NamedTuple):
 Facts: TypeAlias = dict[Fact, Sum]
 
 
-def added(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> None:
+def add_fact(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> None:
     """Count a fact; what comes to nothing is left out."""
     known = facts.get(fact)
     now = Sum(times, value) if known is None else Sum(known.times + times, known.value + value)
@@ -77,7 +77,7 @@ def added(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> None:
         facts.pop(fact, None)
 
 
-def by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -> Facts:
+def facts_by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -> Facts:
     """Return what ``facts_of`` some chains says, for those in no view, and what each view adds."""
     found = sorted(chains)
     plainly = [chain for chain in found if not chain.view]
@@ -87,9 +87,9 @@ def by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -
         for view in sorted({chain.view for chain in found if chain.view}):
             seen = facts_of([chain for chain in found if chain.view in {"", view}])
             for fact, (times, value) in seen.items():
-                added(facts, fact._replace(view=view), value, times)
+                add_fact(facts, fact._replace(view=view), value, times)
             for fact, (times, value) in base.items():
-                added(facts, fact._replace(view=view), -value, -times)
+                add_fact(facts, fact._replace(view=view), -value, -times)
     return facts
 
 
@@ -98,7 +98,7 @@ def key_of(names: Iterable[Any]) -> str:
     return msgspec.json.encode(tuple(names)).decode()
 
 
-def limbs(value: Number) -> tuple[int, int]:
+def limbs_of(value: Number) -> tuple[int, int]:
     """Split a figure into a whole number and 10⁻³⁰ths that are not negative; both add up."""
     if isinstance(value, int):
         return value, 0
@@ -111,7 +111,7 @@ def number_of(whole: int, fraction: int) -> Number:
     if not fraction:
         return whole
     with localcontext(MONEY):
-        return exact(whole + Decimal(fraction).scaleb(-30))
+        return exact_number(whole + Decimal(fraction).scaleb(-30))
 
 
 def read_number(text: str) -> Number:
@@ -119,7 +119,7 @@ def read_number(text: str) -> Number:
     return Decimal(text) if "." in text else int(text)
 
 
-def changes(before: Facts, after: Facts) -> Iterator[tuple[Fact, Sum | None, Sum | None]]:
+def changes_between(before: Facts, after: Facts) -> Iterator[tuple[Fact, Sum | None, Sum | None]]:
     """Yield each fact that is not what it was, with what it was and what it is."""
     for fact in {**before, **after}:
         was, now = before.get(fact), after.get(fact)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from stream.engines.flink.facts import GROUP, Fact, Facts, added, key_of, read_number
+from stream.engines.flink.facts import GROUP, Fact, Facts, add_fact, key_of, read_number
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.rollup import Finding
-from stream.records.money import Number, plain
+from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, Window
 
 __all__ = ["GROUPED", "KINDS", "Written", "figure_facts"]
@@ -28,7 +28,7 @@ def figure_facts(figures: EndpointFigures) -> Facts:
                 fact = fact._replace(project_id=project, service_tier=tier, key=key_of(others))
             else:
                 fact = fact._replace(key=key_of(key))
-            added(facts, fact, value)
+            add_fact(facts, fact, value)
     return facts
 
 
@@ -85,8 +85,8 @@ def read_groups(figures: EndpointFigures, facts: list[Written]) -> None:
 def finding_facts(figures: EndpointFigures) -> Iterator[Written]:
     """Write what rollups came to; figures as texts."""
     for place, one in enumerate(figures.findings):
-        details = None if one.details is None else plain(one.details)
-        figures_in = plain(one.rollup), details, plain(one.difference)
+        details = None if one.details is None else plain_text_of(one.details)
+        figures_in = plain_text_of(one.rollup), details, plain_text_of(one.difference)
         yield (*one.window, place, one.status, one.dimensions, one.counter, *figures_in), "", 0
 
 
@@ -102,12 +102,14 @@ def read_findings(figures: EndpointFigures, facts: list[Written]) -> None:
 
 def wider_facts(figures: EndpointFigures) -> Iterator[Written]:
     """Write the windows that contain narrower ones, and how many."""
-    return (((*window, narrower), "", 0) for window, narrower in figures.wider)
+    return (((*window, narrower), "", 0) for window, narrower in figures.wider_windows)
 
 
 def read_wider(figures: EndpointFigures, facts: list[Written]) -> None:
     """Read what :func:`wider_facts` wrote."""
-    figures.wider += [(Window(start, end), narrower) for (start, end, narrower), _, _ in facts]
+    figures.wider_windows += [
+        (Window(start, end), narrower) for (start, end, narrower), _, _ in facts
+    ]
 
 
 def collision_facts(figures: EndpointFigures) -> Iterator[Written]:

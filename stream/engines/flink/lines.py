@@ -13,15 +13,15 @@ from msgspec.msgpack import encode
 
 from stream.decode import BucketPage, ListPage
 from stream.engines.flink.facts import key_of
-from stream.engines.flink.parts import Delivered, Paged
-from stream.intake.letters import letter_of, masked_page
-from stream.intake.reading import Reader, check_revision, lost_link
+from stream.engines.flink.parts import LineCounts, PackedBucket
+from stream.intake.letters import letter_of, mask_page
+from stream.intake.reading import PageReader, check_revision, lost_link
 from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput
 from stream.records.windows import DAY, Bucket, Snapshot
 from stream.sources.captures import page_of
-from stream.sources.lines import Line, too_long
+from stream.sources.lines import Line, too_long_line
 from stream.state.sqlite.codec import Codec
 
 __all__ = ["CutLine", "Lines"]
@@ -42,46 +42,46 @@ class Lines:
         self.clock = clock
         self.longest = max_line_bytes
         self.codec = Codec()
-        self.reader = Reader(tolerant=True)
+        self.reader = PageReader(tolerant=True)
 
-    def read(self, capture: str, content: bytes) -> CutLine:
+    def read_line(self, capture: str, content: bytes) -> CutLine:
         """Read a line of a capture, without its line break."""
-        cut, paged = CutLine([], []), Paged(0, 0, 0, 0, [], [])
-        error = too_long(len(content), self.longest) if len(content) > self.longest else None
+        cut, paged = CutLine([], []), LineCounts(0, 0, 0, 0, [], [])
+        error = too_long_line(len(content), self.longest) if len(content) > self.longest else None
         page = page_of(Line(0, 0, content, error), capture)
         link = lost_link(page)
         try:
             check_revision(page, self.clock())
-            reading = self.reader.read(page)
+            reading = self.reader.read_page(page)
             link = reading.link
             if isinstance(reading.content, BucketPage):
                 paged = self._buckets(cut, capture, page, reading.content)
             else:
                 paged = elements_of(cut, capture, page.chain, reading.content)
         except BadInput as bad:
-            masked = masked_page(page.content) if page.content else None
-            letter(cut, capture, page.chain, bad, 0, masked)
+            masked = mask_page(page.content) if page.content else None
+            letter_line_of(cut, capture, page.chain, bad, 0, masked)
         if page.chain.endpoint != UNKNOWN_CHAIN:
             cut.parts.append((key_of(("walk", *page.chain, page.revision)), encode(link)))
         key = key_of(("pages", *page.chain, capture))
         cut.parts.append((key, encode(paged._replace(letters=len(cut.letters)))))
         return cut
 
-    def _buckets(self, cut: CutLine, capture: str, page: Page, found: BucketPage) -> Paged:
+    def _buckets(self, cut: CutLine, capture: str, page: Page, found: BucketPage) -> LineCounts:
         """Cut a page of buckets into those of each day."""
         chain = page.chain
         for bucket in found.buckets:
             key = key_of(("day", chain.endpoint, bucket.window.start // DAY))
-            cut.parts.append((key, self._delivered(chain, bucket, page.revision)))
-        for rejected in found.rejected:
-            letter(cut, capture, chain, rejected.error, rejected.rows, rejected.content)
-        return Paged(1, found.rows, found.data_buckets, 0, sorted(found.unknown_fields), [])
+            cut.parts.append((key, self._pack_bucket(chain, bucket, page.revision)))
+        for rejected in found.rejections:
+            letter_line_of(cut, capture, chain, rejected.error, rejected.rows, rejected.content)
+        return LineCounts(1, found.rows, found.data_buckets, 0, sorted(found.unknown_fields), [])
 
-    def _delivered(self, chain: Chain, bucket: Bucket, revision: int) -> bytes:
+    def _pack_bucket(self, chain: Chain, bucket: Bucket, revision: int) -> bytes:
         """Pack a bucket for its day."""
         columns = Snapshot(revision, bucket.dimensions, bucket.counters)
         return encode(
-            Delivered(
+            PackedBucket(
                 chain.label,
                 chain.view,
                 bucket.window,
@@ -89,22 +89,22 @@ class Lines:
                 revision,
                 bucket.digest,
                 bucket.rows,
-                self.codec.packed(columns),
+                self.codec.pack(columns),
             )
         )
 
 
-def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> Paged:
+def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> LineCounts:
     """Note what a page of a list defines."""
-    for rejected in page.rejected:
-        letter(cut, capture, chain, rejected.error, 1, rejected.content)
+    for rejected in page.rejections:
+        letter_line_of(cut, capture, chain, rejected.error, 1, rejected.content)
     elements = [
         (one, sorted((str(kind), to) for kind, to in found)) for one, found in page.elements
     ]
-    return Paged(1, 0, 0, 0, [], elements)
+    return LineCounts(1, 0, 0, 0, [], elements)
 
 
-def letter(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
+def letter_line_of(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
     cut: CutLine, capture: str, chain: Chain, error: BadInput, rows: int, content: Any
 ) -> None:
     """Set something aside; an engine does not know which line of a capture it reads."""

@@ -31,18 +31,18 @@ from pyflink.table.changelog_mode import ChangelogMode
 
 from stream import __version__
 from stream.engines.flink import tables
-from stream.engines.flink.facts import Fact, Facts, Sum, changes, limbs, read_number
+from stream.engines.flink.facts import Fact, Facts, Sum, changes_between, limbs_of, read_number
 from stream.engines.flink.job import Job, read_arguments
 from stream.engines.flink.lines import Lines
 from stream.engines.flink.output import LETTERS, WINDOWS
-from stream.engines.flink.parts import Day, part_of
-from stream.records.money import plain
+from stream.engines.flink.parts import DayPart, engine_part_of
+from stream.records.money import plain_text_of
 from stream.records.windows import Outcomes
 from stream.sources.captures import is_input
 from stream.sources.lines import MARK
 from stream.state.sqlite.codec import Codec
 
-__all__ = ["build", "main"]
+__all__ = ["build_job", "main"]
 
 END: Final = 2**63 - 2
 """The last moment of event time: all input has been read."""
@@ -60,7 +60,7 @@ LETTER: Final = OutputTag(LETTERS, Types.STRING())
 KEPT: Final = OutputTag(WINDOWS, WINDOW)
 
 
-class Cut(ProcessFunction):
+class CutFunction(ProcessFunction):
     """Reads lines, and cuts them into what each part is to take."""
 
     def __init__(self, job: Job) -> None:
@@ -79,7 +79,7 @@ class Cut(ProcessFunction):
         self.lines = Lines(
             lambda: int(time.time()) if now is None else now, self.job.max_page_bytes
         )
-        self.pages, self.letters = counters(runtime_context, "pages", "dead_letters")
+        self.pages, self.letters = counters_of(runtime_context, "pages", "dead_letters")
 
     def process_element(self, value: Row, _: ProcessFunction.Context) -> Iterator[Any]:
         """Read a line: yield a piece for each part, and dead letters beside."""
@@ -87,7 +87,7 @@ class Cut(ProcessFunction):
         name = path.rpartition("/")[2]
         if not line.strip() or not is_input(name):
             return
-        parts, letters = self.lines.read(name, line)
+        parts, letters = self.lines.read_line(name, line)
         for part, body in parts:
             yield Row(part, body)
         for letter in letters:
@@ -96,7 +96,7 @@ class Cut(ProcessFunction):
         self.letters.inc(len(letters))
 
 
-class Entries:
+class FlinkEntries:
     """A part's byte strings, in Flink's state."""
 
     def __init__(self, state: MapState) -> None:
@@ -117,7 +117,7 @@ class Entries:
         return list(self._state.keys())
 
 
-class Parts(KeyedProcessFunction):
+class PartsFunction(KeyedProcessFunction):
     """Holds the parts; each takes what comes, and says after a while what has changed."""
 
     def __init__(self, job: Job) -> None:
@@ -130,70 +130,74 @@ class Parts(KeyedProcessFunction):
         entries = MapStateDescriptor("entries", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         changed = MapStateDescriptor("changed", Types.STRING(), Types.STRING())
         said = ValueStateDescriptor("said", Types.PICKLED_BYTE_ARRAY())
-        self.entries = Entries(runtime_context.get_map_state(entries))
-        self.changed = runtime_context.get_map_state(changed)
-        self.said = runtime_context.get_state(said)
-        self.due = runtime_context.get_state(ValueStateDescriptor("due", Types.LONG()))
+        self.entries = FlinkEntries(runtime_context.get_map_state(entries))
+        self.changed_names = runtime_context.get_map_state(changed)
+        self.last_facts = runtime_context.get_state(said)
+        self.due_time = runtime_context.get_state(ValueStateDescriptor("due", Types.LONG()))
         names = [f"rows_{outcome}" for outcome in Outcomes._fields]
-        self.outcomes = counters(runtime_context, *names)
+        self.outcomes = counters_of(runtime_context, *names)
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> None:
         """Let a part take a piece; it is to say what it comes to when its time has come."""
-        part = part_of(value[0], self.entries, self.codec)
+        part = engine_part_of(value[0], self.entries, self.codec)
         outcomes, name = part.take(bytes(value[1]))
         for counter, count in zip(self.outcomes, outcomes, strict=True):
             counter.inc(count)
         if name is not None and self.job.details:
-            self.changed.put(name, name)
-        if self.due.value() is None:
+            self.changed_names.put(name, name)
+        if self.due_time.value() is None:
             timers = ctx.timer_service()
             timers.register_event_time_timer(END)
             due = END
             if self.job.follow is not None:
                 due = timers.current_processing_time() + 1000 * self.job.every
                 timers.register_processing_time_timer(due)
-            self.due.update(due)
+            self.due_time.update(due)
 
     def on_timer(self, _: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Say what has changed: what was said before is taken back."""
-        if self.due.value() is None:
+        if self.due_time.value() is None:
             return
-        self.due.clear()
-        part = part_of(ctx.get_current_key(), self.entries, self.codec)
-        before, version = read_said(self.said.value())
+        self.due_time.clear()
+        part = engine_part_of(ctx.get_current_key(), self.entries, self.codec)
+        before, version = unpack_facts(self.last_facts.value())
         facts = part.facts()
-        for fact, was, now in changes(before, facts):
+        for fact, was, now in changes_between(before, facts):
             if was is not None:
-                yield row_of(fact, was, RowKind.DELETE if now is None else RowKind.UPDATE_BEFORE)
+                yield fact_row_of(
+                    fact, was, RowKind.DELETE if now is None else RowKind.UPDATE_BEFORE
+                )
             if now is not None:
-                yield row_of(fact, now, RowKind.INSERT if was is None else RowKind.UPDATE_AFTER)
-        self.said.update(written_said(facts, version + 1))
-        if isinstance(part, Day):
-            for name in list(self.changed.keys()):
+                yield fact_row_of(
+                    fact, now, RowKind.INSERT if was is None else RowKind.UPDATE_AFTER
+                )
+        self.last_facts.update(pack_facts(facts, version + 1))
+        if isinstance(part, DayPart):
+            for name in list(self.changed_names.keys()):
                 yield KEPT, Row(part.endpoint, name, version + 1, self.entries.get(name))
-            self.changed.clear()
+            self.changed_names.clear()
 
 
-def counters(runtime_context: RuntimeContext, *names: str) -> list[Any]:
+def counters_of(runtime_context: RuntimeContext, *names: str) -> list[Any]:
     """Return counters that Flink's reporters show as ``usage_stream_<name>``."""
     group = runtime_context.get_metrics_group().add_group("usage_stream")
     return [group.counter(name) for name in names]
 
 
-def row_of(fact: Fact, found: Sum, kind: RowKind) -> Row:
+def fact_row_of(fact: Fact, found: Sum, kind: RowKind) -> Row:
     """Write a fact as a row that comes or goes."""
-    row = Row(*fact, found.times, *limbs(found.value))
+    row = Row(*fact, found.times, *limbs_of(found.value))
     row.set_row_kind(kind)
     return row
 
 
-def written_said(facts: Facts, version: int) -> bytes:
+def pack_facts(facts: Facts, version: int) -> bytes:
     """Write what a part has said as few bytes."""
-    said = [(*fact, times, plain(value)) for fact, (times, value) in facts.items()]
+    said = [(*fact, times, plain_text_of(value)) for fact, (times, value) in facts.items()]
     return zstandard.compress(encode((version, said)), 1)
 
 
-def read_said(written: bytes | None) -> tuple[Facts, int]:
+def unpack_facts(written: bytes | None) -> tuple[Facts, int]:
     """Return what a part has said, and how often it has."""
     if written is None:
         return {}, 0
@@ -201,7 +205,7 @@ def read_said(written: bytes | None) -> tuple[Facts, int]:
     return {Fact(*fact): Sum(times, read_number(value)) for *fact, times, value in said}, version
 
 
-def build(job: Job, environment: StreamExecutionEnvironment) -> None:
+def build_job(job: Job, environment: StreamExecutionEnvironment) -> None:
     """Put the job together in an environment."""
     checkpoints = environment.get_checkpoint_config()
     if not checkpoints.is_checkpointing_enabled():
@@ -211,15 +215,15 @@ def build(job: Job, environment: StreamExecutionEnvironment) -> None:
             ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION  # a job goes on from them
         )
     flink = StreamTableEnvironment.create(environment)
-    flink.execute_sql(tables.source(job))
+    flink.execute_sql(tables.define_source(job))
     lines = flink.to_data_stream(flink.from_path(tables.LINES))
-    pieces = lines.process(Cut(job), PIECE).name("read and cut lines")
-    facts = pieces.key_by(part_in, Types.STRING()).process(Parts(job), FACT).name("parts")
-    flink.create_temporary_view(tables.FACTS, table_of(flink, facts, job))
+    pieces = lines.process(CutFunction(job), PIECE).name("read and cut lines")
+    facts = pieces.key_by(part_in, Types.STRING()).process(PartsFunction(job), FACT).name("parts")
+    flink.create_temporary_view(tables.FACTS, fact_table_of(flink, facts, job))
     statements = flink.create_statement_set()
-    for sink in tables.sinks(job).values():
+    for sink in tables.define_sinks(job).values():
         flink.execute_sql(sink)
-    for insert in tables.summed(job).values():
+    for insert in tables.sum_statements_of(job).values():
         statements.add_insert_sql(insert)
     statements.add_insert(LETTERS, flink.from_data_stream(pieces.get_side_output(LETTER)))
     if job.details:
@@ -233,7 +237,7 @@ def part_in(piece: Row) -> str:
     return part
 
 
-def table_of(flink: StreamTableEnvironment, facts: DataStream, job: Job) -> Table:
+def fact_table_of(flink: StreamTableEnvironment, facts: DataStream, job: Job) -> Table:
     """Return facts as a table: of rows that come and go, or of rows that come once, at the end."""
     schema = Schema.new_builder()
     for name, kind in tables.FACT_COLUMNS:
@@ -249,7 +253,7 @@ def main() -> None:
     """Run the job that the process's arguments say."""
     job = read_arguments()
     environment = StreamExecutionEnvironment.get_execution_environment()
-    build(job, environment)
+    build_job(job, environment)
     environment.execute(f"usage-stream {job.captures}")
 
 

@@ -18,13 +18,13 @@ from msgspec import Struct, defstruct
 from msgspec.msgpack import decode
 
 from stream.engines.flink.facts import GROUP, Fact, Facts, Sum, number_of
-from stream.engines.flink.parts import Kept, digest_of, place_of
+from stream.engines.flink.parts import PackedWindow, entry_digest_of, window_of_name
 from stream.records.chains import Chain
 from stream.records.errors import BadInput, Unavailable
 from stream.records.money import MONEY, Number
 from stream.records.windows import Snapshot
-from stream.state.keyed import Place
 from stream.state.sqlite.codec import Codec
+from stream.state.windows import Place
 
 __all__ = ["FIGURES", "LETTERS", "TOTALS", "WINDOWS", "Output"]
 
@@ -66,7 +66,7 @@ class WindowRow(Struct, frozen=True):
 
 
 Total: TypeAlias = tuple[str, str, str | None, str | None, str]
-Row = TypeVar("Row", TotalRow, FigureRow, WindowRow)
+AnyRow = TypeVar("AnyRow", TotalRow, FigureRow, WindowRow)
 
 
 class Output:
@@ -79,7 +79,7 @@ class Output:
             Unavailable: there are no figures in it.
         """
         self.place = place
-        self.kept: Counter[Chain] = Counter()
+        self.digest_sums: Counter[Chain] = Counter()
         """The sum of the digests of each chain's windows, once those have been read."""
         if not any(self._files(FIGURES)):
             found = f"{place}: no figures are there"
@@ -104,11 +104,11 @@ class Output:
                 row.service_tier,
             )
             if fact in facts:
-                raise self.unsettled()
+                raise self.unsettled_error()
             facts[fact] = Sum(row.times, self._number(row))
         totals = {total_of(row): self._number(row) for row in self._rows(TOTALS, TotalRow)}
-        if totals != totals_of(facts):
-            raise self.unsettled()
+        if totals != group_sums_of(facts):
+            raise self.unsettled_error()
         return facts
 
     def _number(self, row: TotalRow) -> Number:
@@ -135,10 +135,10 @@ class Output:
         codec = Codec()
         for row, _ in self._changes(WINDOWS, WindowRow):
             if latest.get((row.endpoint, row.name)) == row.version:
-                revision, _, digest, body = decode(row.entry, type=Kept)
-                snapshot = codec.unpacked(row.endpoint, revision, digest, body)
-                place = place_of(row.endpoint, row.name)
-                self.kept[place[0]] += digest_of(row.entry)
+                revision, _, digest, body = decode(row.entry, type=PackedWindow)
+                snapshot = codec.unpack(row.endpoint, revision, digest, body)
+                place = window_of_name(row.endpoint, row.name)
+                self.digest_sums[place[0]] += entry_digest_of(row.entry)
                 yield place, snapshot
 
     def letters(self) -> list[bytes]:
@@ -147,18 +147,18 @@ class Output:
             line.rstrip(b"\n") + b"\n" for file in self._files(LETTERS) for line in lines_of(file)
         )
 
-    def _rows(self, name: str, kind: type[Row]) -> Iterator[Row]:
+    def _rows(self, name: str, kind: type[AnyRow]) -> Iterator[AnyRow]:
         """Yield the rows that hold."""
-        counts: Counter[Row] = Counter()
+        counts: Counter[AnyRow] = Counter()
         for row, times in self._changes(name, kind):
             counts[row] += times
         for row, times in counts.items():
             if times not in {0, 1}:
-                raise self.unsettled()
+                raise self.unsettled_error()
             if times:
                 yield row
 
-    def _changes(self, name: str, kind: type[Row]) -> Iterator[tuple[Row, int]]:
+    def _changes(self, name: str, kind: type[AnyRow]) -> Iterator[tuple[AnyRow, int]]:
         """Yield each row that was written, and whether it was given (1) or taken back (−1).
 
         Raises:
@@ -177,7 +177,7 @@ class Output:
                     else:
                         yield row_of(line), 1
                 except msgspec.MsgspecError as error:
-                    raise BadInput("engine", f"found no row of a run ({error})").at(
+                    raise BadInput("engine", f"found no row of a run ({error})").name_place(
                         str(file)
                     ) from None
 
@@ -186,7 +186,7 @@ class Output:
         found = (self.place / name).rglob("*")
         yield from sorted(one for one in found if one.is_file() and one.name[:1] not in {".", "_"})
 
-    def unsettled(self) -> Unavailable:
+    def unsettled_error(self) -> Unavailable:
         """Return what to raise when the files do not fit together."""
         return Unavailable(f"{self.place}: {UNSETTLED}")
 
@@ -196,7 +196,7 @@ def total_of(one: TotalRow | Fact) -> Total:
     return one.endpoint, one.view, one.project_id, one.service_tier, one.counter
 
 
-def totals_of(facts: Facts) -> dict[Total, Number]:
+def group_sums_of(facts: Facts) -> dict[Total, Number]:
     """Return what the sums by project and tier must be."""
     totals: dict[Total, Number] = {}
     with localcontext(MONEY):

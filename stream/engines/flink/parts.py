@@ -15,29 +15,29 @@ import msgspec
 from msgspec.msgpack import decode, encode
 from xxhash import xxh3_64_intdigest
 
-from stream.engines.flink.facts import Fact, Facts, added, by_view, key_of
+from stream.engines.flink.facts import Fact, Facts, add_fact, facts_by_view, key_of
 from stream.engines.flink.kinds import figure_facts
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
-from stream.intake.walks import judge
-from stream.records.chains import Chain, Link, spanned
+from stream.intake.walks import judge_walk
+from stream.records.chains import Chain, Link, span_of
 from stream.records.delivery import Part as SourcePart
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
-from stream.state.dedupe import merge
-from stream.state.keyed import Windows
+from stream.state.dedupe import merge_bucket
 from stream.state.sqlite.codec import Codec
+from stream.state.windows import Windows
 
 __all__ = [
-    "Day",
-    "Delivered",
+    "ChainPart",
+    "DayPart",
+    "EnginePart",
     "Entries",
-    "Kept",
-    "Paged",
-    "Pages",
-    "Part",
-    "Walk",
-    "digest_of",
-    "part_of",
-    "place_of",
+    "LineCounts",
+    "PackedBucket",
+    "PackedWindow",
+    "WalkPart",
+    "engine_part_of",
+    "entry_digest_of",
+    "window_of_name",
 ]
 
 NOTHING: Final = Outcomes()
@@ -58,7 +58,7 @@ class Entries(Protocol):
         """Return all names, in any order."""
 
 
-class Delivered(NamedTuple):
+class PackedBucket(NamedTuple):
     """A bucket on its way to its day: ``body`` has its columns, packed."""
 
     label: str
@@ -71,7 +71,7 @@ class Delivered(NamedTuple):
     body: bytes
 
 
-class Kept(NamedTuple):
+class PackedWindow(NamedTuple):
     """A window as a day keeps it: ``body`` has its columns, packed."""
 
     revision: int
@@ -80,23 +80,23 @@ class Kept(NamedTuple):
     body: bytes
 
 
-def named(chain: Chain, slot: Slot) -> str:
+def window_name_of(chain: Chain, slot: Slot) -> str:
     """Return the name of a window among those of its day."""
     return key_of((chain.label, chain.view, *slot.window, slot.rollup))
 
 
-def digest_of(entry: bytes) -> int:
+def entry_digest_of(entry: bytes) -> int:
     """Return a number by which the bytes of a window are known; numbers of many add up."""
     return xxh3_64_intdigest(entry)
 
 
-def place_of(endpoint: str, name: str) -> tuple[Chain, Slot]:
-    """Return the window that :func:`named` has named."""
+def window_of_name(endpoint: str, name: str) -> tuple[Chain, Slot]:
+    """Return the window that :func:`window_name_of` has named."""
     label, view, start, end, rollup = msgspec.json.decode(name)
     return Chain(endpoint, label, view), Slot(Window(start, end), rollup)
 
 
-class Day:
+class DayPart:
     """A UTC day of an endpoint: its windows, those that end later among them.
 
     Of its rows no more are unpacked at once than windows that overlap have: one window with its
@@ -111,14 +111,14 @@ class Day:
         self._names: defaultdict[Chain, dict[Slot, str]] = defaultdict(dict)
         """Each chain's windows and their names, while facts are computed."""
         self._digests: dict[str, int] = {}
-        """What the bytes of each window are known by, as :func:`digest_of` says."""
+        """What the bytes of each window are known by, as :func:`entry_digest_of` says."""
 
     def take(self, body: bytes) -> tuple[Outcomes, str | None]:
         """Merge a bucket; return what became of its rows, and the window if it has changed."""
-        one = decode(body, type=Delivered)
+        one = decode(body, type=PackedBucket)
         chain, slot = Chain(self.endpoint, one.label, one.view), Slot(one.window, one.rollup)
-        name = named(chain, slot)
-        kept = self._kept(name)
+        name = window_name_of(chain, slot)
+        kept = self._find(name)
         if kept is not None and kept.digest and kept.digest == one.digest:
             if one.revision < kept.revision:
                 return Outcomes(superseded=one.rows), None
@@ -126,32 +126,34 @@ class Day:
                 self.entries.put(name, encode(kept._replace(revision=one.revision)))
                 return Outcomes(duplicate=one.rows), name
             return Outcomes(duplicate=one.rows), None
-        columns = self._unpacked(one)
+        columns = self._unpack(one)
         bucket = Bucket(
             one.window, one.rows, columns.dimensions, columns.counters, one.rollup, one.digest
         )
-        before = None if kept is None else self._unpacked(kept)
-        after, outcomes = merge(before, bucket, one.revision)
+        before = None if kept is None else self._unpack(kept)
+        after, outcomes = merge_bucket(before, bucket, one.revision)
         if after is before:
             return outcomes, None
         same = after.counters is bucket.counters and after.dimensions is bucket.dimensions
-        packed = one.body if same else self.codec.packed(after)
-        self.entries.put(name, encode(Kept(after.revision, after.rows, after.digest, packed)))
+        packed = one.body if same else self.codec.pack(after)
+        self.entries.put(
+            name, encode(PackedWindow(after.revision, after.rows, after.digest, packed))
+        )
         return outcomes, name
 
-    def _kept(self, name: str) -> Kept | None:
+    def _find(self, name: str) -> PackedWindow | None:
         entry = self.entries.get(name)
-        return None if entry is None else decode(entry, type=Kept)
+        return None if entry is None else decode(entry, type=PackedWindow)
 
-    def _unpacked(self, kept: Kept | Delivered) -> Snapshot:
-        return self.codec.unpacked(self.endpoint, kept.revision, kept.digest, kept.body)
+    def _unpack(self, kept: PackedWindow | PackedBucket) -> Snapshot:
+        return self.codec.unpack(self.endpoint, kept.revision, kept.digest, kept.body)
 
     def facts(self) -> Facts:
         """Say what the day comes to."""
         self._names.clear()
         self._digests.clear()
         for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
-            chain, slot = place_of(self.endpoint, name)
+            chain, slot = window_of_name(self.endpoint, name)
             self._names[chain][slot] = name
         chains = sorted(self._names)
         known: dict[tuple[Chain, ...], EndpointFigures] = {}
@@ -166,14 +168,14 @@ class Day:
         def of_label(some: list[Chain]) -> Facts:
             facts: Facts = {}
             totals, key = figures(some).totals, key_of([some[0].label])
-            added(facts, Fact(self.endpoint, "", "label_records", key), totals.records)
+            add_fact(facts, Fact(self.endpoint, "", "label_records", key), totals.records)
             for counter, value in totals.metrics().items():
-                added(facts, Fact(self.endpoint, "", "label", key, counter), value)
+                add_fact(facts, Fact(self.endpoint, "", "label", key, counter), value)
             return facts
 
-        facts = by_view(chains, lambda some: figure_facts(figures(some)))
+        facts = facts_by_view(chains, lambda some: figure_facts(figures(some)))
         for label in sorted({chain.label for chain in chains}):
-            facts |= by_view([one for one in chains if one.label == label], of_label)
+            facts |= facts_by_view([one for one in chains if one.label == label], of_label)
         for chain in chains:
             facts |= self._chain_facts(chain)
         return facts
@@ -183,31 +185,31 @@ class Day:
         facts: Facts = {}
         span, names = None, self._names[chain]
         for slot in names:
-            span = spanned(span, slot.window)
+            span = span_of(span, slot.window)
         assert span is not None  # noqa: S101 -- a chain is known by its windows
         say = Fact(self.endpoint, chain.view, "windows", key_of([chain.label]))
-        added(facts, say, sum(self._digests[name] for name in names.values()))
-        added(facts, say._replace(kind="span", key=key_of((chain.label, *span))))
+        add_fact(facts, say, sum(self._digests[name] for name in names.values()))
+        add_fact(facts, say._replace(kind="span", key=key_of((chain.label, *span))))
         if any(slot.window.crosses_midnight for slot in names):
-            added(facts, say._replace(kind="wide"))
+            add_fact(facts, say._replace(kind="wide"))
         return facts
 
     def scan(
         self, chain: Chain, _: Window | None, __: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
-        """Yield a chain's windows in order, as :class:`stream.state.keyed.Windows` wants them."""
+        """Yield a chain's windows in order, as :class:`stream.state.windows.Windows` wants them."""
         for slot, name in sorted(self._names[chain].items()):
             entry = self.entries.get(name)
             assert entry is not None  # noqa: S101 -- the name comes from the entries
-            self._digests[name] = digest_of(entry)
-            yield slot, self._unpacked(decode(entry, type=Kept))
+            self._digests[name] = entry_digest_of(entry)
+            yield slot, self._unpack(decode(entry, type=PackedWindow))
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
         yield from sorted(self._names[chain])
 
 
-class Walk:
+class WalkPart:
     """One walk of a chain: what its pages say of it."""
 
     def __init__(
@@ -227,11 +229,11 @@ class Walk:
     def facts(self) -> Facts:
         """Say what is wrong with the walk, if anything is."""
         facts: Facts = {}
-        verdict = judge(self._links())
+        verdict = judge_walk(self._links())
         if verdict is not None:
             reason, message, _, _, unended, cursor = verdict
             key = key_of((self.chain.label, self.revision, reason, message, unended, cursor))
-            added(facts, Fact(self.chain.endpoint, self.chain.view, "walk", key))
+            add_fact(facts, Fact(self.chain.endpoint, self.chain.view, "walk", key))
         return facts
 
     def _links(self) -> Iterator[tuple[SourcePart, Link]]:
@@ -241,7 +243,7 @@ class Walk:
                 yield NOWHERE, link
 
 
-class Paged(NamedTuple):
+class LineCounts(NamedTuple):
     """What a line of a capture delivered; ``elements`` are those of a list, (id, references)."""
 
     pages: int
@@ -252,7 +254,7 @@ class Paged(NamedTuple):
     elements: list[tuple[str | None, list[tuple[str, str]]]]
 
 
-class Pages:
+class ChainPart:
     """What a capture has of a chain."""
 
     SUMS: Final = "sums"
@@ -266,7 +268,7 @@ class Pages:
 
     def take(self, body: bytes) -> tuple[Outcomes, str | None]:
         """Count a line."""
-        *numbers, unknown, elements = decode(body, type=Paged)
+        *numbers, unknown, elements = decode(body, type=LineCounts)
         known = self.entries.get(self.SUMS)
         sums = decode(known) if known else [0] * len(numbers)
         self.entries.put(self.SUMS, encode([a + b for a, b in zip(sums, numbers, strict=True)]))
@@ -284,22 +286,22 @@ class Pages:
         sums = decode(self.entries.get(self.SUMS) or b"")
         where = self.chain.label, self.capture
         said = Fact(self.chain.endpoint, self.chain.view, "pages", key_of(where))
-        for counter, value in zip(Paged._fields, sums, strict=False):
-            added(facts, said._replace(counter=counter), value)
+        for counter, value in zip(LineCounts._fields, sums, strict=False):
+            add_fact(facts, said._replace(counter=counter), value)
         for name in self.entries.keys():  # noqa: SIM118 -- as above
             if name != self.SUMS:
                 kind, *what = msgspec.json.decode(name)
-                added(facts, said._replace(kind=kind, key=key_of((*where, *what))))
+                add_fact(facts, said._replace(kind=kind, key=key_of((*where, *what))))
         return facts
 
 
-Part: TypeAlias = Day | Walk | Pages
-PARTS: Final = {"day": Day, "walk": Walk, "pages": Pages}
+EnginePart: TypeAlias = DayPart | WalkPart | ChainPart
+ENGINE_PARTS: Final = {"day": DayPart, "walk": WalkPart, "pages": ChainPart}
 
 
-def part_of(key: str, entries: Entries, codec: Codec) -> Part:
+def engine_part_of(key: str, entries: Entries, codec: Codec) -> EnginePart:
     """Return the part that a key names: what it is, and what tells it from others of its kind."""
     kind, *names = msgspec.json.decode(key)
-    part: Any = PARTS[kind]
-    found: Part = part(entries, codec, *names)
+    part: Any = ENGINE_PARTS[kind]
+    found: EnginePart = part(entries, codec, *names)
     return found

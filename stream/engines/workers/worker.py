@@ -19,17 +19,17 @@ from stream.engines.signals import until_signalled
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.intake import Intake
 from stream.intake.walks import Walk
-from stream.pipeline import Observer, Replay, directory_of, ingest
+from stream.pipeline import Observer, Replay, directory_of, ingest_pages
 from stream.records.chains import Chain
 from stream.records.delivery import Part
 from stream.records.errors import BadInput, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
-from stream.state.keyed import Windows
 from stream.state.links import HeldLinks
 from stream.state.sqlite.shard import Shard
+from stream.state.windows import Windows
 
-__all__ = ["Asked", "Failed", "Ingested", "Task", "work"]
+__all__ = ["Failure", "FigureRequest", "ShareResult", "Task", "run_task"]
 
 TICK = 16
 
@@ -42,13 +42,13 @@ class Task(NamedTuple):
     shard: Path
 
 
-class Ingested(NamedTuple):
+class ShareResult(NamedTuple):
     """What a worker has read; ``wide`` are the endpoints with windows longer than a day.
 
     ``entries`` are those of the parts that it has read. What is whole for all workers only the
-    first one says: what pages say of their walks (``links``; ``spilled``: others are in its shard
-    already), which ``walks`` that changes, of which parts what they said before is ``forgotten``,
-    and what lists define.
+    first one says: what pages say of their walks (``links``; ``has_spilled``: others are in its
+    shard already), which ``walks`` that changes, of which parts what they said before is
+    ``forgotten_parts``, and what lists define.
     """
 
     entries: dict[Part, bytes | None]
@@ -57,47 +57,47 @@ class Ingested(NamedTuple):
     wide: set[str]
     links: HeldLinks
     walks: set[Walk]
-    spilled: bool
-    forgotten: set[Part]
+    has_spilled: bool
+    forgotten_parts: set[Part]
     objects: bytes
 
 
-class Asked(NamedTuple):
-    """What a worker is asked for: figures of all endpoints but ``apart``; all windows on disk."""
+class FigureRequest(NamedTuple):
+    """What a worker is asked for: figures of all endpoints but ``wide``; all windows on disk."""
 
-    apart: frozenset[str]
+    wide: frozenset[str]
     flush: bool
 
 
-class Failed(NamedTuple):
+class Failure(NamedTuple):
     """Why a worker gave up."""
 
     error: type[UsageStreamError]
     arguments: tuple[str, ...]
     path: str | None
-    where: str | None
+    place: str | None
 
-    def raised(self) -> UsageStreamError:
+    def make_error(self) -> UsageStreamError:
         """Make the error again."""
         if self.error is BadInput:
             reason, message = self.arguments
-            return BadInput(reason, message, path=self.path).at(self.where or "")
+            return BadInput(reason, message, path=self.path).name_place(self.place or "")
         return self.error(*self.arguments)
 
 
-def work(task: Task, pipe: Connection) -> None:
+def run_task(task: Task, pipe: Connection) -> None:
     """Do a task, telling the main process through ``pipe``; without it, end."""
-    asked: SimpleQueue[Asked] = SimpleQueue()
-    threading.Thread(target=listen, args=(pipe, asked), daemon=True).start()
+    asked: SimpleQueue[FigureRequest] = SimpleQueue()
+    threading.Thread(target=relay_requests, args=(pipe, asked), daemon=True).start()
     try:
         anyio.run(until_signalled, partial(take_share, task, pipe, asked))
     except BadInput as error:
-        pipe.send(Failed(BadInput, (error.reason, error.message), error.path, error.where))
+        pipe.send(Failure(BadInput, (error.reason, error.message), error.path, error.place))
     except UsageStreamError as error:
-        pipe.send(Failed(type(error), (str(error),), None, None))
+        pipe.send(Failure(type(error), (str(error),), None, None))
 
 
-def listen(pipe: Connection, asked: SimpleQueue[Asked]) -> None:
+def relay_requests(pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
     """Pass on what is asked; when the main process is gone there is nobody to work for."""
     try:
         while True:
@@ -106,7 +106,7 @@ def listen(pipe: Connection, asked: SimpleQueue[Asked]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) -> None:
+async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
     """Take the share in; then give its figures when they are asked for."""
     run, share, pages = task.run, task.share, 0
 
@@ -121,34 +121,36 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Asked]) ->
     with closing(Intake(run.rules, Tally(), lambda: run.now, share, shard)) as intake:
         source = directory_of(run, intake)
         try:
-            await ingest(source, source.survey(), intake, run, observer)
+            await ingest_pages(source, source.survey(), intake, run, observer)
         finally:
             entries = intake.account.changes()
             intake.store()
         windows = intake.state.windows()
-        pipe.send(ingested(intake, entries, windows))
+        pipe.send(share_result_of(intake, entries, windows))
         try:
             request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
         except BaseException:
-            asked.put(Asked(frozenset(), flush=False))  # the thread that waits must end too
+            asked.put(FigureRequest(frozenset(), flush=False))  # the thread that waits must end too
             raise
         if request.flush:
             intake.checkpoints.flush()
-        pipe.send(figures_of(windows, request.apart))
+        pipe.send(compute_figures(windows, request.wide))
 
 
-def ingested(intake: Intake, entries: dict[Part, bytes | None], windows: Windows) -> Ingested:
+def share_result_of(
+    intake: Intake, entries: dict[Part, bytes | None], windows: Windows
+) -> ShareResult:
     """Return what has been read."""
-    return Ingested(
+    return ShareResult(
         entries,
         windows.chains,
         intake.tally,
         wide_in(windows),
         intake.checkpoints.links,
-        intake.touched(),
+        intake.touched_walks(),
         intake.checkpoints.store.has_links,
-        intake.forgotten,
-        intake.objects.saved(),
+        intake.forgotten_parts,
+        intake.objects.saved_objects(),
     )
 
 
@@ -161,13 +163,13 @@ def wide_in(windows: Windows) -> set[str]:
     }
 
 
-def figures_of(windows: Windows, apart: frozenset[str]) -> dict[str, EndpointFigures]:
+def compute_figures(windows: Windows, apart: frozenset[str]) -> dict[str, EndpointFigures]:
     """Compute the figures of each endpoint; the windows stay here."""
     found = {}
     for key in sorted({chain.endpoint for chain in windows.chains} - apart):
         figures = endpoint_figures(key, windows)
         for label in figures.labels:
-            figures.of_label(label)
+            figures.totals_of_label(label)
         figures.windows = Windows()
         found[key] = figures
     return found

@@ -6,7 +6,7 @@ each rollup of ``daily_costs`` is compared with the records of its UTC day, so t
 do not cover counts (``daily``). Windows that touch no other pass as columns (``table``).
 """
 
-from stream.figures.rollup.resolve import Labelled, Resolved, resolve
-from stream.figures.rollup.table import Finding, Table, present
+from stream.figures.rollup.resolve import LabelledWindow, Resolution, resolve_windows
+from stream.figures.rollup.table import Finding, Table, present_values
 
-__all__ = ["Finding", "Labelled", "Resolved", "Table", "present", "resolve"]
+__all__ = ["Finding", "LabelledWindow", "Resolution", "Table", "present_values", "resolve_windows"]

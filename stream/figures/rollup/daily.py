@@ -10,9 +10,9 @@ from heapq import merge
 from itertools import islice, product
 from typing import Any, Final, TypeAlias
 
-from stream.figures.rollup.table import Finding, Record, rank
+from stream.figures.rollup.table import Finding, Record, record_order_of
 from stream.providers.endpoint import Endpoint
-from stream.records.money import Number, exact
+from stream.records.money import Number, exact_number
 from stream.records.windows import canonical_order
 
 __all__ = ["residuals_of"]
@@ -31,7 +31,7 @@ def residuals_of(
     Finer rollups come first, and what remains of them counts as detail for the coarser. A rollup
     that is absorbed adds its sources to the records that cover it. Returns residuals and findings.
     """
-    day = Day(details)
+    day = DayRecords(details)
     residuals: list[Record] = []
     findings: list[Finding] = []
     for rollup in sorted(
@@ -61,11 +61,11 @@ class Pile:
 
     def add(self, record: Record) -> None:
         """Put a record in its place."""
-        place = bisect(self.records, rank(record), key=rank)
+        place = bisect(self.records, record_order_of(record), key=record_order_of)
         self.records.insert(place, record)
         self._spent = {name: min(count, place) for name, count in self._spent.items()}
 
-    def giving(self, name: str) -> Iterator[Record]:
+    def givers(self, name: str) -> Iterator[Record]:
         """Yield the records that may still have something of a counter to give."""
         spent = self._spent.get(name, 0)
         while spent < len(self.records) and self.records[spent].spare.get(name, 0) <= 0:
@@ -74,7 +74,7 @@ class Pile:
         yield from islice(self.records, spent, None)
 
 
-class Day:
+class DayRecords:
     """One UTC day's records, found by the values that a rollup has."""
 
     def __init__(self, details: Iterable[Record]) -> None:
@@ -89,23 +89,23 @@ class Day:
         record.spare = dict(record.counters)
         self.records.append(record)
         for names, index in self.indexes.items():
-            index[values_of(record, names)].add(record)
+            index[dimension_values_of(record, names)].add(record)
 
     def index(self, names: tuple[str, ...]) -> Index:
         """Return the records by their values of these dimensions, absent ones as ``None``."""
         if names not in self.indexes:
             index = self.indexes[names] = defaultdict(Pile)
-            for record in sorted(self.records, key=rank):
-                index[values_of(record, names)].records.append(record)
+            for record in sorted(self.records, key=record_order_of):
+                index[dimension_values_of(record, names)].records.append(record)
         return self.indexes[names]
 
     def compare(self, rollup: Record) -> Iterator[tuple[Finding, Number]]:
         """Judge each counter of a rollup; yield the finding, and what no record covers of it."""
         names = tuple(sorted(rollup.dimensions))
         index = self.index(names)
-        wanted = values_of(rollup, names)
+        wanted = dimension_values_of(rollup, names)
         agreeing = index[wanted].records if wanted in index else []
-        vague = [index[values] for values in vaguer(index, wanted)]
+        vague = [index[values] for values in vaguer_keys(index, wanted)]
         newest = max((record.revision for record in agreeing), default=0)
         coverers: list[Record] = []
         absorbed = False
@@ -114,13 +114,13 @@ class Day:
             difference = left = value - sum(shown)
             givers: list[Record] = []
             if left > 0:
-                giving = merge(*(pile.giving(name) for pile in vague), key=rank)
-                left = cover(name, left, giving, givers)
+                giving = merge(*(pile.givers(name) for pile in vague), key=record_order_of)
+                left = cover_counter(name, left, giving, givers)
             coverers += givers
             latest = max((record.revision for record in givers), default=newest)
             status = status_of(left, stale=rollup.revision < max(newest, latest))
             absorbed |= status in {"absorbed", "rounding"}
-            details = exact(sum(shown)) if shown else None
+            details = exact_number(sum(shown)) if shown else None
             yield (
                 Finding(
                     status,
@@ -129,7 +129,7 @@ class Day:
                     name,
                     value,
                     details,
-                    exact(difference),
+                    exact_number(difference),
                 ),
                 left,
             )
@@ -138,7 +138,7 @@ class Day:
                 record.sources |= rollup.sources
 
 
-def vaguer(index: Index, wanted: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+def vaguer_keys(index: Index, wanted: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     """Yield the index's keys that agree with ``wanted`` or are null, and are null somewhere."""
     if 1 << len(wanted) <= len(index):
         choices = product(*((value, None) for value in wanted))
@@ -151,12 +151,14 @@ def vaguer(index: Index, wanted: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
             yield values
 
 
-def values_of(record: Record, names: tuple[str, ...]) -> tuple[Any, ...]:
+def dimension_values_of(record: Record, names: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the record's values of these dimensions."""
     return tuple(map(record.dimensions.get, names))
 
 
-def cover(name: str, left: Number, vague: Iterable[Record], coverers: list[Record]) -> Number:
+def cover_counter(
+    name: str, left: Number, vague: Iterable[Record], coverers: list[Record]
+) -> Number:
     """Let records that are null where the rollup is not cover what is left, each figure once."""
     for record in vague:
         given = min(left, record.spare.get(name, 0))

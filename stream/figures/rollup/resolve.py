@@ -13,7 +13,7 @@ from stream.figures.rollup.table import (
     Record,
     Table,
     merged_records,
-    rank,
+    record_order_of,
     table_alone,
     table_of,
 )
@@ -22,38 +22,38 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY
 from stream.records.windows import Slot, Snapshot, Window, day_of
 
-__all__ = ["Labelled", "Resolved", "resolve"]
+__all__ = ["LabelledWindow", "Resolution", "resolve_windows"]
 
-Labelled: TypeAlias = tuple[Slot, str, Snapshot]
+LabelledWindow: TypeAlias = tuple[Slot, str, Snapshot]
 """A window of some label, and what it holds."""
 Cluster: TypeAlias = dict[Slot, list[tuple[str, Snapshot]]]
 
 
-class Resolved(NamedTuple):
+class Resolution(NamedTuple):
     """A cluster's records, and what was found on the way to them."""
 
     table: Table
     findings: tuple[Finding, ...] = ()
-    wider: tuple[tuple[Window, int], ...] = ()
+    wider_windows: tuple[tuple[Window, int], ...] = ()
 
 
-def resolve(
-    endpoint: Endpoint, windows: Iterable[Labelled], *, ordered: bool
-) -> Iterator[Resolved]:
+def resolve_windows(
+    endpoint: Endpoint, windows: Iterable[LabelledWindow], *, ordered: bool
+) -> Iterator[Resolution]:
     """Yield the endpoint's records, clusters in the order of time, in which its windows come.
 
     ``ordered``: records in canonical order too, as the report's details want them; totals do not.
     """
-    for cluster in clusters(windows):
+    for cluster in clusters_of(windows):
         (slot, snapshots), *more = cluster.items()
         if more or slot.rollup or len(snapshots) > 1:
-            yield resolved(endpoint, cluster)
+            yield resolve_cluster(endpoint, cluster)
         else:
             label, snapshot = snapshots[0]
-            yield Resolved(table_alone(slot.window, label, snapshot, ordered=ordered))
+            yield Resolution(table_alone(slot.window, label, snapshot, ordered=ordered))
 
 
-def clusters(windows: Iterable[Labelled]) -> Iterator[Cluster]:
+def clusters_of(windows: Iterable[LabelledWindow]) -> Iterator[Cluster]:
     """Group windows that overlap, and rollups with the windows of their day."""
     cluster: Cluster = {}
     end = 0
@@ -67,7 +67,7 @@ def clusters(windows: Iterable[Labelled]) -> Iterator[Cluster]:
         yield cluster
 
 
-def resolved(endpoint: Endpoint, cluster: Cluster) -> Resolved:
+def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:
     """Resolve windows that overlap: labels, then wider windows, then the rollups of each day."""
     with localcontext(MONEY):
         by_window: dict[Window, list[Record]] = {}
@@ -88,5 +88,7 @@ def resolved(endpoint: Endpoint, cluster: Cluster) -> Resolved:
             residuals, found = residuals_of(endpoint, by_day[day], details[day])
             records += residuals
             findings += found
-        records.sort(key=rank)
-        return Resolved(table_of(endpoint, records), tuple(findings), tuple(sorted(wider.items())))
+        records.sort(key=record_order_of)
+        return Resolution(
+            table_of(endpoint, records), tuple(findings), tuple(sorted(wider.items()))
+        )

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from stream.providers.endpoint import Endpoint
-from stream.records.money import Number, exact
+from stream.records.money import Number, exact_number
 from stream.records.windows import (
     Column,
     Columns,
@@ -17,8 +17,8 @@ from stream.records.windows import (
     Snapshot,
     Window,
     canonical_order,
-    larger,
-    paired,
+    larger_value,
+    pair_rows,
 )
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "Record",
     "Table",
     "merged_records",
-    "present",
-    "rank",
+    "present_values",
+    "record_order_of",
     "table_alone",
     "table_of",
 ]
@@ -41,19 +41,19 @@ class Table(NamedTuple):
     counters: Columns
     sources: Sequence[tuple[str, ...]]
 
-    def rows(self, endpoint: Endpoint) -> Iterator[Row]:
+    def rows(self, endpoint: Endpoint) -> Iterator[ResolvedRecord]:
         """Yield the records one by one, by the API's names, what is absent left out."""
         for window, sources, (dimensions, counters) in zip(
-            self.windows, self.sources, paired(self), strict=True
+            self.windows, self.sources, pair_rows(self), strict=True
         ):
-            yield Row(
+            yield ResolvedRecord(
                 window,
                 sources,
-                present(endpoint.dimensions, dimensions),
-                present(endpoint.counters, counters),
+                present_values(endpoint.dimensions, dimensions),
+                present_values(endpoint.counters, counters),
             )
 
-    def by_window(self) -> Iterator[tuple[Window, Table]]:
+    def records_by_window(self) -> Iterator[tuple[Window, Table]]:
         """Yield each window with its records."""
         places: dict[Window, list[int]] = {}
         for place, window in enumerate(self.windows):
@@ -73,7 +73,7 @@ class Table(NamedTuple):
             )
 
 
-class Row(NamedTuple):
+class ResolvedRecord(NamedTuple):
     """One resolved record, as the report and the expectations see it."""
 
     window: Window
@@ -82,7 +82,7 @@ class Row(NamedTuple):
     counters: Counters
 
 
-def present(names: Iterable[str], values: Column) -> dict[str, Any]:
+def present_values(names: Iterable[str], values: Column) -> dict[str, Any]:
     """Return the values that are there by name; the last one holds the unknown names."""
     known = {name: value for name, value in zip(names, values, strict=False) if value is not None}
     return {**known, **dict(values[-1] or ())}
@@ -126,7 +126,7 @@ class Record:
         """Start a record without figures."""
         self.window = window
         self.identity = identity
-        self.dimensions = present(endpoint.dimensions, identity)
+        self.dimensions = present_values(endpoint.dimensions, identity)
         self.counters: Counters = {}
         self.sources: set[str] = set()
         self.revision = 0
@@ -134,7 +134,7 @@ class Record:
         self.spare: Counters = {}
 
 
-def rank(record: Record) -> tuple[Any, ...]:
+def record_order_of(record: Record) -> tuple[Any, ...]:
     """Give the canonical order of records: window, dimensions, residuals after records."""
     return (*record.window, canonical_order(record.identity), record.residual)
 
@@ -148,7 +148,7 @@ def merged_records(
     records: dict[Identity, Record] = {}
     for label, snapshot in snapshots:
         source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
-        for identity, row in paired(snapshot):
+        for identity, row in pair_rows(snapshot):
             record = records.get(identity)
             if record is None:
                 record = records[identity] = Record(endpoint, slot.window, identity)
@@ -156,7 +156,7 @@ def merged_records(
             record.revision = max(record.revision, snapshot.revision)
             for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
                 if value is not None:
-                    record.counters[name] = larger(record.counters.get(name), value)
+                    record.counters[name] = larger_value(record.counters.get(name), value)
     return list(records.values())
 
 
@@ -164,7 +164,7 @@ def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
     """Arrange records as columns."""
     known = frozenset(endpoint.counters)
     figures = [
-        {name: exact(value) for name, value in record.counters.items()} for record in records
+        {name: exact_number(value) for name, value in record.counters.items()} for record in records
     ]
     counters = [tuple(row.get(name) for row in figures) for name in endpoint.counters]
     others = tuple(
@@ -195,12 +195,12 @@ def table_alone(window: Window, label: str, snapshot: Snapshot, *, ordered: bool
 
 def places_in_order(dimensions: Columns) -> Sequence[int]:
     """Return where the rows of one window stand, in canonical order; no two are alike."""
-    keys = list(zip(*map(ranked, dimensions), strict=True))
+    keys = list(zip(*map(ranks_of, dimensions), strict=True))
     places = sorted(range(len(keys)), key=keys.__getitem__)
     return range(len(keys)) if places == list(range(len(keys))) else places
 
 
-def ranked(column: Column) -> Iterable[int]:
+def ranks_of(column: Column) -> Iterable[int]:
     """Return numbers that order as the column's values do, canonically."""
     distinct = set(column)
     if len(distinct) == 1:

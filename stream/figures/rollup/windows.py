@@ -31,14 +31,14 @@ def excess_of_wider(records: ByWindow) -> tuple[dict[Window, list[Record]], dict
         inside = [other for other in ordered[first:last] if window.contains(other)]
         if inside:
             wider[window] = len(inside)
-            sums = summed(left, inside)
-            left[window] = [kept for kept in records[window] if exceeds(kept, sums)]
+            sums = sum_identities(left, inside)
+            left[window] = [kept for kept in records[window] if reduce_to_excess(kept, sums)]
         else:
             left[window] = records[window]
     return left, wider
 
 
-def summed(records: ByWindow, windows: list[Window]) -> dict[Identity, Counters]:
+def sum_identities(records: ByWindow, windows: list[Window]) -> dict[Identity, Counters]:
     """Add up what each identity counts in the windows."""
     sums: defaultdict[Identity, Counters] = defaultdict(dict)
     for window in windows:
@@ -49,7 +49,7 @@ def summed(records: ByWindow, windows: list[Window]) -> dict[Identity, Counters]
     return sums
 
 
-def exceeds(record: Record, sums: Mapping[Identity, Counters]) -> bool:
+def reduce_to_excess(record: Record, sums: Mapping[Identity, Counters]) -> bool:
     """Reduce a record to its excess over the narrower windows; tell whether anything is left.
 
     A record or counter that no narrower window shows stays whole.

@@ -5,8 +5,8 @@ apart where fixtures can hold what it says. Both follow the chains (``chains``),
 writes what a replay would read in another way.
 """
 
-from stream.recordings.convert.chains import Written
+from stream.recordings.convert.chains import Conversion
 from stream.recordings.convert.to_capture import to_capture
 from stream.recordings.convert.to_fixtures import to_fixtures
 
-__all__ = ["Written", "to_capture", "to_fixtures"]
+__all__ = ["Conversion", "to_capture", "to_fixtures"]

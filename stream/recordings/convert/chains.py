@@ -7,17 +7,17 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from stream.intake.reading import Reader
+from stream.intake.reading import PageReader
 from stream.intake.walks import fault_of
 from stream.records.chains import Chain
 from stream.records.delivery import Page
 from stream.records.errors import BadInput
-from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular, spelled
+from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular, spell_name
 
-__all__ = ["Chains", "Written", "expectations_at"]
+__all__ = ["Chains", "Conversion", "expectations_at"]
 
 
-class Written(Struct, rename="camel"):
+class Conversion(Struct, rename="camel"):
     """What was written, and where; whether expectations stand beside it."""
 
     out: str
@@ -26,12 +26,12 @@ class Written(Struct, rename="camel"):
     expectations: bool
 
 
-class Followed(Struct):
+class ChainProgress(Struct):
     """How far a chain was followed: its pages, the cursors that they handed out, and the last."""
 
     pages: int = 0
-    seen: set[int] = field(default_factory=set)
-    after: int = 0
+    given_marks: set[int] = field(default_factory=set)
+    last_mark: int = 0
 
 
 class Chains:
@@ -39,8 +39,8 @@ class Chains:
 
     def __init__(self) -> None:
         """Start with no chain."""
-        self._reader = Reader(tolerant=True)
-        self._followed: dict[Chain, Followed] = {}
+        self._reader = PageReader(tolerant=True)
+        self._followed: dict[Chain, ChainProgress] = {}
 
     def __len__(self) -> int:
         """How many chains there are."""
@@ -57,22 +57,24 @@ class Chains:
         Raises:
             BadInput: it is no page, or does not go on where the page before it led.
         """
-        known = self._followed.setdefault(chain, Followed())
+        known = self._followed.setdefault(chain, ChainProgress())
         number = known.pages + 1
-        link = self._reader.read(Page(chain, number, content, number, asked=cursor)).link
-        if known.pages and link.asked and link.asked != known.after:
+        link = self._reader.read_page(
+            Page(chain, number, content, number, asked_cursor=cursor)
+        ).link
+        if known.pages and link.asked_mark and link.asked_mark != known.last_mark:
             raise BadInput(
                 "several_walks",
                 "found a page that the page before it does not lead to, "
                 "expected one walk of each endpoint and label",
                 path="$.request.page",
             )
-        ended = bool(known.pages) and not known.after
-        fault = fault_of(link.after, link.fault, known.seen, ended=ended)
+        ended = bool(known.pages) and not known.last_mark
+        fault = fault_of(link.given_mark, link.fault, known.given_marks, ended=ended)
         if fault is not None:
             raise BadInput(*fault, path="$.next_page")
-        known.pages, known.after = number, link.after
-        known.seen.add(link.after)
+        known.pages, known.last_mark = number, link.given_mark
+        known.given_marks.add(link.given_mark)
         return number
 
 
@@ -88,4 +90,4 @@ def expectations_at(path: Path) -> bytes | None:
     try:
         return read_regular(path, DEFAULT_PAGE_BYTES)
     except BadInput as error:
-        raise error.at(spelled(path.name)) from None
+        raise error.name_place(spell_name(path.name)) from None

@@ -7,20 +7,20 @@ from pathlib import Path
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
-from stream.recordings.convert.chains import Chains, Written, expectations_at
+from stream.recordings.convert.chains import Chains, Conversion, expectations_at
 from stream.records.errors import BadInput, Unavailable
-from stream.sinks.atomic import atomic_file, together
+from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import captures_in, expectations_beside
-from stream.sources.discovery import FixtureChain, discover
-from stream.sources.files import read_pages, spelled
+from stream.sources.discovery import FixtureChain, discover_chains
+from stream.sources.files import read_pages, spell_name
 
 __all__ = ["to_capture"]
 
 
 async def to_capture(
     directory: Path, out: Path, revision: int, max_page_bytes: int, observer: Observer
-) -> Written:
+) -> Conversion:
     """Write a directory of fixtures as a capture of one walk for each chain.
 
     Raises:
@@ -34,7 +34,7 @@ async def to_capture(
     if expected is None and beside.exists():
         raise Unavailable(f"{beside}: stands there already, and {directory} has no expectations")
     followed = Chains()
-    async with together() as files:
+    async with open_together() as files:
         if expected is not None:
             copy = await files.enter_async_context(atomic_file(beside))
             await copy.write(expected)
@@ -43,7 +43,7 @@ async def to_capture(
             async for line in lines_of(chain, followed, revision, max_page_bytes):
                 observer.on_page(chain.chain.endpoint)
                 await capture.write(line)
-    return Written(str(out), len(followed), followed.pages, expected is not None)
+    return Conversion(str(out), len(followed), followed.pages, expected is not None)
 
 
 def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
@@ -53,18 +53,18 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
         BadInput: two files are one page, a page is missing, or there is none at all.
         Unavailable: the directory cannot be read.
     """
-    chains, unknown = discover(directory)
+    chains, unknown = discover_chains(directory)
     for capture in captures_in(directory):
-        raise BadInput("file", "found a capture, expected fixtures alone").at(capture.name)
+        raise BadInput("file", "found a capture, expected fixtures alone").name_place(capture.name)
     for name in unknown:
         observer.on_unknown(name)
     for chain in chains:
         for faults in chain.faults.values():
             name, error = faults[0]
-            raise error.at(spelled(name))
-        for page in chain.missing:
+            raise error.name_place(spell_name(name))
+        for page in chain.missing_pages:
             found = f"found no page {page}, expected pages 1 to {chain.files[-1].page}"
-            raise BadInput("gap", found).at(f"chain {chain.chain}")
+            raise BadInput("gap", found).name_place(f"chain {chain.chain}")
     if not chains:
         raise BadInput("no_fixtures", f"found no fixtures in {directory}, expected some")
     return chains
@@ -86,5 +86,5 @@ async def lines_of(
             followed.add(chain.chain, page.content)
             yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.content)
         except BadInput as error:
-            where = f"{spelled(page.file.name)} (page {page.file.page} of {chain.chain})"
-            raise error.at(where) from None
+            where = f"{spell_name(page.file.name)} (page {page.file.page} of {chain.chain})"
+            raise error.name_place(where) from None

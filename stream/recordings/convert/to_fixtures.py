@@ -11,14 +11,14 @@ import aiofiles.os
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.providers.endpoint import Endpoint, ObjectList
-from stream.recordings.convert.chains import Chains, Written, expectations_at
-from stream.records.chains import Chain
+from stream.recordings.convert.chains import Chains, Conversion, expectations_at
+from stream.records.chains import PRIMARY, Chain
 from stream.records.errors import BadInput
 from stream.sinks.directory import atomic_directory
 from stream.sources.captures import expectations_beside
 from stream.sources.discovery import FixtureName, parse_name
 from stream.sources.envelope import Envelope, decode_envelope
-from stream.sources.files import spelled
+from stream.sources.files import spell_name
 from stream.sources.lines import CaptureReader, Line
 
 __all__ = ["to_fixtures"]
@@ -26,7 +26,9 @@ __all__ = ["to_fixtures"]
 LONGEST_NAME: Final = 255
 
 
-async def to_fixtures(capture: Path, out: Path, max_page_bytes: int, observer: Observer) -> Written:
+async def to_fixtures(
+    capture: Path, out: Path, max_page_bytes: int, observer: Observer
+) -> Conversion:
     """Write a capture as a directory of fixtures, with its checksums.
 
     Raises:
@@ -34,24 +36,24 @@ async def to_fixtures(capture: Path, out: Path, max_page_bytes: int, observer: O
         Unavailable: the capture cannot be read, or the directory not written.
     """
     expected = expectations_at(expectations_beside(capture))
-    unfolding = Unfolding(spelled(capture.name))
+    unfolding = FixtureMaker(spell_name(capture.name))
     async with atomic_directory(out) as drawer:
-        with opened(capture, max_page_bytes) as reader:
+        with open_capture(capture, max_page_bytes) as reader:
             read = aiofiles.os.wrap(reader.read_lines)
             while lines := await read():
                 for line in lines:
                     name, content = unfolding.fixture_of(line)
                     await drawer.put(name, content)
                     observer.on_page(name)
-        if not unfolding.followed.pages:
-            raise BadInput("no_pages", "found no pages, expected some").at(unfolding.name)
+        if not unfolding.chains.pages:
+            raise BadInput("no_pages", "found no pages, expected some").name_place(unfolding.name)
         if expected is not None:
             await drawer.put(EXPECTATIONS, expected)
-    followed = unfolding.followed
-    return Written(str(out), len(followed), followed.pages, expected is not None)
+    followed = unfolding.chains
+    return Conversion(str(out), len(followed), followed.pages, expected is not None)
 
 
-def opened(capture: Path, max_page_bytes: int) -> CaptureReader:
+def open_capture(capture: Path, max_page_bytes: int) -> CaptureReader:
     """Open a capture.
 
     Raises:
@@ -61,16 +63,16 @@ def opened(capture: Path, max_page_bytes: int) -> CaptureReader:
     try:
         return CaptureReader(capture, max_page_bytes)
     except BadInput as error:
-        raise error.at(spelled(capture.name)) from None
+        raise error.name_place(spell_name(capture.name)) from None
 
 
-class Unfolding:
+class FixtureMaker:
     """Makes a fixture of each line, as long as fixtures can hold what the lines say."""
 
     def __init__(self, name: str) -> None:
         """Start before the first line; ``name`` is the capture's."""
         self.name = name
-        self.followed = Chains()
+        self.chains = Chains()
         self._views: dict[Chain, str] = {}
         self._revisions: dict[str, int] = {}
 
@@ -87,10 +89,10 @@ class Unfolding:
             entry, label = envelope.entry, envelope.label
             chain = Chain(entry.key, label)
             self._compare(envelope, chain)
-            number = self.followed.add(chain, envelope.payload, envelope.cursor)
+            number = self.chains.add(chain, envelope.payload, envelope.cursor)
             return name_of(entry, label, number), envelope.payload + b"\n"
         except BadInput as error:
-            raise error.at(f"{self.name} (line {line.number})") from None
+            raise error.name_place(f"{self.name} (line {line.number})") from None
 
     def _compare(self, envelope: Envelope, chain: Chain) -> None:
         """See that all lines of an endpoint are of one revision, those of a chain of one view.
@@ -122,7 +124,7 @@ def name_of(entry: Endpoint | ObjectList, label: str, page: int) -> str:
         BadInput: the label cannot be a part of it.
     """
     stem = entry.key.replace("/", "_") if isinstance(entry, Endpoint) else entry.stems[0]
-    named = "" if label == "primary" else f"_{label}"
+    named = "" if label == PRIMARY else f"_{label}"
     name = f"{stem}_fixture{named}{f'_page{page}' if page > 1 else ''}.json"
     usable = name.isprintable() and not {"/", "\\"} & set(name)
     if (
@@ -130,7 +132,7 @@ def name_of(entry: Endpoint | ObjectList, label: str, page: int) -> str:
         or len(os.fsencode(name)) > LONGEST_NAME
         or parse_name(name) != FixtureName(entry, label, page)
     ):
-        shown = spelled(label)
+        shown = spell_name(label)
         raise BadInput(
             "label", f'found "{shown}", expected what a file\'s name can hold', path="$.label"
         )

@@ -6,7 +6,7 @@
       └▶ which bucket stands in which walk and version         plan
            └▶ its rows: dimensions and figures                 rows, dimensions, figures
                 ├▶ pages in order, with their cursors          pages, rollups
-                └▶ sums by project and tier                    expected
+                └▶ sums by project and tier                    expected_sums
 
 Everything is drawn (``draws``) from the seed and a place (endpoint, walk, bucket, row). Nothing is
 kept from one page for the next, so memory does not grow with the rows, and a bucket that comes

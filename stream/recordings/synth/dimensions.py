@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from stream.providers.endpoint import Endpoint
-from stream.recordings.synth.draws import number
+from stream.recordings.synth.draws import draw_number
 from stream.recordings.synth.shape import Shape
 
 __all__ = ["Axes", "Dimensions", "Key", "axes_of"]
@@ -35,7 +35,7 @@ CHOICES: Final[dict[str, tuple[str | bool | None, ...]]] = {
     "size": ("1024x1024", "1536x1024", "512x512", None),
     "source": ("image.generation", "image.edit", "image.variation"),
     "context_level": ("low", "medium", "high", None),
-    "vector_store_id": (*(f"vs_{number('store', one):016x}" for one in range(8)), None),
+    "vector_store_id": (*(f"vs_{draw_number('store', one):016x}" for one in range(8)), None),
 }
 KINDS: Final = ("input", "cached input", "output")
 
@@ -44,12 +44,12 @@ class Axes(NamedTuple):
     """The dimensions that tell records apart: people (keys, or projects alone), and the others."""
 
     people: int
-    others: tuple[tuple[str, tuple[str | bool | None, ...]], ...]
+    choices: tuple[tuple[str, tuple[str | bool | None, ...]], ...]
 
     @property
     def universe(self) -> int:
         """How many different records there can be."""
-        return self.people * math.prod(len(values) for _, values in self.others)
+        return self.people * math.prod(len(values) for _, values in self.choices)
 
 
 def axes_of(shape: Shape, endpoint: Endpoint) -> Axes:
@@ -57,11 +57,11 @@ def axes_of(shape: Shape, endpoint: Endpoint) -> Axes:
     found: list[tuple[str, tuple[str | bool | None, ...]]] = []
     for name in endpoint.grouped_by:
         if name == "model":
-            found.append((name, named(MODELS_OF.get(endpoint.name, MODELS), shape.models)))
+            found.append((name, number_names(MODELS_OF.get(endpoint.name, MODELS), shape.models)))
         elif name == "service_tier":
-            found.append((name, (*named(TIERS, shape.tiers), None)))
+            found.append((name, (*number_names(TIERS, shape.tiers), None)))
         elif name == "line_item":
-            models = named(MODELS, shape.models)
+            models = number_names(MODELS, shape.models)
             found.append((name, (*(f"{one}, {kind}" for one in models for kind in KINDS), None)))
         elif name in CHOICES:
             found.append((name, CHOICES[name]))
@@ -69,7 +69,7 @@ def axes_of(shape: Shape, endpoint: Endpoint) -> Axes:
     return Axes(people + 1, tuple(found))
 
 
-def named(names: tuple[str, ...], count: int) -> tuple[str, ...]:
+def number_names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
     """Return so many names; when they run out they are numbered."""
     return tuple(
         names[one % len(names)] + (f"-{one // len(names) + 1}" if one >= len(names) else "")
@@ -77,9 +77,9 @@ def named(names: tuple[str, ...], count: int) -> tuple[str, ...]:
     )
 
 
-def identifier(prefix: str, seed: int, place: int) -> str:
+def make_identifier(prefix: str, seed: int, place: int) -> str:
     """Make an id that looks like one of the API's, with its number in front to read it by."""
-    rest, letters = number(seed, prefix, place), ""
+    rest, letters = draw_number(seed, prefix, place), ""
     for _ in range(12):
         rest, letter = divmod(rest, len(LETTERS))
         letters += LETTERS[letter]
@@ -120,11 +120,11 @@ class Dimensions(dict[int, bytes]):
         values: dict[str, Any] = {}
         if one < self.axes.people - 1:
             seed, shape = self.shape.seed, self.shape
-            values["project_id"] = identifier("proj", seed, one % shape.projects)
-            values["user_id"] = identifier("user", seed, one * 7 % (shape.keys // 2 + 1))
-            values["api_key_id"] = identifier("key", seed, one)
+            values["project_id"] = make_identifier("proj", seed, one % shape.projects)
+            values["user_id"] = make_identifier("user", seed, one * 7 % (shape.keys // 2 + 1))
+            values["api_key_id"] = make_identifier("key", seed, one)
             values["api_source"] = "responses" if one % 5 == 3 else None  # noqa: PLR2004 -- one in five
-        for name, choices in self.axes.others:
+        for name, choices in self.axes.choices:
             place, choice = divmod(place, len(choices))
             values[name] = choices[choice]
         if "line_item" in values:

@@ -10,38 +10,45 @@ import hashlib
 from struct import unpack
 from typing import Final
 
-__all__ = ["Share", "chosen", "chosen_places", "number", "share_of", "words"]
+__all__ = [
+    "ShareLimit",
+    "chosen_places",
+    "draw_number",
+    "draw_words",
+    "is_chosen",
+    "share_limit_of",
+]
 
 ONE: Final = 1 << 32
-Share = int
+ShareLimit = int
 """A share of something, from 0 to :data:`ONE`."""
 
 
-def number(*place: object) -> int:
+def draw_number(*place: object) -> int:
     """Draw 64 bits for a place."""
     named = "/".join(map(str, place)).encode()
     return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "little")
 
 
-def words(count: int, *place: object) -> tuple[int, ...]:
+def draw_words(count: int, *place: object) -> tuple[int, ...]:
     """Draw ``count`` numbers of 16 bits for a place."""
     named = "/".join(map(str, place)).encode()
     return unpack(f"<{count}H", hashlib.shake_128(named).digest(2 * count))
 
 
-def share_of(share: float) -> Share:
+def share_limit_of(share: float) -> ShareLimit:
     """Return a share from 0.0 to 1.0 as it is counted with."""
     return round(share * ONE)
 
 
-def chosen(place: int, share: Share, phase: int) -> bool:
+def is_chosen(place: int, share: ShareLimit, phase: int) -> bool:
     """Tell whether a place is among the share that is chosen; ``phase`` moves the choice."""
     start = phase % ONE + place * share
     return (start + share) // ONE > start // ONE
 
 
-def chosen_places(count: int, share: Share, phase: int) -> list[int]:
-    """List the places below ``count`` that :func:`chosen` would choose."""
+def chosen_places(count: int, share: ShareLimit, phase: int) -> list[int]:
+    """List the places below ``count`` that :func:`is_chosen` would choose."""
     phase %= ONE
     if not share:
         return []

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from stream.providers.endpoint import Endpoint
-from stream.recordings.synth.draws import words
+from stream.recordings.synth.draws import draw_words
 
-__all__ = ["MOST_FALLS", "Figures", "Vector", "decimal_of", "metrics_of", "starts"]
+__all__ = ["MOST_FALLS", "Figures", "Vector", "draw_starts", "expected_money_of", "metrics_of"]
 
 Vector: TypeAlias = tuple[int, ...]
 """An endpoint's counters in the registry's order; of costs, also how many have a quantity."""
@@ -41,14 +41,14 @@ BITS: Final = {
 
 
 @cache
-def starts() -> tuple[int, ...]:
+def draw_starts() -> tuple[int, ...]:
     """Return the figure that a row starts with for each number of 16 bits."""
     return tuple(
         word % COURSES * COURSE + MOST_FALLS + word // COURSES % 32 for word in range(1 << 16)
     )
 
 
-class Texts(dict[int, bytes]):
+class FigureTexts(dict[int, bytes]):
     """A figure → the first part of its row; made when it is first asked for."""
 
     def __init__(self, figures: Figures, *, quoted: bool = False) -> None:
@@ -69,8 +69,10 @@ class Texts(dict[int, bytes]):
         if "amount_value" in endpoint.money:
             amount, quantity, given = vector
             mark = '"' if self._quoted else ""
-            fields.append(f'"amount":{{"value":{mark}{written(amount)}{mark},"currency":"usd"}}')
-            fields.append(f'"quantity":{written(quantity) if given else "null"}')
+            fields.append(
+                f'"amount":{{"value":{mark}{write_money(amount)}{mark},"currency":"usd"}}'
+            )
+            fields.append(f'"quantity":{write_money(quantity) if given else "null"}')
         self[figure] = text = (",".join(fields) + ",").encode()
         return text
 
@@ -97,8 +99,8 @@ class Figures:
     def __init__(self, seed: int, endpoint: Endpoint) -> None:
         """Start with none made."""
         self.endpoint = endpoint
-        self.texts = Texts(self)
-        self.quoted = Texts(self, quoted=True)
+        self.texts = FigureTexts(self)
+        self.quoted_texts = FigureTexts(self, quoted=True)
         self.vectors = Vectors(self)
         self._course = cache(lambda number: course_of(endpoint, seed, number))
 
@@ -111,14 +113,14 @@ class Figures:
 
 def course_of(endpoint: Endpoint, seed: int, course: int) -> tuple[Vector, Vector]:
     """Draw a course: what each counter starts from, and what each step adds."""
-    base = words(32, seed, endpoint.key, "base", course)
-    more = words(32, seed, endpoint.key, "more", course)
+    base = draw_words(32, seed, endpoint.key, "base", course)
+    more = draw_words(32, seed, endpoint.key, "more", course)
     if "amount_value" in endpoint.money:
         return costs_of(base, course, 34), costs_of(more, course, 28, each=True)
     found = []
     for drawn, less in ((base, 0), (more, 5)):
         counts = {
-            name: skewed(drawn, place, max(2, BITS.get(name, 12) - less))
+            name: skew_count(drawn, place, max(2, BITS.get(name, 12) - less))
             for place, name in enumerate(endpoint.counts)
         }
         if "input_uncached_tokens" in counts:
@@ -127,7 +129,7 @@ def course_of(endpoint: Endpoint, seed: int, course: int) -> tuple[Vector, Vecto
     return found[0], found[1]
 
 
-def skewed(drawn: tuple[int, ...], place: int, bits: int) -> int:
+def skew_count(drawn: tuple[int, ...], place: int, bits: int) -> int:
     """Make a count of three draws: from 1 to 2 to the power of ``bits``, small ones as likely."""
     large = drawn[place] << 32 | drawn[place + 1] << 16 | drawn[place + 2]
     return (large % (1 << bits) >> drawn[place + 3] % bits) + 1
@@ -135,9 +137,9 @@ def skewed(drawn: tuple[int, ...], place: int, bits: int) -> int:
 
 def tokens_of(drawn: tuple[int, ...], course: int, bits: int) -> dict[str, int]:
     """Draw the counts of tokens so that the parts add up; most courses are text alone."""
-    text, text_out = skewed(drawn, 0, bits), skewed(drawn, 2, bits - 2)
-    audio, audio_out = (skewed(drawn, 4, bits - 4), 1) if course % 8 == 1 else (0, 0)
-    image, image_out = (skewed(drawn, 6, bits - 3), 3) if course % 8 == 2 else (0, 0)  # noqa: PLR2004 -- any two of eight
+    text, text_out = skew_count(drawn, 0, bits), skew_count(drawn, 2, bits - 2)
+    audio, audio_out = (skew_count(drawn, 4, bits - 4), 1) if course % 8 == 1 else (0, 0)
+    image, image_out = (skew_count(drawn, 6, bits - 3), 3) if course % 8 == 2 else (0, 0)  # noqa: PLR2004 -- any two of eight
     cached_text = text * (drawn[8] % 64) // 128
     cached = cached_text + audio // 4 + image // 2
     short, long = (text // 8, text // 16) if course % 4 == 0 else (0, 0)
@@ -163,24 +165,24 @@ def tokens_of(drawn: tuple[int, ...], course: int, bits: int) -> dict[str, int]:
 
 def costs_of(drawn: tuple[int, ...], course: int, bits: int, *, each: bool = False) -> Vector:
     """Draw an amount, a quantity, and whether there is one; one course in 16 is a credit."""
-    amount = skewed(drawn, 0, 16) * skewed(drawn, 2, bits - 16)
+    amount = skew_count(drawn, 0, 16) * skew_count(drawn, 2, bits - 16)
     if course % 16 == 1 and not each:
         amount = -amount - (UNIT << 5)
     given = course % 4 != 0
-    quantity = skewed(drawn, 4, bits - 16) * UNIT // 1000 if given else 0
+    quantity = skew_count(drawn, 4, bits - 16) * UNIT // 1000 if given else 0
     return amount, quantity, int(given and not each)
 
 
-def written(value: int) -> str:
+def write_money(value: int) -> str:
     """Write money as a JSON number, without an exponent."""
     whole, rest = divmod(abs(value), UNIT)
     text = f"{whole}.{rest:0{PLACES}d}".rstrip("0").rstrip(".")
     return f"-{text}" if value < 0 else text
 
 
-def decimal_of(value: int) -> Decimal:
+def expected_money_of(value: int) -> Decimal:
     """Return money as it is expected."""
-    return Decimal(written(value))
+    return Decimal(write_money(value))
 
 
 def metrics_of(endpoint: Endpoint, sums: Vector) -> dict[str, int | Decimal]:
@@ -188,5 +190,5 @@ def metrics_of(endpoint: Endpoint, sums: Vector) -> dict[str, int | Decimal]:
     if "amount_value" not in endpoint.money:
         return dict(zip(endpoint.counts, sums, strict=True))
     amount, quantity, given = sums
-    metrics: dict[str, int | Decimal] = {"amount_value": decimal_of(amount)}
-    return metrics | ({"quantity": decimal_of(quantity)} if given else {})
+    metrics: dict[str, int | Decimal] = {"amount_value": expected_money_of(amount)}
+    return metrics | ({"quantity": expected_money_of(quantity)} if given else {})

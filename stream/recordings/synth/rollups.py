@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.recordings.synth.expected import Metrics
-from stream.recordings.synth.figures import decimal_of
+from stream.recordings.synth.expected_sums import Metrics
+from stream.recordings.synth.figures import expected_money_of
 from stream.recordings.synth.rows import Rows
 from stream.records.windows import DAY
 
@@ -35,11 +35,11 @@ def daily_costs(rows: Rows, buckets: range, walk: int) -> tuple[bytes, list[Metr
         items: list[dict[str, Any]] = []
         for model, sums in sums_of(rows, last).items():
             item: dict[str, Any] = {"model": model, **sums}
-            drawn = plan.number("rollup", day, model)
+            drawn = plan.draw_number("rollup", day, model)
             if drawn % 4 == 0:
                 more: dict[str, int | Decimal] = {
                     "input_tokens": drawn % 9973 + 1,
-                    "cost": decimal_of(drawn % 10**12 + 1),
+                    "cost": expected_money_of(drawn % 10**12 + 1),
                 }
                 item["input_tokens"] += more["input_tokens"]
                 item["amount"] = more["cost"]

@@ -17,23 +17,23 @@ from typing import Final, TypeAlias
 import anyio
 from msgspec import Struct
 
-from stream.figures.rollup import resolve
+from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
-from stream.figures.views import counting
+from stream.figures.views import counting_chains
 from stream.providers.openai import ENDPOINTS
-from stream.records.money import MONEY, Number, plain
+from stream.records.money import MONEY, Number, plain_text_of
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.state.keyed import Windows
 from stream.state.sqlite.store import Store
+from stream.state.windows import Windows
 
-__all__ = ["Exported", "export_openmetrics"]
+__all__ = ["Export", "export_openmetrics"]
 
 History: TypeAlias = dict[Series, dict[int, Number]]
 ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-class Exported(Struct, rename="camel"):
+class Export(Struct, rename="camel"):
     """What was written: series, samples, and the windows that had not ended and were left out."""
 
     out: str
@@ -42,7 +42,7 @@ class Exported(Struct, rename="camel"):
     open_windows: int
 
 
-def export_openmetrics(state: Path, out: Path, now: int) -> Exported:
+def export_openmetrics(state: Path, out: Path, now: int) -> Export:
     """Write what a state file holds as OpenMetrics; ``now`` is the clock, in Unix seconds.
 
     Raises:
@@ -53,7 +53,7 @@ def export_openmetrics(state: Path, out: Path, now: int) -> Exported:
         windows = Windows(store.load().chains, store=store)
         history, open_windows = history_of(windows, now)
     samples = anyio.run(write_history, out, history)
-    return Exported(str(out), len(history), samples, open_windows)
+    return Export(str(out), len(history), samples, open_windows)
 
 
 def history_of(windows: Windows, now: int) -> tuple[History, int]:
@@ -62,9 +62,9 @@ def history_of(windows: Windows, now: int) -> tuple[History, int]:
     open_windows = set()
     for key in sorted({chain.endpoint for chain in windows.chains}):
         endpoint = ENDPOINTS[key]
-        held = windows.of(counting(windows.chains_of(key)))
-        for found in resolve(endpoint, held, ordered=False):
-            for window, rows in found.table.by_window():
+        held = windows.windows_of(counting_chains(windows.chains_of(key)))
+        for found in resolve_windows(endpoint, held, ordered=False):
+            for window, rows in found.table.records_by_window():
                 if window.end - 1 > now:
                     open_windows.add((key, window))
                     continue
@@ -88,7 +88,7 @@ def lines_of(history: Mapping[Series, Mapping[int, Number]]) -> Iterator[str]:
             pairs = zip(family.labels, series.labels, strict=True)
             labels = ",".join(f'{label}="{value.translate(ESCAPES)}"' for label, value in pairs)
             for time, value in sorted(history[series].items()):
-                yield f"{name}{{{labels}}} {plain(value)} {time}"
+                yield f"{name}{{{labels}}} {plain_text_of(value)} {time}"
     yield "# EOF"
 
 

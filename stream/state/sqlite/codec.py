@@ -20,14 +20,16 @@ from xxhash import xxh3_128_digest
 from stream.providers.openai import ENDPOINTS
 from stream.records.windows import Column, Columns, Snapshot
 
-__all__ = ["Codec", "checked", "checksum_of", "mark_of", "sealed"]
+__all__ = ["Codec", "check_row", "checksum_of", "row_mark_of", "seal_row"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
-Written = tuple[tuple[Any, ...], ...]
+WrittenColumns = tuple[tuple[Any, ...], ...]
 DECODER: Final = msgspec.msgpack.Decoder(
-    tuple[list[tuple[tuple[Any, ...], bytes]], Written, Written]
+    tuple[list[tuple[tuple[Any, ...], bytes]], WrittenColumns, WrittenColumns]
 )
-PLAIN_DECODER: Final = msgspec.msgpack.Decoder(tuple[Written, Written, Written])
+PLAIN_DECODER: Final = msgspec.msgpack.Decoder(
+    tuple[WrittenColumns, WrittenColumns, WrittenColumns]
+)
 BYTE: Final = 256
 LEVEL: Final = 1
 SMALL: Final = 64
@@ -46,16 +48,16 @@ class Codec:
         self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=LEVEL).compress
         self._expand = zstandard.ZstdDecompressor()
 
-    def packed(self, snapshot: Snapshot) -> bytes:
+    def pack(self, snapshot: Snapshot) -> bytes:
         """Return a snapshot's rows and collisions as bytes; the rest of it stands beside them."""
         collisions = sorted(snapshot.collisions, key=repr)
         if snapshot.rows < SMALL:
             return PLAIN + ENCODER.encode((snapshot.dimensions, snapshot.counters, collisions))
-        dimensions = list(map(indexed, snapshot.dimensions))
+        dimensions = list(map(index_column, snapshot.dimensions))
         return self._compress(ENCODER.encode((dimensions, snapshot.counters, collisions)))
 
-    def unpacked(self, endpoint: str, revision: int, digest: bytes, body: bytes) -> Snapshot:
-        """Return the snapshot that :meth:`packed` wrote.
+    def unpack(self, endpoint: str, revision: int, digest: bytes, body: bytes) -> Snapshot:
+        """Return the snapshot that :meth:`pack` wrote.
 
         Raises:
             ValueError: the bytes are not what was written.
@@ -63,16 +65,16 @@ class Codec:
         try:
             if body[:1] == PLAIN:
                 plain, counters, collisions = PLAIN_DECODER.decode(memoryview(body)[1:])
-                return snapshot_of(endpoint, revision, plain, counters, collisions, digest)
+                return stored_snapshot_of(endpoint, revision, plain, counters, collisions, digest)
             expanded = self._expand.decompress(body, max_output_size=LARGEST)
             dimensions, counters, collisions = DECODER.decode(expanded)
         except (zstandard.ZstdError, msgspec.MsgspecError) as error:
             raise ValueError(f"a snapshot cannot be read: {error}") from None
         columns = tuple(map(column_of, dimensions))
-        return snapshot_of(endpoint, revision, columns, counters, collisions, digest)
+        return stored_snapshot_of(endpoint, revision, columns, counters, collisions, digest)
 
 
-def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
+def stored_snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
     endpoint: str,
     revision: int,
     dimensions: Columns,
@@ -90,14 +92,14 @@ def snapshot_of(  # noqa: PLR0913, PLR0917 -- a snapshot has these parts
         raise ValueError("columns of another registry")
     *known, others = counters
     columns = [
-        tuple(map(number, column)) if name in entry.money and any(column) else column
+        tuple(map(counter_of, column)) if name in entry.money and any(column) else column
         for name, column in zip(entry.counters, known, strict=True)
     ]
     return Snapshot(
         revision,
-        (*dimensions[:-1], plain_or(pairs, dimensions[-1])),
+        (*dimensions[:-1], plain_or(pairs_of, dimensions[-1])),
         (*columns, plain_or(number_pairs, others)),
-        frozenset((*values[:-1], pairs(values[-1])) for values in collisions),
+        frozenset((*values[:-1], pairs_of(values[-1])) for values in collisions),
         digest,
     )
 
@@ -111,7 +113,7 @@ class Places(dict[Any, int]):
         return place
 
 
-def indexed(column: Column) -> tuple[Column, bytes]:
+def index_column(column: Column) -> tuple[Column, bytes]:
     """Write a column as its distinct values, and each row's place among them."""
     places = Places()
     found = list(map(places.__getitem__, column))
@@ -119,7 +121,7 @@ def indexed(column: Column) -> tuple[Column, bytes]:
 
 
 def column_of(written: tuple[Column, bytes]) -> Column:
-    """Return the column that :func:`indexed` wrote.
+    """Return the column that :func:`index_column` wrote.
 
     Raises:
         ValueError: a place is none of a value.
@@ -141,19 +143,19 @@ def plain_or(read: Callable[[Any], Column | None], column: Column) -> Column:
     return column if column.count(None) == len(column) else tuple(map(read, column))
 
 
-def number(value: Any) -> Any:
+def counter_of(value: Any) -> Any:
     """Return a counter's value; money was written as text."""
     return Decimal(value) if isinstance(value, str) else value
 
 
-def pairs(value: Any) -> Column | None:
+def pairs_of(value: Any) -> Column | None:
     """Return unknown names and their values as they are kept in state."""
     return None if value is None else tuple((name, inner) for name, inner in value)
 
 
 def number_pairs(value: Any) -> Column | None:
     """Return unknown counters as they are kept in state."""
-    return None if value is None else tuple((name, number(inner)) for name, inner in value)
+    return None if value is None else tuple((name, counter_of(inner)) for name, inner in value)
 
 
 def checksum_of(*row: str | int | bytes | None) -> bytes:
@@ -161,17 +163,17 @@ def checksum_of(*row: str | int | bytes | None) -> bytes:
     return hashlib.sha256(ENCODER.encode(row)).digest()[:16]
 
 
-def mark_of(*row: str | int | bytes) -> bytes:
+def row_mark_of(*row: str | int | bytes) -> bytes:
     """Return 16 bytes that tell whether a window's row is whole; damage is meant, not malice."""
     return xxh3_128_digest(ENCODER.encode(row))
 
 
-def sealed(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:
+def seal_row(key: tuple[str | int, ...], body: bytes) -> tuple[Any, ...]:
     """Return a table's row: its key, the checksum of key and body, and the body."""
     return (*key, checksum_of(*key, body), body)
 
 
-def checked(checksum: bytes, *row: str | int | bytes) -> None:
+def check_row(checksum: bytes, *row: str | int | bytes) -> None:
     """See that a row is what was written.
 
     Raises:

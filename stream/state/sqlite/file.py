@@ -11,12 +11,12 @@ from pathlib import Path
 from stream.records.errors import Unavailable
 from stream.state.sqlite import schema
 from stream.state.sqlite.lock import Lock
-from stream.state.sqlite.reader import REBUILD, Reader, connected
+from stream.state.sqlite.reader import REBUILD, WindowReader, connect
 
 __all__ = ["StateFile"]
 
 
-class StateFile(Reader):
+class StateFile(WindowReader):
     """A state file that this process alone works on, or a scratch file that goes with it."""
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
@@ -32,27 +32,27 @@ class StateFile(Reader):
         self._place: tuple[int, int] | None = None
         self._lock = None if read_only or path is None else Lock(path)
         try:
-            super().__init__(path, self._opened(path, read_only=read_only))
+            super().__init__(path, self._open(path, read_only=read_only))
         except (OSError, sqlite3.Error) as error:
             self._release()
             raise Unavailable(f"{path}: cannot be opened ({error})") from None
         try:
-            with self.reading:
+            with self.read_errors:
                 self._prepare()
             self.look()
         except BaseException:
             self.close()
             raise
 
-    def _opened(self, path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+    def _open(self, path: Path | None, *, read_only: bool) -> sqlite3.Connection:
         """Connect to the database; a new file is made."""
         if path is None:
             return sqlite3.connect("", isolation_level=None, check_same_thread=False)
         flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
         descriptor = os.open(path, flags, 0o600)
-        self._place = place_of(os.fstat(descriptor))
+        self._place = file_identity_of(os.fstat(descriptor))
         os.close(descriptor)
-        return connected(path, "ro" if read_only else "rw")
+        return connect(path, "ro" if read_only else "rw")
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -87,16 +87,16 @@ class StateFile(Reader):
             ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
         )
         if not tables and not version:
-            schema.create(self._database)
+            schema.create_tables(self._database)
         elif application != schema.APPLICATION:
-            raise self.bad("found a database of another program, expected a state file")
+            raise self.bad_file("found a database of another program, expected a state file")
         elif version != schema.VERSION:
             wanted = f"expected {schema.VERSION}"
-            raise self.bad(f"found state of version {version}, {wanted}; {REBUILD}")
+            raise self.bad_file(f"found state of version {version}, {wanted}; {REBUILD}")
         ask("PRAGMA synchronous = FULL")
         found = ask("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise self.bad(f"found a damaged state file ({found}); {REBUILD}")
+            raise self.bad_file(f"found a damaged state file ({found}); {REBUILD}")
 
     def see_place(self) -> None:
         """See that the file still stands where it was opened.
@@ -107,14 +107,14 @@ class StateFile(Reader):
         if self.path is None:
             return
         try:
-            there = place_of(self.path.stat())
+            there = file_identity_of(self.path.stat())
         except OSError as error:
             raise Unavailable(f"{self.path}: cannot be written ({error.strerror})") from None
         if there != self._place:
             raise Unavailable(f"{self.path}: cannot be written (another file stands there)")
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Make changes, all or none; name what keeps the file from being written."""
         try:
             self._database.execute("BEGIN IMMEDIATE")
@@ -130,6 +130,6 @@ class StateFile(Reader):
             raise Unavailable(f"{where}: cannot be written ({error})") from None
 
 
-def place_of(status: os.stat_result) -> tuple[int, int]:
+def file_identity_of(status: os.stat_result) -> tuple[int, int]:
     """Return what tells a file from another that stands in its place."""
     return status.st_dev, status.st_ino

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from stream.records.chains import Chain
 from stream.records.delivery import Part
 from stream.state.links import PagePlace
-from stream.state.sqlite.codec import checked, sealed
+from stream.state.sqlite.codec import check_row, seal_row
 
 __all__ = ["LETTERS", "Letters", "letters_in", "placed_letters_in", "put_letters"]
 
@@ -33,7 +33,7 @@ def put_letters(database: sqlite3.Connection, letters: Mapping[PagePlace, Letter
         database.execute("DELETE FROM letters WHERE (source, part, page) = (?, ?, ?)", key)
         database.executemany(
             "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (sealed((*key, *chain, place), body) for place, body in enumerate(bodies)),
+            (seal_row((*key, *chain, place), body) for place, body in enumerate(bodies)),
         )
 
 
@@ -54,6 +54,6 @@ def placed_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PagePlace,
         ValueError: one is not what was written.
     """
     for *key, checksum, body in database.execute(ORDERED):
-        checked(checksum, *key, body)
+        check_row(checksum, *key, body)
         source, name, page, endpoint, label, view, _ = key
         yield (Part(source, name), page), Chain(endpoint, label, view), body

@@ -9,7 +9,7 @@ from typing import Final
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 from stream.state.links import WalkKey
-from stream.state.sqlite.codec import checked, checksum_of
+from stream.state.sqlite.codec import check_row, checksum_of
 
 __all__ = ["LINKS", "forget_pages", "links_in", "links_of", "put_links", "walks_in"]
 
@@ -61,7 +61,7 @@ def links_of(database: sqlite3.Connection, walk: WalkKey) -> Iterator[tuple[Part
 def link_of(found: tuple[object, ...]) -> tuple[Chain, Part, Link]:
     """Return what a row says."""
     *row, checksum = found
-    checked(checksum, *row)  # type: ignore[arg-type]  # as it was written
+    check_row(checksum, *row)  # type: ignore[arg-type]  # as it was written
     endpoint, label, view, revision, source, part, _, *link = row
     return (
         Chain(endpoint, label, view),  # type: ignore[arg-type]  # the checksum says so

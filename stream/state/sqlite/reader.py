@@ -13,17 +13,17 @@ import msgspec
 from stream.records.chains import Chain
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.keyed import Glance, Place
 from stream.state.sqlite.table import StoredWindows
+from stream.state.windows import Glance, Place
 
-__all__ = ["REBUILD", "Reader", "connected"]
+__all__ = ["REBUILD", "WindowReader", "connect"]
 
 REBUILD: Final = "move it away and replay the pages to build it again"
 DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError)
 """What reading raises when something is not what was written."""
 
 
-def connected(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a database; ``mode`` is ``ro`` or ``rw``, and a new file is not made."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -31,13 +31,13 @@ def connected(path: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
-class Reading:
+class ReadErrors:
     """Names what is wrong with a file that cannot be read; entered for every window, so it is slim.
 
     It is no generator: those take several times as long.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: WindowReader) -> None:
         """Speak of the file of ``reader``."""
         self._reader = reader
 
@@ -53,10 +53,10 @@ class Reading:
                 raise Unavailable(f"{self._reader.path}: cannot be read ({error})") from None
         elif not isinstance(error, DAMAGE):
             return
-        raise self._reader.bad(f"found a damaged state file ({error}); {REBUILD}") from None
+        raise self._reader.bad_file(f"found a damaged state file ({error}); {REBUILD}") from None
 
 
-class Reader:
+class WindowReader:
     """The windows of a state file, or of a scratch file, which has no path.
 
     Each method raises ``BadInput`` where something is not what was written, and ``Unavailable``
@@ -67,7 +67,7 @@ class Reader:
         """Read from a database that is open."""
         self.path = path
         self._database = database
-        self.reading = Reading(self)
+        self.read_errors = ReadErrors(self)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -75,23 +75,23 @@ class Reader:
 
     def look(self) -> None:
         """Look into the table of windows, which must be there."""
-        with self.reading:
+        with self.read_errors:
             self._windows = StoredWindows(self._database)
 
-    def bad(self, message: str) -> BadInput:
+    def bad_file(self, message: str) -> BadInput:
         """Make the error for a file that is not what it should be."""
-        return BadInput("state", message).at(str(self.path or "temporary state"))
+        return BadInput("state", message).name_place(str(self.path or "temporary state"))
 
     @contextmanager
-    def frozen(self) -> Iterator[Reader]:
+    def freeze(self) -> Iterator[WindowReader]:
         """Give the windows as they are in the file now, whatever is written meanwhile."""
         if self.path is None:
             yield self
             return
-        with self.reading:
-            reader = Reader(self.path, connected(self.path, "ro"))
+        with self.read_errors:
+            reader = WindowReader(self.path, connect(self.path, "ro"))
         try:
-            with self.reading:
+            with self.read_errors:
                 reader._database.execute("BEGIN")
             reader.look()
             yield reader
@@ -100,12 +100,12 @@ class Reader:
 
     def glance(self, place: Place) -> Glance | None:
         """Return what is known of a window without reading its rows; ``None``: not there."""
-        with self.reading:
+        with self.read_errors:
             return self._windows.glance(place)
 
     def recall(self, place: Place) -> Snapshot | None:
         """Return a window; ``None`` when it is not there."""
-        with self.reading:
+        with self.read_errors:
             return self._windows.recall(place)
 
     def scan(
@@ -114,7 +114,7 @@ class Reader:
         """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
         found = self._windows.scan(chain, span, but)
         while True:
-            with self.reading:
+            with self.read_errors:
                 one = next(found, None)
             if one is None:
                 return
@@ -122,7 +122,7 @@ class Reader:
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
-        with self.reading:
+        with self.read_errors:
             yield from self._windows.slots(chain)
 
     def check_chain(self, chain: Chain) -> None:
@@ -133,5 +133,5 @@ class Reader:
     @property
     def records(self) -> int:
         """How many rows the windows have."""
-        with self.reading:
+        with self.read_errors:
             return self._windows.records

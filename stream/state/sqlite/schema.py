@@ -9,7 +9,7 @@ from stream.state.sqlite.letters import LETTERS
 from stream.state.sqlite.links import LINKS
 from stream.state.sqlite.table import SNAPSHOTS
 
-__all__ = ["APPLICATION", "TABLES", "VERSION", "create"]
+__all__ = ["APPLICATION", "TABLES", "VERSION", "create_tables"]
 
 APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
 VERSION: Final = 4
@@ -36,7 +36,7 @@ CREATE TABLE series (
 TABLES: Final = f"{PARTS}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{LINKS}"
 
 
-def create(database: sqlite3.Connection) -> None:
+def create_tables(database: sqlite3.Connection) -> None:
     """Make the tables of a new file, all or none."""
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(

@@ -16,10 +16,10 @@ from stream.records.chains import Chain
 from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.keyed import Glance, Place
 from stream.state.links import PagePlace
 from stream.state.sqlite.letters import Letters
-from stream.state.sqlite.store import Saved, Store
+from stream.state.sqlite.store import SavedState, Store
+from stream.state.windows import Glance, Place
 
 __all__ = ["Shard", "Shards"]
 
@@ -53,7 +53,7 @@ class Shard(Store):
         if self._base is not None:
             self._base.close()
 
-    def load(self) -> Saved:
+    def load(self) -> SavedState:
         """Return what the base holds beside windows; counts begin at zero."""
         saved = super().load() if self._base is None else self._base.load()
         return saved._replace(tally=SavedTally())
@@ -75,7 +75,7 @@ class Shard(Store):
         if self._base is None:
             yield from super().scan(chain, span, but)
             return
-        others = Others(self._share.days(chain.endpoint), but)
+        others = ForeignSlots(self._share.days(chain.endpoint), but)
         own, base = super().scan(chain, span, but), self._base.scan(chain, span, others)
         last: Slot | None = None
         for slot, snapshot in merge(own, base, key=itemgetter(0)):  # equal slots: own comes first
@@ -88,7 +88,7 @@ class Shard(Store):
         if self._base is None:
             yield from super().slots(chain)
             return
-        others = Others(self._share.days(chain.endpoint), ())
+        others = ForeignSlots(self._share.days(chain.endpoint), ())
         base = (slot for slot in self._base.slots(chain) if slot not in others)
         last: Slot | None = None
         for slot in merge(super().slots(chain), base):
@@ -111,7 +111,7 @@ class Shard(Store):
         super()._write_windows(chain_of(copies, windows), own)
 
 
-class Others:
+class ForeignSlots:
     """The slots that are not this worker's to count, and some more."""
 
     def __init__(self, mine: Callable[[int], bool] | None, more: Container[Slot]) -> None:

@@ -14,10 +14,9 @@ from stream.records.delivery import Part
 from stream.records.errors import Unavailable
 from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot
-from stream.state.keyed import Place
 from stream.state.links import PagePlace, WalkKey
-from stream.state.saved import SavedSeries
-from stream.state.sqlite.codec import checked, checksum_of, sealed
+from stream.state.saved_series import SavedSeries
+from stream.state.sqlite.codec import check_row, checksum_of, seal_row
 from stream.state.sqlite.file import StateFile
 from stream.state.sqlite.letters import (
     Letters,
@@ -26,8 +25,9 @@ from stream.state.sqlite.letters import (
     put_letters,
 )
 from stream.state.sqlite.links import forget_pages, links_in, links_of, put_links, walks_in
+from stream.state.windows import Place
 
-__all__ = ["Checkpoint", "Saved", "Store"]
+__all__ = ["Checkpoint", "SavedState", "Store"]
 
 
 TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
@@ -36,23 +36,23 @@ TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
-    A part without an entry is forgotten, and so is what the pages of parts that are ``forgotten``
-    said before. ``objects`` is ``None`` when no list has changed.
-    ``raised`` are windows whose revision alone has changed.
+    A part without an entry is forgotten, and so is what the pages of parts that are
+    ``forgotten_parts`` said before. ``objects`` is ``None`` when no list has changed.
+    ``raised_revisions`` are windows whose revision alone has changed.
     """
 
     parts: Mapping[Part, bytes | None]
     letters: Mapping[PagePlace, Letters]
-    forgotten: Iterable[Part]
+    forgotten_parts: Iterable[Part]
     links: Iterable[tuple[Chain, Part, int, Link]]
     snapshots: Iterable[tuple[Place, Snapshot]]
-    raised: Mapping[Place, int]
+    raised_revisions: Mapping[Place, int]
     objects: bytes | None
     tally: SavedTally
     series: Iterable[SavedSeries] = ()
 
 
-class Saved(NamedTuple):
+class SavedState(NamedTuple):
     """What a state file holds beside its windows; ``chains`` are those that have windows."""
 
     parts: dict[Part, bytes]
@@ -68,19 +68,19 @@ class Store(StateFile):
     has_links = False
     """Whether links were put into it by this process."""
 
-    def load(self) -> Saved:
+    def load(self) -> SavedState:
         """Return everything that the file holds but its windows, links and letters, all checked.
 
         Raises:
             BadInput: something in it is not what was written.
             Unavailable: it cannot be read.
         """
-        with self.reading:
+        with self.read_errors:
             counts: dict[str, bytes] = {}
             for name, checksum, body in self._database.execute("SELECT * FROM counts"):
-                checked(checksum, name, body)
+                check_row(checksum, name, body)
                 counts[name] = body
-            return Saved(
+            return SavedState(
                 dict(self._parts()),
                 set(self._windows.chains()),
                 counts.get("objects", b""),
@@ -90,12 +90,12 @@ class Store(StateFile):
 
     def _parts(self) -> Iterator[tuple[Part, bytes]]:
         for source, name, checksum, entry in self._database.execute("SELECT * FROM parts"):
-            checked(checksum, source, name, entry)
+            check_row(checksum, source, name, entry)
             yield Part(source, name), entry
 
     def _series(self) -> Iterator[SavedSeries]:
         for *row, checksum in self._database.execute("SELECT * FROM series"):
-            checked(checksum, *row)
+            check_row(checksum, *row)
             yield SavedSeries(*row)
 
     def letters(self) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading:
+        with self.read_errors:
             yield from letters_in(self._database)
 
     def placed_letters(self) -> Iterator[tuple[PagePlace, Chain, bytes]]:
@@ -113,7 +113,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading:
+        with self.read_errors:
             yield from placed_letters_in(self._database)
 
     def take_shards(self, names: Sequence[str]) -> None:
@@ -126,7 +126,7 @@ class Store(StateFile):
             Unavailable: a file cannot be read or written.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
-        with self.reading:
+        with self.read_errors:
             found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
         if not found and not names:
             return
@@ -134,7 +134,7 @@ class Store(StateFile):
             shard = self.path.with_name(name)
             if shard.exists():
                 self.take_from(shard, ("snapshots", "links"))
-        with self.writing():
+        with self.transaction():
             self._database.execute("DELETE FROM shards")
             self._database.executemany("INSERT INTO shards VALUES (?)", ((one,) for one in names))
         for name in {*found, *names}:
@@ -153,7 +153,7 @@ class Store(StateFile):
         except sqlite3.Error as error:
             raise Unavailable(f"{shard}: cannot be opened ({error})") from None
         try:
-            with self.writing():
+            with self.transaction():
                 for table in tables:
                     copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
                     if self._database.execute(TABLE_THERE, (table,)).fetchone():
@@ -168,7 +168,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading:
+        with self.read_errors:
             yield from links_in(self._database)
 
     def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
@@ -177,7 +177,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading:
+        with self.read_errors:
             yield from links_of(self._database, walk)
 
     def walks_in(self, part: Part) -> set[WalkKey]:
@@ -186,7 +186,7 @@ class Store(StateFile):
         Raises:
             BadInput, Unavailable: as :meth:`load`.
         """
-        with self.reading:
+        with self.read_errors:
             return set(walks_in(self._database, part))
 
     def put_links(
@@ -197,7 +197,7 @@ class Store(StateFile):
         Raises:
             Unavailable: the file cannot be written.
         """
-        with self.writing():
+        with self.transaction():
             forget_pages(self._database, forgotten)
             put_links(self._database, links)
         self.has_links = True
@@ -210,7 +210,7 @@ class Store(StateFile):
         Raises:
             Unavailable: the file cannot be written.
         """
-        with self.writing():
+        with self.transaction():
             self._write_windows(windows, raised)
 
     def _write_windows(
@@ -226,16 +226,16 @@ class Store(StateFile):
             Unavailable: it cannot be written; what the last checkpoint stored is still there.
         """
         self.see_place()
-        with self.writing():
+        with self.transaction():
             self._write(checkpoint)
 
     def _write(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's rows into the tables."""
-        forget_pages(self._database, checkpoint.forgotten)
+        forget_pages(self._database, checkpoint.forgotten_parts)
         put_letters(self._database, checkpoint.letters)
         if put_links(self._database, checkpoint.links) > 0:
             self.has_links = True
-        self._write_windows(checkpoint.snapshots, checkpoint.raised)
+        self._write_windows(checkpoint.snapshots, checkpoint.raised_revisions)
         if self.path is None:
             return  # nobody will ask for the rest
         many = self._database.executemany
@@ -245,14 +245,18 @@ class Store(StateFile):
         )
         many(
             "REPLACE INTO parts VALUES (?, ?, ?, ?)",
-            (sealed(part, entry) for part, entry in checkpoint.parts.items() if entry is not None),
+            (
+                seal_row(part, entry)
+                for part, entry in checkpoint.parts.items()
+                if entry is not None
+            ),
         )
         counts = {"tally": encode(checkpoint.tally)}
         if checkpoint.objects is not None:
             counts["objects"] = checkpoint.objects
         many(
             "REPLACE INTO counts VALUES (?, ?, ?)",
-            (sealed((name,), body) for name, body in counts.items()),
+            (seal_row((name,), body) for name, body in counts.items()),
         )
         many(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",

@@ -14,8 +14,8 @@ from xxhash import xxh3_128_digest
 
 from stream.records.chains import Chain
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.keyed import Glance, Place
-from stream.state.sqlite.codec import Codec, mark_of
+from stream.state.sqlite.codec import Codec, row_mark_of
+from stream.state.windows import Glance, Place
 
 __all__ = ["SNAPSHOTS", "StoredWindows"]
 
@@ -63,7 +63,7 @@ class StoredWindows:
         """Return what is known of a window without reading its rows; ``None``: not there."""
         if place[1].window.start not in self._starts(place[0]):
             return None
-        key = key_of(place)
+        key = row_key_of(place)
         row = self._ask(GLANCE, key).fetchone()
         return None if row is None else head_of(key, row)
 
@@ -71,7 +71,7 @@ class StoredWindows:
         """Return a window; ``None`` when it is not there."""
         if place[1].window.start not in self._starts(place[0]):
             return None
-        key = key_of(place)
+        key = row_key_of(place)
         row = self._ask(RECALL, key).fetchone()
         return None if row is None else self._snapshot(key, row)
 
@@ -116,10 +116,10 @@ class StoredWindows:
     def raise_revisions(self, raised: Mapping[Place, int]) -> None:
         """Give windows a later revision, their content being what it was."""
         for place, revision in raised.items():
-            key = key_of(place)
+            key = row_key_of(place)
             row = self._ask(GLANCE, key).fetchone()
             head_of(key, row)
-            checksum = mark_of(*key, revision, *row[1:4])
+            checksum = row_mark_of(*key, revision, *row[1:4])
             self._ask(RAISE, (revision, checksum, *key))
 
     def _starts(self, chain: Chain) -> range:
@@ -131,25 +131,25 @@ class StoredWindows:
         return known
 
     def _row(self, place: Place, snapshot: Snapshot) -> tuple[Any, ...]:
-        (chain, slot), key = place, key_of(place)
+        (chain, slot), key = place, row_key_of(place)
         starts, start = self._starts(chain), slot.window.start
         if start not in starts:
             bounds = (*starts[:1], *starts[-1:], start)
             self._spans[chain] = range(min(bounds), max(bounds) + 1)
-        body = self._codec.packed(snapshot)
+        body = self._codec.pack(snapshot)
         head = (snapshot.revision, snapshot.rows, snapshot.digest)
         inner = xxh3_128_digest(body)
-        return (*key, *head, mark_of(*key, *head, inner), inner, body)
+        return (*key, *head, row_mark_of(*key, *head, inner), inner, body)
 
     def _snapshot(self, key: tuple[Any, ...], row: Any) -> Snapshot:
         *head, body = row
         seen = head_of(key, head)
         if xxh3_128_digest(body) != head[3]:
             raise ValueError("a window's checksum is wrong")
-        return self._codec.unpacked(key[0], seen.revision, seen.digest, body)
+        return self._codec.unpack(key[0], seen.revision, seen.digest, body)
 
 
-def key_of(place: Place) -> tuple[Any, ...]:
+def row_key_of(place: Place) -> tuple[Any, ...]:
     """Return a window's primary key."""
     chain, slot = place
     return (*chain, *slot.window, int(slot.rollup))
@@ -162,6 +162,6 @@ def head_of(key: tuple[Any, ...], row: Any) -> Glance:
         ValueError: it is not what was written.
     """
     revision, rows, digest, inner, checksum = row
-    if checksum != mark_of(*key, revision, rows, digest, inner):
+    if checksum != row_mark_of(*key, revision, rows, digest, inner):
         raise ValueError("a window's checksum is wrong")
     return Glance(revision, rows, digest)

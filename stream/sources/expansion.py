@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import zstandard
 
 from stream.records.errors import BadInput, Unavailable
-from stream.sources.files import open_regular, signed
+from stream.sources.files import open_regular, status_signature_of
 
 __all__ = ["ExpandedFile"]
 
@@ -38,11 +38,11 @@ class Expander(Protocol):
 
 
 class Compression(NamedTuple):
-    """How a kind of file expands; ``fed`` bytes at once come to 32 MiB at the very most."""
+    """How a kind of file expands; ``portion`` bytes at once come to 32 MiB at the very most."""
 
     name: str
     expander: Callable[[], Expander]
-    fed: int
+    portion: int
     padding: bytes = b""
 
 
@@ -72,18 +72,18 @@ class ExpandedFile:
         try:
             descriptor = open_regular(path)
         except OSError as error:
-            raise unreadable(path, error) from None
+            raise unreadable_file(path, error) from None
         status = os.fstat(descriptor)
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._path = path
         self._hash = hashlib.sha256()
         self._ended = False
         self.size = status.st_size
-        self.signature = signed(status)
+        self.signature = status_signature_of(status)
         self.bytes_read = 0
         """How many of the stored bytes were read."""
         kind = expander_for(path.suffix)
-        self.pieces = self._expanded(kind) if kind else self._stored()
+        self.pieces = self._expand(kind) if kind else self._stored_bytes()
         """The expanded bytes. The iterator may raise BadInput: the file is broken, or a bomb."""
 
     @property
@@ -101,10 +101,10 @@ class ExpandedFile:
         Raises:
             Unavailable: it cannot be read.
         """
-        for _ in self._stored():
+        for _ in self._stored_bytes():
             pass
 
-    def _stored(self) -> Iterator[bytes]:
+    def _stored_bytes(self) -> Iterator[bytes]:
         """Yield the stored bytes that were not read yet.
 
         Raises:
@@ -114,7 +114,7 @@ class ExpandedFile:
             try:
                 chunk = self._file.read(CHUNK)
             except OSError as error:
-                raise unreadable(self._path, error) from None
+                raise unreadable_file(self._path, error) from None
             if not chunk:
                 self._ended = True
                 return
@@ -122,7 +122,7 @@ class ExpandedFile:
             self.bytes_read += len(chunk)
             yield chunk
 
-    def _expanded(self, kind: Compression) -> Iterator[bytes]:
+    def _expand(self, kind: Compression) -> Iterator[bytes]:
         """Yield the bytes of all members or frames, in a row.
 
         Raises:
@@ -130,7 +130,7 @@ class ExpandedFile:
         """
         expander: Expander | None = None
         members = fed = made = 0
-        for portion in self._portions(kind.fed):
+        for portion in self._portions(kind.portion):
             rest, fed = portion, fed + len(portion)
             while rest := rest if expander or not members else rest.lstrip(kind.padding):
                 if expander is None:
@@ -138,36 +138,36 @@ class ExpandedFile:
                 try:
                     piece = expander.decompress(rest)
                 except (zlib.error, zstandard.ZstdError) as error:
-                    raise broken(kind, str(error)) from None
+                    raise broken_file(kind, str(error)) from None
                 rest = b""
                 if expander.eof:
                     rest, expander = expander.unused_data, None
                 made += len(piece)
                 if made > ALLOWED + RATIO * fed:
-                    raise too_large(made, fed)
+                    raise too_large_file(made, fed)
                 yield piece
                 piece = b""  # not held while the next one is made
         if expander or not members:
-            raise broken(kind, "it ends too early")
+            raise broken_file(kind, "it ends too early")
 
     def _portions(self, size: int) -> Iterator[bytes]:
         """Yield the stored bytes in small portions."""
-        for chunk in self._stored():
+        for chunk in self._stored_bytes():
             for start in range(0, len(chunk), size):
                 yield chunk[start : start + size]
 
 
-def broken(kind: Compression, why: str) -> BadInput:
+def broken_file(kind: Compression, why: str) -> BadInput:
     """Say that a file does not expand."""
     return BadInput("capture", f"found broken {kind.name} ({why}), expected a whole file")
 
 
-def too_large(made: int, fed: int) -> BadInput:
+def too_large_file(made: int, fed: int) -> BadInput:
     """Say that a file expands to more than anybody would have written."""
     expected = f"at most {ALLOWED} and {RATIO} times the bytes"
     return BadInput("expansion", f"found {made} bytes packed into {fed}, expected {expected}")
 
 
-def unreadable(path: Path, error: OSError) -> Unavailable:
+def unreadable_file(path: Path, error: OSError) -> Unavailable:
     """Say that a file cannot be read."""
     return Unavailable(f"{path}: cannot be read ({error.strerror})")

@@ -12,14 +12,14 @@ from stream.recordings.synth.dimensions import Key
 from stream.recordings.synth.figures import Vector, metrics_of
 from stream.records.money import MONEY
 
-__all__ = ["Expected", "Metrics"]
+__all__ = ["ExpectedSums", "Metrics"]
 
 Metrics = dict[str, int | Decimal]
 MANY = 1 << 14
 NOBODY: Key = (None, None)
 
 
-class Expected:
+class ExpectedSums:
     """Adds up one endpoint's records; each is to be given once, with its last figures."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -47,7 +47,7 @@ class Expected:
     def add_left(self, metrics: Metrics) -> None:
         """Count what a rollup has beyond its details: a record of nobody."""
         self.records += 1
-        self._left = joined(self._left, metrics)
+        self._left = join_sums(self._left, metrics)
 
     def _add_up(self) -> None:
         for key, vectors in self._waiting.items():
@@ -64,14 +64,14 @@ class Expected:
         for sums in self._sums.values():
             total = tuple(map(add, total, sums)) if total else sums
         found = metrics_of(self.endpoint, total) if total else {}
-        return joined(found, self._left)
+        return join_sums(found, self._left)
 
     def by_key(self) -> list[tuple[Key, Metrics]]:
         """Return the sums of each project and tier, in order."""
         self._add_up()
         found = {key: metrics_of(self.endpoint, sums) for key, sums in self._sums.items()}
         if self._left:
-            found[NOBODY] = joined(found.get(NOBODY, {}), self._left)
+            found[NOBODY] = join_sums(found.get(NOBODY, {}), self._left)
         return sorted(found.items(), key=lambda one: [value or "" for value in one[0]])
 
     def entries(self, label: str) -> dict[str, list[dict[str, Any]]]:
@@ -87,7 +87,7 @@ class Expected:
         }
 
 
-def joined(some: Metrics, others: Metrics) -> Metrics:
+def join_sums(some: Metrics, others: Metrics) -> Metrics:
     """Add two sums up, exactly."""
     with localcontext(MONEY):
         return some | {name: value + some.get(name, 0) for name, value in others.items()}

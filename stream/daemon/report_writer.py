@@ -11,16 +11,16 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.core import Core
-from stream.figures.outline import View
-from stream.pipeline import Outputs, finish, view_of
+from stream.figures.outline import FrozenState
+from stream.pipeline import Outputs, finish_run, freeze_state
 from stream.records.errors import Unavailable
 
-__all__ = ["Reporting"]
+__all__ = ["ReportWriter"]
 
 RETRY: Final = 5.0
 
 
-class Reporting:
+class ReportWriter:
     """Writes the report of a core's state."""
 
     def __init__(self, core: Core) -> None:
@@ -29,7 +29,7 @@ class Reporting:
         self._written = -1
         self._writing = anyio.Lock()
 
-    async def regularly(self) -> None:
+    async def write_regularly(self) -> None:
         """Write the report when a source has caught up, and then as often as the settings say.
 
         Raises:
@@ -43,12 +43,14 @@ class Reporting:
                 except Unavailable as error:
                     failed = True
                     patience = self.core.settings.give_up_seconds
-                    self.core.health.fails("report", error, patience)
+                    self.core.health.note_failure("report", error, patience)
             waits = not self.core.health.caught_up or failed
-            await anyio.sleep(min(RETRY if failed else 0.2, self.every) if waits else self.every)
+            await anyio.sleep(
+                min(RETRY if failed else 0.2, self.interval) if waits else self.interval
+            )
 
     @property
-    def every(self) -> float:
+    def interval(self) -> float:
         """Seconds from one report to the next."""
         return self.core.settings.report_seconds
 
@@ -62,20 +64,20 @@ class Reporting:
         async with self._writing:
             changes, started = self.core.changes, perf_counter()
             with ExitStack() as stack:
-                async with self.core.still:  # or windows could leave between the two looks
-                    frozen = self.core.intake.checkpoints.store.frozen()
-                    view = view_of(self.core.intake, stack.enter_context(frozen))
-                issues = await anyio.to_thread.run_sync(self._write, view, self.core.clock())
+                async with self.core.state_lock:  # or windows could leave between the two looks
+                    frozen = self.core.intake.checkpoints.store.freeze()
+                    state = freeze_state(self.core.intake, stack.enter_context(frozen))
+                issues = await anyio.to_thread.run_sync(self._write, state, self.core.clock())
             seconds = perf_counter() - started
             self._written = changes
-            self.core.standing.issues = issues
+            self.core.status.issues = issues
             self.core.tally.report_write.observe(seconds)
-            self.core.health.works("report")
+            self.core.health.note_success("report")
             structlog.get_logger().debug("report", issues=issues, seconds=round(seconds, 3))
 
-    def _write(self, view: View, now: int) -> int:
+    def _write(self, state: FrozenState, now: int) -> int:
         """Compute the figures and write them; return how many things do not hold."""
         settings = self.core.settings
         outputs = Outputs(settings.report, settings.details)
-        report = anyio.run(finish, view, now, outputs)
+        report = anyio.run(finish_run, state, now, outputs)
         return len(report.outline.issues)

@@ -7,7 +7,7 @@ from functools import reduce
 
 from stream.figures.endpoint import EndpointFigures
 from stream.records.tally import Tally
-from stream.state.keyed import Windows
+from stream.state.windows import Windows
 
 __all__ = ["join_figures", "join_tallies"]
 
@@ -15,7 +15,7 @@ __all__ = ["join_figures", "join_tallies"]
 def join_tallies(tally: Tally, parts: Sequence[Tally]) -> None:
     """Count in ``tally`` what workers counted: pages once, and each one's own records."""
     first, *others = parts
-    tally.restore(first.saved())
+    tally.restore(first.saved_counts())
     for other in others:
         tally.records.update(other.records)
         tally.dead_letters.update(other.dead_letters)

@@ -15,22 +15,22 @@ from xxhash import xxh3_128_digest
 
 from stream.records.windows import Window
 
-__all__ = ["Cut", "Piece", "cut", "digest_of"]
+__all__ = ["CutPage", "Piece", "cut_page", "digest_of"]
 
 S: Final = rb"[ \t\r\n]*"
 """What JSON allows between its tokens."""
 
 
-def tokens(*parts: bytes) -> bytes:
+def join_tokens(*parts: bytes) -> bytes:
     """Join tokens with the white space that JSON allows between them."""
     return S.join(parts)
 
 
 OPENING: Final = re.compile(
-    S + tokens(rb"\{", rb'"object"', b":", rb'"page"', b",", rb'"data"', b":", rb"\[") + S
+    S + join_tokens(rb"\{", rb'"object"', b":", rb'"page"', b",", rb'"data"', b":", rb"\[") + S
 )
 BUCKET: Final = re.compile(
-    tokens(
+    join_tokens(
         *(rb"\{", rb'"object"', b":", rb'"bucket"', b","),
         *(rb'"start_time"', b":", rb"([0-9]{1,12})", b","),
         *(rb'"end_time"', b":", rb"([0-9]{1,12})", b","),
@@ -38,18 +38,18 @@ BUCKET: Final = re.compile(
     )
 )
 CLOSING: Final = re.compile(
-    tokens(rb"\]", rb"(\})", rb"(?:(,)" + S + rb"(?=\{)|(?=\]" + S + rb",))")
+    join_tokens(rb"\]", rb"(\})", rb"(?:(,)" + S + rb"(?=\{)|(?=\]" + S + rb",))")
 )
 
 
-class Tail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class BucketsTail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """What stands behind a page's buckets; a second ``data`` would be another page."""
 
     has_more: bool
     next_page: str | None = None
 
 
-TAIL: Final = msgspec.json.Decoder(Tail)
+TAIL: Final = msgspec.json.Decoder(BucketsTail)
 
 
 class Piece(NamedTuple):
@@ -59,7 +59,7 @@ class Piece(NamedTuple):
     content: memoryview
 
 
-class Cut(NamedTuple):
+class CutPage(NamedTuple):
     """A page's buckets, and what the page says beside them."""
 
     pieces: list[Piece]
@@ -67,7 +67,7 @@ class Cut(NamedTuple):
     next_page: str | None
 
 
-def cut(payload: bytes) -> Cut | None:
+def cut_page(payload: bytes) -> CutPage | None:
     """Find a page's buckets; ``None`` when it does not look as today's pages do."""
     opening = OPENING.match(payload)
     if opening is None:
@@ -88,7 +88,7 @@ def cut(payload: bytes) -> Cut | None:
         tail = TAIL.decode(b"{" + payload[payload.index(b",", at) + 1 :])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return Cut(pieces, tail.has_more, tail.next_page)
+    return CutPage(pieces, tail.has_more, tail.next_page)
 
 
 def closing_of(payload: bytes, at: int) -> re.Match[bytes] | None:

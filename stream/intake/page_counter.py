@@ -7,51 +7,51 @@ from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from stream.decode import BucketPage, ListPage, everything, nothing_known
-from stream.intake.account import Account, Brought
+from stream.decode import BucketPage, ListPage, count_all, know_nothing
+from stream.intake.account import Account, Contribution
 from stream.intake.changes import Changes
-from stream.intake.letters import letter_of, masked_page
-from stream.intake.reading import Reader, check_revision, lost_link
-from stream.intake.stretches import stretched
+from stream.intake.letters import letter_of, mask_page
+from stream.intake.reading import PageReader, check_revision, lost_link
+from stream.intake.stretches import stretches_of
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain, Delivered, Link, spanned
+from stream.records.chains import Chain, Link, PageSums, span_of
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page
 from stream.records.errors import BadInput
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Slot, Window
-from stream.state.keyed import KeyedState
 from stream.state.objects import Objects
+from stream.state.windows import KeyedState
 
-__all__ = ["CountedPage", "Counter"]
+__all__ = ["PageCount", "PageCounter"]
 
 
-class CountedPage:
+class PageCount:
     """What came of a page.
 
-    ``brought`` is what it brought of its chain, and ``link`` what it says of its walk, unless
-    another worker says that. Without ``sound`` the page was set aside as a whole. ``fell`` says
+    ``contribution`` is what it brought of its chain, and ``link`` what it says of its walk, unless
+    another worker says that. Without ``is_sound`` the page was set aside as a whole. ``falls`` says
     which figures of a page fell that was counted before.
     """
 
     def __init__(self, chain: Chain) -> None:
         """Start with nothing counted."""
-        self.brought = Brought(chain, Delivered(pages=1))
+        self.contribution = Contribution(chain, PageSums(pages=1))
         self.link: Link | None = None
-        self.sound = True
-        self.fell: list[str] = []
+        self.is_sound = True
+        self.falls: list[str] = []
         self.letters: list[Letter] = []
 
 
 class Letter(NamedTuple):
-    """A dead letter; ``own``: of all workers one alone has come upon what it is about."""
+    """A dead letter; ``is_own``: of all workers one alone has come upon what it is about."""
 
     body: bytes
     reason: str
-    own: bool
+    is_own: bool
 
 
-class Counter:
+class PageCounter:
     """Counts pages, or of each what a ``share`` of the work is."""
 
     def __init__(  # noqa: PLR0913 -- counting moves all of these
@@ -72,16 +72,16 @@ class Counter:
         self.clock = clock
         self.share = share
         self.tolerant = tolerant
-        self.reader = Reader(tolerant=tolerant)
+        self.reader = PageReader(tolerant=tolerant)
         self.changes = Changes(state, account)
 
-    def count(self, delivery: Delivery, page: Page, before: Brought | None) -> CountedPage:
+    def count(self, delivery: Delivery, page: Page, before: Contribution | None) -> PageCount:
         """Count a page, in the place of what it had brought ``before``.
 
         Raises:
             BadInput: it cannot be trusted, unless bad input is set aside.
         """
-        counted, tally, endpoint = CountedPage(page.chain), self.tally, page.chain.endpoint
+        counted, tally, endpoint = PageCount(page.chain), self.tally, page.chain.endpoint
         tally.page_bytes += len(page.content)
         tally.page_read.observe(page.seconds)
         try:
@@ -93,53 +93,53 @@ class Counter:
             else:
                 self._count_objects(delivery, page, counted)
         except BadInput as error:
-            content = masked_page(page.content) if page.content else None
+            content = mask_page(page.content) if page.content else None
             self._set_aside(counted, delivery, page, error, 0, content)
-            counted.brought.delivered, counted.sound = Delivered(), False
+            counted.contribution.sums, counted.is_sound = PageSums(), False
             counted.link = lost_link(page)
-        tally.pages[endpoint, "ok" if counted.sound else "dead_lettered"] += 1
+        tally.pages[endpoint, "ok" if counted.is_sound else "dead_lettered"] += 1
         if not page.place or endpoint == UNKNOWN_CHAIN:
             counted.link = None  # a page 0 is of no walk, and of this one nobody knows which
         if not self.share.first:  # what all workers see the first of them says
             counted.link = None
-            counted.letters = [letter for letter in counted.letters if letter.own]
+            counted.letters = [letter for letter in counted.letters if letter.is_own]
         for letter in counted.letters:
             tally.dead_letters[endpoint, letter.reason] += 1
-        counted.brought.delivered.letters = len(counted.letters)
+        counted.contribution.sums.letters = len(counted.letters)
         return counted
 
-    def _count_objects(self, delivery: Delivery, page: Page, counted: CountedPage) -> None:
+    def _count_objects(self, delivery: Delivery, page: Page, counted: PageCount) -> None:
         """Count a page of a list.
 
         Raises:
             BadInput: it cannot be trusted; nothing of it was counted.
         """
-        content, _, counted.link = self.reader.read(page)
+        content, _, counted.link = self.reader.read_page(page)
         assert isinstance(content, ListPage)  # noqa: S101 -- its endpoint says so
         self.objects.take((page.chain.endpoint, *delivery.part, page.place), content.elements)
-        for rejected in content.rejected:
+        for rejected in content.rejections:
             self._set_aside(counted, delivery, page, rejected.error, 1, rejected.content)
 
     def _count_buckets(
-        self, delivery: Delivery, page: Page, counted: CountedPage, before: Brought | None
+        self, delivery: Delivery, page: Page, counted: PageCount, before: Contribution | None
     ) -> None:
         """Count a page of buckets, when all of it has been read.
 
         Raises:
             BadInput: it cannot be trusted; nothing of it was counted.
         """
-        chain, delivered, tally = page.chain, counted.brought.delivered, self.tally
-        endpoint, mine = chain.endpoint, self.share.days(chain.endpoint) or everything
+        chain, delivered, tally = page.chain, counted.contribution.sums, self.tally
+        endpoint, mine = chain.endpoint, self.share.days(chain.endpoint) or count_all
         started = perf_counter()
-        known = nothing_known if before is not None else partial(self.state.rows_of, chain)
-        _, own, counted.link = self.reader.read(page, known, mine)
+        known = know_nothing if before is not None else partial(self.state.rows_of, chain)
+        _, own, counted.link = self.reader.read_page(page, known, mine)
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
         if before is not None:
             was = before.stretches
-            counted.fell = self.changes.fallen(chain, delivery.name, was, own.buckets, mine)
+            counted.falls = self.changes.name_falls(chain, delivery.name, was, own.buckets, mine)
         delivered.window = self.merge(chain, own.buckets, page.revision)
-        for rejected in own.rejected:
+        for rejected in own.rejections:
             error, rows, content = rejected.error, rejected.rows, rejected.content
             tally.records[endpoint, "dead_lettered"] += rows
             self._set_aside(counted, delivery, page, error, rows, content, own=True)
@@ -148,8 +148,8 @@ class Counter:
             delivered.unknown_fields |= own.unknown_fields
         delivered.rows, delivered.buckets = own.rows, own.data_buckets
         if page.number:
-            found = stretched(Slot(one.window, one.rollup) for one in own.buckets)
-            counted.brought.stretches = found
+            found = stretches_of(Slot(one.window, one.rollup) for one in own.buckets)
+            counted.contribution.stretches = found
             self.changes.note(chain, found, () if before is None else before.stretches)
 
     def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
@@ -157,10 +157,14 @@ class Counter:
         key = chain.endpoint
         window: Window | None = None
         for bucket in buckets:
-            window = spanned(window, bucket.window)
-            outcomes = self.state.again(chain, bucket, revision)
+            window = span_of(window, bucket.window)
+            outcomes = self.state.take_again(chain, bucket, revision)
             if outcomes is None:
-                whole = bucket if bucket.unread is None else self.reader.decoder(key).read(bucket)
+                whole = (
+                    bucket
+                    if bucket.unread_json is None
+                    else self.reader.decoder(key).read_bucket(bucket)
+                )
                 outcomes = self.state.take(chain, whole, revision)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
@@ -169,7 +173,7 @@ class Counter:
 
     def _set_aside(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
         self,
-        counted: CountedPage,
+        counted: PageCount,
         delivery: Delivery,
         page: Page,
         error: BadInput,
@@ -183,7 +187,7 @@ class Counter:
         Raises:
             BadInput: nothing is set aside.
         """
-        error.at(place_of(delivery.name, page))
+        error.name_place(page_place_of(delivery.name, page))
         if not self.tolerant:
             raise error
         place = page.place, delivery.name, delivery.digest if page.number else None
@@ -191,7 +195,7 @@ class Counter:
         counted.letters.append(Letter(body, error.reason, own))
 
 
-def place_of(name: str, page: Page) -> str:
+def page_place_of(name: str, page: Page) -> str:
     """Name a file, and the page of it."""
     if page.number:
         return f"{name} (page {page.number} of {page.chain})"

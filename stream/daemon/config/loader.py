@@ -11,15 +11,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.inspect import type_info
 
-from stream.daemon.config.checks import check
-from stream.daemon.config.settings import Http, Log, Pace, Settings, Watch
-from stream.daemon.config.wording import expected, shown
+from stream.daemon.config.checks import check_settings
+from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
+from stream.daemon.config.wording import describe_type, show_value
 from stream.records.errors import BadConfiguration
 
-__all__ = ["Setting", "load", "settings_of"]
+__all__ = ["Setting", "load_settings", "settings_of"]
 
 SECTIONS: Final[dict[str, type[Struct]]] = {"http": Http, "log": Log}
-SOURCES: Final[dict[str, type[Struct]]] = {"watch": Watch, "pace": Pace}
+SOURCES: Final[dict[str, type[Struct]]] = {"watch": WatchSettings, "pace": PaceSettings}
 VARIABLE: Final = "USAGE_STREAM_"
 LARGEST: Final = 1024 * 1024
 
@@ -56,7 +56,7 @@ def settings_of(struct: type[Struct] = Settings, section: str = "") -> Iterator[
             yield Setting(section, field.name, field.type.extra_json_schema["description"])
 
 
-def load(path: Path, variables: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
+def load_settings(path: Path, variables: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
     """Load and check the settings; ``flags`` are values by key.
 
     Paths in the file are relative to its directory, those of variables and flags to where the
@@ -67,17 +67,17 @@ def load(path: Path, variables: Mapping[str, str], flags: Mapping[str, str]) -> 
     """
     tables = read_toml(path)
     places = {setting.key: f"{path}: {setting.key}" for setting in settings_of()}
-    anchored(tables, path.parent)
+    anchor_paths(tables, path.parent)
     for setting in settings_of():
         for value, place in (
             (variables.get(setting.variable), setting.variable),
             (flags.get(setting.key), setting.flag),
         ):
             if value is not None:
-                put(tables, setting, value)
+                put_setting(tables, setting, value)
                 places[setting.key] = place
-    settings = converted(tables, path, places)
-    check(settings, path, places)
+    settings = convert_tables(tables, path, places)
+    check_settings(settings, path, places)
     return settings
 
 
@@ -99,7 +99,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BadConfiguration(f"{path}: found broken TOML ({error})") from None
 
 
-def anchored(tables: dict[str, Any], directory: Path) -> None:
+def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
     """Make the paths in a file relative to its directory."""
     one_of: list[tuple[Any, tuple[str, ...]]] = [
         (tables, ("state", "report", "dead_letters")),
@@ -114,7 +114,7 @@ def anchored(tables: dict[str, Any], directory: Path) -> None:
                 table[name] = str(directory / table[name])
 
 
-def put(tables: dict[str, Any], setting: Setting, text: str) -> None:
+def put_setting(tables: dict[str, Any], setting: Setting, text: str) -> None:
     """Put what a variable or a flag says in the place of what the file says."""
     table = tables.setdefault(setting.section, {}) if setting.section else tables
     if not isinstance(table, dict):
@@ -132,7 +132,7 @@ class Text(str):
     __slots__ = ()
 
 
-def converted(tables: dict[str, Any], path: Path, places: Mapping[str, str]) -> Settings:
+def convert_tables(tables: dict[str, Any], path: Path, places: Mapping[str, str]) -> Settings:
     """Turn plain values into settings.
 
     Raises:
@@ -141,21 +141,21 @@ def converted(tables: dict[str, Any], path: Path, places: Mapping[str, str]) -> 
     made: dict[str, Any] = {}
     for name, struct in SECTIONS.items():
         if name in tables:
-            made[name] = struct(**values(tables.pop(name), struct, name, path, places))
+            made[name] = struct(**convert_table(tables.pop(name), struct, name, path, places))
     for name, struct in SOURCES.items():
         found = tables.pop(name, [])
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise BadConfiguration(
-                f"{path}: {name}: found {shown(found)}, expected tables, as in [[{name}]]"
+                f"{path}: {name}: found {show_value(found)}, expected tables, as in [[{name}]]"
             )
         made[name] = tuple(
-            struct(**values(one, struct, f"{name}[{index}]", path, places))
+            struct(**convert_table(one, struct, f"{name}[{index}]", path, places))
             for index, one in enumerate(found)
         )
-    return Settings(**values(tables, Settings, "", path, places), **made)
+    return Settings(**convert_table(tables, Settings, "", path, places), **made)
 
 
-def values(
+def convert_table(
     table: Any, struct: type[Struct], key: str, path: Path, places: Mapping[str, str]
 ) -> dict[str, Any]:
     """Convert the values of one table.
@@ -165,7 +165,7 @@ def values(
     """
     if not isinstance(table, dict):
         raise BadConfiguration(
-            f"{path}: {key}: found {shown(table)}, expected a table, as in [{key}]"
+            f"{path}: {key}: found {show_value(table)}, expected a table, as in [{key}]"
         )
     inside = f"{key}." if key else ""
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
@@ -178,15 +178,14 @@ def values(
     for name, field in fields.items():
         if name in table:
             place = places.get(f"{inside}{name}", f"{path}: {inside}{name}")
-            made[name] = converted_one(table[name], field.type, place)
+            made[name] = convert_value(table[name], field.type, place)
         elif field.required:
-            raise BadConfiguration(
-                f"{path}: {inside}{name}: found nothing, expected {expected(type_info(field.type))}"
-            )
+            wanted = describe_type(type_info(field.type))
+            raise BadConfiguration(f"{path}: {inside}{name}: found nothing, expected {wanted}")
     return made
 
 
-def converted_one(value: Any, kind: Any, place: str) -> Any:
+def convert_value(value: Any, kind: Any, place: str) -> Any:
     """Convert one value; what came from outside the file is text, whatever it is to be.
 
     Raises:
@@ -194,14 +193,14 @@ def converted_one(value: Any, kind: Any, place: str) -> Any:
     """
     try:
         if isinstance(value, Text):
-            return msgspec.convert(str(value), kind, strict=False, dec_hook=hook)
-        return msgspec.convert(value, kind, dec_hook=hook)
+            return msgspec.convert(str(value), kind, strict=False, dec_hook=make_path)
+        return msgspec.convert(value, kind, dec_hook=make_path)
     except msgspec.ValidationError:
-        wanted = expected(type_info(kind))
-        raise BadConfiguration(f"{place}: found {shown(value)}, expected {wanted}") from None
+        wanted = describe_type(type_info(kind))
+        raise BadConfiguration(f"{place}: found {show_value(value)}, expected {wanted}") from None
 
 
-def hook(kind: type, value: Any) -> Any:
+def make_path(kind: type, value: Any) -> Any:
     """Make a path of a text."""
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)

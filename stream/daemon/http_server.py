@@ -18,7 +18,7 @@ from stream.daemon.config import Http
 from stream.daemon.guard import HEADERS
 from stream.records.errors import Unavailable
 
-__all__ = ["listening", "serve"]
+__all__ = ["open_socket", "serve_app"]
 
 REQUEST_SECONDS: Final = 10.0
 """From a connection, or the first byte of its next request, to the end of the response."""
@@ -32,7 +32,7 @@ QUEUE: Final = 1024
 LARGEST_HEAD: Final = 16 * 1024
 
 
-def listening(http: Http) -> socket.socket:
+def open_socket(http: Http) -> socket.socket:
     """Open the socket.
 
     Raises:
@@ -58,7 +58,7 @@ def listening(http: Http) -> socket.socket:
     return opened
 
 
-class Guarded(H11Protocol):
+class GuardedConnection(H11Protocol):
     """A connection with a deadline; when there are too many, the one that has waited longest goes.
 
     A half-open connection costs one entry and no thread, and nobody who sends slowly, or takes
@@ -76,8 +76,8 @@ class Guarded(H11Protocol):
         transport.set_write_buffer_limits(high=0)  # resume_writing says that everything has left
         self._hurry()
         if len(self.connections) > CONNECTIONS:
-            waiting = [one for one in self.connections if one is not self and not busy(one)]
-            eldest = min(waiting, key=since, default=self)
+            waiting = [one for one in self.connections if one is not self and not is_busy(one)]
+            eldest = min(waiting, key=deadline_of, default=self)
             self.connections.discard(eldest)
             eldest.transport.abort()
 
@@ -126,7 +126,7 @@ class Guarded(H11Protocol):
         self.transport.close()
 
     def _go_on(self) -> None:
-        if busy(self) or self.conn.trailing_data[0]:
+        if is_busy(self) or self.conn.trailing_data[0]:
             self._hurry()
 
     def _hurry(self) -> None:
@@ -143,14 +143,14 @@ class Guarded(H11Protocol):
         self.transport.abort()
 
 
-def busy(connection: Any) -> bool:
+def is_busy(connection: Any) -> bool:
     """Tell whether a connection's request is being answered, or an answer has yet to leave."""
     cycle = connection.cycle
     unsent = connection.transport.get_write_buffer_size() > 0
     return unsent or (cycle is not None and not cycle.response_complete)
 
 
-def since(connection: Any) -> float:
+def deadline_of(connection: Any) -> float:
     """Return when a connection's deadline ends; one without is idle, and goes first."""
     deadline = getattr(connection, "_deadline", None)
     return 0.0 if deadline is None else deadline.when()
@@ -160,9 +160,9 @@ class Server(uvicorn.Server):
     """uvicorn's server, which leaves signals to the daemon and does not tick while idle."""
 
     def __init__(self, config: uvicorn.Config) -> None:
-        """Serve until :attr:`stopping` is set."""
+        """Serve until :attr:`stop_event` is set."""
         super().__init__(config)
-        self.stopping = anyio.Event()
+        self.stop_event = anyio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen; what cannot be accepted at once waits in the kernel's queue."""
@@ -176,19 +176,19 @@ class Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Wait until the server is to stop."""
-        await self.stopping.wait()
+        await self.stop_event.wait()
 
 
-async def serve(
+async def serve_app(
     app: ASGIApp,
     opened: socket.socket,
     *,
     task_status: TaskStatus[Server] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an app on an open socket until the server's ``stopping`` is set."""
+    """Serve an app on an open socket until the server's ``stop_event`` is set."""
     config = uvicorn.Config(
         app,
-        http=Guarded,
+        http=GuardedConnection,
         ws="none",
         lifespan="off",
         log_config=None,

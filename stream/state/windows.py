@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from stream.records.chains import Chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
-from stream.state.dedupe import merge
+from stream.state.dedupe import merge_bucket
 
-__all__ = ["Glance", "Held", "KeyedState", "Place", "Store", "Windows"]
+__all__ = ["Glance", "HeldWindow", "KeyedState", "Place", "WindowStore", "Windows"]
 
 UNBOUNDED: Final = 1 << 62
 KEPT: Final = 0.5
@@ -33,7 +33,7 @@ class Glance(NamedTuple):
     digest: bytes
 
 
-class Held(NamedTuple):
+class HeldWindow(NamedTuple):
     """A window as it is gone through: its slot, its label, and what it holds."""
 
     slot: Slot
@@ -41,7 +41,7 @@ class Held(NamedTuple):
     snapshot: Snapshot
 
 
-class Scanned(Protocol):
+class OrderedWindows(Protocol):
     """Windows that can be gone through in order."""
 
     def scan(
@@ -53,7 +53,7 @@ class Scanned(Protocol):
         """Yield the slots of a chain's windows, in order."""
 
 
-class Store(Scanned, Protocol):
+class WindowStore(OrderedWindows, Protocol):
     """Where windows are that are not in memory."""
 
     def glance(self, place: Place) -> Glance | None:
@@ -63,7 +63,7 @@ class Store(Scanned, Protocol):
         """Return a window; ``None`` when it is not there."""
 
 
-class Nowhere:
+class EmptyStore:
     """A store that holds nothing."""
 
     def glance(self, _: Place) -> Glance | None:
@@ -85,7 +85,7 @@ class Nowhere:
         return iter(())
 
 
-class Left(Protocol):
+class SpilledSums(Protocol):
     """What a chain's windows come to that have left memory."""
 
     def take(self, place: Place, snapshot: Snapshot) -> None:
@@ -95,24 +95,24 @@ class Left(Protocol):
 class KeyedState:
     """The dedupe stage's state: one snapshot for each (endpoint, label, view, window)."""
 
-    def __init__(self, store: Store | None = None, budget: int = UNBOUNDED) -> None:
+    def __init__(self, store: WindowStore | None = None, budget: int = UNBOUNDED) -> None:
         """Start with what ``store`` holds; ``budget`` is how many rows may be in memory."""
-        self.store = store or Nowhere()
+        self.store = store or EmptyStore()
         self.budget = budget
         self.chains: set[Chain] = set()
-        self.held: dict[Place, Snapshot] = {}
+        self.snapshots: dict[Place, Snapshot] = {}
         """The windows in memory, the least recently used first."""
-        self.changed: set[Place] = set()
+        self.changed_places: set[Place] = set()
         """Windows in memory that the store does not have as they are."""
-        self.raised: dict[Place, int] = {}
+        self.raised_revisions: dict[Place, int] = {}
         """Windows in the store whose content came again unchanged, with a later revision."""
-        self.left_of: Callable[[str], Left] | None = None
+        self.make_spilled_sums: Callable[[str], SpilledSums] | None = None
         """Makes what adds up the windows of an endpoint that leave; ``None``: nobody wants that."""
-        self.left: dict[Chain, Left | None] = {}
+        self.spilled_sums: dict[Chain, SpilledSums | None] = {}
         """What has left of each chain; ``None`` where a window came back, and counts here again."""
         self.rows = 0
         """How many rows are in memory."""
-        self.added = 0
+        self.added_rows = 0
         """How many rows state has grown by (or shrunk) since it was opened."""
 
     @property
@@ -122,43 +122,43 @@ class KeyedState:
 
     def get(self, place: Place) -> Snapshot | None:
         """Return a window as it stands, without counting that as a use."""
-        snapshot = self.held.get(place)
+        snapshot = self.snapshots.get(place)
         if snapshot is not None:
             return snapshot
         snapshot = self.store.recall(place)
-        if snapshot is not None and place in self.raised:
-            snapshot = snapshot._replace(revision=self.raised[place])
+        if snapshot is not None and place in self.raised_revisions:
+            snapshot = snapshot._replace(revision=self.raised_revisions[place])
         return snapshot
 
     def rows_of(self, chain: Chain, window: Window, digest: bytes) -> int | None:
         """Return how many rows a bucket has whose digest is that of its window; else ``None``."""
         place = chain, Slot(window, rollup=False)
-        seen = self.held.get(place) or self.store.glance(place)
+        seen = self.snapshots.get(place) or self.store.glance(place)
         return seen.rows if seen is not None and seen.digest == digest else None
 
-    def again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
+    def take_again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
         """Take a bucket that was not decoded, since its window held just what it says.
 
         Returns ``None`` when it was decoded, or that is so no more and it has to be.
         """
-        if bucket.unread is None:
+        if bucket.unread_json is None:
             return None
         place = chain, Slot(bucket.window, bucket.rollup)
-        snapshot = self.held.get(place)
+        snapshot = self.snapshots.get(place)
         seen = snapshot or self.store.glance(place)
         if seen is None or seen.digest != bucket.digest:
             return None
-        known = max(seen.revision, self.raised.get(place, 0))
+        known = max(seen.revision, self.raised_revisions.get(place, 0))
         if revision < known:
             return Outcomes(superseded=bucket.rows)
         if snapshot is not None:
-            del self.held[place]
+            del self.snapshots[place]
             if revision > known:
                 snapshot = snapshot._replace(revision=revision)
-                self.changed.add(place)
-            self.held[place] = snapshot
+                self.changed_places.add(place)
+            self.snapshots[place] = snapshot
         elif revision > known:
-            self.raised[place] = revision
+            self.raised_revisions[place] = revision
         return Outcomes(duplicate=bucket.rows)
 
     def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
@@ -166,59 +166,65 @@ class KeyedState:
         place = chain, Slot(bucket.window, bucket.rollup)
         before = self.get(place)
         if before is not None:
-            self.added -= before.rows
-            if self.held.pop(place, None) is not None:
+            self.added_rows -= before.rows
+            if self.snapshots.pop(place, None) is not None:
                 self.rows -= before.rows
             else:
-                self.left[chain] = None
-        after, outcomes = merge(before, bucket, revision)
-        self.held[place] = after
+                self.spilled_sums[chain] = None
+        after, outcomes = merge_bucket(before, bucket, revision)
+        self.snapshots[place] = after
         self.rows += after.rows
-        self.added += after.rows
-        raised = self.raised.pop(place, None) is not None
+        self.added_rows += after.rows
+        raised = self.raised_revisions.pop(place, None) is not None
         if raised or after is not before:
-            self.changed.add(place)
+            self.changed_places.add(place)
         return outcomes
 
-    def leaving(self) -> list[Place]:
+    def leaving_windows(self) -> list[Place]:
         """Return the windows that must leave, the least recently used ones; mostly none."""
         places: list[Place] = []
         rows = self.rows
-        for place, snapshot in self.held.items() if self.full else ():
+        for place, snapshot in self.snapshots.items() if self.full else ():
             if rows <= self.budget * KEPT:
                 break
             places.append(place)
             rows -= snapshot.rows
         return places
 
-    def stored(self, places: AbstractSet[Place]) -> None:
+    def note_stored(self, places: AbstractSet[Place]) -> None:
         """Note that the store has these changed windows as they are, and all revisions."""
-        self.changed -= places
-        self.raised.clear()
+        self.changed_places -= places
+        self.raised_revisions.clear()
 
-    def shed(self) -> None:
+    def shed_windows(self) -> None:
         """Let the least recently used windows go, all of which the store has as they are."""
-        for place in list(self.held):
+        for place in list(self.snapshots):
             if self.rows <= self.budget * KEPT:
                 break
-            if place not in self.changed:
-                snapshot = self.held.pop(place)
+            if place not in self.changed_places:
+                snapshot = self.snapshots.pop(place)
                 self.rows -= snapshot.rows
                 self._leave(place, snapshot)
 
     def _leave(self, place: Place, snapshot: Snapshot) -> None:
         """Have a window added up that leaves."""
         chain, _ = place
-        if self.left_of is not None and chain not in self.left:
-            self.left[chain] = self.left_of(chain.endpoint)
-        left = self.left.get(chain)
+        if self.make_spilled_sums is not None and chain not in self.spilled_sums:
+            self.spilled_sums[chain] = self.make_spilled_sums(chain.endpoint)
+        left = self.spilled_sums.get(chain)
         if left is not None:
             left.take(place, snapshot)
 
-    def windows(self, store: Scanned | None = None) -> Windows:
+    def windows(self, store: OrderedWindows | None = None) -> Windows:
         """Return all windows as they stand at this moment; ``store`` is another view of it."""
         chains = frozenset(self.chains)
-        return Windows(chains, dict(self.held), dict(self.raised), store or self.store, self.left)
+        return Windows(
+            chains,
+            dict(self.snapshots),
+            dict(self.raised_revisions),
+            store or self.store,
+            self.spilled_sums,
+        )
 
 
 class Windows:
@@ -229,14 +235,14 @@ class Windows:
         chains: AbstractSet[Chain] = frozenset(),
         held: Mapping[Place, Snapshot] | None = None,
         raised: Mapping[Place, int] | None = None,
-        store: Scanned | None = None,
+        store: OrderedWindows | None = None,
         left: Mapping[Chain, Any] | None = None,
     ) -> None:
         """Hold nothing but what is given."""
         self.chains = chains
-        self.left = left or {}
-        self.raised = raised or {}
-        self.store = store or Nowhere()
+        self.spilled_sums = left or {}
+        self.raised_revisions = raised or {}
+        self.store = store or EmptyStore()
         self._held: defaultdict[Chain, dict[Slot, Snapshot]] = defaultdict(dict)
         for (chain, slot), snapshot in (held or {}).items():
             self._held[chain][slot] = snapshot
@@ -245,7 +251,7 @@ class Windows:
         """Return an endpoint's chains, in order."""
         return sorted(chain for chain in self.chains if chain.endpoint == endpoint)
 
-    def of(self, chains: list[Chain], span: Window | None = None) -> Iterator[Held]:
+    def windows_of(self, chains: list[Chain], span: Window | None = None) -> Iterator[HeldWindow]:
         """Yield the windows of some chains, in the order of time, then of labels.
 
         ``span`` limits the windows to those that start in it.
@@ -262,7 +268,7 @@ class Windows:
         stored = (slot for slot in self.store.slots(chain) if slot not in held)
         yield from in_order(sorted(held), stored)
 
-    def apart(self, chain: Chain) -> bool:
+    def stand_apart(self, chain: Chain) -> bool:
         """Tell whether no window of a chain touches another one, and none is a rollup."""
         end = 0
         for window, rollup in self.slots(chain):
@@ -271,20 +277,20 @@ class Windows:
             end = window.end
         return True
 
-    def in_memory(self, chain: Chain, span: Window | None = None) -> Iterator[Held]:
+    def in_memory(self, chain: Chain, span: Window | None = None) -> Iterator[HeldWindow]:
         """Yield the windows of a chain that are in memory, in order."""
         held = self._held.get(chain, {})
         for slot in sorted(held):
             if span is None or span.start <= slot.window.start < span.end:
-                yield Held(slot, chain.label, held[slot])
+                yield HeldWindow(slot, chain.label, held[slot])
 
-    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[Held]:
+    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[HeldWindow]:
         stored = (
-            Held(slot, chain.label, self._raised(chain, slot, snapshot))
+            HeldWindow(slot, chain.label, self._raise(chain, slot, snapshot))
             for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {}))
         )
         yield from in_order(self.in_memory(chain, span), stored, key=lambda one: one.slot)
 
-    def _raised(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
-        revision = self.raised.get((chain, slot)) if self.raised else None
+    def _raise(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
+        revision = self.raised_revisions.get((chain, slot)) if self.raised_revisions else None
         return snapshot if revision is None else snapshot._replace(revision=revision)

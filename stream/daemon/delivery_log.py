@@ -7,17 +7,17 @@ from pathlib import Path
 import structlog
 
 from stream.daemon.health import Health
-from stream.intake.intake import Taken
+from stream.intake.intake import TakeResult
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery
 
-__all__ = ["tell"]
+__all__ = ["log_delivery"]
 
 
-def tell(delivery: Delivery, taken: Taken, health: Health, dead_letters: Path) -> None:
+def log_delivery(delivery: Delivery, taken: TakeResult, health: Health, dead_letters: Path) -> None:
     """Log a page that was taken, and remember what is wrong with it."""
     log, page = structlog.get_logger(), delivery.page
     where = {"source": delivery.part.source, "file": delivery.name}
-    if taken.rewritten:
+    if taken.is_rewritten:
         log.warning("written anew; what had been counted still counts", **where)
     if page is None:
         return
@@ -25,9 +25,9 @@ def tell(delivery: Delivery, taken: Taken, health: Health, dead_letters: Path) -
     if page.chain.endpoint != UNKNOWN_CHAIN:
         place |= {"endpoint": page.chain.endpoint, "label": page.chain.label}
     log.debug("page", **where, **place, bytes=len(page.content))
-    for sentence in taken.fell:
+    for sentence in taken.falls:
         log.warning(sentence, **where, **place)
     if taken.letters:
         name = delivery.name if page.number else f"{delivery.name} (line {page.place})"
         said = f"{name}: {len(taken.letters)} set aside, see {dead_letters}"
-        health.mishap(said, **where, **place)
+        health.note_mishap(said, **where, **place)

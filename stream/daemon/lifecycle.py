@@ -22,12 +22,12 @@ from stream.daemon.config import Settings, token_of
 from stream.daemon.core import Core
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
-from stream.daemon.reporting import Reporting
-from stream.daemon.serving import Server, listening, serve
+from stream.daemon.http_server import Server, open_socket, serve_app
+from stream.daemon.report_writer import ReportWriter
 from stream.daemon.systemd import Notifier
 from stream.pipeline import first_of
 from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError
-from stream.sinks.atomic import prepare
+from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sources.settling import LEASES
 
@@ -61,7 +61,7 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
     prepare_outputs(settings)
     check_directories(settings)
     access = access_of(settings)
-    opened = listening(settings.http)
+    opened = open_socket(settings.http)
     with closing(opened), closing(Core(settings, clock)) as core:
         daemon = Daemon(core, load, access)
         anyio.run(daemon.run, opened)
@@ -74,7 +74,7 @@ def prepare_outputs(settings: Settings) -> None:
         Unavailable: something cannot.
     """
     for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
-        prepare(path)
+        prepare_file(path)
 
 
 def access_of(settings: Settings) -> Access:
@@ -98,9 +98,9 @@ class Daemon:
         self.load = load
         self.access = access
         self.feeding = Feeding(core)
-        self.reporting = Reporting(core)
+        self.report_writer = ReportWriter(core)
         self.notifier = Notifier()
-        self.stopping = anyio.Event()
+        self.stop_event = anyio.Event()
         self.app = Guard(make_app(core, self.reload), lambda: self.access)
 
     async def run(self, opened: socket.socket) -> None:
@@ -113,16 +113,16 @@ class Daemon:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self.listen_to_signals)
                 await self.core.checkpoint()  # what is shown first is all of state, or nothing
-                server: Server = await tasks.start(serve, self.app, opened)
-                tasks.start_soon(self.reporting.regularly)
+                server: Server = await tasks.start(serve_app, self.app, opened)
+                tasks.start_soon(self.report_writer.write_regularly)
                 tasks.start_soon(self.give_signs_of_life)
                 tasks.start_soon(self.stop_in_time)
                 structlog.get_logger().info(
                     "started", version=__version__, listen=self.core.settings.http.listen
                 )
-                self.notifier.ready("catching up")
+                self.notifier.tell_ready("catching up")
                 await self.ingest()
-                server.stopping.set()
+                server.stop_event.set()
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_of(group) from None
@@ -131,9 +131,9 @@ class Daemon:
     async def ingest(self) -> None:
         """Run sources and consumer until the channel has ended and all of it is stored."""
         async with anyio.create_task_group() as both:
-            both.start_soon(self.feeding.run, self.stopping)
+            both.start_soon(self.feeding.run, self.stop_event)
             await self.core.consume()
-        await self.reporting.write()
+        await self.report_writer.write()
 
     async def stop_in_time(self) -> None:
         """End the daemon when stopping takes longer than it may.
@@ -141,7 +141,7 @@ class Daemon:
         Raises:
             Unavailable: it took longer.
         """
-        await self.stopping.wait()
+        await self.stop_event.wait()
         seconds = self.core.settings.stop_seconds
         await anyio.sleep(seconds)
         raise Unavailable(
@@ -160,23 +160,23 @@ class Daemon:
                 if number == signal.SIGHUP:
                     await self.reload()
                     continue
-                if self.stopping.is_set():
+                if self.stop_event.is_set():
                     os._exit(128 + number)  # state moves in whole transactions: nothing is lost
                 structlog.get_logger().info("stopping", signal=signal.Signals(number).name)
-                self.notifier.stopping()
-                self.stopping.set()
+                self.notifier.tell_stopping()
+                self.stop_event.set()
 
     async def give_signs_of_life(self) -> None:
         """Tell systemd that the daemon is alive, unless its consumer is stuck."""
         pause = self.notifier.watchdog
         while pause is not None:
             if not self.core.health.stuck:
-                self.notifier.alive(self.core.health.why_not_ready() or "ready")
+                self.notifier.tell_alive(self.core.health.why_not_ready() or "ready")
             await anyio.sleep(pause)
 
     async def reload(self) -> str | None:
         """Load the configuration again; keep the old one when the new is bad, and say why."""
-        self.notifier.reloading()
+        self.notifier.tell_reloading()
         try:
             settings = self.load()
             self.refuse_fixed(settings)
@@ -184,17 +184,17 @@ class Daemon:
             prepare_outputs(settings)
             access = access_of(settings)
         except UsageStreamError as error:
-            self.core.standing.config_ok = False
-            self.core.health.mishap(f"the configuration stays as it was: {error}")
-            self.notifier.ready("running with the configuration from before")
+            self.core.status.config_ok = False
+            self.core.health.note_mishap(f"the configuration stays as it was: {error}")
+            self.notifier.tell_ready("running with the configuration from before")
             return str(error)
-        self.core.standing.config_ok = True
+        self.core.status.config_ok = True
         self.core.follow(settings)
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)
         structlog.get_logger().info("reloaded")
-        self.notifier.ready("reloaded")
+        self.notifier.tell_ready("reloaded")
         return None
 
     def refuse_fixed(self, settings: Settings) -> None:

@@ -24,7 +24,7 @@ __all__ = [
     "clock_option",
     "page_bytes_option",
     "report_options",
-    "show",
+    "show_summary",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -154,7 +154,7 @@ def check_dead_letters(on_error: str, dead_letters: Path | None) -> None:
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
 
 
-def show(summary: bytes) -> None:
+def show_summary(summary: bytes) -> None:
     """Write what programs read to stdout; a reader that has gone away wants no more.
 
     Raises:
