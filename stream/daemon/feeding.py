@@ -18,6 +18,7 @@ from stream.sources.discovery import discover_chains
 from stream.sources.pace import Pace
 from stream.sources.settling import Patience
 from stream.sources.source import ReadOptions
+from stream.sources.watch import changes_in
 
 __all__ = ["Feeding", "check_directories"]
 
@@ -152,7 +153,7 @@ class Feeding:
         """Wake a source whenever the kernel tells of a change."""
         while True:
             try:
-                async for _ in source.changes():
+                async for _ in changes_in(source.place, self.core.settings.rescan_seconds):
                     wake.set()
             except Unavailable as error:
                 self.core.health.note_mishap(str(error), source=source.name)

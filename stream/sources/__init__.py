@@ -3,7 +3,7 @@
 ``source`` is what every source offers: it is built from the positions that state has of its parts,
 and emits deliveries. ``channel`` is where they go.
 
-- ``directory`` is a directory, or one capture, looked at once or watched (``watch``, and
+- ``directory`` is a directory, or one capture, looked at once or again (``watch`` says when, and
   ``settling`` for files that are still written to);
 - ``fixtures`` are the pages in it (``files``), of the chains that ``discovery`` finds by name;
 - ``captures`` are its captures, a page a line: bytes are expanded (``expansion``), cut into lines

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,7 +14,6 @@ from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.fixtures import Fixtures
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send
-from stream.sources.watch import changes_in
 
 __all__ = ["Directory", "Survey"]
 
@@ -30,7 +27,6 @@ class Survey(NamedTuple):
     chains: list[FixtureChain]
     captures: list[Capture]
     unknown: frozenset[str]
-    inode: tuple[int, int] | None
 
 
 class Directory:
@@ -59,7 +55,6 @@ class Directory:
         """Files that are no pages, when it was last looked at."""
         self.has_survey = False
         """Whether it could be read once, if not each file in it."""
-        self._inode: tuple[int, int] | None = None
 
     def follow(self, options: ReadOptions, patience: Patience) -> None:
         """Go on by other settings."""
@@ -73,14 +68,9 @@ class Directory:
             Unavailable: the directory cannot be read.
         """
         if is_one(self.place):
-            return Survey([], captures_in(self.place), frozenset(), None)
+            return Survey([], captures_in(self.place), frozenset())
         chains, unknown = discover_chains(self.place)
-        try:
-            status = self.place.stat()
-        except OSError as error:
-            raise Unavailable(f"{self.place}: cannot be read ({error.strerror})") from None
-        inode = status.st_dev, status.st_ino
-        return Survey(chains, captures_in(self.place), frozenset(unknown), inode)
+        return Survey(chains, captures_in(self.place), frozenset(unknown))
 
     async def look(self, send: Send) -> float | None:
         """Emit what is news; return after how many seconds to look again, ``None``: never.
@@ -96,7 +86,7 @@ class Directory:
         Raises:
             Unavailable: as :meth:`look`.
         """
-        self.unknown, self._inode, self.has_survey = survey.unknown, survey.inode, True
+        self.unknown, self.has_survey = survey.unknown, True
         self.settling.forget_changed()
         failed, whole = None, True
         try:
@@ -112,27 +102,3 @@ class Directory:
             return None
         rescan = self.settling.patience.rescan
         return rescan if whole else min(rescan, LOOK_AGAIN)
-
-    async def changes(self) -> AsyncGenerator[None]:
-        """Yield when the kernel tells of a change, and at times when nothing was told for long.
-
-        Raises:
-            Unavailable: the directory cannot be watched; it is looked at all the same.
-        """
-        patience = self.settling.patience
-        assert patience is not None  # noqa: S101 -- who has no patience does not watch
-        async with aclosing(changes_in(self.place, patience.rescan)) as told:
-            async for changed in told:
-                if changed:
-                    yield
-                if self._inode is not None and inode_of(self.place) != self._inode:
-                    return  # another directory stands there: it has to be watched anew
-
-
-def inode_of(place: Path) -> tuple[int, int] | None:
-    """Return what tells a directory from another that stands in its place."""
-    try:
-        status = os.stat(place)  # noqa: PTH116 -- as short
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

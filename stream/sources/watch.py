@@ -23,28 +23,42 @@ DEBOUNCE: Final = 200
 STEP: Final = 50
 
 
-async def changes_in(place: Path, seconds: float) -> AsyncGenerator[bool]:
-    """Yield for so many seconds whether something has changed in a directory.
+async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
+    """Yield at once, and whenever the kernel tells of a change in a directory.
+
+    It ends after so many seconds, or when another directory stands in its place.
 
     Raises:
         Unavailable: it cannot be watched.
     """
-    with anyio.move_on_after(seconds):
-        first = True
-        try:
-            async for changes in awatch(
-                place,
-                watch_filter=is_visible,
-                debounce=DEBOUNCE,
-                step=STEP,
-                rust_timeout=TELLING,
-                yield_on_timeout=True,
-                recursive=False,
-            ):
-                yield first or bool(changes)
-                first = False
-        except (OSError, RuntimeError) as error:
-            raise Unavailable(f"{place}: cannot be watched ({error})") from None
+    inode, is_first = inode_of(place), True
+    end = anyio.current_time() + seconds
+    try:
+        async for changes in awatch(
+            place,
+            watch_filter=is_visible,
+            debounce=DEBOUNCE,
+            step=STEP,
+            rust_timeout=TELLING,
+            yield_on_timeout=True,
+            recursive=False,
+        ):
+            if is_first or changes:
+                yield
+            is_first = False
+            if inode_of(place) != inode or anyio.current_time() >= end:
+                return
+    except (OSError, RuntimeError) as error:
+        raise Unavailable(f"{place}: cannot be watched ({error})") from None
+
+
+def inode_of(place: Path) -> tuple[int, int] | None:
+    """Return what tells a directory from another that stands in its place."""
+    try:
+        status = os.stat(place)  # noqa: PTH116 -- as short
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def is_visible(_: Change, path: str) -> bool:

@@ -14,6 +14,7 @@ from stream.records.errors import Unavailable
 from stream.sources import files
 from stream.sources.directory import Directory
 from stream.sources.settling import Patience
+from stream.sources.watch import changes_in
 from tests.support.appending import append, of_day
 from tests.support.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.support.pages import bucket, page, put, put_all, used
@@ -124,21 +125,14 @@ async def test_a_directory_in_the_place_of_another_is_watched_anew(tmp_path: Pat
     """What the kernel tells of is the directory that was there; it ends when another is."""
     pages = tmp_path / "pages"
     pages.mkdir()
-    source = Directory(pages, "", {}, OPTIONS, Patience(NONE, 60.0))
-
-    async def send(_: object) -> None:
-        """Take nothing."""
-
-    await source.look(send)
-    for _ in range(2):
-        pages.with_name("other").mkdir()
-        shutil.rmtree(pages)
-        pages.with_name("other").rename(pages)
-        put(pages, ONE, page(GOOD))
-        with anyio.fail_after(30):
-            async for _told in source.changes():
-                pass
-        await source.look(send)
+    changes = changes_in(pages, 60.0)
+    await anext(changes)
+    pages.with_name("other").mkdir()
+    shutil.rmtree(pages)
+    pages.with_name("other").rename(pages)
+    with anyio.fail_after(30):
+        async for _ in changes:
+            pass
 
 
 def test_a_page_0_is_of_no_walk(watching: Watching) -> None:
