@@ -57,6 +57,8 @@ class Checkpoints:
         """Parts of whose pages the store knows more than is so."""
         self._pages = 0
         self._letters: dict[PagePlace, Letters] = {}
+        self.letter_places: dict[PagePlace, Chain] = {}
+        """Pages whose dead letters are others than they were when this was made."""
         self.links = HeldLinks()
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
@@ -86,6 +88,7 @@ class Checkpoints:
     def put_letters(self, part: Part, place: int, chain: Chain, letters: list[bytes]) -> None:
         """Store a page's dead letters with the next checkpoint, in the place of those it had."""
         self._letters[part, place] = chain, letters
+        self.letter_places[part, place] = chain
 
     def forget(self, part: Part) -> None:
         """Know nothing of what a part's pages said any more, with the next checkpoint."""

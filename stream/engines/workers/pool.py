@@ -224,19 +224,14 @@ def take_over(
     for part in first.entries:
         entries = [one.entries.get(part) for one in parts]
         known = [entry for entry in entries if entry is not None]
-        before = intake.account.take(part, join_entries(known) if known else None)
-        if before is None:
-            continue
-        if before.number:
-            for one in before.contributions:
-                checkpoints.put_letters(part, max(before.number, 0), one.chain, [])
-        elif before.tail is not None:
-            checkpoints.put_letters(part, before.tail.place, before.tail.chain, [])
+        intake.account.take(part, join_entries(known) if known else None)
     if first.forgotten_parts:  # before what the shards know of them is taken over
         for part in first.forgotten_parts:
             checkpoints.forget(part)
         checkpoints.flush_links()
     checkpoints.links.update(first.links)
+    for (part, place), chain in first.letter_places.items():
+        checkpoints.put_letters(part, place, chain, [])
     for (part, place), (chain, found) in letters.items():
         checkpoints.put_letters(part, place, chain, sorted(found, key=letter_order_of))
 

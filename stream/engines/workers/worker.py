@@ -25,7 +25,7 @@ from stream.records.delivery import Part
 from stream.records.errors import BadInput, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
-from stream.state.links import HeldLinks
+from stream.state.links import HeldLinks, PagePlace
 from stream.state.sqlite.shard import Shard
 from stream.state.windows import Windows
 
@@ -47,8 +47,8 @@ class ShareResult(NamedTuple):
 
     ``entries`` are those of the parts that it has read. What is whole for all workers only the
     first one says: what pages say of their walks (``links``; ``has_spilled``: others are in its
-    shard already), which ``walks`` that changes, of which parts what they said before is
-    ``forgotten_parts``, and what lists define.
+    shard already), which ``walks`` that changes, of which parts what they said before is forgotten,
+    which pages have other dead letters than before, and what lists define.
     """
 
     entries: dict[Part, bytes | None]
@@ -59,6 +59,7 @@ class ShareResult(NamedTuple):
     walks: set[Walk]
     has_spilled: bool
     forgotten_parts: set[Part]
+    letter_places: dict[PagePlace, Chain]
     objects: bytes
 
 
@@ -150,6 +151,7 @@ def share_result_of(
         intake.touched_walks(),
         intake.checkpoints.store.has_links,
         intake.forgotten_parts,
+        intake.checkpoints.letter_places,
         intake.objects.saved_objects(),
     )
 
