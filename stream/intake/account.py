@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from itertools import chain as joined_in_a_row
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from stream.intake.stretches import Stretch, slots_of, stretches_of
 from stream.records.chains import Chain, ChainSummary, Origin, PageSums
@@ -79,6 +77,9 @@ class Entry(Struct, array_like=True):
 
     def add(self, brought: Contribution) -> None:
         """Add what a page brought; of windows it has those of its last page."""
+        if not self.contributions:
+            self.contributions = [brought]
+            return
         known = self.contribution_of(brought.chain)
         known.sums.add(brought.sums)
         known.stretches = brought.stretches or known.stretches
@@ -315,28 +316,24 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
 
 def join_two_entries(one: Entry, other: Entry) -> Entry:
-    """Put together what two workers counted of a part; the first one counts what is whole."""
-    others = {brought.chain: brought for brought in other.contributions}
-    return replace(
-        one,
-        sha256=one.sha256 or other.sha256,
-        contributions=[
-            join_contributions(brought, others.pop(brought.chain, None))
-            for brought in one.contributions
-        ]
-        + list(others.values()),
-        tail=one.tail
-        and one.tail._replace(letters=sum(x.tail.letters for x in (one, other) if x.tail)),
-        falls=sorted(one.falls + other.falls),
-    )
+    """Add to an entry what another worker counted of the part; the first counts what is whole."""
+    one.sha256 = one.sha256 or other.sha256
+    for contribution in other.contributions:
+        join_contributions(one.contribution_of(contribution.chain), contribution)
+    if one.tail is not None and other.tail is not None:
+        one.tail = one.tail._replace(letters=one.tail.letters + other.tail.letters)
+    if other.falls:
+        one.falls = sorted(one.falls + other.falls)
+    return one
 
 
-def join_contributions(one: Contribution, other: Contribution | None) -> Contribution:
-    """Put together what two workers counted of a chain."""
-    if other is None:
-        return one
+def join_contributions(one: Contribution, other: Contribution) -> None:
+    """Add to a contribution what another worker counted of the chain; mostly that is nothing."""
     pages = one.sums.pages
     one.sums.add(other.sums)
     one.sums.pages = pages
-    stretches = joined_in_a_row(one.stretches, other.stretches)
-    return replace(one, stretches=stretches_of(slots_of(stretches)))
+    if one.stretches and other.stretches:
+        stretches = slots_of([*one.stretches, *other.stretches])
+        one.stretches = stretches_of(stretches)
+    else:
+        one.stretches = one.stretches or other.stretches

@@ -72,7 +72,7 @@ class PageCounter:
         self.clock = clock
         self.share = share
         self.tolerant = tolerant
-        self.reader = PageReader(tolerant=tolerant)
+        self.reader = PageReader(tolerant=tolerant, follows=share.first)
         self.changes = Changes(state, account)
 
     def count(self, delivery: Delivery, page: Page, before: Contribution | None) -> PageCount:

@@ -32,6 +32,7 @@ __all__ = ["PageReader", "Reading", "check_revision", "lost_link"]
 AHEAD: Final = 300
 """Seconds that a walk may be ahead of the clock."""
 MICRO: Final = 1_000_000
+NO_LINK: Final = Link(0, 0, 0, 0, 0)
 
 
 class Reading(NamedTuple):
@@ -45,9 +46,13 @@ class Reading(NamedTuple):
 class PageReader:
     """Reads pages of every endpoint and list; one for each thread, as decoders have buffers."""
 
-    def __init__(self, *, tolerant: bool) -> None:
-        """Know no endpoint yet; ``tolerant``: what is bad in a page is cut out and named."""
+    def __init__(self, *, tolerant: bool, follows: bool = True) -> None:
+        """Know no endpoint yet; ``tolerant``: what is bad in a page is cut out and named.
+
+        Who does not follow walks leaves that to another one who reads the same pages.
+        """
         self.tolerant = tolerant
+        self.follows = follows
         self._decoders: dict[str, Decoder] = {}
 
     def decoder(self, endpoint: str) -> Decoder:
@@ -88,6 +93,8 @@ class PageReader:
 
     def _link(self, page: Page, content: BucketPage | ListPage) -> Link:
         """Return what a page says of its walk."""
+        if not self.follows and page.asked_cursor is None:  # one that is known can be bad input
+            return NO_LINK
         root = root_of(page.chain.endpoint)
         asked = 0 if page.asked_cursor is None else mark_of(cursor_of(page.asked_cursor, root))
         digest = 0 if page.number else mark_of(page.content)

@@ -26,12 +26,10 @@ from stream.intake.intake import Intake
 from stream.pipeline import (
     Observer,
     Replay,
-    directory_of,
     expected_in,
     finish_run,
     first_of,
     freeze_state,
-    survey_directory,
 )
 from stream.records.errors import Unavailable
 from stream.records.shares import Share
@@ -145,7 +143,6 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         run, intake = self.run, self.intake
         assert intake is not None  # noqa: S101 -- without it there is no pool
-        survey_directory(directory_of(run, intake), intake, observer)
         parts: list[ShareResult] = await self._receive_all(observer)
         apart = frozenset(key for part in parts for key in part.wide)
         expected = expected_in(run)
@@ -221,8 +218,8 @@ def take_over(
     intake.objects.restore(first.objects)
     intake.objects.has_changed = True
     intake.standing.touched_walks |= first.walks
-    for part in first.entries:
-        entries = [one.entries.get(part) for one in parts]
+    for part in list(first.entries):
+        entries = [one.entries.pop(part, None) for one in parts]
         known = [entry for entry in entries if entry is not None]
         intake.account.take(part, join_entries(known) if known else None)
     if first.forgotten_parts:  # before what the shards know of them is taken over
