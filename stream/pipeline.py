@@ -118,7 +118,7 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
     One of several workers gives each page its digest, and all where dead letters name it.
     """
     digests = ALL.digests if run.rules.tolerant else intake.share.digests
-    options = ReadOptions(run.max_page_bytes, digests)
+    options = ReadOptions(run.max_page_bytes, digests, run.rules.state is not None)
     return Directory(run.directory, "", intake.account.positions(""), options)
 
 

@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 import aiofiles.os
-from xxhash import xxh3_64_intdigest
 
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import mask_text
@@ -50,14 +49,12 @@ FLAGS: Final = (
 class FilePage(NamedTuple):
     """One page as it was read; ``error`` instead of content when the file cannot be a page.
 
-    ``signature`` changes when the file is written again, ``mark`` tells its content from others,
-    and ``seconds`` is how long reading took.
+    ``signature`` changes when the file is written again, and ``seconds`` is how long reading took.
     """
 
     file: PageFile
     content: bytes
     signature: str | None
-    mark: int = 0
     sha256: str | None = None
     error: BadInput | None = None
     seconds: float = 0.0
@@ -127,10 +124,8 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
     except BadInput as error:
         return FilePage(file, b"", signature_of(file.path), error=error)
     digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
-    mark = xxh3_64_intdigest(content)
-    return FilePage(
-        file, content, status_signature_of(status), mark, digest, None, perf_counter() - started
-    )
+    seconds = perf_counter() - started
+    return FilePage(file, content, status_signature_of(status), digest, None, seconds)
 
 
 def signature_of(path: Path) -> str | None:

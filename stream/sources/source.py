@@ -15,10 +15,14 @@ Send: TypeAlias = Callable[[Delivery], Awaitable[None]]
 
 
 class ReadOptions(NamedTuple):
-    """How files are read: the most bytes of a page, and which pages have a digest taken."""
+    """How files are read: the most bytes of a page, and which pages have a digest taken.
+
+    Without ``has_positions`` nobody will go on from them, and they are left empty.
+    """
 
     max_page_bytes: int
     digests: Callable[[int], bool] = ALL.digests
+    has_positions: bool = True
 
 
 class Source(Protocol):
