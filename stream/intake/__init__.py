@@ -9,6 +9,6 @@
 - ``changes`` names figures that fell in a page that has changed;
 - ``letters`` makes dead letters of what cannot be counted.
 
-``rules`` are the choices of whoever runs it, and ``stretches`` writes windows in a row as one.
+``rules`` are the choices of whoever runs it.
 Buckets go to ``stream.state``, which says what became of each row.
 """

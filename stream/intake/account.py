@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from stream.intake.stretches import Stretch, slots_of, stretches_of
 from stream.records.chains import Chain, ChainSummary, Origin, PageSums
 from stream.records.delivery import Part
-from stream.records.windows import Slot
+from stream.records.windows import Window
 
 __all__ = [
     "ENCODE",
@@ -28,11 +27,10 @@ __all__ = [
 
 
 class Contribution(Struct, array_like=True):
-    """What a part brought of a chain; ``stretches`` are the windows, where the part is one page."""
+    """What a part brought of a chain."""
 
     chain: Chain
     sums: PageSums
-    stretches: list[Stretch] = []
 
 
 class Tail(NamedTuple):
@@ -76,13 +74,11 @@ class Entry(Struct, array_like=True):
         return brought
 
     def add(self, brought: Contribution) -> None:
-        """Add what a page brought; of windows it has those of its last page."""
+        """Add what a page brought."""
         if not self.contributions:
             self.contributions = [brought]
             return
-        known = self.contribution_of(brought.chain)
-        known.sums.add(brought.sums)
-        known.stretches = brought.stretches or known.stretches
+        self.contribution_of(brought.chain).sums.add(brought.sums)
 
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -125,7 +121,7 @@ class Account:
             entry = DECODE(body)
             if not counted:
                 for one in entry.contributions:
-                    one.sums = PageSums(one.sums.pages)
+                    one.sums = PageSums(one.sums.pages, window=one.sums.window)
                 if entry.tail is not None:
                     entry.tail = entry.tail._replace(letters=0)
                 entry.falls = []
@@ -274,15 +270,14 @@ class Account:
                     summary.rewritten_files = [*summary.rewritten_files, entry.name]
         return [summaries[chain] for chain in sorted(summaries)]
 
-    def count_deliveries(self, chain: Chain) -> Counter[Slot]:
-        """Count how many pages delivered each window of a chain."""
-        return Counter(
-            slot
-            for _, entry in self.entries()
+    def spans_of(self, chain: Chain) -> dict[Part, Window]:
+        """Return from where to where each part has windows of a chain."""
+        return {
+            part: one.sums.window
+            for part, entry in self.entries()
             for one in entry.contributions
-            if one.chain == chain
-            for slot in slots_of(one.stretches)
-        )
+            if one.chain == chain and one.sums.window is not None
+        }
 
 
 def files_in(packed: bytes) -> list[FileEntry]:
@@ -319,21 +314,12 @@ def join_two_entries(one: Entry, other: Entry) -> Entry:
     """Add to an entry what another worker counted of the part; the first counts what is whole."""
     one.sha256 = one.sha256 or other.sha256
     for contribution in other.contributions:
-        join_contributions(one.contribution_of(contribution.chain), contribution)
+        sums = one.contribution_of(contribution.chain).sums
+        pages = sums.pages
+        sums.add(contribution.sums)
+        sums.pages = pages
     if one.tail is not None and other.tail is not None:
         one.tail = one.tail._replace(letters=one.tail.letters + other.tail.letters)
     if other.falls:
         one.falls = sorted(one.falls + other.falls)
     return one
-
-
-def join_contributions(one: Contribution, other: Contribution) -> None:
-    """Add to a contribution what another worker counted of the chain; mostly that is nothing."""
-    pages = one.sums.pages
-    one.sums.add(other.sums)
-    one.sums.pages = pages
-    if one.stretches and other.stretches:
-        stretches = slots_of([*one.stretches, *other.stretches])
-        one.stretches = stretches_of(stretches)
-    else:
-        one.stretches = one.stretches or other.stretches

@@ -5,13 +5,12 @@ A plain file has no revision, so nobody can tell a correction from an older copy
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from stream.intake.account import Account
-from stream.intake.stretches import Stretch, slots_of
 from stream.records.chains import Chain
-from stream.records.windows import Bucket, Slot, timestamp
+from stream.records.delivery import Part
+from stream.records.windows import Bucket, Slot, Window, timestamp
 from stream.state.dedupe import has_fallen
 from stream.state.windows import KeyedState
 
@@ -19,43 +18,54 @@ __all__ = ["Changes"]
 
 
 class Changes:
-    """Compares a page that was read again with the windows that it delivered before."""
+    """Compares a page that was read again with what its chain's windows hold where it was before.
+
+    A window in which no other page of the chain could stand is the page's alone.
+    """
 
     def __init__(self, state: KeyedState, account: Account) -> None:
         """Look into ``state``; ``account`` has the pages that were read."""
         self._state = state
         self._account = account
-        self._times: dict[Chain, Counter[Slot]] = {}
-        """How many pages delivered each window of a chain, once a page of it has changed."""
+        self._spans: dict[Chain, dict[Part, Window]] = {}
+        """From where to where each part has windows of a chain, once a page of it has changed."""
 
-    def note(self, chain: Chain, now: Iterable[Stretch], before: Iterable[Stretch]) -> None:
-        """Count which windows a page delivered, in the place of those that it had ``before``."""
-        if chain in self._times:
-            self._times[chain].update(slots_of(now))
-            self._times[chain].subtract(slots_of(before))
+    def note(self, part: Part, chain: Chain, span: Window | None) -> None:
+        """Note from where to where a part has windows now."""
+        if chain in self._spans and span is not None:
+            self._spans[chain][part] = span
 
-    def name_falls(
+    def name_falls(  # noqa: PLR0913, PLR0917 -- what it was, what it is, and whose
         self,
-        chain: Chain,
+        part: Part,
         name: str,
-        known: Iterable[Stretch],
+        chain: Chain,
+        span: Window | None,
         buckets: list[Bucket],
         mine: Callable[[int], bool],
     ) -> list[str]:
-        """Name what a changed file no longer says, of the windows that are ``mine`` to count."""
-        if chain not in self._times:
-            self._times[chain] = self._account.count_deliveries(chain)
-        times = self._times[chain]
+        """Name what a changed file no longer says, of the windows that are ``mine`` to count.
+
+        ``span`` is from where to where the file had windows before.
+        """
+        if span is None:
+            return []
+        if chain not in self._spans:
+            self._spans[chain] = self._account.spans_of(chain)
+        others = [one for other, one in self._spans[chain].items() if other != part]
         again: dict[Slot, Bucket] = {}
         for bucket in buckets:
             slot = Slot(bucket.window, bucket.rollup)
             again[slot] = append_rows(again[slot], bucket) if slot in again else bucket
         found = []
-        for slot in slots_of(known):
-            held = self._state.get((chain, slot)) if mine(slot.window.start) else None
-            if held is not None and has_fallen(held, again.get(slot), sole=times[slot] == 1):
+        for slot, _, held in self._state.windows().windows_of([chain], span):
+            window, now = slot.window, again.get(slot)
+            if not mine(window.start) or not has_fallen(held, now, sole=True):
+                continue
+            shared = any(one.start <= window.start and window.end <= one.end for one in others)
+            if not shared or has_fallen(held, now, sole=False):
                 found.append(
-                    f"{name} has changed, and figures of {timestamp(slot.window.start)} in it "
+                    f"{name} has changed, and figures of {timestamp(window.start)} in it "
                     "fell or are gone: what had been counted still counts."
                 )
         return found

@@ -12,14 +12,13 @@ from stream.intake.account import Account, Contribution
 from stream.intake.changes import Changes
 from stream.intake.letters import letter_of, mask_page
 from stream.intake.reading import PageReader, check_revision, lost_link
-from stream.intake.stretches import stretches_of
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain, Link, PageSums, span_of
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page
 from stream.records.errors import BadInput
 from stream.records.shares import Share
 from stream.records.tally import Tally
-from stream.records.windows import Bucket, Slot, Window
+from stream.records.windows import Bucket, Window
 from stream.state.objects import Objects
 from stream.state.windows import KeyedState
 
@@ -136,8 +135,8 @@ class PageCounter:
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
         if before is not None:
-            was = before.stretches
-            counted.falls = self.changes.name_falls(chain, delivery.name, was, own.buckets, mine)
+            part, name, span = delivery.part, delivery.name, before.sums.window
+            counted.falls = self.changes.name_falls(part, name, chain, span, own.buckets, mine)
         delivered.window = self.merge(chain, own.buckets, page.revision)
         for rejected in own.rejections:
             error, rows, content = rejected.error, rejected.rows, rejected.content
@@ -148,9 +147,7 @@ class PageCounter:
             delivered.unknown_fields |= own.unknown_fields
         delivered.rows, delivered.buckets = own.rows, own.data_buckets
         if page.number:
-            found = stretches_of(Slot(one.window, one.rollup) for one in own.buckets)
-            counted.contribution.stretches = found
-            self.changes.note(chain, found, () if before is None else before.stretches)
+            self.changes.note(delivery.part, chain, delivered.window)
 
     def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""
