@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import anyio
@@ -51,12 +51,16 @@ def patience_of(settings: Settings) -> Patience:
 
 
 def source_of(
-    wanted: SourceSettings, settings: Settings, positions: Mapping[str, bytes]
+    wanted: SourceSettings,
+    settings: Settings,
+    positions: Mapping[str, bytes],
+    clock: Callable[[], int],
 ) -> Directory | Pace:
     """Build a source, to go on where ``positions`` say."""
     options = options_of(settings)
     if isinstance(wanted, WatchSettings):
-        return Directory(wanted.path, wanted.name, positions, options, patience_of(settings))
+        patience = patience_of(settings)
+        return Directory(wanted.path, wanted.name, positions, options, patience, clock)
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
 
@@ -114,7 +118,7 @@ class Feeding:
             await mark.stored_event.wait()
             async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
-            source = source_of(wanted, self.core.settings, positions)
+            source = source_of(wanted, self.core.settings, positions, self.core.clock)
             self.sources[wanted] = source
             if isinstance(source, Pace):
                 await self._caught_up(wanted)

@@ -113,6 +113,8 @@ class Intake:
         self._letters = []
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
+        if known is not None and delivery.comes_again and page is not None:
+            self._undo_letter(part, known, page)
         if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
             return TakeResult([], [])
@@ -157,6 +159,13 @@ class Intake:
             self.checkpoints.put_letters(part, place, chain, [])
             self.letters_changed = True
             self.account.touch(part, entry)
+
+    def _undo_letter(self, part: Part, entry: Entry, page: Page) -> None:
+        """Forget that a page was set aside as a whole."""
+        self.account.soil(part, entry)
+        entry.contribution_of(page.chain).sums.letters -= self.share.first
+        self.checkpoints.put_letters(part, page.place, page.chain, [])
+        self.letters_changed = True
 
     def _take_gone(self, part: Part, known: Entry | None, position: bytes) -> None:
         """Forget a page that was set aside and whose file is gone; what counts still does."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import aiofiles.os
 
 from stream.records.errors import Unavailable
-from stream.sources.captures import Capture, Captures, captures_in, is_one
+from stream.sources.capture_source import Captures
+from stream.sources.captures import Capture, captures_in, is_one
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.fixtures import Fixtures
 from stream.sources.settling import Patience, Settling
@@ -36,21 +37,25 @@ class Directory:
     taken as it stands.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- a directory, and how it is looked at
         self,
         place: Path,
         name: str,
         positions: Mapping[str, bytes],
         options: ReadOptions,
         patience: Patience | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
-        """Begin where ``positions`` say; ``name`` is what the parts are known by."""
+        """Begin where ``positions`` say; ``name`` is what the parts are known by.
+
+        ``clock``, in Unix seconds, says when lines are due that lay ahead of it.
+        """
         self.place = place
         self.name = name
         self.options = options
         self.settling = Settling(patience)
         self.fixtures = Fixtures(name, positions, options, self.settling)
-        self.captures = Captures(name, positions, options, self.settling)
+        self.captures = Captures(name, positions, options, self.settling, clock)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
         self.has_survey = False
@@ -58,7 +63,8 @@ class Directory:
 
     def follow(self, options: ReadOptions, patience: Patience) -> None:
         """Go on by other settings."""
-        self.options = self.fixtures.options = self.captures.options = options
+        self.options = self.fixtures.options = options
+        self.captures.follow(options)
         self.settling.patience = patience
 
     def survey(self) -> Survey:
@@ -101,4 +107,6 @@ class Directory:
         if self.settling.patience is None:
             return None
         rescan = self.settling.patience.rescan
-        return rescan if whole else min(rescan, LOOK_AGAIN)
+        due = self.captures.seconds_until_due
+        pause = rescan if due is None else min(rescan, max(due, LOOK_AGAIN))
+        return pause if whole else min(rescan, LOOK_AGAIN)
