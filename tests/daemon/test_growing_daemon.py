@@ -8,16 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.appending import FIRST, LATER, append, of_day, replaced
-from tests.support.daemons import Daemon, daemon
+from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.envelopes import PACKED
 from tests.support.pages import bucket, letters_in, page, put, put_all, used
 from tests.support.running import replay
-
-
-def tokens(found: Daemon) -> float:
-    """Return the input tokens that count: accepted less corrected."""
-    name, token = "openai_api_tokens", {"token_type": "input"}
-    return found.value(f"{name}_total", **token) - found.value(f"{name}_corrected_total", **token)
 
 
 def more_than(found: Daemon, records: float) -> bool:
