@@ -29,6 +29,7 @@ class Watching:
     def __init__(self, place: Path, budget: int = 100) -> None:
         """Begin."""
         self.place = place
+        self.now = int(NOW)
         self.pages = place / "pages"
         self.pages.mkdir(exist_ok=True)
         self.rules = Rules(
@@ -37,14 +38,17 @@ class Watching:
         self._open()
 
     def _open(self) -> None:
-        self.intake = Intake(self.rules, Tally(), lambda: int(NOW))
+        self.intake = Intake(self.rules, Tally(), lambda: self.now)
         self.intake.standing.judge_all()
         self.look_from(self.intake.account.positions(""))
 
     def look_from(self, positions: dict[str, bytes]) -> None:
         """Look with a source that knows these positions."""
-        self.source = Directory(self.pages, "", positions, OPTIONS, Patience(LONG, 60.0))
+        self.source = Directory(
+            self.pages, "", positions, OPTIONS, Patience(LONG, 60.0), lambda: self.now
+        )
         self.sent: list[Delivery] = []
+        self.pause: float | None = None
 
     def again(self) -> None:
         """Go on as after a kill: what is in no checkpoint is lost."""
@@ -55,7 +59,7 @@ class Watching:
         """Take in what is new; return what that was."""
         self.sent = []
         self.source.follow(OPTIONS, Patience(settle, 60.0))
-        anyio.run(self.source.look, self._take)
+        self.pause = anyio.run(self.source.look, self._take)
         return self.sent
 
     async def _take(self, delivery: Delivery) -> None:
@@ -70,7 +74,7 @@ class Watching:
     @property
     def report(self) -> Report:
         """What the report would show."""
-        return Report(outline_of(freeze_state(self.intake), int(NOW)))
+        return Report(outline_of(freeze_state(self.intake), self.now))
 
     @property
     def issues(self) -> list[str]:
