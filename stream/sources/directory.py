@@ -58,6 +58,8 @@ class Directory:
         self.captures = Captures(name, positions, options, self.settling, clock)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
+        self.unreadable_files: dict[str, str] = {}
+        """Files that could not be read, and why, when it was last looked at."""
         self.has_survey = False
         """Whether it could be read once, if not each file in it."""
 
@@ -84,6 +86,7 @@ class Directory:
         Raises:
             Unavailable: the directory or a file in it cannot be read; all else was emitted.
         """
+        self.unreadable_files = {}
         return await self.deliver(await aiofiles.os.wrap(self.survey)(), send)
 
     async def deliver(self, survey: Survey, send: Send) -> float | None:
@@ -101,7 +104,13 @@ class Directory:
             if self.settling.patience is None:
                 raise
             failed = error
-        whole = await self.captures.deliver(survey.captures, send) and whole
+        try:
+            whole = await self.captures.deliver(survey.captures, send) and whole
+        finally:
+            self.unreadable_files = {
+                **self.fixtures.unreadable_files,
+                **self.captures.unreadable_files,
+            }
         if failed is not None:
             raise failed
         if self.settling.patience is None:
