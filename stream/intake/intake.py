@@ -138,7 +138,8 @@ class Intake:
         """Know nothing of a part's pages any more; what they brought into state still counts."""
         self._forget_pages(part)
         counted = any(one.sums.pages or one.sums.letters for one in known.contributions)
-        return Entry(known.name, is_rewritten=known.is_rewritten or counted)
+        is_changed = counted and not known.is_retried
+        return Entry(known.name, is_rewritten=known.is_rewritten or is_changed)
 
     def _forget_pages(self, part: Part) -> None:
         """Forget what a part's pages said of their walks, and their dead letters."""
@@ -200,6 +201,7 @@ class Intake:
             entry, counted.link = before, None  # what an earlier version of it said still counts
             was.sums.letters = 0
         entry.number = page.number if page.place else -1
+        entry.is_retried = False
         if entry is not before:
             entry.falls = counted.falls
         entry.add(counted.contribution)

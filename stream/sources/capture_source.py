@@ -172,7 +172,8 @@ class Captures:
                 look.doubts.append(Doubt(file.capture, reader.is_short))
                 return True
             look.parts_there.add(file.part)
-            return await self.emission.deliver_lines(file, reader, place, send, anew=False)
+            anew = not place.offset
+            return await self.emission.deliver_lines(file, reader, place, send, anew=anew)
         finally:
             reader.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -52,8 +54,17 @@ class Watching:
 
     def again(self) -> None:
         """Go on as after a kill: what is in no checkpoint is lost."""
+        with self.rest():
+            pass
+
+    @contextmanager
+    def rest(self) -> Iterator[None]:
+        """Let others have the state meanwhile; go on as after a kill."""
         self.intake.close()
-        self._open()
+        try:
+            yield
+        finally:
+            self._open()
 
     def look(self, settle: float = LONG) -> list[Delivery]:
         """Take in what is new; return what that was."""
