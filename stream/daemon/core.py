@@ -98,7 +98,8 @@ class Core:
                 await self._take(delivery)
             if self._is_due():
                 await self.checkpoint()
-            self.see_overdue()
+            elif delivery is None:
+                self.see_overdue()
         await self.checkpoint()
         if (
             self.intake.checkpoints.pending_deliveries
@@ -158,6 +159,7 @@ class Core:
             else:
                 self.health.busy_since = None
                 self.health.note_success("checkpoint")
+                self.see_overdue()
                 return
 
     async def _store(self) -> None:

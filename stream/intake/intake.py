@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from stream.intake.account import Account, Contribution, Entry, Tail
-from stream.intake.letters import refusal_in
+from stream.intake.letters import refusal_in, rename_letter
 from stream.intake.page_counter import PageCounter
 from stream.intake.rules import Rules
 from stream.intake.standing import Standing, refuse_broken
@@ -118,6 +118,8 @@ class Intake:
         if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
             return TakeResult([], [])
+        if known is not None and known.letters and known.name != delivery.name:
+            self._rename_letters(part, delivery.name)
         before: Entry | None = None
         if known is not None and delivery.begins_anew:
             self.account.soil(part, known)
@@ -160,6 +162,13 @@ class Intake:
             self.checkpoints.put_letters(part, place, chain, [])
             self.letters_changed = True
             self.account.touch(part, entry)
+
+    def _rename_letters(self, part: Part, name: str) -> None:
+        """Let a part's dead letters name its file as it is called now."""
+        for place, (chain, letters) in self.checkpoints.letters_of(part).items():
+            renamed = [rename_letter(one, name) for one in letters]
+            self.checkpoints.put_letters(part, place, chain, renamed)
+        self.letters_changed = True
 
     def _undo_letter(self, part: Part, entry: Entry, page: Page) -> None:
         """Forget that a page was set aside as a whole."""

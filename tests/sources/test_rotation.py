@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -136,6 +137,21 @@ def test_a_capture_that_is_packed_is_the_same(name: str, watching: Watching) -> 
     assert [line for line in lines(watching.look()) if line] == [3]
     assert watching.tokens() == 13
     as_if_new(watching, 3)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_dead_letters_go_with_their_file(stored: bool, watching: Watching) -> None:  # noqa: FBT001 -- a parameter
+    """A line that was set aside stays so where it is now, and its letter names that file."""
+    path = watching.pages / NAME
+    append(path, of_day(0, 7) + b"broken\n" + of_day(1, 5)[:30])
+    watching.look(NONE)
+    if stored:
+        watching.store()
+    rename(watching.pages, path)
+    append(path, b"broken too\n")
+    watching.look(NONE)
+    places = [(one["fixture"], one["page"]) for one in map(json.loads, watching.letters)]
+    assert sorted(places) == [(NAME, 1), (f"{NAME}.1", 2), (f"{NAME}.1", 3)]
 
 
 def test_a_copy_under_way_is_waited_for(watching: Watching) -> None:
