@@ -168,7 +168,9 @@ class Captures:
             place = place._replace(signature=signature)
             return await self.emission.refuse(file, place, error, send)
         try:
-            if not await aiofiles.os.wrap(reader.pass_over)(place.prefix):
+            # Of a part of which nothing was read the inode alone can tell.
+            is_other = not place.offset and place.inode not in {"", inode_in(reader.signature)}
+            if is_other or not await aiofiles.os.wrap(reader.pass_over)(place.prefix):
                 look.doubts.append(Doubt(file.capture, reader.is_short))
                 return True
             look.parts_there.add(file.part)

@@ -8,8 +8,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.msgpack import encode
 
 from stream.sources.captures import Capture
@@ -44,10 +47,19 @@ def copy_and_empty(pages: Path, path: Path) -> None:
 
 def shift(pages: Path) -> None:
     """Make room for the next ``.1``."""
-    for number in (2, 1):
-        place = pages / f"{NAME}.{number}"
-        if place.exists():
-            place.rename(pages / f"{NAME}.{number + 1}")
+    for number in range(12, 0, -1):
+        for suffix in ("", ".gz"):
+            place = pages / f"{NAME}.{number}{suffix}"
+            if place.exists():
+                place.rename(pages / f"{NAME}.{number + 1}{suffix}")
+
+
+def pack(pages: Path, _: Path) -> None:
+    """Pack what was turned over last."""
+    place = pages / f"{NAME}.1"
+    if place.exists():
+        (pages / f"{NAME}.1.gz").write_bytes(gzip.compress(place.read_bytes()))
+        place.unlink()
 
 
 def delivered(found: Watching) -> int:
@@ -237,3 +249,40 @@ def test_a_hole_may_be_longer_than_a_line(watching: Watching) -> None:
     as_if_new(watching, 1)
     told = f"cap.ndjson (line 1): {3 << 20} NUL bytes in front were passed over"
     assert told in replay(watching.pages).errors
+
+
+STEPS = st.lists(
+    st.sampled_from(["line", "line", "half", "rename", "copy", "pack", "look", "settle", "again"]),
+    max_size=14,
+)
+TURNS = {"rename": rename, "copy": copy_and_empty, "pack": pack}
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_however_it_is_turned_over_each_line_counts_once(steps: list[str]) -> None:
+    """Whenever one looks, and whatever is done to the files, the end is what a replay says."""
+    with TemporaryDirectory() as place:
+        found = Watching(Path(place))
+        path = found.pages / NAME
+        path.touch()
+        rest, written = b"", 0
+        for step in steps:
+            if step in {"line", "half"} or (rest and step in TURNS):
+                if not rest:
+                    rest, written = of_day(written, 1, observed_at=FIRST), written + 1
+                size = 40 if step == "half" and len(rest) > 40 else len(rest)
+                append(path, rest[:size])
+                rest = rest[size:]
+            if step in TURNS:
+                TURNS[step](found.pages, path)
+            elif step == "again":
+                found.store()
+                found.again()
+            elif step in {"look", "settle"}:
+                found.look(LONG if step == "look" or rest else NONE)
+        append(path, rest)
+        found.look(NONE)
+        if written:
+            as_if_new(found, written)
+        found.intake.close()
