@@ -85,11 +85,15 @@ class Outputs(NamedTuple):
 
 
 class Observer(NamedTuple):
-    """Who wants to hear of progress: pages to come, pages read, and files that are no fixtures."""
+    """Who wants to hear of progress: pages to come, pages read, and files that are no fixtures.
+
+    ``on_hole`` is told where NUL bytes stood in front of a page, and how many.
+    """
 
     on_total: Callable[[int], object] = lambda _: None
     on_page: Callable[[str], object] = lambda _: None
     on_unknown: Callable[[str], object] = lambda _: None
+    on_hole: Callable[[str, int], object] = lambda *_: None
 
 
 async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> Report:  # noqa: B008 -- an immutable default
@@ -119,7 +123,8 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
     """
     digests = ALL.digests if run.rules.tolerant else intake.share.digests
     options = ReadOptions(run.max_page_bytes, digests, run.rules.state is not None)
-    return Directory(run.directory, "", intake.account.positions(""), options)
+    positions = intake.account.positions("")
+    return Directory(run.directory, "", positions, options, clock=lambda: run.now)
 
 
 def survey_directory(directory: Directory, intake: Intake, observer: Observer) -> Survey:
@@ -171,8 +176,10 @@ async def ingest_pages(
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):
                         intake.store()
-                    if delivery.page is not None:
+                    if (page := delivery.page) is not None:
                         observer.on_page(delivery.name)
+                        if page.nul_bytes:
+                            observer.on_hole(f"{delivery.name} (line {page.place})", page.nul_bytes)
         except BaseExceptionGroup as group:
             raise first_of(group) from None
     intake.tally.channel_capacity = channel.capacity

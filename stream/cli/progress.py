@@ -25,11 +25,17 @@ def warn_of_file(name: str) -> None:
     )
 
 
+def warn_of_hole(place: str, length: int) -> None:
+    """Say that something emptied a file while it was written to."""
+    told = f"{length} NUL bytes in front were passed over"
+    click.echo(f"usage-stream: warning: {one_line(place)}: {told}", err=True)
+
+
 @contextmanager
 def show_progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
     if not is_watched():
-        yield Observer(on_unknown=warn_of_file)
+        yield Observer(on_unknown=warn_of_file, on_hole=warn_of_hole)
         return
     with bar_of_pages() as bar:
         task = bar.add_task("pages", total=None)
@@ -37,6 +43,7 @@ def show_progress() -> Iterator[Observer]:
             on_total=lambda total: bar.update(task, total=total),
             on_page=lambda _: bar.advance(task),
             on_unknown=warn_of_file,
+            on_hole=warn_of_hole,
         )
 
 

@@ -4,6 +4,7 @@
 ``config``. Its tasks are ``feeding``, which runs the sources, ``core``, which takes what they
 deliver and stores checkpoints, ``report_writer``, which writes the report on a schedule, and
 ``http_server``, which serves ``app`` over HTTP: ``guard`` says who may ask, and ``glance`` is the
-page for people. ``health`` knows what is wrong, if anything; ``delivery_log`` is what is logged of
-each delivery, ``logs`` how, and ``systemd`` is told how it goes.
+page for people. ``health`` knows what is wrong, if anything, ``troubles`` what of the sources does
+not work now, and ``overdue`` which walks have stopped half way; ``delivery_log`` is what is logged
+of each delivery, ``logs`` how, and ``systemd`` is told how it goes.
 """

@@ -13,6 +13,7 @@ import structlog
 from stream.daemon.config import Settings
 from stream.daemon.delivery_log import log_delivery
 from stream.daemon.health import Health
+from stream.daemon.overdue import OverdueWalks
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
@@ -60,6 +61,7 @@ class Core:
         self.intake = Intake(settings.rules, self.tally, clock)
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
+        self.overdue = OverdueWalks(time.monotonic)
         self.status = DaemonStatus(series_limit=settings.series_limit)
         self.exposition = Exposition(self.tally, self.status, self.ledger)
         self.channel: Channel[Arrival] = Channel(settings.channel_capacity)
@@ -96,6 +98,8 @@ class Core:
                 await self._take(delivery)
             if self._is_due():
                 await self.checkpoint()
+            elif delivery is None:
+                self.see_overdue()
         await self.checkpoint()
         if (
             self.intake.checkpoints.pending_deliveries
@@ -109,7 +113,8 @@ class Core:
         except anyio.WouldBlock:
             pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
-            with anyio.move_on_after(min(pause, HEARTBEAT)):
+            due = self.overdue.seconds_until_next(self.settings.walk_seconds)
+            with anyio.move_on_after(min(pause, HEARTBEAT, HEARTBEAT if due is None else due)):
                 return await self.channel.pages.receive()
         return None
 
@@ -154,6 +159,7 @@ class Core:
             else:
                 self.health.busy_since = None
                 self.health.note_success("checkpoint")
+                self.see_overdue()
                 return
 
     async def _store(self) -> None:
@@ -185,6 +191,28 @@ class Core:
         self.intake.store(draft.saved_series)
         return draft
 
+    def see_overdue(self) -> None:
+        """Name the chains of watched directories that have stopped half way."""
+        standing, watched = self.intake.standing, {one.name for one in self.settings.watch}
+        if not self.overdue.look(standing.open, self.settings.walk_seconds):
+            return
+        found: dict[str, dict[str, str]] = {name: {} for name in watched}
+        late: dict[Chain, str] = {
+            walk[0]: standing.open[walk].message for walk in self.overdue.walks
+        }
+        watched_chains: set[Chain] = set()
+        for source, chain in self.intake.account.sums_by_origin() if late else ():
+            if chain in late and source in watched:
+                watched_chains.add(chain)
+                name = f"{chain.endpoint} (label {chain.label})"
+                found[source][name] = f"{name} is incomplete: {late[chain]}"
+        standing.overdue_walks = frozenset(
+            walk for walk in self.overdue.walks if walk[0] in watched_chains
+        )
+        for source, chains in found.items():
+            self.health.note_troubles(source, "chain", chains)
+        self.changes += 1
+
     def update_status(self) -> None:
         """Bring up to date what is shown of the state."""
         standing, coverage = self.status, self.coverage
@@ -208,4 +236,9 @@ class Core:
         self.tally.channel_depth = self.channel.depth
         self.tally.channel_blocked_seconds = self.channel.blocked_seconds
         self.status.open_windows = self.coverage.open_windows(self.clock())
+        troubles = self.health.troubles
+        failing = self.status.failing_directories = troubles.counts("directory")
+        none = dict.fromkeys(failing, 0)
+        self.status.unreadable_files = none | troubles.counts("file")
+        self.status.stopped_chains = none | troubles.counts("chain")
         return self.exposition.render(accept)

@@ -8,6 +8,7 @@ import structlog
 
 from stream.daemon.health import Health
 from stream.intake.intake import TakeResult
+from stream.intake.letters import refusal_in
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery
 
 __all__ = ["log_delivery"]
@@ -25,9 +26,12 @@ def log_delivery(delivery: Delivery, taken: TakeResult, health: Health, dead_let
     if page.chain.endpoint != UNKNOWN_CHAIN:
         place |= {"endpoint": page.chain.endpoint, "label": page.chain.label}
     log.debug("page", **where, **place, bytes=len(page.content))
+    if page.nul_bytes:
+        log.warning("NUL bytes in front were passed over", **where, **place, bytes=page.nul_bytes)
     for sentence in taken.falls:
         log.warning(sentence, **where, **place)
     if taken.letters:
         name = delivery.name if page.number else f"{delivery.name} (line {page.place})"
-        said = f"{name}: {len(taken.letters)} set aside, see {dead_letters}"
+        reason = str(refusal_in(taken.letters[0]).name_place(""))
+        said = f"{name}: {len(taken.letters)} set aside, see {dead_letters}: {reason}"
         health.note_mishap(said, **where, **place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import anyio
@@ -51,12 +51,16 @@ def patience_of(settings: Settings) -> Patience:
 
 
 def source_of(
-    wanted: SourceSettings, settings: Settings, positions: Mapping[str, bytes]
+    wanted: SourceSettings,
+    settings: Settings,
+    positions: Mapping[str, bytes],
+    clock: Callable[[], int],
 ) -> Directory | Pace:
     """Build a source, to go on where ``positions`` say."""
     options = options_of(settings)
     if isinstance(wanted, WatchSettings):
-        return Directory(wanted.path, wanted.name, positions, options, patience_of(settings))
+        patience = patience_of(settings)
+        return Directory(wanted.path, wanted.name, positions, options, patience, clock)
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
 
@@ -95,6 +99,7 @@ class Feeding:
         for one in self.scopes.keys() - wanted:
             self.scopes.pop(one).cancel()
             self.sources.pop(one, None)
+            self.core.health.troubles.forget(one.name)
             self._behind.discard(one)
         for one in sorted(wanted - self.scopes.keys(), key=lambda one: one.name):
             self.scopes[one] = scope = anyio.CancelScope()
@@ -114,7 +119,7 @@ class Feeding:
             await mark.stored_event.wait()
             async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
-            source = source_of(wanted, self.core.settings, positions)
+            source = source_of(wanted, self.core.settings, positions, self.core.clock)
             self.sources[wanted] = source
             if isinstance(source, Pace):
                 await self._caught_up(wanted)
@@ -139,24 +144,42 @@ class Feeding:
     async def _look(self, source: Directory | Pace) -> float | None:
         """Look once; what cannot be read is said, and tried again soon."""
         unknown = source.unknown if isinstance(source, Directory) else frozenset[str]()
+        directory: dict[str, str] = {}
+        pause: float | None = RETRY
         try:
-            return await source.look(self.core.channel.send)
+            pause = await source.look(self.core.channel.send)
         except Unavailable as error:
-            self.core.health.note_mishap(str(error), source=source.name)
-            return RETRY
-        finally:
-            if isinstance(source, Directory):
-                for name in sorted(source.unknown - unknown):
-                    structlog.get_logger().warning("no fixture's name; left out", file=name)
+            if not source.unreadable_files:
+                directory = {str(source.place): str(error)}
+        if isinstance(source, Directory):
+            for name in sorted(source.unknown - unknown):
+                structlog.get_logger().warning("no fixture's name; left out", file=name)
+        self._note_troubles(source, directory, source.unreadable_files)
+        return pause
+
+    def _note_troubles(
+        self, source: Directory | Pace, directory: dict[str, str], files: Mapping[str, str]
+    ) -> None:
+        """Note what of a source cannot be read; the report names it, so that it is written anew."""
+        health = self.core.health
+        is_new = health.note_troubles(source.name, "directory", directory)
+        if not directory:  # or nobody knows how its files are
+            is_new = health.note_troubles(source.name, "file", files) or is_new
+        self.core.changes += is_new
 
     async def _listen(self, source: Directory, wake: Alarm) -> None:
         """Wake a source whenever the kernel tells of a change."""
+        is_deaf = False
         while True:
             try:
                 async for _ in changes_in(source.place, self.core.settings.rescan_seconds):
+                    is_deaf = False
                     wake.set()
             except Unavailable as error:
-                self.core.health.note_mishap(str(error), source=source.name)
+                if not is_deaf and source.place.is_dir():  # a look says it of one that is gone
+                    is_deaf = True
+                    self.core.health.note_mishap(str(error), source=source.name)
+                wake.set()
                 await anyio.sleep(RETRY)
             wake.set()
 

@@ -75,6 +75,7 @@ def render_page(core: Core) -> str:
         names=("new", "duplicate", "revised", "superseded", "dead_lettered"),
         keys=keys[:MOST_KEYS],
         more_keys=max(len(keys) - MOST_KEYS, 0),
+        troubles=[(one.source or "–", one.message) for one in core.health.troubles],
         mishaps=[(write_moment(one.time), one.message) for one in reversed(core.health.mishaps)],
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import structlog
 
+from stream.daemon.troubles import Kind, Troubles
 from stream.records.errors import Unavailable
 from stream.records.privacy import one_line
 
@@ -36,6 +37,8 @@ class Health:
         """What cannot be written or read, and since when."""
         self.caught_up = False
         """Whether every source has been looked through once, and all of it is stored."""
+        self.troubles = Troubles()
+        """What of the sources does not work now."""
         self.busy_since: float | None = None
         """When the consumer began with what it is doing."""
 
@@ -43,6 +46,17 @@ class Health:
         """Log that something went wrong, and remember it for the page."""
         self.mishaps.append(Mishap(self.clock(), one_line(what)))
         structlog.get_logger().error(what, **more)
+
+    def note_troubles(self, source: str, kind: Kind, found: Mapping[str, str]) -> bool:
+        """Note what is wrong with a source's things of a kind now, by name; return if that is new.
+
+        What has begun is logged, and remembered for the page; what has ended is logged.
+        """
+        before = self.troubles.counts(kind).get(source, 0)
+        begun = self.troubles.note(source, kind, found)
+        for one in begun:
+            self.note_mishap(one.message, source=source)
+        return bool(begun) or before != len(found)
 
     def note_failure(self, what: str, error: Exception, patience: float) -> None:
         """Note that something cannot be done; it is tried again for ``patience`` seconds.
@@ -69,6 +83,8 @@ class Health:
         """Say why the daemon is not ready; ``None`` when it is."""
         if self.failures:
             return f"{', '.join(sorted(self.failures))} failing"
+        for trouble in self.troubles.of_kind("directory"):
+            return trouble.message
         if not self.caught_up:
             return "catching up"
         return "stuck" if self.stuck else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -67,7 +68,10 @@ class ReportWriter:
                 async with self.core.state_lock:  # or windows could leave between the two looks
                     frozen = self.core.intake.checkpoints.store.freeze()
                     state = freeze_state(self.core.intake, stack.enter_context(frozen))
-                issues = await anyio.to_thread.run_sync(self._write, state, self.core.clock())
+                sentences = self.core.health.troubles.sentences()
+                issues = await anyio.to_thread.run_sync(
+                    self._write, state, self.core.clock(), sentences
+                )
             seconds = perf_counter() - started
             self._written = changes
             self.core.status.issues = issues
@@ -75,9 +79,12 @@ class ReportWriter:
             self.core.health.note_success("report")
             structlog.get_logger().debug("report", issues=issues, seconds=round(seconds, 3))
 
-    def _write(self, state: FrozenState, now: int) -> int:
-        """Compute the figures and write them; return how many things do not hold."""
+    def _write(self, state: FrozenState, now: int, sentences: list[str]) -> int:
+        """Compute the figures and write them; return how many things do not hold.
+
+        ``sentences`` say what of the sources does not work.
+        """
         settings = self.core.settings
         outputs = Outputs(settings.report, settings.details)
-        report = anyio.run(finish_run, state, now, outputs)
+        report = anyio.run(partial(finish_run, state, now, outputs, issues=sentences))
         return len(report.outline.issues)

@@ -7,7 +7,7 @@
 - ``account`` has an entry for each part: position, digest, what it brought;
 - ``walks`` judges a walk by its links (pure), and ``standing`` knows which walks are not whole;
 - ``changes`` names figures that fell in a page that has changed;
-- ``letters`` makes dead letters of what cannot be counted.
+- ``letters`` makes dead letters of what cannot be counted, and ``retries`` has parts read again.
 
 ``rules`` are the choices of whoever runs it.
 Buckets go to ``stream.state``, which says what became of each row.

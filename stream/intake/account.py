@@ -47,7 +47,7 @@ class Entry(Struct, array_like=True):
     ``position`` is the source's own. ``number`` is that of the page, where the part is one page.
     ``is_rewritten``: it has said other things before, which still count; ``falls`` says which
     figures of a changed page fell. ``sha256`` is the digest of its bytes as stored, once it is
-    known.
+    known. ``is_retried``: somebody has asked for it to be read again.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Entry(Struct, array_like=True):
     tail: Tail | None = None
     is_rewritten: bool = False
     falls: list[str] = []
+    is_retried: bool = False
 
     @property
     def letters(self) -> int:

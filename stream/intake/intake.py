@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from stream.intake.account import Account, Contribution, Entry, Tail
-from stream.intake.letters import refusal_in
+from stream.intake.letters import refusal_in, rename_letter
 from stream.intake.page_counter import PageCounter
 from stream.intake.rules import Rules
 from stream.intake.standing import Standing, refuse_broken
@@ -113,9 +113,13 @@ class Intake:
         self._letters = []
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
+        if known is not None and delivery.comes_again and page is not None:
+            self._undo_letter(part, known, page)
         if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
             return TakeResult([], [])
+        if known is not None and known.letters and known.name != delivery.name:
+            self._rename_letters(part, delivery.name)
         before: Entry | None = None
         if known is not None and delivery.begins_anew:
             self.account.soil(part, known)
@@ -136,7 +140,8 @@ class Intake:
         """Know nothing of a part's pages any more; what they brought into state still counts."""
         self._forget_pages(part)
         counted = any(one.sums.pages or one.sums.letters for one in known.contributions)
-        return Entry(known.name, is_rewritten=known.is_rewritten or counted)
+        is_changed = counted and not known.is_retried
+        return Entry(known.name, is_rewritten=known.is_rewritten or is_changed)
 
     def _forget_pages(self, part: Part) -> None:
         """Forget what a part's pages said of their walks, and their dead letters."""
@@ -157,6 +162,20 @@ class Intake:
             self.checkpoints.put_letters(part, place, chain, [])
             self.letters_changed = True
             self.account.touch(part, entry)
+
+    def _rename_letters(self, part: Part, name: str) -> None:
+        """Let a part's dead letters name its file as it is called now."""
+        for place, (chain, letters) in self.checkpoints.letters_of(part).items():
+            renamed = [rename_letter(one, name) for one in letters]
+            self.checkpoints.put_letters(part, place, chain, renamed)
+        self.letters_changed = True
+
+    def _undo_letter(self, part: Part, entry: Entry, page: Page) -> None:
+        """Forget that a page was set aside as a whole."""
+        self.account.soil(part, entry)
+        entry.contribution_of(page.chain).sums.letters -= self.share.first
+        self.checkpoints.put_letters(part, page.place, page.chain, [])
+        self.letters_changed = True
 
     def _take_gone(self, part: Part, known: Entry | None, position: bytes) -> None:
         """Forget a page that was set aside and whose file is gone; what counts still does."""
@@ -191,6 +210,7 @@ class Intake:
             entry, counted.link = before, None  # what an earlier version of it said still counts
             was.sums.letters = 0
         entry.number = page.number if page.place else -1
+        entry.is_retried = False
         if entry is not before:
             entry.falls = counted.falls
         entry.add(counted.contribution)

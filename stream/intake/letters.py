@@ -11,7 +11,7 @@ from stream.records.chains import Chain
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_json, one_line
 
-__all__ = ["KEPT", "DeadLetter", "letter_of", "mask_page", "refusal_in"]
+__all__ = ["KEPT", "DeadLetter", "letter_of", "mask_page", "refusal_in", "rename_letter"]
 
 KEPT: Final = 64 * 1024
 
@@ -68,6 +68,11 @@ def mask_page(payload: bytes) -> Any:
         return mask_json(msgspec.json.decode(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+
+def rename_letter(letter: bytes, name: str) -> bytes:
+    """Return a letter whose file is called otherwise by now."""
+    return msgspec.json.encode({**msgspec.json.decode(letter), "fixture": name}) + b"\n"
 
 
 def refusal_in(letter: bytes) -> BadInput:

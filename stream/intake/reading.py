@@ -26,11 +26,10 @@ from stream.records.chains import Link
 from stream.records.delivery import Page
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
+from stream.records.windows import timestamp
 
 __all__ = ["PageReader", "Reading", "check_revision", "lost_link"]
 
-AHEAD: Final = 300
-"""Seconds that a walk may be ahead of the clock."""
 MICRO: Final = 1_000_000
 NO_LINK: Final = Link(0, 0, 0, 0, 0)
 
@@ -124,6 +123,11 @@ def check_revision(page: Page, now: int) -> None:
     Raises:
         BadInput: it was, by more than clocks may differ.
     """
-    if page.revision > (now + AHEAD) * MICRO:
-        ahead = "found a walk more than five minutes ahead of the clock, expected an earlier one"
-        raise BadInput("observed_at", ahead, path="$.observed_at")
+    if page.seconds_ahead(now):
+        observed = timestamp(page.revision // MICRO)
+        raise BadInput(
+            "observed_at",
+            f"found a walk made at {observed}, which is more than five minutes ahead of the clock "
+            f"({timestamp(now)}), expected an earlier one",
+            path="$.observed_at",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from stream.intake.rules import Rules
@@ -37,6 +37,8 @@ class Standing:
         self.wait = wait
         self.open: dict[Walk, Verdict] = {}
         """Walks that are not whole."""
+        self.overdue_walks: frozenset[Walk] = frozenset()
+        """Walks that may be mended, and have waited for that for too long."""
         self.touched_walks: set[Walk] = set()
         """Walks of which pages have come, or are gone, since they were judged."""
 
@@ -66,21 +68,31 @@ class Standing:
 
     def mark(self, summaries: Iterable[ChainSummary]) -> None:
         """Let chains say how their walks stand."""
-        mark_standing(summaries, self.open, wait=self.wait)
+        mark_standing(summaries, self.open, wait=self.wait, overdue=self.overdue_walks)
 
 
 def mark_standing(
-    summaries: Iterable[ChainSummary], verdicts: Mapping[Walk, Verdict], *, wait: bool
+    summaries: Iterable[ChainSummary],
+    verdicts: Mapping[Walk, Verdict],
+    *,
+    wait: bool,
+    overdue: Collection[Walk] = (),
 ) -> None:
-    """Let chains say how their walks stand; faults that no page can mend come first."""
+    """Let chains say how their walks stand; faults that no page can mend come first.
+
+    Those that are ``overdue`` wait no more.
+    """
     found: dict[Chain, Verdict] = {}
-    for (chain, _), verdict in sorted(verdicts.items(), key=lambda one: (one[1].mendable, one[0])):
+    late = {chain for chain, _ in overdue}
+    for (chain, _), verdict in sorted(
+        verdicts.items(), key=lambda one: (one[1].mendable, one[0] not in overdue, one[0])
+    ):
         found.setdefault(chain, verdict)
     for summary in summaries:
         if summary.chain in found:
             verdict = found[summary.chain]
             summary.has_more, summary.next_page = verdict.open, verdict.cursor
-            summary.is_waiting = wait and verdict.mendable
+            summary.is_waiting = wait and verdict.mendable and summary.chain not in late
             summary.incomplete = None if summary.is_waiting else verdict.message
 
 

@@ -7,15 +7,19 @@ transaction, and given back to the source when it is built again.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 
-__all__ = ["UNKNOWN_CHAIN", "Delivery", "Page", "Part"]
+__all__ = ["UNKNOWN_CHAIN", "Delivery", "Page", "Part", "seconds_until"]
 
 UNKNOWN_CHAIN = "capture"
 """The endpoint of a page of which nobody can tell what it is of: its label names the file."""
+
+AHEAD: Final = 300
+"""Seconds that a walk may be ahead of the clock."""
+MICRO: Final = 1_000_000
 
 
 class Part(NamedTuple):
@@ -34,7 +38,8 @@ class Page(NamedTuple):
     when its walk was made, in microseconds since 1970, or 0.
 
     A page that is not ``final`` may come again as something else, in the place of what it was:
-    the end of a file that is still written to. ``seconds`` is how long reading it took.
+    the end of a file that is still written to. ``seconds`` is how long reading it took, and
+    ``nul_bytes`` is how many NUL bytes stood in front of it, and were passed over.
     """
 
     chain: Chain
@@ -46,6 +51,14 @@ class Page(NamedTuple):
     error: BadInput | None = None
     final: bool = True
     seconds: float = 0.0
+    nul_bytes: int = 0
+
+    def seconds_ahead(self, now: int) -> int:
+        """Return how many seconds before its walk may be taken in; ``now`` is in Unix seconds.
+
+        A walk is not made in the future, but for the five minutes by which clocks may differ.
+        """
+        return seconds_until(self.revision, now)
 
 
 class Delivery(NamedTuple):
@@ -55,7 +68,7 @@ class Delivery(NamedTuple):
     ``digest`` the SHA-256 of the bytes that it is stored as, once those are known. ``begins_anew``:
     what the part said before does not stand in it any more, and this is its first page.
     ``is_gone``: the part is not there any more; what it brought still counts, and what was set
-    aside is forgotten.
+    aside is forgotten. ``comes_again``: the page was set aside as a whole, and may be sound now.
     """
 
     part: Part
@@ -65,3 +78,9 @@ class Delivery(NamedTuple):
     digest: str | None = None
     begins_anew: bool = False
     is_gone: bool = False
+    comes_again: bool = False
+
+
+def seconds_until(revision: int, now: int) -> int:
+    """Return how many seconds before a walk of that revision may be taken in; 0: at once."""
+    return max(-(-revision // MICRO) - now - AHEAD, 0)

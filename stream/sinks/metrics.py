@@ -98,6 +98,15 @@ METRICS: Final = {
     "fallen_pages": Metric(
         "gauge", "Changed pages whose figures fell, and still count as they were.", ("endpoint",)
     ),
+    "source_up": Metric(
+        "gauge", "Whether the directory of a source can be read and watched.", ("source",)
+    ),
+    "source_unreadable_files": Metric(
+        "gauge", "Files of a source that cannot be read.", ("source",)
+    ),
+    "source_stopped_chains": Metric(
+        "gauge", "Chains of a source that wait for their next page for too long.", ("source",)
+    ),
     "series_limit": Metric("gauge", "How many series each measured metric may have."),
     "series_folded": Metric("gauge", "Series that are added up under __other__."),
 }
@@ -105,7 +114,7 @@ METRICS: Final = {
 
 
 class DaemonStatus(Struct):
-    """How the daemon stands, in numbers; mappings are by endpoint."""
+    """How the daemon stands, in numbers; mappings are by endpoint, the last three by source."""
 
     config_ok: bool = True
     watermarks: dict[str, int] = {}
@@ -117,6 +126,9 @@ class DaemonStatus(Struct):
     issues: int = 0
     series_limit: int = 0
     series_folded: int = 0
+    failing_directories: dict[str, int] = {}
+    unreadable_files: dict[str, int] = {}
+    stopped_chains: dict[str, int] = {}
 
 
 class TallyCollector(Collector):
@@ -177,6 +189,12 @@ class StatusCollector(Collector):
         yield make_family("windows_missing", values_by_tuple(standing.missing_windows))
         yield make_family("relationship_issues", standing.issues)
         yield make_family("fallen_pages", values_by_tuple(standing.fallen_pages))
+        failing = standing.failing_directories
+        is_up = {source: int(not count) for source, count in failing.items()}
+        yield make_family("source_up", values_by_tuple(is_up))
+        unreadable = values_by_tuple(standing.unreadable_files)
+        yield make_family("source_unreadable_files", unreadable)
+        yield make_family("source_stopped_chains", values_by_tuple(standing.stopped_chains))
         yield make_family("series_limit", standing.series_limit)
         yield make_family("series_folded", standing.series_folded)
 

@@ -8,6 +8,7 @@ and emits deliveries. ``channel`` is where they go.
 - ``fixtures`` are the pages in it (``files``), of the chains that ``discovery`` finds by name;
 - ``captures`` are its captures, a page a line: bytes are expanded (``expansion``), cut into lines
   (``lines``), and taken out of their envelopes (``envelope``), which say what was asked
-  (``request``);
+  (``request``); ``capture_source`` reads them on, whatever their files are called by now,
+  ``capture_parts`` knows where each was left, and ``capture_emission`` emits their lines;
 - ``pace`` replays fixtures in event time.
 """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import aiofiles.os
 
 from stream.records.errors import Unavailable
-from stream.sources.captures import Capture, Captures, captures_in, is_one
+from stream.sources.capture_source import Captures
+from stream.sources.captures import Capture, captures_in, is_one
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.fixtures import Fixtures
 from stream.sources.settling import Patience, Settling
@@ -36,29 +37,36 @@ class Directory:
     taken as it stands.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- a directory, and how it is looked at
         self,
         place: Path,
         name: str,
         positions: Mapping[str, bytes],
         options: ReadOptions,
         patience: Patience | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
-        """Begin where ``positions`` say; ``name`` is what the parts are known by."""
+        """Begin where ``positions`` say; ``name`` is what the parts are known by.
+
+        ``clock``, in Unix seconds, says when lines are due that lay ahead of it.
+        """
         self.place = place
         self.name = name
         self.options = options
         self.settling = Settling(patience)
         self.fixtures = Fixtures(name, positions, options, self.settling)
-        self.captures = Captures(name, positions, options, self.settling)
+        self.captures = Captures(name, positions, options, self.settling, clock)
         self.unknown: frozenset[str] = frozenset()
         """Files that are no pages, when it was last looked at."""
+        self.unreadable_files: dict[str, str] = {}
+        """Files that could not be read, and why, when it was last looked at."""
         self.has_survey = False
         """Whether it could be read once, if not each file in it."""
 
     def follow(self, options: ReadOptions, patience: Patience) -> None:
         """Go on by other settings."""
-        self.options = self.fixtures.options = self.captures.options = options
+        self.options = self.fixtures.options = options
+        self.captures.follow(options)
         self.settling.patience = patience
 
     def survey(self) -> Survey:
@@ -78,6 +86,7 @@ class Directory:
         Raises:
             Unavailable: the directory or a file in it cannot be read; all else was emitted.
         """
+        self.unreadable_files = {}
         return await self.deliver(await aiofiles.os.wrap(self.survey)(), send)
 
     async def deliver(self, survey: Survey, send: Send) -> float | None:
@@ -95,10 +104,18 @@ class Directory:
             if self.settling.patience is None:
                 raise
             failed = error
-        whole = await self.captures.deliver(survey.captures, send) and whole
+        try:
+            whole = await self.captures.deliver(survey.captures, send) and whole
+        finally:
+            self.unreadable_files = {
+                **self.fixtures.unreadable_files,
+                **self.captures.unreadable_files,
+            }
         if failed is not None:
             raise failed
         if self.settling.patience is None:
             return None
         rescan = self.settling.patience.rescan
-        return rescan if whole else min(rescan, LOOK_AGAIN)
+        due = self.captures.seconds_until_due
+        pause = rescan if due is None else min(rescan, max(due, LOOK_AGAIN))
+        return pause if whole else min(rescan, LOOK_AGAIN)

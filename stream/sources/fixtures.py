@@ -43,6 +43,8 @@ class Fixtures:
         self.source = source
         self.options = options
         self.settling = settling
+        self.unreadable_files: dict[str, str] = {}
+        """Files that could not be read, and why, when they were last looked at."""
         self.known_pages = {
             name: position
             for name, position in positions.items()
@@ -57,6 +59,7 @@ class Fixtures:
         """
         turns = anyio.Semaphore(CHAINS_AT_ONCE)
         outcomes: list[bool] = []
+        self.unreadable_files = {}
         failed: list[Unavailable] = []
 
         async def take_turn(chain: FixtureChain) -> None:
@@ -166,7 +169,10 @@ class Fixtures:
                 if len(some) > 1:
                     width = 1
                     continue
-                batch = [None if signature_of(some[0].path) is None else error]
+                is_gone = signature_of(some[0].path) is None
+                batch = [None if is_gone else error]
+                if not is_gone:
+                    self.unreadable_files[spell_name(some[0].name)] = str(error)
             position += len(batch)
             while batch:
                 yield batch.pop(0)

@@ -29,7 +29,8 @@ class Line(NamedTuple):
     Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
     reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
     ``complete`` tells whether a line break stood at its end, ``prefix`` tells all bytes up to
-    ``end`` from others.
+    ``end`` from others. ``nul_bytes`` stood in front, and were passed over: whoever empties a file
+    that is written to leaves such a hole.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Line(NamedTuple):
     error: BadInput | None = None
     complete: bool = True
     prefix: int = 0
+    nul_bytes: int = 0
 
     @property
     def final(self) -> bool:
@@ -74,6 +76,10 @@ class CaptureReader:
         self._held: list[bytes] = []
         self._length = 0
         """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
+        self._nul_bytes = 0
+        """How many NUL bytes stand in front of the line."""
+        self.is_short = False
+        """Whether the file ends before the place where reading was to go on."""
         self._prefix = xxh3_64()
         self.size = self._file.size
         self.signature = self._file.signature
@@ -132,7 +138,7 @@ class CaptureReader:
                     lines.append(line)
         except BadInput as error:
             self._file.finish()
-            self._held, self._length, self._behind = [], 0, 0
+            self._held, self._length, self._behind, self._nul_bytes = [], 0, 0, 0
             lines.append(Line(self._number + 1, self._end, b"", error, complete=False))
         return lines
 
@@ -164,6 +170,7 @@ class CaptureReader:
                 return True
             self._behind -= len(piece)
         if self._behind:
+            self.is_short = True
             expected = f"expected the {self._end} that were read before"
             found = f"found {self._behind} bytes too few"
             raise BadInput("capture", f"{found}, {expected}")
@@ -171,8 +178,12 @@ class CaptureReader:
 
     def _hold(self, to: int) -> None:
         """Keep what the piece has of the line, unless the line is too long to be kept."""
-        self._length += to - self._at
         self._prefix.update(memoryview(self._piece)[self._at : to])
+        if not self._length and self._piece.startswith(b"\0", self._at, to):
+            line = self._piece[self._at : to].lstrip(b"\0")
+            self._nul_bytes += to - self._at - len(line)
+            self._at = to - len(line)
+        self._length += to - self._at
         if self._length <= self._longest:
             self._held.append(self._piece[self._at : to])
         else:
@@ -188,7 +199,8 @@ class CaptureReader:
         if not self._end:
             content = content.removeprefix(MARK)
         self._number += 1
-        self._end += self._length + complete
+        nul_bytes, self._nul_bytes = self._nul_bytes, 0
+        self._end += nul_bytes + self._length + complete
         self._held, self._length = [], 0
         seen = self._prefix.intdigest()
-        return Line(self._number, self._end, content, error, complete, seen)
+        return Line(self._number, self._end, content, error, complete, seen, nul_bytes)

@@ -86,6 +86,8 @@ class Pace:
         self.rate = rate
         self.loops = loop
         self.clock = clock
+        self.unreadable_files: dict[str, str] = {}
+        """The file that could not be read, and why, when it was last looked at."""
         self._positions = positions
         self._schedule: Schedule | None = None
         self._loop = 0
@@ -104,6 +106,7 @@ class Pace:
         Raises:
             Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
         """
+        self.unreadable_files = {}
         if self._schedule is None:
             plan = aiofiles.os.wrap(schedule_pages)
             self._begin(await plan(self.place, self.options.max_page_bytes))
@@ -136,9 +139,17 @@ class Pace:
         self._origin = self._loop * schedule.span + before
 
     async def _emit(self, due: DuePage, shift: int, send: Send) -> None:
-        """Emit a page, its windows moved on by ``shift`` seconds."""
+        """Emit a page, its windows moved on by ``shift`` seconds.
+
+        Raises:
+            Unavailable: it cannot be read.
+        """
         read = aiofiles.os.wrap(read_batch)
-        found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
+        try:
+            found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
+        except Unavailable as error:
+            self.unreadable_files[spell_name(due.file.name)] = str(error)
+            raise
         page, number = found[0], due.file.page
         content = move_page(page.content, shift) if shift and page.error is None else page.content
         await send(

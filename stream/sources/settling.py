@@ -71,6 +71,16 @@ class Settling:
             self._waits[path] = Wait(signature, since, sound)
         return settled
 
+    def is_quiet(self, path: Path) -> bool:
+        """Tell whether nothing has happened to a file for long, its name and its links included."""
+        if self.patience is None:
+            return True
+        try:
+            status = path.lstat()
+        except OSError:
+            return False
+        return time.time() - max(status.st_mtime, status.st_ctime) >= self.patience.settle
+
     def forget_changed(self) -> None:
         """Forget files that are not as they were when they were waited for."""
         self._waits = {

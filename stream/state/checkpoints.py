@@ -90,6 +90,21 @@ class Checkpoints:
         self._letters[part, place] = chain, letters
         self.letter_places[part, place] = chain
 
+    def letters_of(self, part: Part) -> dict[int, Letters]:
+        """Return the dead letters of a part's pages, by their places.
+
+        Raises:
+            BadInput, Unavailable: the state file cannot be read.
+        """
+        found: dict[int, Letters] = {}
+        for (owner, place), chain, body in self.store.placed_letters():
+            if owner == part:
+                found.setdefault(place, (chain, []))[1].append(body)
+        held = {
+            place: letters for (owner, place), letters in self._letters.items() if owner == part
+        }
+        return found | held
+
     def forget(self, part: Part) -> None:
         """Know nothing of what a part's pages said any more, with the next checkpoint."""
         self.forgotten_parts.add(part)

@@ -40,6 +40,7 @@ OTHERS: dict[str, Any] = {
     "report_seconds": 9.5,
     "settle_seconds": 2.0,
     "rescan_seconds": 3.0,
+    "walk_seconds": 2.5,
     "give_up_seconds": 4.0,
     "stop_seconds": 6.0,
     "series_limit": 10,

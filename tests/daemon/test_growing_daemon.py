@@ -8,16 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.appending import FIRST, LATER, append, of_day, replaced
-from tests.support.daemons import Daemon, daemon
+from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.envelopes import PACKED
 from tests.support.pages import bucket, letters_in, page, put, put_all, used
 from tests.support.running import replay
 
-
-def tokens(found: Daemon) -> float:
-    """Return the input tokens that count: accepted less corrected."""
-    name, token = "openai_api_tokens", {"token_type": "input"}
-    return found.value(f"{name}_total", **token) - found.value(f"{name}_corrected_total", **token)
+BROKEN = b'{"sk-proj-abcdefghijklmnopqrstuvwx0123456789": 1}\n'
+"""A line that is no envelope, and says a secret in what is wrong with it."""
 
 
 def more_than(found: Daemon, records: float) -> bool:
@@ -78,12 +75,15 @@ def test_kills_while_captures_grow_lose_nothing(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     """A broken line and a capture written anew are logged; damaged state ends it with 65."""
-    pages = put_all(tmp_path / "pages", {"walk.ndjson": of_day(0, 7) + b"broken\n"})
+    pages = put_all(tmp_path / "pages", {"walk.ndjson": of_day(0, 7) + BROKEN})
     watch = '[[watch]]\npath = "pages"\nname = "polls"'
     with daemon(tmp_path, "--row-budget", "1", sources=watch) as found:
         said = [one for one in found.events() if "1 set aside" in one["event"]]
         where = [(one["source"], one["file"], one["line"]) for one in said]
         assert where == [("polls", "walk.ndjson", 2)]
+        for shown in (said[0]["event"], found.ask("/").text):
+            assert "found a member that no envelope has" in shown
+            assert "sk-proj-abc" not in shown
         replaced(pages / "walk.ndjson", of_day(1, 5))
         found.until(lambda: tokens(found) == 12, "the other content")
         assert any("written anew" in one["event"] for one in found.events())

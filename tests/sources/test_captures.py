@@ -79,7 +79,16 @@ def error_at_end(lines: list[Line], reason: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("a.ndjson", "a"), ("a.b.ndjson.gz", "a.b"), ("a.ndjson.zst", "a"), ("é ü.ndjson", "é ü")],
+    [
+        ("a.ndjson", "a"),
+        ("a.b.ndjson.gz", "a.b"),
+        ("a.ndjson.zst", "a"),
+        ("é ü.ndjson", "é ü"),
+        ("a.ndjson.1", "a"),
+        ("a.ndjson.12.gz", "a"),
+        ("a.ndjson-20261128", "a"),
+        ("a.ndjson-20261128-1790000000.gz", "a"),
+    ],
 )
 def test_a_capture_is_known_by_its_name(name: str, stem: str) -> None:
     """The stem of a name is what stands before the suffixes, and names the expectations."""
@@ -89,7 +98,11 @@ def test_a_capture_is_known_by_its_name(name: str, stem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".ndjson", "a.json", "a.ndjson.bz2", "a.NDJSON", "a.ndjson.zst.tmp", "ndjson", ""]
+    "name",
+    [
+        *(".ndjson", "a.json", "a.ndjson.bz2", "a.NDJSON", "a.ndjson.zst.tmp", "ndjson", ""),
+        *("a.ndjson.old", "a.ndjson.1.tmp", "a.ndjson-1", "a.ndjson."),
+    ],
 )
 def test_other_names_are_no_captures(name: str) -> None:
     """Nothing else is a capture."""

@@ -111,6 +111,12 @@ class Daemon:
         return self.process.wait(PATIENCE)
 
 
+def tokens(found: Daemon) -> float:
+    """Return the input tokens that count: accepted less corrected."""
+    name, token = "openai_api_tokens", {"token_type": "input"}
+    return found.value(f"{name}_total", **token) - found.value(f"{name}_corrected_total", **token)
+
+
 def configure(place: Path, port: int, *, sources: str = "", more: str = "", http: str = "") -> Path:
     """Write a configuration that is quick to act; ``pages`` is watched unless sources are given."""
     text = f"""

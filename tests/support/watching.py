@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -29,6 +31,7 @@ class Watching:
     def __init__(self, place: Path, budget: int = 100) -> None:
         """Begin."""
         self.place = place
+        self.now = int(NOW)
         self.pages = place / "pages"
         self.pages.mkdir(exist_ok=True)
         self.rules = Rules(
@@ -37,25 +40,37 @@ class Watching:
         self._open()
 
     def _open(self) -> None:
-        self.intake = Intake(self.rules, Tally(), lambda: int(NOW))
+        self.intake = Intake(self.rules, Tally(), lambda: self.now)
         self.intake.standing.judge_all()
         self.look_from(self.intake.account.positions(""))
 
     def look_from(self, positions: dict[str, bytes]) -> None:
         """Look with a source that knows these positions."""
-        self.source = Directory(self.pages, "", positions, OPTIONS, Patience(LONG, 60.0))
+        self.source = Directory(
+            self.pages, "", positions, OPTIONS, Patience(LONG, 60.0), lambda: self.now
+        )
         self.sent: list[Delivery] = []
+        self.pause: float | None = None
 
     def again(self) -> None:
         """Go on as after a kill: what is in no checkpoint is lost."""
+        with self.rest():
+            pass
+
+    @contextmanager
+    def rest(self) -> Iterator[None]:
+        """Let others have the state meanwhile; go on as after a kill."""
         self.intake.close()
-        self._open()
+        try:
+            yield
+        finally:
+            self._open()
 
     def look(self, settle: float = LONG) -> list[Delivery]:
         """Take in what is new; return what that was."""
         self.sent = []
         self.source.follow(OPTIONS, Patience(settle, 60.0))
-        anyio.run(self.source.look, self._take)
+        self.pause = anyio.run(self.source.look, self._take)
         return self.sent
 
     async def _take(self, delivery: Delivery) -> None:
@@ -70,7 +85,7 @@ class Watching:
     @property
     def report(self) -> Report:
         """What the report would show."""
-        return Report(outline_of(freeze_state(self.intake), int(NOW)))
+        return Report(outline_of(freeze_state(self.intake), self.now))
 
     @property
     def issues(self) -> list[str]:

@@ -152,6 +152,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rescan_seconds: Annotated[
         Seconds, Meta(description="How often directories are looked through all the same.")
     ] = 60.0
+    walk_seconds: Annotated[
+        Seconds, Meta(description="How long a chain may wait for its next page unnamed.")
+    ] = 60.0
     give_up_seconds: Annotated[
         Seconds, Meta(description="Give up (69) on a store that cannot be written for so long.")
     ] = 300.0

@@ -1,0 +1,128 @@
+"""What does not work: said by log, page, report and metrics, once when it begins and ends."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from stream.daemon.overdue import OverdueWalks
+from stream.intake.walks import Verdict, Walk
+from stream.records.chains import Chain
+from tests.support.appending import FIRST, of_day
+from tests.support.daemons import Daemon, daemon, tokens
+from tests.support.pages import put
+from tests.support.running import replay
+from tests.support.writers import writer
+
+SOURCES = '[[watch]]\npath = "pages"\nname = "polls"'
+METRICS = "usage_stream_source_"
+# Root reads what it likes, unless it gives that up.
+BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.getuid() == 0 else ()
+
+
+def shows(found: Daemon, word: str, *, metric: str, value: float) -> bool:
+    """Tell whether report and page say something, or nothing of it, and the metric too."""
+    bad = value != (metric == "up")
+    return (
+        found.value(f"{METRICS}{metric}", source="polls") == value
+        and ('id="troubles"' in found.ask("/").text) is bad
+        and any(word in one for one in found.report()["relationshipIssues"]) is bad
+    )
+
+
+def said(found: Daemon, word: str) -> list[tuple[str, str]]:
+    """Return the levels and words of what was logged of something."""
+    events = [(one["level"], one["event"]) for one in found.events() if one["level"] != "debug"]
+    return [one for one in events if word in one[1] or one[1] == "works again"]
+
+
+def test_a_directory_that_is_gone_and_back(tmp_path: Path) -> None:
+    """Without its directory the daemon is not ready and says so; with it all is as it was."""
+    pages, away = tmp_path / "pages", tmp_path / "away"
+    pages.mkdir()
+    with writer(pages / "cap.ndjson") as writes, daemon(tmp_path, sources=SOURCES) as found:
+        writes.write(of_day(0, 7, observed_at=FIRST))
+        found.until(lambda: tokens(found) == 7, "the first line")
+        pages.rename(away)
+        gone = partial(shows, found, "cannot be read", metric="up", value=0)
+        found.until(gone, "that it is gone")
+        assert "pages: the directory cannot be read" in found.ask("/readyz").text
+        writes.write(of_day(1, 5, observed_at=FIRST))
+        away.rename(pages)
+        found.until(partial(shows, found, "cannot be read", metric="up", value=1), "its return")
+        found.until(lambda: tokens(found) == 12, "the line from meanwhile")
+        found.until(found.ready, "readiness")
+        levels = [level for level, _ in said(found, "cannot be")]
+        assert levels == ["error", "info"]
+        assert found.stop() == 0
+        assert (tmp_path / "report.json").read_bytes() == replay(pages, "--no-details").raw
+
+
+@pytest.mark.needs_program("setpriv")
+def test_a_file_that_cannot_be_read_and_then_can(tmp_path: Path) -> None:
+    """A capture without permission is named, the others count, and then it does."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    put(pages, "other.ndjson", of_day(2, 1, observed_at=FIRST))
+    path = pages / "cap.ndjson"
+    with writer(path) as writes, daemon(tmp_path, sources=SOURCES, tracer=BOUND) as found:
+        assert tokens(found) == 1
+        path.chmod(0)
+        writes.write(of_day(0, 7, observed_at=FIRST))
+        bad = partial(
+            shows, found, "cap.ndjson: cannot be read", metric="unreadable_files", value=1
+        )
+        found.until(bad, "that it cannot be read")
+        assert found.ready()
+        put(pages, "another.ndjson", of_day(3, 2, observed_at=FIRST))
+        found.until(lambda: tokens(found) == 3, "the other capture")
+        path.chmod(0o600)
+        good = partial(shows, found, "cannot be read", metric="unreadable_files", value=0)
+        found.until(good, "that it can be read")
+        found.until(lambda: tokens(found) == 10, "its line")
+        assert [level for level, _ in said(found, "cannot be")] == ["error", "info"]
+        assert found.stop() == 0
+
+
+def test_a_chain_half_way_and_then_whole(tmp_path: Path) -> None:
+    """A chain whose next page does not come is named in its time, until it has come."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    more = "walk_seconds = 0.5"
+    with (
+        writer(pages / "cap.ndjson") as writes,
+        daemon(tmp_path, sources=SOURCES, more=more) as found,
+    ):
+        writes.write(of_day(0, 7, "2", observed_at=FIRST))
+        stopped = partial(shows, found, "is incomplete", metric="stopped_chains", value=1)
+        found.until(stopped, "that it stopped")
+        assert found.ready()
+        replayed = replay(pages, "--allow-incomplete", "--no-details")
+        assert (tmp_path / "report.json").read_bytes() == replayed.raw
+        writes.write(of_day(1, 5, observed_at=FIRST))
+        whole = partial(shows, found, "is incomplete", metric="stopped_chains", value=0)
+        found.until(whole, "that it is whole")
+        assert [level for level, _ in said(found, "is incomplete")] == ["error", "info"]
+        assert found.stop() == 0
+
+
+def test_a_walk_that_moves_is_not_overdue() -> None:
+    """Each page that comes gives a walk its time anew; one that is whole has none."""
+    now = 0.0
+    overdue = OverdueWalks(lambda: now)
+    walk: Walk = (Chain("costs", "primary"), 0)
+    assert overdue.seconds_until_next(10) is None
+    assert not overdue.look({walk: Verdict("incomplete", "more", cursor="2")}, 10)
+    now = 6
+    assert overdue.seconds_until_next(10) == 4
+    assert not overdue.look({walk: Verdict("incomplete", "more", cursor="3")}, 10)
+    now = 15
+    assert not overdue.look({walk: Verdict("incomplete", "more", cursor="3")}, 10)
+    now = 16
+    assert overdue.look({walk: Verdict("incomplete", "more", cursor="3")}, 10)
+    assert overdue.seconds_until_next(10) is None
+    assert overdue.walks == {walk}
+    assert overdue.look({}, 10)
