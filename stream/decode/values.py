@@ -17,10 +17,12 @@ from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
     "NUMBER",
+    "Codes",
     "Flags",
     "Texts",
     "amount_of",
     "bad_value",
+    "code_of",
     "count_of",
     "decimal_of",
     "describe_value",
@@ -60,6 +62,11 @@ def flag_of(value: bool | str) -> bool | str | None:  # noqa: FBT001 -- the valu
     return {"true": True, "false": False}.get(value.strip().lower(), text_of(value))
 
 
+def code_of(value: str) -> str | None:
+    """Return a code's text, in lower case: ``USD`` is ``usd``."""
+    return text_of(value.lower())
+
+
 class Texts(dict[Any, Any]):
     """Interns dimension texts: one object for each distinct value, canonical."""
 
@@ -77,6 +84,12 @@ class Flags(Texts):
     """Interns the values of a dimension that is true or false."""
 
     canonical = staticmethod(flag_of)  # type: ignore[assignment]  # wider: a flag may arrive as a text
+
+
+class Codes(Texts):
+    """Interns the values of a dimension that is a code, whose case says nothing."""
+
+    canonical = staticmethod(code_of)
 
 
 def describe_value(value: Any) -> str:
@@ -174,7 +187,7 @@ def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
     if currency is not None and not isinstance(currency, str):
         raise bad_value("type", f"{path}.currency", currency, "a text or null")
     number = None if inner is None else decimal_of(inner, f"{path}.value")
-    return number, None if currency is None else text_of(currency)
+    return number, None if currency is None else code_of(currency)
 
 
 def unknown_number(value: int | Decimal, path: str) -> Number:

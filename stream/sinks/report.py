@@ -10,11 +10,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Raw
-
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.outline import Outline
-from stream.figures.rollup import Finding
+from stream.figures.rollup import Finding, LabelDifference, Overlap
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
@@ -24,6 +22,7 @@ from stream.sinks.details import (
     details_of,
     plain_number_of,
     show_all_counters,
+    times_of,
     window_place_of,
 )
 from stream.sinks.files import Files, indent_value, lead_by_files
@@ -31,6 +30,8 @@ from stream.sinks.files import Files, indent_value, lead_by_files
 __all__ = ["Report", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
+HINT: Final = "record each with its observed_at, or as a capture each, and the later one counts"
+"""What to do about labels that differ."""
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
@@ -131,11 +132,12 @@ class Report:
         ]
 
     def reconciliation(self) -> dict[str, Any]:
-        """Show what became of rollups, wider windows, and rows that contradict each other."""
+        """Show what became of coarser figures, and which windows and rows do not fit together."""
         findings: dict[str, list[Any]] = {status: [] for status in STATUSES}
         wider: list[Any] = []
         collisions: list[Any] = []
-        views: list[Any] = []
+        overlaps: list[Any] = []
+        differences: list[Any] = []
         for key, figures in sorted(self.outline.figures.items()):
             for finding in figures.findings:
                 findings[finding.status].append(show_finding(key, finding))
@@ -147,21 +149,14 @@ class Report:
                 {**window_place_of(key, window), "label": label, "dimensions": dimensions}
                 for label, window, dimensions in figures.collisions
             ]
-            views += [
-                {
-                    "endpoint": key,
-                    "label": chain.label,
-                    "view": Raw(chain.view.encode()),
-                    "counted": [Raw(one.encode()) for one in sorted(counted) if one],
-                }
-                for counted in ({one.view for one in figures.chains},)
-                for chain in figures.uncounted_chains
-            ]
+            overlaps += [show_overlap(key, overlap) for overlap in figures.overlaps]
+            differences += [show_difference(key, one) for one in figures.label_differences]
         return {
             **findings,
             "widerWindowsCovered": wider,
+            "overlappingWindows": overlaps,
             "identityCollisions": collisions,
-            "otherViews": views,
+            "labelsDiffer": differences,
         }
 
 
@@ -191,6 +186,27 @@ def show_finding(key: str, finding: Finding) -> dict[str, Any]:
         "rollup": plain_number_of(finding.rollup),
         "details": plain_number_of(finding.details),
         "difference": plain_number_of(finding.difference),
+    }
+
+
+def show_overlap(key: str, overlap: Overlap) -> dict[str, Any]:
+    """Show two windows that overlap, and the one that counts instead, if any."""
+    counted = overlap.wider_window
+    return {
+        **window_place_of(key, overlap.window),
+        "other": times_of(overlap.other_window),
+        "counted": None if counted is None else times_of(counted),
+    }
+
+
+def show_difference(key: str, one: LabelDifference) -> dict[str, Any]:
+    """Show what labels say differently of one record."""
+    return {
+        **window_place_of(key, one.window),
+        "dimensions": one.dimensions,
+        "counter": one.counter,
+        "figures": {label: plain_number_of(value) for label, value in one.figures.items()},
+        "hint": HINT,
     }
 
 

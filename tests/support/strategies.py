@@ -150,7 +150,7 @@ def rows(
 
 AMOUNT = st.one_of(
     st.none(),
-    st.fixed_dictionaries({"value": MONEY}, optional={"currency": spelled("usd", "eur")}),
+    st.fixed_dictionaries({"value": MONEY}, optional={"currency": spelled("usd", "USD", "eur")}),
 )
 ROWS: dict[str, st.SearchStrategy[Json]] = {
     COMPLETIONS: rows(

@@ -5,19 +5,17 @@ of an endpoint is the sum of the facts that are alike but for where they come fr
 and how often a finding, a collision or a reference is there. A part that changes takes back the
 facts that it gave and gives others.
 
-Views of the same usage are resolved when all of them are known. So the facts of a view are what it
-adds to those chains that are in none, and the sums of both together are the figures of that view.
+A day knows all chains of its endpoint, so that what says the same usage again is resolved there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, localcontext
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, exact_number
 
 __all__ = [
@@ -27,7 +25,6 @@ __all__ = [
     "Sum",
     "add_fact",
     "changes_between",
-    "facts_by_view",
     "key_of",
     "limbs_of",
     "number_of",
@@ -43,9 +40,10 @@ GROUP: Final = "group"
 
 
 class Fact(NamedTuple):
-    """What a sum is of: an endpoint's view, the kind of fact, and which one of its kind.
+    """What a sum is of: an endpoint, the kind of fact, and which one of its kind.
 
-    Groups have the key (project and tier) in columns of their own; ``key`` is a JSON array.
+    ``view`` is that of a chain, and empty for what chains come to together. Groups have the key
+    (project and tier) in columns of their own; ``key`` is a JSON array.
     """
 
     endpoint: str
@@ -75,22 +73,6 @@ def add_fact(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> Non
         facts[fact] = now
     else:
         facts.pop(fact, None)
-
-
-def facts_by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -> Facts:
-    """Return what ``facts_of`` some chains says, for those in no view, and what each view adds."""
-    found = sorted(chains)
-    plainly = [chain for chain in found if not chain.view]
-    base = facts_of(plainly) if plainly else {}
-    facts = dict(base)
-    with localcontext(MONEY):
-        for view in sorted({chain.view for chain in found if chain.view}):
-            seen = facts_of([chain for chain in found if chain.view in {"", view}])
-            for fact, (times, value) in seen.items():
-                add_fact(facts, fact._replace(view=view), value, times)
-            for fact, (times, value) in base.items():
-                add_fact(facts, fact._replace(view=view), -value, -times)
-    return facts
 
 
 def key_of(names: Iterable[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from stream.engines.flink.facts import GROUP, Fact, Facts, add_fact, key_of, read_number
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import Finding
+from stream.figures.rollup import Finding, LabelDifference, Overlap
 from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, Window
 
@@ -18,7 +18,7 @@ Written: TypeAlias = tuple[Sequence[Any], str, Number]
 
 
 def figure_facts(figures: EndpointFigures) -> Facts:
-    """Return an endpoint's figures as facts, without a view."""
+    """Return an endpoint's figures as facts."""
     facts: Facts = {}
     for name, kind in KINDS.items():
         for key, counter, value in kind.encode(figures):
@@ -124,6 +124,33 @@ def read_collisions(figures: EndpointFigures, facts: list[Written]) -> None:
         figures.collisions.append((label, Window(start, end), dimensions))
 
 
+def overlap_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write the windows that overlap."""
+    return (((*one, *other, counted), "", 0) for one, other, counted in figures.overlaps)
+
+
+def read_overlaps(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`overlap_facts` wrote."""
+    for (start, end, other_start, other_end, counted), _, _ in facts:
+        windows = Window(start, end), Window(other_start, other_end)
+        figures.overlaps.append(Overlap(*windows, counted and Window(*counted)))
+
+
+def difference_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write what labels say differently; figures as texts."""
+    for place, (window, dimensions, counter, said) in enumerate(figures.label_differences):
+        texts = {label: plain_text_of(value) for label, value in said.items()}
+        yield (*window, place, dimensions, counter, texts), "", 0
+
+
+def read_differences(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`difference_facts` wrote."""
+    for (start, end, _, dimensions, counter, texts), _, _ in facts:
+        said = {label: read_number(text) for label, text in texts.items()}
+        window = Window(start, end)
+        figures.label_differences.append(LabelDifference(window, dimensions, counter, said))
+
+
 def reference_facts(figures: EndpointFigures) -> Iterator[Written]:
     """Write what records refer to."""
     return ((reference, "", 0) for reference in figures.references)
@@ -140,6 +167,8 @@ KINDS: Final = {
     GROUP: Kind(group_facts, read_groups),
     "finding": Kind(finding_facts, read_findings),
     "wider": Kind(wider_facts, read_wider),
+    "overlap": Kind(overlap_facts, read_overlaps),
+    "difference": Kind(difference_facts, read_differences),
     "collision": Kind(collision_facts, read_collisions),
     "reference": Kind(reference_facts, read_references),
 }
