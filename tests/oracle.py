@@ -264,6 +264,12 @@ def with_flat_amount(endpoint: str, row: Json) -> Json:
     return flat
 
 
+def says_nothing(known: Endpoint, name: str, value: object) -> bool:
+    """Tell whether a field is neither counter nor dimension; a blank amount is absent."""
+    blank = name in known.money and isinstance(value, str) and not value.strip()
+    return value is None or name in DESCRIBING or isinstance(value, dict | list) or blank
+
+
 def normalised(endpoint: str, row: Json, kind: str) -> tuple[Identity, Counters]:
     """Take a row apart into its identity and its counters."""
     known = ENDPOINTS[endpoint]
@@ -277,7 +283,7 @@ def normalised(endpoint: str, row: Json, kind: str) -> tuple[Identity, Counters]
             text = trimmed(value)
             text = text.lower() if name in CODES and isinstance(text, str) else text
             dimensions[name] = truth(text) if name == "batch" else text
-        elif value is None or name in DESCRIBING or isinstance(value, dict | list):
+        elif says_nothing(known, name, value):
             continue
         elif name in known.counts:
             counters[name] = int(value)

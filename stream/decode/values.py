@@ -159,9 +159,9 @@ def decimal_of(value: Any, path: str) -> Decimal:
     """Return money in canonical form; it may arrive as a number or as a string.
 
     Raises:
-        BadInput: it is not a finite number, or has more than 38 integer or 30 fraction digits.
+        BadInput: it is not a finite number, or has more than 38 integer or 40 fraction digits.
     """
-    expected = "an amount of at most 38 integer and 30 fraction digits"
+    expected = "an amount of at most 38 integer and 40 fraction digits"
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
         number = Decimal(value.strip())
     elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
@@ -174,6 +174,11 @@ def decimal_of(value: Any, path: str) -> Decimal:
         raise bad_value("money", path, value, expected) from None
 
 
+def is_blank(value: Any) -> bool:
+    """Tell whether an amount is absent: null, or a text with nothing in it."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
     """Return (value, currency) of an amount: an object, or, in older recordings, a bare number.
 
@@ -181,12 +186,12 @@ def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
         BadInput: its value is not money, or its currency is not text.
     """
     if not isinstance(value, dict):
-        return (None if value is None else decimal_of(value, path)), None
+        return (None if is_blank(value) else decimal_of(value, path)), None
     inner = value.get("value")
     currency = value.get("currency")
     if currency is not None and not isinstance(currency, str):
         raise bad_value("type", f"{path}.currency", currency, "a text or null")
-    number = None if inner is None else decimal_of(inner, f"{path}.value")
+    number = None if is_blank(inner) else decimal_of(inner, f"{path}.value")
     return number, None if currency is None else code_of(currency)
 
 

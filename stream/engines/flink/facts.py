@@ -31,8 +31,10 @@ __all__ = [
     "read_number",
 ]
 
-FRACTION: Final = 10**30
-"""Money has at most 30 fraction digits (from the design's rule for canonical money)."""
+FRACTION_DIGITS: Final = 40
+"""How many money has at most (from the design's rule for canonical money)."""
+LIMB: Final = 10**20
+"""A fraction is two numbers of 20 digits: 10¹⁸ of those have a sum of 38, as Flink can hold it."""
 
 
 GROUP: Final = "group"
@@ -80,20 +82,24 @@ def key_of(names: Iterable[Any]) -> str:
     return msgspec.json.encode(tuple(names)).decode()
 
 
-def limbs_of(value: Number) -> tuple[int, int]:
-    """Split a figure into a whole number and 10⁻³⁰ths that are not negative; both add up."""
+def limbs_of(value: Number) -> tuple[int, int, int]:
+    """Split a figure into a whole number, 10⁻²⁰ths and 10⁻⁴⁰ths, which all add up.
+
+    The fractions are not negative, and below 10²⁰.
+    """
     if isinstance(value, int):
-        return value, 0
+        return value, 0, 0
     with localcontext(MONEY):
-        return divmod(int(value.scaleb(30)), FRACTION)
+        whole, fraction = divmod(int(value.scaleb(FRACTION_DIGITS)), LIMB * LIMB)
+    return whole, *divmod(fraction, LIMB)
 
 
-def number_of(whole: int, fraction: int) -> Number:
+def number_of(whole: int, fraction: int, rest: int) -> Number:
     """Put a figure together again from the sums of its parts."""
-    if not fraction:
+    if not fraction and not rest:
         return whole
     with localcontext(MONEY):
-        return exact_number(whole + Decimal(fraction).scaleb(-30))
+        return exact_number(whole + Decimal(fraction * LIMB + rest).scaleb(-FRACTION_DIGITS))
 
 
 def read_number(text: str) -> Number:
