@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ ROUNDING = Decimal("0.0000005")
 OUTCOMES = ("absorbed", "excess", "short", "stale", "rounding")
 NAMED = ("widerWindowsCovered", "overlappingWindows", "identityCollisions", "labelsDiffer")
 HINT = "record each with its observed_at, or as a capture each, and the later one counts"
+LEVELS = {"usage/vector_stores": ("usage_bytes",)}
 CODES = {"currency", "quantity_unit"}
 FILTERS = {
     "project_ids": "project_id",
@@ -580,7 +582,8 @@ def outcome_of(left: Number, *, known: bool, stale: bool) -> str:
 
 def compared_dimensions(grain: Grain, finer: list[Record]) -> Grain:
     """Give the dimensions in which a grain is compared: the most that it shares with a record."""
-    return min((grain & record.grain for record in finer), key=grain_rank)
+    most: Grain = min((grain & record.grain for record in finer), key=grain_rank)
+    return most | (grain & {"currency"})
 
 
 def lets_through(layer: Layer, record: Record) -> bool:
@@ -829,18 +832,28 @@ def camel(name: str) -> str:
     return first + "".join(word.title() for word in others)
 
 
+def currencies(records: list[Record]) -> set[Value]:
+    """Give the currencies that there is money of."""
+    return {r.get("currency") for r in records if "amount_value" in r.counters}
+
+
 def metrics(endpoint: str, records: list[Record]) -> Json:
-    """Sum every registered counter, and the unknown ones that occur."""
+    """Sum every registered counter, and the unknown ones that occur.
+
+    Money of several currencies is no number.
+    """
     unknown = {name for r in records for name in r.counters}
     names = [*ENDPOINTS[endpoint].counters]
     names += sorted(unknown - set(names))
-    return {name: total(records, name) for name in names}
+    apart = {"amount_value"} if len(currencies(records)) > 1 else set()
+    return {name: None if name in apart else total(records, name) for name in names}
 
 
 def grouped(endpoint: str, records: list[Record], *names: str) -> list[Json] | None:
-    """Sum by some dimensions; None where the endpoint lacks the only one."""
+    """Sum by some dimensions; None where the endpoint lacks the only one. Money has a currency."""
     if len(names) == 1 and names[0] not in ENDPOINTS[endpoint].dimensions:
         return None
+    names += ("currency",) if "currency" in ENDPOINTS[endpoint].dimensions else ()
     groups: dict[tuple[Value, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(tuple(map(record.get, names)), []).append(record)
@@ -854,17 +867,59 @@ def grouped(endpoint: str, records: list[Record], *names: str) -> list[Json] | N
 
 
 def breakdowns(endpoint: str, records: list[Record]) -> Json:
-    """Sum the endpoint's main counter by the values of some dimensions."""
+    """Sum the endpoint's main counter by the values of some dimensions, and several currencies."""
     known = ENDPOINTS[endpoint]
+    several = len(currencies(records)) > 1
+
+    def named(record: Record, name: str) -> str:
+        shown = str(record.get(name) or "unspecified")
+        money = str(record.get("currency") or "unspecified")
+        return f"{shown} ({money})" if several and name != "currency" else shown
+
     return {
         title: {
-            str(value or "unspecified"): total(
-                [r for r in records if r.get(name) == value], known.main
-            )
-            for value in {r.get(name) for r in records}
+            shown: total([r for r in records if named(r, name) == shown], known.main)
+            for shown in {named(r, name) for r in records}
         }
         for title, name in known.breakdowns
     }
+
+
+def by_end(window: Window) -> Window:
+    """Sort windows by their ends."""
+    return window[1], window[0]
+
+
+def level(records: list[Record], name: str, windows: set[Window]) -> Json:
+    """Show a level: in the latest window, and on average over all."""
+    every, latest = total(records, name), max(windows, key=by_end, default=None)
+    return {
+        "latest": total([r for r in records if r.window == latest], name),
+        "average": None if every is None else round(Fraction(every) / len(windows)),
+    }
+
+
+def levels(endpoint: str, records: list[Record]) -> Json | None:
+    """Show what says how much there is: in the latest window, and on average over windows."""
+    found: Json = {}
+    for name in LEVELS.get(endpoint, ()):
+        some = [r for r in records if name in r.counters]
+        windows = {r.window for r in some}
+        latest = max(windows, key=by_end, default=None)
+        projects = sorted({r.get("project_id") for r in some}, key=rank)
+        found[name] = {
+            "latestWindow": latest and times(latest),
+            "windows": len(windows),
+            **level(some, name, windows),
+            "byProject": [
+                {
+                    "projectId": p,
+                    **level([r for r in some if r.get("project_id") == p], name, windows),
+                }
+                for p in projects
+            ],
+        }
+    return found or None
 
 
 def shown(endpoint: str, record: Record) -> Json:
@@ -906,6 +961,7 @@ def endpoint_figures(
         "byServiceTier": grouped(endpoint, records, "service_tier"),
         "byModel": grouped(endpoint, records, "model"),
         "breakdowns": breakdowns(endpoint, records),
+        "levels": levels(endpoint, records),
         "unknownFields": sorted(unknown),
     }
 

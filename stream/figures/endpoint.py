@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from stream.figures.levels import Levels
 from stream.figures.rollup import (
     Finding,
     LabelDifference,
@@ -14,6 +15,7 @@ from stream.figures.rollup import (
     fill_dimensions,
     present_values,
     resolve_windows,
+    table_alone,
 )
 from stream.figures.totals import Totals
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
@@ -42,6 +44,14 @@ class EndpointFigures(Struct):
     collisions: list[Collision] = field(default_factory=list)
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
+    level_windows: Levels | None = None
+
+    @property
+    def levels(self) -> Levels:
+        """The endpoint's levels; most have none."""
+        if self.level_windows is None:
+            self.level_windows = Levels(self.endpoint)
+        return self.level_windows
 
     @property
     def labels(self) -> set[str]:
@@ -79,6 +89,7 @@ class EndpointFigures(Struct):
         )
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
+        self.levels.join(other.levels)
         for label, totals in other.label_totals.items():
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
@@ -122,6 +133,8 @@ class SpilledFigures:
         snapshot = fill_dimensions(chain, window, snapshot)
         figures = self.figures
         figures.totals.add(snapshot.dimensions, snapshot.counters)
+        if figures.endpoint.levels:
+            figures.levels.take(table_alone(window, chain.label, snapshot, ordered=False))
         figures.collisions += collisions_in(figures.endpoint, chain.label, window, snapshot)
         figures.buckets += 1
         self.references.take(snapshot.dimensions)
@@ -168,6 +181,7 @@ def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
     figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
     for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
         figures.totals.add(found.table.dimensions, found.table.counters)
+        figures.levels.take(found.table)
         figures.findings += found.findings
         figures.wider_windows += found.wider_windows
         figures.overlaps += found.overlaps

@@ -10,7 +10,7 @@ from stream.records.chains import ChainSummary
 from stream.records.money import plain_text_of
 from stream.records.windows import Window, timestamp
 
-__all__ = ["chain_issues", "figure_issues"]
+__all__ = ["chain_issues", "figure_issues", "figure_warnings"]
 
 
 def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
@@ -51,6 +51,20 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
             yield (
                 f"{key} (label {label}) has a bucket of {timestamp(window.start)} with different "
                 f"figures for the same record ({write_dimensions(dimensions)})."
+            )
+
+
+def figure_warnings(figures: Iterable[EndpointFigures]) -> Iterator[str]:
+    """Name, once for each endpoint, that labels differ: the larger figure counts."""
+    for one in figures:
+        for window, dimensions, counter, said in one.label_differences[:1]:
+            where = f"{counter} of {timestamp(window.start)} ({write_dimensions(dimensions)})"
+            shown = ", ".join(f"{label} {plain_text_of(value)}" for label, value in said.items())
+            yield (
+                f"{one.endpoint.key}: labels differ ({len(one.label_differences)} in all), as in "
+                f"{where}: {shown}. "
+                "The larger counts; record each with its observed_at, or as a capture each, and "
+                "the later one does."
             )
 
 

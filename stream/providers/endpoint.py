@@ -84,7 +84,10 @@ FILTERS: Final = {
 
 
 class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
-    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum."""
+    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum.
+
+    ``levels`` are counters that say how much there is, and not how much was used.
+    """
 
     name: str
     path: str
@@ -94,6 +97,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     money: tuple[str, ...] = ()
     main: str = ""
     breakdowns: tuple[tuple[str, str], ...] = ()
+    levels: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
     @cached_property

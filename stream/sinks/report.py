@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.figures.endpoint import EndpointFigures
+from stream.figures.levels import LevelFigure
 from stream.figures.outline import Outline
 from stream.figures.rollup import Finding, LabelDifference, Overlap
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
@@ -32,6 +33,7 @@ __all__ = ["Report", "write_report"]
 COMPLETIONS: Final = "usage/completions"
 HINT: Final = "record each with its observed_at, or as a capture each, and the later one counts"
 """What to do about labels that differ."""
+CURRENCY: Final = "currency"
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
@@ -114,6 +116,7 @@ class Report:
             "breakdowns": {
                 name: breakdown_of(figures, dimension) for name, dimension in endpoint.breakdowns
             },
+            "levels": show_levels(figures) if endpoint.levels else None,
             "unknownFields": sorted(set[str]().union(*(run.sums.unknown_fields for run in runs))),
             "pagesProcessed": sum(run.sums.pages for run in runs),
             "hasMore": bool(pending),
@@ -122,7 +125,9 @@ class Report:
 
     @staticmethod
     def group_sums(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
-        """Show sums by dimensions."""
+        """Show sums by dimensions; money by its currency too."""
+        if CURRENCY in figures.endpoint.dimensions:
+            names += (CURRENCY,)
         return [
             {
                 **{camel_name_of(name): value for name, value in zip(names, values, strict=True)},
@@ -210,11 +215,38 @@ def show_difference(key: str, one: LabelDifference) -> dict[str, Any]:
     }
 
 
+def show_levels(figures: EndpointFigures) -> dict[str, Any]:
+    """Show each level: in the latest window, and on average over windows; by project too."""
+    return {
+        name: {
+            "latestWindow": level.latest_window and times_of(level.latest_window),
+            "windows": level.windows,
+            **show_level(level.figure()),
+            "byProject": [
+                {"projectId": project, **show_level(one)}
+                for project, one in level.figures_by_project()
+            ],
+        }
+        for name, level in figures.levels.by_counter.items()
+    }
+
+
+def show_level(figure: LevelFigure) -> dict[str, Any]:
+    """Show a level."""
+    return {
+        "latest": plain_number_of(figure.latest),
+        "average": plain_number_of(figure.average),
+    }
+
+
 def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
-    """Show the main counter by a dimension's values."""
+    """Show the main counter by a dimension's values; of several currencies, by those too."""
     sums: dict[str, Number | None] = {}
-    for (value,), counters in figures.totals.sums_by(dimension):
-        name = "unspecified" if value is None else str(value)
+    several = dimension != CURRENCY and len(figures.totals.currencies) > 1
+    names = (dimension, CURRENCY) if several else (dimension,)
+    for values, counters in figures.totals.sums_by(*names):
+        value, *others = ("unspecified" if value is None else str(value) for value in values)
+        name = f"{value} ({others[0]})" if others else value
         main, known = counters.get(figures.endpoint.main), sums.get(name)
         with localcontext(MONEY):
             sums[name] = main if known is None or main is None else known + main

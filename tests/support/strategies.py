@@ -192,6 +192,11 @@ ROWS: dict[str, st.SearchStrategy[Json]] = {
         {"project_id": PROJECT, "vector_store_id": spelled("vs_a", "vs_b")},
         {"num_requests": COUNTS},
     ),
+    "usage/vector_stores": rows(
+        "organization.usage.vector_stores.result",
+        {"project_id": PROJECT},
+        {"usage_bytes": COUNTS},
+    ),
     "costs": rows(
         "organization.costs.result",
         {
@@ -282,6 +287,8 @@ CHAIN_NAMES = st.one_of(
                 ("usage/images", "primary"),
                 ("usage/images", "dual"),
                 ("usage/file_search_calls", "primary"),
+                ("usage/vector_stores", "primary"),
+                ("usage/vector_stores", "dual"),
             ]
         ),
         min_size=1,

@@ -16,7 +16,7 @@ from msgspec.msgpack import decode, encode
 from xxhash import xxh3_64_intdigest
 
 from stream.engines.flink.facts import Fact, Facts, add_fact, key_of
-from stream.engines.flink.kinds import figure_facts
+from stream.engines.flink.kinds import currency_in, figure_facts
 from stream.figures.endpoint import endpoint_figures
 from stream.intake.walks import judge_walk
 from stream.records.chains import Chain, Link, span_of
@@ -158,10 +158,13 @@ class DayPart:
         figures = endpoint_figures(self.endpoint, Windows(frozenset(self._names), store=self))
         facts = figure_facts(figures)
         for label in sorted(figures.labels):
-            totals, key = figures.totals_of_label(label), key_of([label])
-            add_fact(facts, Fact(self.endpoint, "", "label_records", key), totals.records)
-            for counter, value in totals.metrics().items():
-                add_fact(facts, Fact(self.endpoint, "", "label", key, counter), value)
+            totals = figures.totals_of_label(label)
+            one = Fact(self.endpoint, "", "label_records", key_of([label]))
+            add_fact(facts, one, totals.records)
+            for values, counters in totals.sums_by(*currency_in(totals)):
+                one = Fact(self.endpoint, "", "label", key_of([label, *values]))
+                for counter, value in counters.items():
+                    add_fact(facts, one._replace(counter=counter), value)
         for chain in sorted(self._names):
             facts |= self._chain_facts(chain)
         return facts

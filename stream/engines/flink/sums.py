@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from stream.engines.flink.facts import Fact, Facts, Sum, key_of
-from stream.engines.flink.kinds import GROUPED, KINDS, Written
+from stream.engines.flink.facts import Fact, Facts, Sum
+from stream.engines.flink.kinds import GROUPED, KINDS, Written, currency_in
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.money import Number, exact_number
+from stream.records.windows import Counters
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
@@ -77,14 +78,18 @@ def figures_of(said: FactIndex, key: str, windows: Windows) -> EndpointFigures:
 
 
 def totals_of_label(said: FactIndex, endpoint: Endpoint, label: str) -> Totals:
-    """Put the sums of one label alone together; they are not known by group."""
-    key = key_of([label])
-    found = said.facts_of(endpoint.key, "label")
-    counters = {fact.counter: value for fact, value in found if fact.key == key}
-    records = said.facts_of(endpoint.key, "label_records")
+    """Put the sums of one label alone together; they are known by currency at most."""
     totals = Totals(endpoint)
-    nowhere = (None,) * len(totals.names)
-    totals.take(sum(int(value) for fact, value in records if fact.key == key), {nowhere: counters})
+    groups: dict[tuple[Any, ...], Counters] = {}
+    for fact, value in said.facts_of(endpoint.key, "label"):
+        found, *values = key_members_of(fact)
+        if found == label:
+            known = dict(zip(currency_in(totals), values, strict=True))
+            group = tuple(map(known.get, totals.names))
+            groups.setdefault(group, {})[fact.counter] = value
+    records = said.facts_of(endpoint.key, "label_records")
+    count = sum(int(value) for fact, value in records if key_members_of(fact) == [label])
+    totals.take(count, groups)
     return totals
 
 

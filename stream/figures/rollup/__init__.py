@@ -13,7 +13,7 @@ from stream.figures.rollup.grains import fill_dimensions
 from stream.figures.rollup.layers import LabelDifference
 from stream.figures.rollup.overlaps import Overlap
 from stream.figures.rollup.resolve import ChainWindow, Resolution, resolve_windows
-from stream.figures.rollup.table import Finding, Table, present_values
+from stream.figures.rollup.table import Finding, Table, present_values, table_alone
 
 __all__ = [
     "ChainWindow",
@@ -25,4 +25,5 @@ __all__ = [
     "fill_dimensions",
     "present_values",
     "resolve_windows",
+    "table_alone",
 ]

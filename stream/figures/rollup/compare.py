@@ -17,6 +17,7 @@ from stream.records.windows import Window
 
 __all__ = ["Comparison"]
 
+APART: Final = frozenset({"currency"})
 KEPT: Final = 16
 """How many arrangements of details are kept while a cluster is resolved."""
 
@@ -110,9 +111,12 @@ class Comparison:
 
 
 def compared_dimensions(grain: Grain, others: Iterable[Grain]) -> tuple[str, ...]:
-    """Return the dimensions to compare in: the most that the grain shares with any other."""
+    """Return the dimensions to compare in: the most that the grain shares with any other.
+
+    Money of different currencies is never added up, whether the other knows them or not.
+    """
     most: Grain = min({grain & other for other in others}, key=grain_order_of)
-    return tuple(sorted(most))
+    return tuple(sorted(most | (grain & APART)))
 
 
 def lets_through(limits: Limits, record: Record) -> bool:

@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice, product
+from typing import Any
 
 from stream.figures.rollup.sums import (
     ComparedSum,
@@ -32,7 +33,7 @@ class Details:
         self.vague: dict[Values, Pile] = {}
         """Those that are null somewhere, which can cover what others have left."""
         for record in finer:
-            self._pile_of(record).append(record)
+            self._pile_of(record).records.append(record)
 
     def _pile_of(self, record: Record) -> Pile:
         values = dimension_values_of(record, self.names)
@@ -57,7 +58,8 @@ class Details:
         if one.values not in self.piles:
             return
         pile = self.piles[one.values]
-        one.matches, one.match_sums, one.newest = pile.records, dict(pile.sums), pile.newest
+        one.matches = pile.records
+        one.match_sums, one.newest = pile.sums()
         if one.values in self.vague:
             for name, value in one.record.counters.items():
                 pile.spend(name, value, one.match_sums.get(name, 0))
@@ -72,7 +74,7 @@ class Details:
             if left > 0 and self.vague:
                 if vague is None:
                     vague = [self.vague[values] for values in vaguer_keys(self.vague, one.values)]
-                giving = merge(*(pile.givers(name) for pile in vague), key=record_order_of)
+                giving = merge(*(pile.givers(name) for pile in vague), key=giver_order_of)
                 left = cover_counter(name, left, giving, givers)
             one.coverers += givers
             latest = max((record.revision for record in givers), default=one.newest)
@@ -84,62 +86,68 @@ class Details:
 
 
 class Pile:
-    """Records that are alike in the compared dimensions, in canonical order.
-
-    ``sums`` is what they come to, ``newest`` their latest revision.
-    """
+    """Records that are alike in the compared dimensions, in canonical order."""
 
     def __init__(self) -> None:
         """Start with none."""
         self.records: list[Record] = []
-        self.sums: Counters = {}
-        self.newest = 0
-        self._has_begun = False
+        self._sums: tuple[Counters, int] | None = None
+        self._given: dict[tuple[int, str], Number] = {}
+        """What a record, by its identity in memory, has given of a counter."""
         self._spent: dict[str, int] = {}
         """Counter → how many of the first records have nothing of it left to give."""
 
-    def append(self, record: Record) -> None:
-        """Put a record behind the others."""
-        self.records.append(record)
-        self.newest = max(self.newest, record.revision)
-        for name, value in record.counters.items():
-            self.sums[name] = self.sums.get(name, 0) + value
-
     def insert(self, record: Record) -> None:
         """Put a record in its place."""
-        self.append(record)
-        self.records.pop()
         insort(self.records, record, key=record_order_of)
-        self._has_begun = False
+        self._sums = None
+
+    def sums(self) -> tuple[Counters, int]:
+        """Return what the records come to, and their latest revision."""
+        if self._sums is None:
+            sums: Counters = {}
+            for record in self.records:
+                for name, value in record.counters.items():
+                    sums[name] = sums.get(name, 0) + value
+            self._sums = sums, max(record.revision for record in self.records)
+        return self._sums
 
     def begin(self) -> None:
-        """Let each record have all to give, once that is asked for."""
-        self._has_begun = False
-
-    def _begin(self) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            self._spent.clear()
-            for record in self.records:
-                record.spare = dict(record.counters)
+        """Let each record have all to give."""
+        self._given.clear()
+        self._spent.clear()
 
     def spend(self, name: str, value: Number, shown: Number) -> None:
         """Take what a sum has from the records that agree with it, which have ``shown``."""
-        self._begin()
         if value >= shown:
-            for record in self.records:
-                record.spare.pop(name, None)
-        else:
-            cover_counter(name, value, self.records, [])
+            self._spent[name] = len(self.records)
+            return
+        for record in self.records:
+            if value <= 0:
+                break
+            value -= self.take(record, name, value)
 
-    def givers(self, name: str) -> Iterator[Record]:
+    def take(self, record: Record, name: str, wanted: Number) -> Number:
+        """Let a record give what it still has of a counter; return how much that is."""
+        key = id(record), name
+        given = self._given.get(key, 0)
+        gift: Number = min(wanted, record.counters.get(name, 0) - given)
+        if gift <= 0:
+            return 0
+        self._given[key] = given + gift
+        return gift
+
+    def givers(self, name: str) -> Iterator[tuple[Record, Pile]]:
         """Yield the records that may still have something of a counter to give."""
-        self._begin()
-        spent = self._spent.get(name, 0)
-        while spent < len(self.records) and self.records[spent].spare.get(name, 0) <= 0:
+        spent, given = self._spent.get(name, 0), self._given
+        while spent < len(self.records):
+            record = self.records[spent]
+            if record.counters.get(name, 0) > given.get((id(record), name), 0):
+                break
             spent += 1
         self._spent[name] = spent
-        yield from islice(self.records, spent, None)
+        for record in islice(self.records, spent, None):
+            yield record, self
 
 
 def vaguer_keys(vague: dict[Values, Pile], wanted: Values) -> Iterator[Values]:
@@ -157,15 +165,19 @@ def vaguer_keys(vague: dict[Values, Pile], wanted: Values) -> Iterator[Values]:
 
 
 def cover_counter(
-    name: str, left: Number, vague: Iterable[Record], coverers: list[Record]
+    name: str, left: Number, giving: Iterable[tuple[Record, Pile]], coverers: list[Record]
 ) -> Number:
     """Let records give what they still have of a counter, in order; return what is left."""
-    for record in vague:
-        given = min(left, record.spare.get(name, 0))
-        if given > 0:
-            record.spare[name] -= given
+    for record, pile in giving:
+        given = pile.take(record, name, left)
+        if given:
             left -= given
             coverers.append(record)
         if not left:
             break
     return left
+
+
+def giver_order_of(giver: tuple[Record, Pile]) -> tuple[Any, ...]:
+    """Give the canonical order of records that give."""
+    return record_order_of(giver[0])

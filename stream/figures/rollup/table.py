@@ -105,7 +105,6 @@ class Record:
     """One record: its identity, its dimensions by name, and the counters that are present.
 
     ``grain`` are the dimensions that its layer can tell apart, ``limits`` what that lets through.
-    ``spare`` is what each counter can still give while a coarser layer is compared.
     """
 
     __slots__ = (
@@ -118,7 +117,6 @@ class Record:
         "residual",
         "revision",
         "sources",
-        "spare",
         "window",
     )
 
@@ -133,7 +131,6 @@ class Record:
         self.sources: set[str] = set()
         self.revision = 0
         self.residual = residual
-        self.spare: Counters = {}
         self.order: tuple[Any, ...] | None = None
         self.grain: frozenset[str] = frozenset()
         self.limits: Mapping[str, frozenset[Any]] = {}
