@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import localcontext
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from stream.figures.rollup import Table
@@ -22,7 +23,7 @@ __all__ = ["Level", "LevelFigure", "Levels"]
 class LevelFigure(NamedTuple):
     """A level in the latest window, and on average over all windows: ``None`` where there is none.
 
-    The average is a whole number: half a byte is none.
+    The average is a whole number, half to even: half a byte is none.
     """
 
     latest: Number | None
@@ -71,12 +72,7 @@ class Level:
             yield project, LevelFigure(self.latest.get(project), average)
 
     def _average_of(self, value: Number) -> Number | None:
-        if not self.windows:
-            return None
-        with localcontext() as context:
-            context.prec = MONEY.prec
-            exact = Decimal(value) / self.windows
-            return int(exact.to_integral_value(ROUND_HALF_EVEN))
+        return round(Fraction(value) / self.windows) if self.windows else None
 
 
 def is_later(window: Window | None, other: Window | None) -> bool:

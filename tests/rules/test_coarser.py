@@ -215,16 +215,18 @@ def test_one_currency_is_one_number(tmp_path: Path) -> None:
 def test_a_level_is_the_latest_and_the_average(tmp_path: Path) -> None:
     """Bytes of two days do not add up to what anybody has."""
     first = bucket({"project_id": "p", "usage_bytes": 10}, {"usage_bytes": 2})
-    second = bucket({"project_id": "p", "usage_bytes": 5}, day=1)
-    report = replay(put_all(tmp_path, {"usage_vector_stores.json": page(first, second)})).report
+    second = bucket({"project_id": "p", "usage_bytes": 3}, day=1)
+    third = bucket({"project_id": "p", "usage_bytes": 5}, day=2)
+    content = page(first, third, second)
+    report = replay(put_all(tmp_path, {"usage_vector_stores.json": content})).report
     assert report is not None
     found = report["endpoints"]["usage/vector_stores"]
-    assert found["metrics"]["usage_bytes"] == 17
+    assert found["metrics"]["usage_bytes"] == 20
     level = found["levels"]["usage_bytes"]
-    assert (level["latest"], level["average"], level["windows"]) == (5, 8, 2)  # half to even
+    assert (level["latest"], level["average"], level["windows"]) == (5, 7, 3)
     assert level["byProject"] == [
         {"projectId": None, "latest": None, "average": 1},
-        {"projectId": "p", "latest": 5, "average": 8},
+        {"projectId": "p", "latest": 5, "average": 6},
     ]
 
 
