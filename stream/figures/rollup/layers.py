@@ -123,14 +123,15 @@ def layer_of(endpoint: Endpoint, slot: Slot, grain: Grain, statements: list[Stat
         source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
         for identity, row in rows:
             record = records.get(identity)
+            counters = present_values(endpoint.counters, row)
             if record is None:
                 record = records[identity] = Record(endpoint, slot.window, identity)
-                record.grain, record.limits = grain, limits
+                record.grain, record.limits, record.counters = grain, limits, counters
+            else:
+                for name, value in counters.items():
+                    record.counters[name] = larger_value(record.counters.get(name), value)
             record.sources.add(source)
             record.revision = max(record.revision, revision)
-            for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
-                if value is not None:
-                    record.counters[name] = larger_value(record.counters.get(name), value)
     filtered = all(statement.query.limits for statement in statements)
     return Layer(slot.window, slot.rollup, grain, limits, filtered, list(records.values()))
 
@@ -145,10 +146,9 @@ def differences_between(
     figures: defaultdict[tuple[Identity, str], dict[str, Number]] = defaultdict(dict)
     for label, _, _, rows in undated:
         for identity, row in rows:
-            for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
-                if value is not None:
-                    known = figures[identity, name]
-                    known[label] = larger_value(known.get(label), value)
+            for name, value in present_values(endpoint.counters, row).items():
+                known = figures[identity, name]
+                known[label] = larger_value(known.get(label), value)
     return [
         LabelDifference(
             window, present_values(endpoint.dimensions, identity), name, dict(sorted(some.items()))

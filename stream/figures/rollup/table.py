@@ -165,7 +165,10 @@ def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
     ]
     counters = [tuple(row.get(name) for row in figures) for name in endpoint.counters]
     others = tuple(
-        tuple(sorted((n, v) for n, v in row.items() if n not in known)) or None for row in figures
+        None
+        if known >= row.keys()
+        else tuple(sorted((name, value) for name, value in row.items() if name not in known))
+        for row in figures
     )
     width = len(endpoint.dimensions) + 1
     return Table(
