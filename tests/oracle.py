@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -25,17 +26,40 @@ Number: TypeAlias = int | Decimal
 Counters: TypeAlias = dict[str, Number]  # only those that are present
 Identity: TypeAlias = tuple[tuple[str, Value], ...]  # sorted by name, nulls left out
 Window: TypeAlias = tuple[int, int]
+Grain: TypeAlias = frozenset[str]  # the dimensions that rows can tell apart
+Limits: TypeAlias = dict[str, frozenset[Value]]  # what filters let through
 
 DAY = 86_400
 WIDTHS = {"minute": 60, "hour": 3_600, "day": DAY}
 ROUNDING = Decimal("0.0000005")
 OUTCOMES = ("absorbed", "excess", "short", "stale", "rounding")
+NAMED = ("widerWindowsCovered", "overlappingWindows", "identityCollisions", "labelsDiffer")
+HINT = "record each with its observed_at, or as a capture each, and the later one counts"
+LEVELS = {"usage/vector_stores": ("usage_bytes",)}
+CODES = {"currency", "quantity_unit"}
+FILTERS = {
+    "project_ids": "project_id",
+    "user_ids": "user_id",
+    "api_key_ids": "api_key_id",
+    "models": "model",
+    "batch": "batch",
+    "sizes": "size",
+    "sources": "source",
+    "context_levels": "context_level",
+    "vector_store_ids": "vector_store_id",
+    "line_items": "line_item",
+}
 
 # Fields that only describe a row.
 DESCRIBING = {
     "object",
     "operation",
     "project_name",
+    "api_key_name",
+    "organization_id",
+    "organization_name",
+    "user_email",
+    "user_name",
     "start_time",
     "end_time",
     "start_time_iso",
@@ -175,6 +199,8 @@ class Record:
     revision: int = 0
     residual: bool = False
     given: Counters = field(default_factory=dict)
+    grain: Grain = frozenset()
+    limits: Limits = field(default_factory=dict)
 
     def get(self, dimension: str) -> Value:
         """Give the value of a dimension."""
@@ -240,6 +266,12 @@ def with_flat_amount(endpoint: str, row: Json) -> Json:
     return flat
 
 
+def says_nothing(known: Endpoint, name: str, value: object) -> bool:
+    """Tell whether a field is neither counter nor dimension; a blank amount is absent."""
+    blank = name in known.money and isinstance(value, str) and not value.strip()
+    return value is None or name in DESCRIBING or isinstance(value, dict | list) or blank
+
+
 def normalised(endpoint: str, row: Json, kind: str) -> tuple[Identity, Counters]:
     """Take a row apart into its identity and its counters."""
     known = ENDPOINTS[endpoint]
@@ -251,8 +283,9 @@ def normalised(endpoint: str, row: Json, kind: str) -> tuple[Identity, Counters]
     for name, value in merged.items():
         if name in known.dimensions:
             text = trimmed(value)
+            text = text.lower() if name in CODES and isinstance(text, str) else text
             dimensions[name] = truth(text) if name == "batch" else text
-        elif value is None or name in DESCRIBING or isinstance(value, dict | list):
+        elif says_nothing(known, name, value):
             continue
         elif name in known.counts:
             counters[name] = int(value)
@@ -327,6 +360,163 @@ def state_after(deliveries: Iterable[Delivery]) -> State:
     return state
 
 
+# What a chain was asked for -----------------------------------------------------------
+
+
+def spelled(view: dict[str, list[str]] | None) -> str:
+    """Write a view in one way."""
+    return json.dumps(view, sort_keys=True, separators=(",", ":"))
+
+
+def view_limits(endpoint: str, view: dict[str, list[str]]) -> Limits:
+    """Give the values that a view's filters let through, by dimension."""
+    return {
+        name: frozenset(truth(v) if name == "batch" else trimmed(v) for v in view[filtering])
+        for filtering, name in FILTERS.items()
+        if view.get(filtering) and name in ENDPOINTS[endpoint].dimensions
+    }
+
+
+def filled(identity: Identity, limits: Limits) -> Identity:
+    """Fill the dimensions that a filter has a single value for, where the row has none."""
+    single = {name: next(iter(values)) for name, values in limits.items() if len(values) == 1}
+    return tuple(sorted((single | dict(identity)).items()))
+
+
+# Layers: rows of one window that were asked for alike ----------------------------------
+
+
+@dataclass
+class Layer:
+    """The rows of one window and kind at one grain; `limits` are what all its chains let through.
+
+    `filtered`: none of its chains shows everything.
+    """
+
+    window: Window
+    kind: str
+    grain: Grain
+    limits: Limits
+    filtered: bool
+    records: list[Record]
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """Sort by grain, then by width; what is equal still has an order."""
+        start, end = self.window
+        shown = sorted((name, sorted(map(str, v))) for name, v in self.limits.items())
+        return grain_rank(self.grain), end - start, self.kind == "rollup", shown
+
+
+def grain_rank(grain: Grain) -> tuple[Any, ...]:
+    """Sort grains: most dimensions first, then those with a project, then with a tier."""
+    return -len(grain), "project_id" not in grain, "service_tier" not in grain, sorted(grain)
+
+
+class Told(NamedTuple):
+    """What one chain says of a window, at one grain."""
+
+    label: str
+    revision: int
+    limits: Limits
+    rows: dict[Identity, Counters]
+
+
+def told_by(place: Place, snapshot: Snapshot) -> list[tuple[Grain, Told]]:
+    """Give what one snapshot says, for each of its grains; each line item has its own."""
+    view: dict[str, list[str]] = json.loads(place.view) or {}
+    limits = view_limits(place.endpoint, view)
+    rows: dict[Identity, Counters] = {}
+    for identity, found in snapshot.rows.items():
+        raise_to(rows.setdefault(filled(identity, limits), {}), found)
+    single = {name for name, values in limits.items() if len(values) == 1}
+    asked = single | {*view.get("group_by", [])} & {*ENDPOINTS[place.endpoint].dimensions}
+    grains: dict[Grain, dict[Identity, Counters]] = {}
+    everywhere = frozenset(asked | {name for identity in rows for name, _ in identity})
+    for identity, found in rows.items():
+        own = frozenset(name for name, _ in identity)
+        grains.setdefault(own if place.kind == "rollup" else everywhere, {})[identity] = found
+    return [
+        (grain, Told(place.label, snapshot.revision, limits, some))
+        for grain, some in grains.items()
+    ]
+
+
+def layers_in(endpoint: str, state: State) -> tuple[list[Layer], list[Json]]:
+    """Merge chains that say the same by identity; name the labels that differ."""
+    told: dict[Any, list[Told]] = {}
+    for place, snapshot in state.items():
+        for grain, one in told_by(place, snapshot):
+            several = frozenset((n, v) for n, v in one.limits.items() if len(v) > 1)
+            told.setdefault((place.window, place.kind, grain, several), []).append(one)
+    layers, differing = [], []
+    for (window, kind, grain, _), ones in told.items():
+        shared = set.intersection(*({*one.limits} for one in ones))
+        limits = {name: frozenset().union(*(one.limits[name] for one in ones)) for name in shared}
+        source = "daily_costs" if kind == "rollup" else "bucket:data"
+        records: dict[Identity, Record] = {}
+        for one in ones:
+            for identity, counters in one.rows.items():
+                record = records.setdefault(identity, Record(window, identity))
+                raise_to(record.counters, counters)
+                record.sources.add(f"{source}:{one.label}")
+                record.revision = max(record.revision, one.revision)
+                record.grain, record.limits = grain, limits
+        filtered = all(one.limits for one in ones)
+        layers.append(Layer(window, kind, grain, limits, filtered, [*records.values()]))
+        differing += labels_differing(endpoint, window, ones)
+    return layers, differing
+
+
+def labels_differing(endpoint: str, window: Window, ones: list[Told]) -> list[Json]:
+    """Name what labels that nobody can put in order say differently of one identity."""
+    figures: dict[tuple[Identity, str], dict[str, Number]] = {}
+    for one in ones:
+        for identity, counters in one.rows.items() if not one.revision else ():
+            for counter, value in counters.items():
+                raise_to(figures.setdefault((identity, counter), {}), {one.label: value})
+    return [
+        {
+            **at(endpoint, window),
+            "dimensions": dict(identity),
+            "counter": counter,
+            "figures": values,
+            "hint": HINT,
+        }
+        for (identity, counter), values in figures.items()
+        if len(set(values.values())) > 1
+    ]
+
+
+def overlap(one: Window, other: Window) -> bool:
+    """Tell whether windows overlap, and neither contains the other."""
+    return one[0] < other[0] < one[1] < other[1] or other[0] < one[0] < other[1] < one[1]
+
+
+def without_overlapping(endpoint: str, layers: list[Layer]) -> tuple[list[Layer], list[Json]]:
+    """Leave out windows that overlap where a wider one covers them all; name each pair."""
+    windows = sorted({layer.window for layer in layers})
+    data = {layer.window for layer in layers if layer.kind == "data"}
+    pairs = [(a, b) for a in windows for b in windows if a < b and overlap(a, b)]
+    groups = {window: {window} for pair in pairs for window in pair}
+    for a, b in pairs:
+        whole = groups[a] | groups[b]
+        groups |= dict.fromkeys(whole, whole)
+    instead: dict[Window, Window | None] = {}
+    for window, group in groups.items():
+        wider = [w for w in data if all(w != one and within(one, w) for one in group)]
+        instead[window] = min(wider, key=lambda w: (w[1] - w[0], w), default=None)
+    named = [
+        {
+            **at(endpoint, a),
+            "other": times(b),
+            "counted": None if (wide := instead[a]) is None else times(wide),
+        }
+        for a, b in pairs
+    ]
+    return [layer for layer in layers if instead.get(layer.window) is None], named
+
+
 # Resolution ---------------------------------------------------------------------------
 
 
@@ -354,140 +544,254 @@ def total(records: Iterable[Record], counter: str) -> Number | None:
     return sum(present) if present else None
 
 
-def labels_merged(state: State, kind: str, source: str) -> list[Record]:
-    """Merge the labels of one endpoint by window and identity."""
-    merged: dict[tuple[Window, Identity], Record] = {}
-    for place, snapshot in state.items():
-        if place.kind == kind:
-            for identity, counters in snapshot.rows.items():
-                key = (place.window, identity)
-                record = merged.setdefault(key, Record(*key))
-                raise_to(record.counters, counters)
-                record.sources.add(f"{source}:{place.label}")
-                record.revision = max(record.revision, snapshot.revision)
-    return list(merged.values())
+def agrees(coarse: Record, record: Record, names: Grain) -> bool:
+    """Tell whether two records are alike in some dimensions."""
+    return all(record.get(name) == coarse.get(name) for name in names)
 
 
-def without_narrower(
-    records: list[Record], windows: set[Window]
-) -> tuple[list[Record], list[tuple[Window, int]]]:
-    """Leave of each wider window only the excess over the narrower ones in it."""
-    counted: list[Record] = []
-    covered = []
-    for wide in sorted(windows, key=lambda window: (window[1] - window[0], window)):
-        narrower = {w for w in windows if w != wide and within(w, wide)}
-        if narrower:
-            covered.append((wide, len(narrower)))
-        for record in [r for r in records if r.window == wide]:
-            inside = [r for r in counted if r.window in narrower and r.identity == record.identity]
-            if inside:
-                sums = {name: total(inside, name) for name in record.counters}
-                known = {name: value for name, value in sums.items() if value is not None}
-                record.counters = {
-                    name: value - known.get(name, 0)
-                    for name, value in record.counters.items()
-                    if name not in known or value > known[name]
-                }
-            if record.counters or not inside:
-                counted.append(record)
-    return counted, covered
-
-
-def agrees(rollup: Record, record: Record) -> bool:
-    """Tell whether a record equals a rollup on every dimension that this has."""
-    return all(record.get(name) == value for name, value in rollup.identity)
-
-
-def could_cover(rollup: Record, record: Record) -> bool:
+def could_cover(coarse: Record, record: Record, names: Grain) -> bool:
     """Tell whether a record would agree, but for dimensions that it does not know."""
-    return not agrees(rollup, record) and all(
-        record.get(name) in (None, value) for name, value in rollup.identity
+    return not agrees(coarse, record, names) and all(
+        record.get(name) in (None, coarse.get(name)) for name in names
     )
 
 
-def cover(left: Number, counter: str, candidates: list[Record]) -> tuple[Number, list[Record]]:
-    """Let candidates give what they still have, in order; name those that gave."""
-    givers = []
-    for record in candidates:
+def take(left: Number, counter: str, givers: list[Record]) -> tuple[Number, list[Record]]:
+    """Let records give what they still have, in order; name those that gave."""
+    gave = []
+    for record in givers:
         given: Number = record.given.get(counter, 0)
         gift: Number = min(left, record.counters.get(counter, 0) - given)
         if gift > 0:
             record.given[counter] = given + gift
             left -= gift
-            givers.append(record)
-    return left, givers
+            gave.append(record)
+    return left, gave
 
 
-def outcome_of(left: Number, *, money: bool, stale: bool) -> str:
-    """Say what becomes of what is left of one counter of a rollup."""
+def outcome_of(left: Number, *, known: bool, stale: bool) -> str:
+    """Say what becomes of what is left of one counter; `known`: a finer record has it too."""
     if left == 0:
-        return "absorbed"
-    if money and -ROUNDING < left < ROUNDING:
+        return "absorbed" if known else "zero"
+    if known and isinstance(left, Decimal) and -ROUNDING < left < ROUNDING:
         return "rounding"
-    if left < 0:
+    if known and left < 0:
         return "short"
     return "stale" if stale else "excess"
 
 
-def reconciled(
-    endpoint: str, records: list[Record], rollups: list[Record]
-) -> dict[str, list[Json]]:
-    """Compare rollups with `records`, and add to these what remains of the rollups."""
+def compared_dimensions(grain: Grain, finer: list[Record]) -> Grain:
+    """Give the dimensions in which a grain is compared: the most that it shares with a record."""
+    most: Grain = min((grain & record.grain for record in finer), key=grain_rank)
+    return most | (grain & {"currency"})
 
-    def canonical(record: Record) -> tuple[Any, ...]:
-        return record.window, order(endpoint, record.identity), record.residual
 
-    found: dict[str, list[Json]] = {outcome: [] for outcome in OUTCOMES}
-    for rollup in sorted(rollups, key=lambda r: (-len(r.identity), canonical(r))):
-        inside = [r for r in records if within(r.window, rollup.window)]
-        agreeing = [r for r in inside if agrees(rollup, r)]
-        candidates = [r for r in inside if could_cover(rollup, r)]
-        candidates.sort(key=canonical)
-        touched = list(agreeing)
-        residual: Counters = {}
-        outcomes = set()
-        for counter, value in rollup.counters.items():
-            details = total(agreeing, counter)
-            difference = value - (details or 0)
-            left, givers = cover(difference, counter, candidates)
-            touched += givers
-            stale = any(r.revision > rollup.revision for r in agreeing + givers)
-            money = counter in ENDPOINTS[endpoint].money
-            outcome = outcome_of(left, money=money, stale=stale)
-            outcomes.add(outcome)
-            if outcome == "excess":
-                residual[counter] = left
-            found[outcome].append(
-                {
-                    **at(endpoint, rollup.window),
-                    "dimensions": dict(rollup.identity),
-                    "counter": counter,
-                    "rollup": value,
-                    "details": details,
-                    "difference": difference,
-                }
-            )
-        if outcomes & {"absorbed", "rounding"}:
-            for record in touched:
-                record.sources |= rollup.sources
-        if residual:
-            rest = Record(rollup.window, rollup.identity, residual, residual=True)
-            rest.sources, rest.revision = set(rollup.sources), rollup.revision
-            records.append(rest)
+def lets_through(layer: Layer, record: Record) -> bool:
+    """Tell whether a layer's filters let a record through; what is not known passes."""
+    for name, values in layer.limits.items():
+        value, others = record.get(name), record.limits.get(name, values)
+        if value not in values if value is not None else not values & others:
+            return False
+    return True
+
+
+def hosted(layers: list[Layer], counted: list[Record]) -> list[tuple[Window, list[Layer]]]:
+    """Put together the windows inside a wider one of which finer records are known."""
+    groups: dict[Window, list[Layer]] = {}
+    for layer in layers:
+        around = [r.window for r in counted if layer.window != r.window]
+        around = [window for window in around if within(layer.window, window)]
+        host = max(around, key=lambda w: (w[1] - w[0], w), default=layer.window)
+        groups.setdefault(host, []).append(layer)
+    return sorted(groups.items(), key=lambda entry: entry[0])
+
+
+def seconds_of(windows: set[Window]) -> int:
+    """Count the seconds that windows cover together."""
+    end, seconds = 0, 0
+    for start, last in sorted(windows):
+        seconds += max(0, last - max(start, end))
+        end = max(end, last)
+    return seconds
+
+
+def summed_rows(
+    window: Window, rows: list[Record], names: Grain
+) -> list[tuple[Record, list[Record]]]:
+    """Sum the rows that are alike in the compared dimensions, each sum with its rows."""
+    groups: dict[Identity, list[Record]] = {}
+    for row in rows:
+        alike = tuple(pair for pair in row.identity if pair[0] in names)
+        groups.setdefault(alike, []).append(row)
+    sums = []
+    for identity, some in groups.items():
+        one = Record(window, identity, residual=True, grain=names, limits=some[0].limits)
+        for row in some:
+            for counter, value in row.counters.items():
+                one.counters[counter] = one.counters.get(counter, 0) + value
+            one.sources |= row.sources
+            one.revision = max(one.revision, row.revision)
+        sums.append((one, some))
+    return sums
+
+
+class Compared(NamedTuple):
+    """What rows come to together in the compared dimensions, and the finer records that agree."""
+
+    coarse: Record
+    rows: list[Record]
+    agreeing: list[Record]
+
+
+class Judged(NamedTuple):
+    """What became of one counter: the outcome, what is left of it, and the entry that names it."""
+
+    outcome: str
+    left: Number
+    entry: Json
+
+
+def canonical(endpoint: str, record: Record) -> tuple[Any, ...]:
+    """Sort records: by window, then by dimensions, residuals last."""
+    return record.window, order(endpoint, record.identity), record.residual
+
+
+def matched(
+    endpoint: str, sums: list[tuple[Record, list[Record]]], finer: list[Record], names: Grain
+) -> list[Compared]:
+    """Match sums with the records that agree, which give them what they have, and only once."""
+    found = []
+    for coarse, rows in sorted(sums, key=lambda pair: canonical(endpoint, pair[0])):
+        agreeing = [r for r in finer if agrees(coarse, r, names)]
+        for counter, value in coarse.counters.items():
+            if value < (total(agreeing, counter) or 0):
+                take(value, counter, agreeing)
+            else:
+                for record in agreeing:
+                    record.given[counter] = record.counters.get(counter, 0)
+        found.append(Compared(coarse, rows, agreeing))
     return found
 
 
-def resolved(endpoint: str, state: State) -> Resolved:
-    """Resolve the state of one endpoint, whatever labels are in it, into records."""
-    windows = {place.window for place in state if place.kind == "data"}
-    data = labels_merged(state, "data", "bucket:data")
-    records, covered = without_narrower(data, windows)
-    rollups = labels_merged(state, "rollup", "daily_costs")
-    found = reconciled(endpoint, records, rollups)
-    found["widerWindowsCovered"] = [
-        {**at(endpoint, window), "narrowerWindows": narrower}
-        for window, narrower in sorted(covered)
+def judged(
+    endpoint: str, one: Compared, candidates: list[Record]
+) -> tuple[dict[str, Judged], list[Record]]:
+    """Judge each counter of a sum; give the records too that say something of it."""
+    found = {}
+    touched = list(one.agreeing)
+    for counter, value in one.coarse.counters.items():
+        details = total(one.agreeing, counter)
+        difference = value - (details or 0)
+        left, givers = take(difference, counter, candidates)
+        touched += givers
+        stale = any(r.revision > one.coarse.revision for r in one.agreeing + givers)
+        known = bool(givers) or details is not None
+        entry = {
+            **at(endpoint, one.coarse.window),
+            "dimensions": dict(one.coarse.identity),
+            "counter": counter,
+            "rollup": value,
+            "details": details,
+            "difference": difference,
+        }
+        found[counter] = Judged(outcome_of(left, known=known, stale=stale), left, entry)
+    return found, touched
+
+
+def reconcile(
+    endpoint: str,
+    host: Window,
+    layers: list[Layer],
+    counted: list[Record],
+    found: dict[str, list[Json]],
+) -> list[Record]:
+    """Compare what a layer says (or several, inside one host) with the finer; give what counts."""
+    first = layers[0]
+    rollup = first.kind == "rollup"
+    own = {layer.window for layer in layers}
+    rows = [row for layer in layers for row in layer.records]
+    finer = [
+        record
+        for record in counted
+        if within(record.window, host)
+        and any(within(record.window, w) or within(w, record.window) for w in own)
+        and lets_through(first, record)
     ]
+    if not finer:
+        return counted_whole(endpoint, first.kind, rows, found)
+    finer.sort(key=lambda record: canonical(endpoint, record))
+    for record in finer:
+        record.given = {}
+    names = compared_dimensions(first.grain, finer)
+    whole = seconds_of(own) == host[1] - host[0] and not any(one.filtered for one in layers)
+    named = {"absorbed": rollup, "zero": rollup, "short": whole}
+    counts: list[Record] = []
+    for one in matched(endpoint, summed_rows(host, rows, names), finer, names):
+        candidates = [r for r in finer if could_cover(one.coarse, r, names)]
+        verdicts, touched = judged(endpoint, one, candidates)
+        if not touched:
+            counts += counted_whole(endpoint, first.kind, one.rows, found)
+            continue
+        for verdict in verdicts.values():
+            if named.get(verdict.outcome, True):
+                outcome = "absorbed" if verdict.outcome == "zero" else verdict.outcome
+                found[outcome].append(verdict.entry)
+        if {verdict.outcome for verdict in verdicts.values()} & {"absorbed", "rounding"}:
+            for record in touched:
+                record.sources |= one.coarse.sources
+        kept = {"excess"} if rollup else {"excess", "zero"}
+        one.coarse.counters = {n: v.left for n, v in verdicts.items() if v.outcome in kept}
+        if one.coarse.counters:
+            counts.append(one.coarse)
+    return counts
+
+
+def counted_whole(
+    endpoint: str, kind: str, rows: list[Record], found: dict[str, list[Json]]
+) -> list[Record]:
+    """Let rows count of which nothing finer is known; rollups are residuals, but for zeros."""
+    if kind == "data":
+        return rows
+    kept = []
+    for row in rows:
+        for counter, value in row.counters.items():
+            found["excess" if value else "absorbed"].append(
+                {
+                    **at(endpoint, row.window),
+                    "dimensions": dict(row.identity),
+                    "counter": counter,
+                    "rollup": value,
+                    "details": None,
+                    "difference": value,
+                }
+            )
+        row.counters = {counter: value for counter, value in row.counters.items() if value}
+        row.residual = True
+        if row.counters:
+            kept.append(row)
+    return kept
+
+
+def resolved(endpoint: str, state: State) -> Resolved:
+    """Resolve the state of one endpoint, whatever chains are in it, into records."""
+    layers, differing = layers_in(endpoint, state)
+    layers, overlaps = without_overlapping(endpoint, layers)
+    found: dict[str, list[Json]] = {outcome: [] for outcome in OUTCOMES}
+    records: list[Record] = []
+    ranked: dict[str, list[Layer]] = {}
+    for layer in sorted(layers, key=lambda one: one.rank):
+        ranked.setdefault(repr(layer.rank), []).append(layer)
+    for alike in ranked.values():
+        groups = hosted(alike, records)
+        for host, some in groups:
+            records += reconcile(endpoint, host, some, records, found)
+    windows = {place.window for place in state if place.kind == "data"}
+    found["widerWindowsCovered"] = [
+        {**at(endpoint, window), "narrowerWindows": len(narrower)}
+        for window in sorted(windows)
+        if (narrower := [w for w in windows if w != window and within(w, window)])
+    ]
+    found["labelsDiffer"], found["overlappingWindows"] = differing, overlaps
     collisions = {
         (place.label, place.window, identity)
         for place, snapshot in state.items()
@@ -503,41 +807,13 @@ def resolved(endpoint: str, state: State) -> Resolved:
     return Resolved(records, found)
 
 
-# Views --------------------------------------------------------------------------------
-
-
-def spelled(view: dict[str, list[str]] | None) -> str:
-    """Write a view in one way."""
-    return json.dumps(view, sort_keys=True, separators=(",", ":"))
-
-
-def finest_first(view: dict[str, list[str]]) -> tuple[int, int, str]:
-    """Sort views: most groups first, then fewest filters."""
-    return -len(view.get("group_by", [])), len(view.keys() - {"group_by"}), spelled(view)
-
-
-def that_count(pages: list[Delivery]) -> list[Delivery]:
-    """Leave the pages of the finest view, and those of which no view is known."""
-    views = [page.view for page in pages if page.view is not None]
-    finest = min(views, key=finest_first) if views else None
-    return [page for page in pages if page.view is None or page.view == finest]
-
-
-def other_views(endpoint: str, pages: list[Delivery]) -> list[Json]:
-    """Name each label's views that do not count, beside the one that does."""
-    counted = [page.view for page in that_count(pages) if page.view is not None]
-    others = {
-        (page.label, spelled(page.view)): page.view
-        for page in pages
-        if page.view is not None and page.view not in counted
-    }
-    return [
-        {"endpoint": endpoint, "label": label, "view": view, "counted": counted[:1]}
-        for (label, _), view in sorted(others.items(), key=lambda entry: entry[0])
-    ]
-
-
 # The report ---------------------------------------------------------------------------
+
+
+def times(window: Window) -> Json:
+    """Write a window as the report does."""
+    start, end = window
+    return {"bucketTimestamp": iso(start), "windowEnd": iso(end)}
 
 
 def iso(seconds: int) -> str:
@@ -547,12 +823,7 @@ def iso(seconds: int) -> str:
 
 def at(endpoint: str, window: Window) -> Json:
     """Say where something stands."""
-    start, end = window
-    return {
-        "endpoint": endpoint,
-        "bucketTimestamp": iso(start),
-        "windowEnd": iso(end),
-    }
+    return {"endpoint": endpoint, **times(window)}
 
 
 def camel(name: str) -> str:
@@ -561,18 +832,28 @@ def camel(name: str) -> str:
     return first + "".join(word.title() for word in others)
 
 
+def currencies(records: list[Record]) -> set[Value]:
+    """Give the currencies that there is money of."""
+    return {r.get("currency") for r in records if "amount_value" in r.counters}
+
+
 def metrics(endpoint: str, records: list[Record]) -> Json:
-    """Sum every registered counter, and the unknown ones that occur."""
+    """Sum every registered counter, and the unknown ones that occur.
+
+    Money of several currencies is no number.
+    """
     unknown = {name for r in records for name in r.counters}
     names = [*ENDPOINTS[endpoint].counters]
     names += sorted(unknown - set(names))
-    return {name: total(records, name) for name in names}
+    apart = {"amount_value"} if len(currencies(records)) > 1 else set()
+    return {name: None if name in apart else total(records, name) for name in names}
 
 
 def grouped(endpoint: str, records: list[Record], *names: str) -> list[Json] | None:
-    """Sum by some dimensions; None where the endpoint lacks the only one."""
+    """Sum by some dimensions; None where the endpoint lacks the only one. Money has a currency."""
     if len(names) == 1 and names[0] not in ENDPOINTS[endpoint].dimensions:
         return None
+    names += ("currency",) if "currency" in ENDPOINTS[endpoint].dimensions else ()
     groups: dict[tuple[Value, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(tuple(map(record.get, names)), []).append(record)
@@ -586,17 +867,59 @@ def grouped(endpoint: str, records: list[Record], *names: str) -> list[Json] | N
 
 
 def breakdowns(endpoint: str, records: list[Record]) -> Json:
-    """Sum the endpoint's main counter by the values of some dimensions."""
+    """Sum the endpoint's main counter by the values of some dimensions, and several currencies."""
     known = ENDPOINTS[endpoint]
+    several = len(currencies(records)) > 1
+
+    def named(record: Record, name: str) -> str:
+        shown = str(record.get(name) or "unspecified")
+        money = str(record.get("currency") or "unspecified")
+        return f"{shown} ({money})" if several and name != "currency" else shown
+
     return {
         title: {
-            str(value or "unspecified"): total(
-                [r for r in records if r.get(name) == value], known.main
-            )
-            for value in {r.get(name) for r in records}
+            shown: total([r for r in records if named(r, name) == shown], known.main)
+            for shown in {named(r, name) for r in records}
         }
         for title, name in known.breakdowns
     }
+
+
+def by_end(window: Window) -> Window:
+    """Sort windows by their ends."""
+    return window[1], window[0]
+
+
+def level(records: list[Record], name: str, windows: set[Window]) -> Json:
+    """Show a level: in the latest window, and on average over all."""
+    every, latest = total(records, name), max(windows, key=by_end, default=None)
+    return {
+        "latest": total([r for r in records if r.window == latest], name),
+        "average": None if every is None else round(Fraction(every) / len(windows)),
+    }
+
+
+def levels(endpoint: str, records: list[Record]) -> Json | None:
+    """Show what says how much there is: in the latest window, and on average over windows."""
+    found: Json = {}
+    for name in LEVELS.get(endpoint, ()):
+        some = [r for r in records if name in r.counters]
+        windows = {r.window for r in some}
+        latest = max(windows, key=by_end, default=None)
+        projects = sorted({r.get("project_id") for r in some}, key=rank)
+        found[name] = {
+            "latestWindow": latest and times(latest),
+            "windows": len(windows),
+            **level(some, name, windows),
+            "byProject": [
+                {
+                    "projectId": p,
+                    **level([r for r in some if r.get("project_id") == p], name, windows),
+                }
+                for p in projects
+            ],
+        }
+    return found or None
 
 
 def shown(endpoint: str, record: Record) -> Json:
@@ -638,6 +961,7 @@ def endpoint_figures(
         "byServiceTier": grouped(endpoint, records, "service_tier"),
         "byModel": grouped(endpoint, records, "model"),
         "breakdowns": breakdowns(endpoint, records),
+        "levels": levels(endpoint, records),
         "unknownFields": sorted(unknown),
     }
 
@@ -645,7 +969,7 @@ def endpoint_figures(
 def summary(pages: list[Delivery]) -> Json:
     """Render `usageSummary`, without its cursor, from one label's completions."""
     buckets = [bucket for page in pages for bucket in delivered(page.page)]
-    records = resolved("usage/completions", state_after(that_count(pages))).records
+    records = resolved("usage/completions", state_after(pages)).records
     return {
         "totalBuckets": sum(kind == "data" for kind, _, _ in buckets),
         "totalRawEvents": sum(len(rows) for _, _, rows in buckets),
@@ -670,19 +994,15 @@ def expected(deliveries: list[Delivery]) -> Json:
             },
             "dedupedUsage": [],
             "endpoints": {},
-            "reconciliation": {
-                name: []
-                for name in (*OUTCOMES, "widerWindowsCovered", "identityCollisions", "otherViews")
-            },
+            "reconciliation": {name: [] for name in (*OUTCOMES, *NAMED)},
         }
         for endpoint in sorted({page.endpoint for page in deliveries}):
             pages = [page for page in deliveries if page.endpoint == endpoint]
-            state = state_after(that_count(pages))
+            state = state_after(pages)
             records, found = resolved(endpoint, state)
             figures = endpoint_figures(endpoint, pages, state, records)
             report["endpoints"][endpoint] = figures
             report["dedupedUsage"] += [shown(endpoint, record) for record in records]
-            found["otherViews"] = other_views(endpoint, pages)
             for name, entries in found.items():
                 report["reconciliation"][name] += entries
         return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ __all__ = [
     "page_bytes_option",
     "report_options",
     "show_summary",
+    "show_warnings",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -152,6 +153,12 @@ def check_dead_letters(on_error: str, dead_letters: Path | None) -> None:
     """
     if (on_error == "dead-letter") != (dead_letters is not None):
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Say on stderr what may be wrong, and changes no exit code."""
+    for warning in warnings:
+        click.echo(f"usage-stream: warning: {one_line(warning)}", err=True)
 
 
 def show_summary(summary: bytes) -> None:

@@ -18,6 +18,7 @@ from stream.cli.basics import (
     page_bytes_option,
     report_options,
     show_summary,
+    show_warnings,
 )
 from stream.engines.flink.job import Job
 from stream.engines.flink.report import write_engine_report as reported
@@ -162,4 +163,5 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     )
     written = anyio.run(reported, run, out)
     show_summary(summary_of(report, written))
+    show_warnings(written.outline.warnings)
     context.exit(1 if written.outline.issues else 0)

@@ -20,6 +20,7 @@ from stream.cli.basics import (
     page_bytes_option,
     report_options,
     show_summary,
+    show_warnings,
 )
 from stream.cli.progress import show_progress
 from stream.engines.signals import until_signalled
@@ -185,6 +186,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
     show_summary(after)
+    show_warnings(written.outline.warnings)
     context.exit(1 if written.outline.issues else 0)
 
 

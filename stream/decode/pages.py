@@ -14,8 +14,8 @@ from msgspec.structs import astuple
 from stream.decode.careful import careful_page
 from stream.decode.page import BucketPage
 from stream.decode.pieces import Piece, cut_page, digest_of
-from stream.decode.values import NUMBER, Flags, Texts
-from stream.providers.endpoint import Endpoint
+from stream.decode.values import NUMBER, Codes, Flags, Texts
+from stream.providers.endpoint import CODES, Endpoint
 from stream.records.money import canonical_money
 from stream.records.windows import MAX_COUNT, MAX_TIME, Bucket, Column, Window
 
@@ -126,8 +126,11 @@ class Decoder:
         self.endpoint = endpoint
         self._decode = msgspec.json.Decoder(page_type(endpoint)).decode
         self._decode_bucket = msgspec.json.Decoder(bucket_type(endpoint)).decode
-        texts, flags = Texts().__getitem__, Flags().__getitem__
-        self._canonical = [flags if name == "batch" else texts for name in endpoint.dimensions]
+        texts, flags, codes = (kind().__getitem__ for kind in (Texts, Flags, Codes))
+        self._canonical = [
+            flags if name == "batch" else codes if name in CODES else texts
+            for name in endpoint.dimensions
+        ]
         names = [name for name, _, _ in row_fields(endpoint)]
         self._width = len(names)
         self._amounts = [names.index(name) for name in ("amount", "quantity") if name in names]

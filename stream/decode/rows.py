@@ -8,13 +8,14 @@ from typing import Any, Final, NamedTuple
 from stream.decode.values import (
     amount_of,
     bad_value,
+    code_of,
     count_of,
     flag_of,
     member_path,
     text_of,
     unknown_number,
 )
-from stream.providers.endpoint import DESCRIBING, Endpoint
+from stream.providers.endpoint import CODES, DESCRIBING, Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.privacy import digest_text, is_private_name, shield_value
 from stream.records.windows import Bucket, Counters, Window
@@ -118,7 +119,7 @@ def dimension_of(name: str, value: Any, path: str) -> Any:
     if not isinstance(value, str):
         wanted = "true, false, a text or null" if name == "batch" else "a text or null"
         raise bad_value("type", path, value, wanted)
-    return text_of(value)
+    return code_of(value) if name in CODES else text_of(value)
 
 
 def unknown_field(row: Row, name: str, value: Any, path: str) -> None:

@@ -17,10 +17,12 @@ from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
     "NUMBER",
+    "Codes",
     "Flags",
     "Texts",
     "amount_of",
     "bad_value",
+    "code_of",
     "count_of",
     "decimal_of",
     "describe_value",
@@ -60,6 +62,11 @@ def flag_of(value: bool | str) -> bool | str | None:  # noqa: FBT001 -- the valu
     return {"true": True, "false": False}.get(value.strip().lower(), text_of(value))
 
 
+def code_of(value: str) -> str | None:
+    """Return a code's text, in lower case: ``USD`` is ``usd``."""
+    return text_of(value.lower())
+
+
 class Texts(dict[Any, Any]):
     """Interns dimension texts: one object for each distinct value, canonical."""
 
@@ -77,6 +84,12 @@ class Flags(Texts):
     """Interns the values of a dimension that is true or false."""
 
     canonical = staticmethod(flag_of)  # type: ignore[assignment]  # wider: a flag may arrive as a text
+
+
+class Codes(Texts):
+    """Interns the values of a dimension that is a code, whose case says nothing."""
+
+    canonical = staticmethod(code_of)
 
 
 def describe_value(value: Any) -> str:
@@ -146,9 +159,9 @@ def decimal_of(value: Any, path: str) -> Decimal:
     """Return money in canonical form; it may arrive as a number or as a string.
 
     Raises:
-        BadInput: it is not a finite number, or has more than 38 integer or 30 fraction digits.
+        BadInput: it is not a finite number, or has more than 38 integer or 40 fraction digits.
     """
-    expected = "an amount of at most 38 integer and 30 fraction digits"
+    expected = "an amount of at most 38 integer and 40 fraction digits"
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
         number = Decimal(value.strip())
     elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
@@ -161,6 +174,11 @@ def decimal_of(value: Any, path: str) -> Decimal:
         raise bad_value("money", path, value, expected) from None
 
 
+def is_blank(value: Any) -> bool:
+    """Tell whether an amount is absent: null, or a text with nothing in it."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
     """Return (value, currency) of an amount: an object, or, in older recordings, a bare number.
 
@@ -168,13 +186,13 @@ def amount_of(value: Any, path: str) -> tuple[Decimal | None, str | None]:
         BadInput: its value is not money, or its currency is not text.
     """
     if not isinstance(value, dict):
-        return (None if value is None else decimal_of(value, path)), None
+        return (None if is_blank(value) else decimal_of(value, path)), None
     inner = value.get("value")
     currency = value.get("currency")
     if currency is not None and not isinstance(currency, str):
         raise bad_value("type", f"{path}.currency", currency, "a text or null")
-    number = None if inner is None else decimal_of(inner, f"{path}.value")
-    return number, None if currency is None else text_of(currency)
+    number = None if is_blank(inner) else decimal_of(inner, f"{path}.value")
+    return number, None if currency is None else code_of(currency)
 
 
 def unknown_number(value: int | Decimal, path: str) -> Number:

@@ -2,8 +2,8 @@
 
 For a report, ``outline`` asks for everything, and is what sinks are given:
 
-- ``endpoint``: an endpoint's figures, from its chains that count (``views``), what is the same
-  usage resolved (``rollup``), the rest added up (``totals``);
+- ``endpoint``: an endpoint's figures: what is the same usage resolved (``rollup``), records added
+  up (``totals``), and what does not add up over time (``levels``);
 - ``relations``: whatever is referred to must be defined;
 - ``expectations``: figures that must come out;
 - ``issues``: one sentence for each thing that does not hold.

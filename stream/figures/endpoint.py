@@ -7,9 +7,17 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from stream.figures.rollup import Finding, present_values, resolve_windows
+from stream.figures.levels import Levels
+from stream.figures.rollup import (
+    Finding,
+    LabelDifference,
+    Overlap,
+    fill_dimensions,
+    present_values,
+    resolve_windows,
+    table_alone,
+)
 from stream.figures.totals import Totals
-from stream.figures.views import counting_chains, uncounted_chains
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
@@ -22,32 +30,37 @@ Collision = tuple[str, Window, dict[str, Any]]
 
 
 class EndpointFigures(Struct):
-    """An endpoint's totals over all labels, and what was found while they were resolved.
-
-    ``chains`` are those that count, ``uncounted_chains`` are other views of the same usage.
-    """
+    """An endpoint's totals over all labels, and what was found while they were resolved."""
 
     endpoint: Endpoint
     windows: Windows
     chains: list[Chain]
-    uncounted_chains: list[Chain]
     totals: Totals
     buckets: int = 0
     findings: list[Finding] = field(default_factory=list)
     wider_windows: list[tuple[Window, int]] = field(default_factory=list)
+    overlaps: list[Overlap] = field(default_factory=list)
+    label_differences: list[LabelDifference] = field(default_factory=list)
     collisions: list[Collision] = field(default_factory=list)
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
+    level_windows: Levels | None = None
+
+    @property
+    def levels(self) -> Levels:
+        """The endpoint's levels; most have none."""
+        if self.level_windows is None:
+            self.level_windows = Levels(self.endpoint)
+        return self.level_windows
 
     @property
     def labels(self) -> set[str]:
         """The labels of all chains."""
-        return {chain.label for chain in (*self.chains, *self.uncounted_chains)}
+        return {chain.label for chain in self.chains}
 
     def windows_of(self, label: str) -> Iterator[HeldWindow]:
         """Yield the windows of one label alone, in order."""
-        mine = [one for one in (*self.chains, *self.uncounted_chains) if one.label == label]
-        return self.windows.windows_of(counting_chains(mine))
+        return self.windows.windows_of([one for one in self.chains if one.label == label])
 
     def totals_of_label(self, label: str) -> Totals:
         """Return the totals of one label alone, as if the others were not there; added up once."""
@@ -62,7 +75,7 @@ class EndpointFigures(Struct):
     @classmethod
     def empty(cls, endpoint: Endpoint) -> EndpointFigures:
         """Return the figures of no windows, to which others are joined."""
-        return cls(endpoint, Windows(), [], [], Totals(endpoint))
+        return cls(endpoint, Windows(), [], Totals(endpoint))
 
     def join(self, other: EndpointFigures) -> EndpointFigures:
         """Add what other windows of the endpoint come to, wherever those are."""
@@ -70,8 +83,13 @@ class EndpointFigures(Struct):
         self.buckets += other.buckets
         self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
         self.wider_windows = sorted(self.wider_windows + other.wider_windows)
+        self.overlaps = sorted(self.overlaps + other.overlaps, key=lambda one: one[:2])
+        self.label_differences = sorted(
+            self.label_differences + other.label_differences, key=lambda one: one.window
+        )
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
+        self.levels.join(other.levels)
         for label, totals in other.label_totals.items():
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
@@ -87,13 +105,13 @@ class EndpointFigures(Struct):
             seen = left.references
             self.join(left.figures)
         for held in windows:
-            slot, label, snapshot = held
+            slot, chain, snapshot = held
             if not slot.rollup and slot.window != last:
                 last = slot.window
                 self.buckets += 1
-            seen.take(snapshot.dimensions)
+            seen.take(fill_dimensions(chain, slot.window, snapshot).dimensions)
             if snapshot.collisions:
-                self.collisions += collisions_in(self.endpoint, label, slot.window, snapshot)
+                self.collisions += collisions_in(self.endpoint, chain.label, slot.window, snapshot)
             yield held
         self.references = seen.found_objects()
 
@@ -111,10 +129,13 @@ class SpilledFigures:
 
     def take(self, place: Place, snapshot: Snapshot) -> None:
         """Add up a window that leaves."""
-        (_, label, _), (window, _) = place
+        chain, (window, _) = place
+        snapshot = fill_dimensions(chain, window, snapshot)
         figures = self.figures
         figures.totals.add(snapshot.dimensions, snapshot.counters)
-        figures.collisions += collisions_in(figures.endpoint, label, window, snapshot)
+        if figures.endpoint.levels:
+            figures.levels.take(table_alone(window, chain.label, snapshot, ordered=False))
+        figures.collisions += collisions_in(figures.endpoint, chain.label, window, snapshot)
         figures.buckets += 1
         self.references.take(snapshot.dimensions)
 
@@ -157,14 +178,14 @@ class References:
 def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
     """Compute an endpoint's figures from its windows."""
     endpoint = ENDPOINTS[key]
-    chains = windows.chains_of(key)
-    figures = EndpointFigures(
-        endpoint, windows, counting_chains(chains), uncounted_chains(chains), Totals(endpoint)
-    )
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
     for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
         figures.totals.add(found.table.dimensions, found.table.counters)
+        figures.levels.take(found.table)
         figures.findings += found.findings
         figures.wider_windows += found.wider_windows
+        figures.overlaps += found.overlaps
+        figures.label_differences += found.label_differences
     figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
 

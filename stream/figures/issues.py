@@ -8,9 +8,9 @@ from typing import Any
 from stream.figures.endpoint import EndpointFigures
 from stream.records.chains import ChainSummary
 from stream.records.money import plain_text_of
-from stream.records.windows import timestamp
+from stream.records.windows import Window, timestamp
 
-__all__ = ["chain_issues", "figure_issues"]
+__all__ = ["chain_issues", "figure_issues", "figure_warnings"]
 
 
 def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
@@ -30,14 +30,9 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
 
 
 def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
-    """Name short rollups, rows that contradict each other, and views that do not count."""
+    """Name short rollups, windows that overlap, and rows that contradict each other."""
     for one in figures:
         key = one.endpoint.key
-        for chain in one.uncounted_chains:
-            yield (
-                f"{key} (label {chain.label}) is another view of the same usage ({chain.view}), "
-                "and does not count."
-            )
         for finding in one.findings:
             if finding.status == "short":
                 day, rollup = timestamp(finding.window.start), write_dimensions(finding.dimensions)
@@ -46,11 +41,36 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
                     f"The {key} rollup of {day} ({rollup}) is short of its records: "
                     f"{finding.counter} is {has}, they have {need}."
                 )
+        for window, other, counted in one.overlaps:
+            if counted is None:
+                yield (
+                    f"The {key} windows {write_window(window)} and {write_window(other)} overlap, "
+                    "and neither contains the other: what both have counts twice."
+                )
         for label, window, dimensions in one.collisions:
             yield (
                 f"{key} (label {label}) has a bucket of {timestamp(window.start)} with different "
                 f"figures for the same record ({write_dimensions(dimensions)})."
             )
+
+
+def figure_warnings(figures: Iterable[EndpointFigures]) -> Iterator[str]:
+    """Name, once for each endpoint, that labels differ: the larger figure counts."""
+    for one in figures:
+        for window, dimensions, counter, said in one.label_differences[:1]:
+            where = f"{counter} of {timestamp(window.start)} ({write_dimensions(dimensions)})"
+            shown = ", ".join(f"{label} {plain_text_of(value)}" for label, value in said.items())
+            yield (
+                f"{one.endpoint.key}: labels differ ({len(one.label_differences)} in all), as in "
+                f"{where}: {shown}. "
+                "The larger counts; record each with its observed_at, or as a capture each, and "
+                "the later one does."
+            )
+
+
+def write_window(window: Window) -> str:
+    """Write a window in a sentence."""
+    return f"{timestamp(window.start)} to {timestamp(window.end)}"
 
 
 def write_dimensions(dimensions: dict[str, Any]) -> str:

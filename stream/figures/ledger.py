@@ -19,7 +19,6 @@ import msgspec
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, OTHER, Series, series_of
 from stream.figures.totals import Totals
-from stream.figures.views import counting_chains
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
@@ -66,9 +65,6 @@ class Ledger:
         """What is billed, in all of state; and below, what the latest window holds."""
         self.levels: Sums = {}
         self._cells: dict[Cell, Sums] = {}
-        self._counting: dict[str, list[Chain]] = {}
-        """The chains of each endpoint that count; below, those that did when last stored."""
-        self._counted: dict[str, list[Chain]] = {}
         self._whole: set[str] = set()
         self._before: Sums | None = {}
         """What the counts come to, until all of state has been compared with them once."""
@@ -135,13 +131,10 @@ class Ledger:
         return sorted(cells, key=lambda cell: (cell[0], cell[1] or (0, 0))), dropped
 
     def _windows_anew(self, windows: Windows) -> Iterator[tuple[Chain, Slot]]:
-        """Yield every window of the endpoints of which other chains count than before."""
-        for key in sorted({chain.endpoint for chain in windows.chains}):
-            chains = windows.chains_of(key)
-            known, now = self._counted.get(key), counting_chains(chains)
-            self._counting[key] = now
-            if self._before is not None or (known != now and len(chains) > len(now)):
-                for chain in chains:
+        """Yield every window, until all of state has been compared with the counts once."""
+        if self._before is not None:
+            for chain in sorted(windows.chains):
+                if chain.endpoint in ENDPOINTS:
                     yield from ((chain, slot) for slot in windows.slots(chain))
 
     def _sums(self, windows: Windows, cell: Cell) -> Sums:
@@ -152,7 +145,7 @@ class Ledger:
         endpoint = ENDPOINTS[key]
         totals = Totals(endpoint)
         for found in resolve_windows(
-            endpoint, windows.windows_of(self._counting[key], day), ordered=False
+            endpoint, windows.windows_of(windows.chains_of(key), day), ordered=False
         ):
             totals.add(found.table.dimensions, found.table.counters)
         return series_of(endpoint, totals)
@@ -160,7 +153,7 @@ class Ledger:
     def _latest(self, windows: Windows, folded: dict[Series, Series]) -> Sums:
         """Return the levels that the latest window holds."""
         endpoint: Endpoint = ENDPOINTS[LEVELS]
-        chains = self._counting[LEVELS]
+        chains = windows.chains_of(LEVELS)
         slots = [slot for chain in chains for slot in windows.slots(chain)]
         latest = max((slot.window.end for slot in slots), default=0)
         first = min((s.window.start for s in slots if s.window.end > latest - DAY), default=0)
@@ -217,7 +210,6 @@ class Ledger:
         self.gauges.update(draft.gauges)
         if draft.levels is not None:
             self.levels = draft.levels
-        self._counted |= self._counting
         self._before = None
 
 

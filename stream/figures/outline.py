@@ -11,7 +11,7 @@ from stream import __version__
 from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.figures.expectations import Expectations
-from stream.figures.issues import chain_issues, figure_issues
+from stream.figures.issues import chain_issues, figure_issues, figure_warnings
 from stream.figures.relations import ForeignKeyIssues, Relations, Relationships
 from stream.records.chains import ChainSummary
 from stream.state.objects import ObjectPages
@@ -43,6 +43,7 @@ class Outline(Struct):
     relationships: Relationships
     foreign_keys: ForeignKeyIssues
     issues: list[str]
+    warnings: list[str]
 
     def runs_of(self, key: str) -> list[ChainSummary]:
         """Return the chains of an endpoint, by label."""
@@ -88,4 +89,5 @@ def outline_of(
         relationships,
         foreign_keys,
         issues,
+        list(figure_warnings(figures.values())),
     )

@@ -22,6 +22,9 @@ __all__ = ["Totals"]
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
 
+CURRENCY: Final = "currency"
+AMOUNT: Final = "amount_value"
+"""The dimension, and the counter that it is of."""
 PILED: Final = 1 << 9
 """How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
 MOST: Final = 1 << 32
@@ -170,12 +173,28 @@ class Totals:
         for values in sorted(sums, key=canonical_order):
             yield values, sums[values]
 
+    @property
+    def currencies(self) -> set[Any]:
+        """The currencies that there is money of."""
+        if CURRENCY not in self.names:
+            return set()
+        place = self.names.index(CURRENCY)
+        return {group[place] for group, found in self.groups().items() if AMOUNT in found}
+
     def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
+        """Add groups up; money of several currencies is never one number, and left out."""
         sums: dict[Group, Counters] = {}
+        currency = self.names.index(CURRENCY) if CURRENCY in self.names else None
+        currencies: defaultdict[Group, set[Any]] = defaultdict(set)
         with localcontext(MONEY):
             for group, counters in self.groups().items():
                 values = tuple(group[position] for position in positions)
                 add_counters(sums.setdefault(values, {}), counters.items())
+                if currency is not None and AMOUNT in counters:
+                    currencies[values].add(group[currency])
+        for values, some in currencies.items():
+            if len(some) > 1:
+                del sums[values][AMOUNT]
         return {
             group: {name: exact_number(value) for name, value in total.items()}
             for group, total in sums.items()

@@ -11,7 +11,16 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["DESCRIBING", "IDENTITY_ORDER", "REFERENCES", "Endpoint", "Kind", "ObjectList"]
+__all__ = [
+    "CODES",
+    "DESCRIBING",
+    "FILTERS",
+    "IDENTITY_ORDER",
+    "REFERENCES",
+    "Endpoint",
+    "Kind",
+    "ObjectList",
+]
 
 IDENTITY_ORDER: Final = (
     "project_id",
@@ -37,6 +46,12 @@ DESCRIBING: Final = frozenset(
         "object",
         "operation",
         "project_name",
+        "api_key_name",
+        "organization_id",
+        "organization_name",
+        "service_account_name",
+        "user_email",
+        "user_name",
         "start_time",
         "end_time",
         "start_time_iso",
@@ -49,8 +64,30 @@ DESCRIBING: Final = frozenset(
 """Fields of a row that only describe it: neither counter nor dimension, and no news."""
 
 
+CODES: Final = frozenset({"currency", "quantity_unit"})
+"""Dimensions whose values are codes: upper or lower case says nothing."""
+
+
+FILTERS: Final = {
+    "project_ids": "project_id",
+    "user_ids": "user_id",
+    "api_key_ids": "api_key_id",
+    "models": "model",
+    "batch": "batch",
+    "sizes": "size",
+    "sources": "source",
+    "context_levels": "context_level",
+    "vector_store_ids": "vector_store_id",
+    "line_items": "line_item",
+}
+"""The parameters of a query that leave rows out, and the dimension that each looks at."""
+
+
 class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
-    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum."""
+    """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum.
+
+    ``levels`` are counters that say how much there is, and not how much was used.
+    """
 
     name: str
     path: str
@@ -60,6 +97,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     money: tuple[str, ...] = ()
     main: str = ""
     breakdowns: tuple[tuple[str, str], ...] = ()
+    levels: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
     @cached_property

@@ -48,6 +48,7 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
     result: str = "",
     money: tuple[str, ...] = (),
     breakdowns: tuple[tuple[str, str], ...] = (),
+    levels: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Endpoint:
     """Make the entry of a usage endpoint; its first count is the main one."""
@@ -60,6 +61,7 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
         grouped_by=grouped_by,
         main=counts[0],
         breakdowns=breakdowns,
+        levels=levels,
         aliases=aliases,
     )
 
@@ -83,7 +85,7 @@ ENDPOINTS: Final = {
         ),
         usage_endpoint("audio_speeches", ("characters", "num_model_requests"), USUAL),
         usage_endpoint("audio_transcriptions", ("seconds", "num_model_requests"), USUAL),
-        usage_endpoint("vector_stores", ("usage_bytes",), ("project_id",)),
+        usage_endpoint("vector_stores", ("usage_bytes",), ("project_id",), levels=("usage_bytes",)),
         usage_endpoint(
             "code_interpreter_sessions",
             ("num_sessions",),

@@ -23,11 +23,11 @@ __all__ = [
 MAX_INTEGER_DIGITS: Final = 38
 
 
-MAX_FRACTION_DIGITS: Final = 30
+MAX_FRACTION_DIGITS: Final = 40
 
 
 MONEY: Final = decimal.Context(prec=120, traps=[decimal.Inexact, decimal.InvalidOperation])
-"""Sums are made here: 120 digits hold 10⁵⁰ amounts of 38 + 30 digits, and rounding would raise."""
+"""Sums are made here: 120 digits hold 10⁴² amounts of 38 + 40 digits, and rounding would raise."""
 
 
 Number: TypeAlias = int | Decimal
@@ -37,7 +37,7 @@ def canonical_money(value: Decimal) -> Decimal:
     """Return the canonical form: no exponent, no trailing zeros, no −0.
 
     Raises:
-        ValueError: it is not finite, or has more than 38 integer or 30 fraction digits.
+        ValueError: it is not finite, or has more than 38 integer or 40 fraction digits.
     """
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):

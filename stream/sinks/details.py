@@ -23,6 +23,7 @@ __all__ = [
     "details_of",
     "plain_number_of",
     "show_all_counters",
+    "times_of",
     "window_place_of",
 ]
 
@@ -49,11 +50,12 @@ ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 def window_place_of(key: str, window: tuple[int, int]) -> dict[str, Any]:
     """Name an endpoint's window."""
-    return {
-        "endpoint": key,
-        "bucketTimestamp": timestamp(window[0]),
-        "windowEnd": timestamp(window[1]),
-    }
+    return {"endpoint": key, **times_of(window)}
+
+
+def times_of(window: tuple[int, int]) -> dict[str, str]:
+    """Write a window's start and end."""
+    return {"bucketTimestamp": timestamp(window[0]), "windowEnd": timestamp(window[1])}
 
 
 def camel_name_of(name: str) -> str:

@@ -10,11 +10,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Raw
-
 from stream.figures.endpoint import EndpointFigures
+from stream.figures.levels import LevelFigure
 from stream.figures.outline import Outline
-from stream.figures.rollup import Finding
+from stream.figures.rollup import Finding, LabelDifference, Overlap
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
@@ -24,6 +23,7 @@ from stream.sinks.details import (
     details_of,
     plain_number_of,
     show_all_counters,
+    times_of,
     window_place_of,
 )
 from stream.sinks.files import Files, indent_value, lead_by_files
@@ -31,6 +31,9 @@ from stream.sinks.files import Files, indent_value, lead_by_files
 __all__ = ["Report", "write_report"]
 
 COMPLETIONS: Final = "usage/completions"
+HINT: Final = "record each with its observed_at, or as a capture each, and the later one counts"
+"""What to do about labels that differ."""
+CURRENCY: Final = "currency"
 STATUSES: Final = ("absorbed", "excess", "short", "stale", "rounding")
 
 
@@ -113,6 +116,7 @@ class Report:
             "breakdowns": {
                 name: breakdown_of(figures, dimension) for name, dimension in endpoint.breakdowns
             },
+            "levels": show_levels(figures) if endpoint.levels else None,
             "unknownFields": sorted(set[str]().union(*(run.sums.unknown_fields for run in runs))),
             "pagesProcessed": sum(run.sums.pages for run in runs),
             "hasMore": bool(pending),
@@ -121,7 +125,9 @@ class Report:
 
     @staticmethod
     def group_sums(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
-        """Show sums by dimensions."""
+        """Show sums by dimensions; money by its currency too."""
+        if CURRENCY in figures.endpoint.dimensions:
+            names += (CURRENCY,)
         return [
             {
                 **{camel_name_of(name): value for name, value in zip(names, values, strict=True)},
@@ -131,11 +137,12 @@ class Report:
         ]
 
     def reconciliation(self) -> dict[str, Any]:
-        """Show what became of rollups, wider windows, and rows that contradict each other."""
+        """Show what became of coarser figures, and which windows and rows do not fit together."""
         findings: dict[str, list[Any]] = {status: [] for status in STATUSES}
         wider: list[Any] = []
         collisions: list[Any] = []
-        views: list[Any] = []
+        overlaps: list[Any] = []
+        differences: list[Any] = []
         for key, figures in sorted(self.outline.figures.items()):
             for finding in figures.findings:
                 findings[finding.status].append(show_finding(key, finding))
@@ -147,21 +154,14 @@ class Report:
                 {**window_place_of(key, window), "label": label, "dimensions": dimensions}
                 for label, window, dimensions in figures.collisions
             ]
-            views += [
-                {
-                    "endpoint": key,
-                    "label": chain.label,
-                    "view": Raw(chain.view.encode()),
-                    "counted": [Raw(one.encode()) for one in sorted(counted) if one],
-                }
-                for counted in ({one.view for one in figures.chains},)
-                for chain in figures.uncounted_chains
-            ]
+            overlaps += [show_overlap(key, overlap) for overlap in figures.overlaps]
+            differences += [show_difference(key, one) for one in figures.label_differences]
         return {
             **findings,
             "widerWindowsCovered": wider,
+            "overlappingWindows": overlaps,
             "identityCollisions": collisions,
-            "otherViews": views,
+            "labelsDiffer": differences,
         }
 
 
@@ -194,11 +194,59 @@ def show_finding(key: str, finding: Finding) -> dict[str, Any]:
     }
 
 
+def show_overlap(key: str, overlap: Overlap) -> dict[str, Any]:
+    """Show two windows that overlap, and the one that counts instead, if any."""
+    counted = overlap.wider_window
+    return {
+        **window_place_of(key, overlap.window),
+        "other": times_of(overlap.other_window),
+        "counted": None if counted is None else times_of(counted),
+    }
+
+
+def show_difference(key: str, one: LabelDifference) -> dict[str, Any]:
+    """Show what labels say differently of one record."""
+    return {
+        **window_place_of(key, one.window),
+        "dimensions": one.dimensions,
+        "counter": one.counter,
+        "figures": {label: plain_number_of(value) for label, value in one.figures.items()},
+        "hint": HINT,
+    }
+
+
+def show_levels(figures: EndpointFigures) -> dict[str, Any]:
+    """Show each level: in the latest window, and on average over windows; by project too."""
+    return {
+        name: {
+            "latestWindow": level.latest_window and times_of(level.latest_window),
+            "windows": level.windows,
+            **show_level(level.figure()),
+            "byProject": [
+                {"projectId": project, **show_level(one)}
+                for project, one in level.figures_by_project()
+            ],
+        }
+        for name, level in figures.levels.by_counter.items()
+    }
+
+
+def show_level(figure: LevelFigure) -> dict[str, Any]:
+    """Show a level."""
+    return {
+        "latest": plain_number_of(figure.latest),
+        "average": plain_number_of(figure.average),
+    }
+
+
 def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
-    """Show the main counter by a dimension's values."""
+    """Show the main counter by a dimension's values; of several currencies, by those too."""
     sums: dict[str, Number | None] = {}
-    for (value,), counters in figures.totals.sums_by(dimension):
-        name = "unspecified" if value is None else str(value)
+    several = dimension != CURRENCY and len(figures.totals.currencies) > 1
+    names = (dimension, CURRENCY) if several else (dimension,)
+    for values, counters in figures.totals.sums_by(*names):
+        value, *others = ("unspecified" if value is None else str(value) for value in values)
+        name = f"{value} ({others[0]})" if others else value
         main, known = counters.get(figures.endpoint.main), sums.get(name)
         with localcontext(MONEY):
             sums[name] = main if known is None or main is None else known + main

@@ -19,7 +19,7 @@ from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
-from stream.sources.request import VIEW, Request, json_value, view_of
+from stream.sources.request import CURSORS, VIEW, Cursor, Request, json_value, view_of
 
 __all__ = ["Envelope", "decode_envelope", "revision_of"]
 
@@ -195,7 +195,21 @@ def request_in(members: dict[str, Raw]) -> Request | None:
         return None
     query = members_of(written, "$.request", "an object or null")
     kept: dict[str, Any] = {name: query[name] for name in VIEW if name in query}
-    return Request(text_in(query, "page", "$.request"), **kept)
+    kept |= {f"{name}_array": query[f"{name}[]"] for name in VIEW if f"{name}[]" in query}
+    page, after = (cursor_in(query, name) for name in CURSORS)
+    return Request(page, after, **kept)
+
+
+def cursor_in(query: dict[str, Raw], name: str) -> Cursor:
+    """Return a cursor of a request: a text, or null; in an array or not.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    value = json_value(bytes(query.get(name, b"null")), f"$.request.{name}")
+    if isinstance(value, list) and len(value) <= 1:
+        return cursor_in({name: Raw(msgspec.json.encode(value[0]))}, name) if value else None
+    return text_in(query, name, "$.request")
 
 
 def entry_of(name: str) -> Endpoint | ObjectList:

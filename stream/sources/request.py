@@ -3,53 +3,97 @@
 Chains of one endpoint that were asked for with other groups or filters show the same usage in
 another way. What makes the difference is a **view**: the groups and the filters, canonical. Width,
 times, limit and page say which piece of a view was asked for, and are no part of it.
+
+Recorders spell a query as they please, and each spelling is read: an array, ``NAME[]``, one text
+with commas, or values as ``parse_qs`` has them, each in an array of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
-from msgspec.structs import astuple
+from msgspec import Meta, Raw, Struct
 
 from stream.decode.parse import plain_json
 from stream.decode.values import bad_value, text_of
+from stream.providers.endpoint import FILTERS
 from stream.records.errors import BadInput
 
-__all__ = ["VIEW", "Request", "json_value", "view_of"]
+__all__ = ["CURSORS", "VIEW", "Cursor", "Request", "json_value", "view_of"]
 
 CACHED: Final = 4_096
 
+GROUPS: Final = "group_by"
+VIEW: Final = (GROUPS, *FILTERS)
+"""What makes a view: the groups, and the filters."""
+WHOLE: Final = "line_items"
+"""The filter whose values have commas in them."""
+CURSORS: Final = ("page", "after")
+"""Where a request says where its walk stood: of buckets, and of a list."""
 
-class Request(Struct, gc=False):
-    """The members of a request that are used, as JSON texts; an empty one is absent.
+Cursor: TypeAlias = str | Annotated[list[str], Meta(max_length=1)] | None
+"""A cursor: a text, or an array of one."""
+
+
+class Request(
+    Struct, gc=False, rename=lambda name: name.replace("_array", "[]") if "_array" in name else name
+):
+    """The members of a request that are used; an empty JSON text is absent.
 
     The others are dropped: times and widths stand in the page, and what is unknown is not kept.
+    Each ``NAME_array`` is read from ``NAME[]``.
     """
 
-    page: str | None = None
+    page: Cursor = None
+    after: Cursor = None
     group_by: Raw = Raw()
+    group_by_array: Raw = Raw()
     project_ids: Raw = Raw()
+    project_ids_array: Raw = Raw()
     user_ids: Raw = Raw()
+    user_ids_array: Raw = Raw()
     api_key_ids: Raw = Raw()
+    api_key_ids_array: Raw = Raw()
     models: Raw = Raw()
+    models_array: Raw = Raw()
     batch: Raw = Raw()
+    batch_array: Raw = Raw()
     sizes: Raw = Raw()
+    sizes_array: Raw = Raw()
     sources: Raw = Raw()
+    sources_array: Raw = Raw()
     context_levels: Raw = Raw()
+    context_levels_array: Raw = Raw()
     vector_store_ids: Raw = Raw()
+    vector_store_ids_array: Raw = Raw()
     line_items: Raw = Raw()
+    line_items_array: Raw = Raw()
 
     @property
     def cursor(self) -> str | None:
         """Where the request stood in its walk; ``None`` at the start."""
-        return (self.page or "").strip() or None
+        return cursor_text_of(self.page) or cursor_text_of(self.after)
+
+    @property
+    def view_members(self) -> tuple[tuple[str, bytes], ...]:
+        """What makes its view: the members that are there, by the API's own names."""
+        found = ((field.encode_name, getattr(self, field.name)) for field in VIEW_FIELDS)
+        return tuple((name, bytes(written)) for name, written in found if bytes(written))
 
 
-VIEW: Final = Request.__struct_fields__[1:]
-"""What makes a view: the groups, and the filters."""
+VIEW_FIELDS: Final = tuple(
+    field for field in msgspec.structs.fields(Request) if field.name not in CURSORS
+)
+
+
+def cursor_text_of(cursor: Cursor) -> str | None:
+    """Return a cursor's text, ``None`` where it is blank."""
+    if isinstance(cursor, list):
+        cursor = cursor[0] if cursor else None
+    return (cursor or "").strip() or None
 
 
 def view_of(request: Request | None) -> str:
@@ -62,8 +106,8 @@ def view_of(request: Request | None) -> str:
     """
     if request is None:
         return ""
-    members = tuple(map(bytes, astuple(request)[1:]))
-    short = sum(map(len, members)) <= CACHED
+    members = request.view_members
+    short = sum(len(written) for _, written in members) <= CACHED
     return remember_view(members) if short else write_view(members)
 
 
@@ -80,37 +124,38 @@ def json_value(written: bytes, path: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def remember_view(members: tuple[bytes, ...]) -> str:
+def remember_view(members: tuple[tuple[str, bytes], ...]) -> str:
     """Remember the views of short requests: every page of a walk has the same."""
     return write_view(members)
 
 
-def write_view(members: tuple[bytes, ...]) -> str:
+def write_view(members: tuple[tuple[str, bytes], ...]) -> str:
     """Write a view."""
-    found = {
-        name: values_of(json_value(written, f"$.request.{name}"), f"$.request.{name}")
-        for name, written in zip(VIEW, members, strict=True)
-        if written
-    }
-    view = {name: values for name, values in found.items() if values}
-    return msgspec.json.encode(view, order="sorted").decode()
+    view: dict[str, set[str]] = {}
+    for spelling, written in members:
+        path, name = f"$.request.{spelling}", spelling.removesuffix("[]")
+        for text in texts_of(json_value(written, path), path):
+            for one in (text,) if name == WHOLE else text.split(","):
+                known = text_of(one)
+                if known is not None:
+                    view.setdefault(name, set()).add(known)
+    found = {name: sorted(values) for name, values in view.items()}
+    return msgspec.json.encode(found, order="sorted").decode()
 
 
-def values_of(value: Any, path: str) -> list[str]:
-    """Return a group's or a filter's values as texts: sorted, each once, a secret as its digest.
+def texts_of(value: Any, path: str) -> Iterator[str]:
+    """Yield a group's or a filter's values as texts; a flag is ``true`` or ``false``.
 
     Raises:
         BadInput: it is no text, no flag, and no array of those.
     """
     if value is None:
-        return []
+        return
     if isinstance(value, str | bool):
         value = [value]
     if not isinstance(value, list):
         raise bad_value("envelope", path, value, "a text, or an array of texts")
-    texts = set()
     for index, one in enumerate(value):
         if not isinstance(one, str | bool):
             raise bad_value("envelope", f"{path}[{index}]", one, "a text")
-        texts.add(text_of(one if isinstance(one, str) else str(one).lower()))
-    return sorted(text for text in texts if text is not None)
+        yield one if isinstance(one, str) else str(one).lower()

@@ -34,10 +34,10 @@ class Glance(NamedTuple):
 
 
 class HeldWindow(NamedTuple):
-    """A window as it is gone through: its slot, its label, and what it holds."""
+    """A window as it is gone through: its slot, its chain, and what it holds."""
 
     slot: Slot
-    label: str
+    chain: Chain
     snapshot: Snapshot
 
 
@@ -252,7 +252,7 @@ class Windows:
         return sorted(chain for chain in self.chains if chain.endpoint == endpoint)
 
     def windows_of(self, chains: list[Chain], span: Window | None = None) -> Iterator[HeldWindow]:
-        """Yield the windows of some chains, in the order of time, then of labels.
+        """Yield the windows of some chains, in the order of time, then of chains.
 
         ``span`` limits the windows to those that start in it.
         """
@@ -260,7 +260,7 @@ class Windows:
             yield from self._of_one(chains[0], span)
             return
         found = [self._of_one(chain, span) for chain in chains]
-        yield from in_order(*found, key=lambda held: (held.slot, held.label))
+        yield from in_order(*found, key=lambda held: (held.slot, held.chain))
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
@@ -282,11 +282,11 @@ class Windows:
         held = self._held.get(chain, {})
         for slot in sorted(held):
             if span is None or span.start <= slot.window.start < span.end:
-                yield HeldWindow(slot, chain.label, held[slot])
+                yield HeldWindow(slot, chain, held[slot])
 
     def _of_one(self, chain: Chain, span: Window | None) -> Iterator[HeldWindow]:
         stored = (
-            HeldWindow(slot, chain.label, self._raise(chain, slot, snapshot))
+            HeldWindow(slot, chain, self._raise(chain, slot, snapshot))
             for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {}))
         )
         yield from in_order(self.in_memory(chain, span), stored, key=lambda one: one.slot)

@@ -190,8 +190,8 @@ def test_a_window_across_days_is_resolved_with_all_of_them() -> None:
         shown.restart()
 
 
-def test_a_view_that_no_longer_counts_is_taken_back_at_the_next_try() -> None:
-    """When a finer view comes, the coarser goes on all days, also if a checkpoint failed."""
+def test_what_a_finer_view_shows_is_taken_back_at_the_next_try() -> None:
+    """When a finer view comes, the coarser goes on its day, also if a checkpoint failed."""
     shown = Shown()
     coarse, fine = '{"group_by":["model"]}', '{"group_by":["model","project_id"]}'
     for view, day in ((coarse, 0), (coarse, 1), (fine, 0)):
@@ -203,7 +203,7 @@ def test_a_view_that_no_longer_counts_is_taken_back_at_the_next_try() -> None:
         if view == fine:
             shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
         shown.checkpoint()
-    assert sum(shown.sums().values()) == 5
+    assert sum(shown.sums().values()) == 10  # five a day
 
 
 def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:

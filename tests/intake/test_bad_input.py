@@ -85,7 +85,7 @@ def test_a_cursor_is_the_same_in_a_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("counter", ["amount", "quantity"])
-@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", "1" * 39, "0." + "1" * 31, "x", []])
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", "1" * 39, "0." + "1" * 41, "x", []])
 def test_costs_take_no_bad_money(counter: str, value: object, tmp_path: Path) -> None:
     """Money of costs that is no number, or has too many digits, is named by its path."""
     amount = {"value": value, "currency": "usd"} if counter == "amount" else value

@@ -28,10 +28,17 @@ def amount(value: object, **fields: object) -> Json:
     return {"amount": {"value": value, "currency": "usd"}, **fields}
 
 
-@pytest.mark.parametrize("value", ["1_000", "१२", " ", "0x10", "1e", "--1"])
+@pytest.mark.parametrize("value", ["1_000", "१२", "0x10", "1e", "--1"])
 def test_money_in_a_text_must_be_a_number(value: str, tmp_path: Path) -> None:
     """A text that Python would read as a number, and JSON would not, is bad input."""
     assert replay(put_all(tmp_path, {COSTS: page(bucket(amount(value)))})).code == 65
+
+
+@pytest.mark.parametrize("value", ["", " ", "\u00a0"])
+def test_a_blank_amount_is_absent(value: str, tmp_path: Path) -> None:
+    """An amount that is a text with nothing in it is absent, and not zero."""
+    report = report_of(tmp_path, {COSTS: page(bucket(amount(value, quantity=2)))})
+    assert report["endpoints"]["costs"]["metrics"] == {"amount_value": None, "quantity": 2}
 
 
 def test_a_rollup_of_forty_dimensions_is_compared(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Money: canonical, exact, and within 38 integer and 30 fraction digits."""
+"""Money: canonical, exact, and within 38 integer and 40 fraction digits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from stream.records.money import MONEY, canonical_money, exact_number
 
-DIGITS = st.integers(-(10**68) + 1, 10**68 - 1)
-HELD = DIGITS.map(lambda digits: Decimal(digits).scaleb(-30, Context(prec=80)))
-"""Every amount that may be held: up to 38 integer and 30 fraction digits."""
+DIGITS = st.integers(-(10**78) + 1, 10**78 - 1)
+HELD = DIGITS.map(lambda digits: Decimal(digits).scaleb(-40, Context(prec=90)))
+"""Every amount that may be held: up to 38 integer and 40 fraction digits."""
 ANY = st.builds(
     lambda sign, digits, exponent: Decimal((sign, digits, exponent)),
     st.integers(0, 1),
-    st.lists(st.integers(0, 9), min_size=1, max_size=75).map(tuple),
-    st.integers(-80, 50),
+    st.lists(st.integers(0, 9), min_size=1, max_size=85).map(tuple),
+    st.integers(-90, 50),
 )
 NO_NUMBERS = ["NaN", "-NaN", "sNaN", "NaN123", "Infinity", "-Infinity"]
 
@@ -34,7 +34,7 @@ def canonical(value: Decimal) -> bool:
 def fits(value: Decimal) -> bool:
     """Tell by arithmetic alone whether an amount may be held."""
     number = Fraction(value)
-    return abs(number) < 10**38 and (number * 10**30).denominator == 1
+    return abs(number) < 10**38 and (number * 10**40).denominator == 1
 
 
 @given(HELD)
@@ -47,7 +47,7 @@ def test_money_keeps_the_value(value: Decimal) -> None:
 
 @given(ANY)
 def test_money_refuses_what_does_not_fit(value: Decimal) -> None:
-    """An amount is taken exactly where its value has at most 38 and 30 digits, however written."""
+    """An amount is taken exactly where its value has at most 38 and 40 digits, however written."""
     if fits(value):
         assert Fraction(canonical_money(value)) == Fraction(value)
         assert canonical(canonical_money(value))
@@ -59,7 +59,7 @@ def test_money_refuses_what_does_not_fit(value: Decimal) -> None:
 @given(HELD, st.integers(0, 12))
 def test_equal_amounts_look_the_same(value: Decimal, zeros: int) -> None:
     """Trailing zeros and exponents leave no trace: equal amounts have one form, made once."""
-    padded = value.quantize(Decimal(1).scaleb(-30 - zeros), context=Context(prec=120))
+    padded = value.quantize(Decimal(1).scaleb(-40 - zeros), context=Context(prec=130))
     assert str(canonical_money(padded)) == str(canonical_money(value))
     assert canonical_money(canonical_money(value)).as_tuple() == canonical_money(value).as_tuple()
 
@@ -79,7 +79,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1E+999999", "1E-999999", "-1E+38", "1E-31", "9" * 39, "0.1" + "0" * 29 + "1"]
+    "text", ["1E+999999", "1E-999999", "-1E+38", "1E-41", "9" * 39, "0.1" + "0" * 39 + "1"]
 )
 def test_a_digit_too_many_is_refused(text: str) -> None:
     """An amount past the digits allowed is refused at once, however large its exponent."""

@@ -261,15 +261,18 @@ def test_labels_merge_by_maximum() -> None:
     """An identity in two labels counts once, with the greater figure, and names both."""
     report = expected(
         [
-            Delivery(COMPLETIONS, "primary", page(used(5, output_tokens=8))),
+            Delivery(COMPLETIONS, "primary", page(used(5, output_tokens=8), used(2, model="n"))),
             Delivery(COMPLETIONS, "dual", page(used(6), used(1, model="m"))),
         ]
     )
-    first, second = report["dedupedUsage"]
+    first, second, third = report["dedupedUsage"]
     assert (first["tokensIn"], first["tokensOut"], second["tokensIn"]) == (6, 8, 1)
     assert first["sources"] == ["bucket:data:dual", "bucket:data:primary"]
-    assert second["sources"] == ["bucket:data:dual"]
-    assert report["usageSummary"]["tokensIn"] == 5
+    assert (second["sources"], third["sources"]) == (
+        ["bucket:data:dual"],
+        ["bucket:data:primary"],
+    )
+    assert report["usageSummary"]["tokensIn"] == 7
     assert report["usageVariants"]["dual"]["tokensIn"] == 7
 
 
@@ -301,14 +304,14 @@ def test_wider_window_leaves_its_excess() -> None:
     """Of a day beside its hours, an identity leaves what the hours do not have."""
     report = figures(
         page(used(10, output_tokens=4), used(3, model="day only")),
-        page(used(2, output_tokens=4), window=MORNING),
-        page(used(5), window=NOON),
+        page(used(2, output_tokens=4), used(0, model="x"), window=MORNING),
+        page(used(5), used(0, model="x"), window=NOON),
     )
     assert input_tokens(report) == 13
     day, alone, *hours = report["dedupedUsage"]
     assert (day["tokensIn"], day["tokensOut"]) == (3, None)
     assert (alone["model"], alone["tokensIn"]) == ("day only", 3)
-    assert [hour["tokensIn"] for hour in hours] == [2, 5]
+    assert [hour["tokensIn"] for hour in hours] == [2, 0, 5, 0]
     assert report["reconciliation"]["widerWindowsCovered"] == [
         {
             "endpoint": COMPLETIONS,
@@ -432,34 +435,36 @@ def test_rows_that_do_not_know_a_dimension_cover_once() -> None:
     rollups = (used(4, model="m", project_id="a"), used(5, model="m", project_id="b"))
     report = figures(page(used(6, model="m"), rollups=rollups))
     assert input_tokens(report) == 9
-    assert tokens_in(report) == [6, 3]
-    assert found(report, "absorbed") == [
+    assert tokens_in(report) == [4, 5]  # they know more than the row, which is short of them
+    assert found(report, "short") == [({"model": "m"}, "input_tokens", 6, 9, -3)]
+    mixed = figures(page(used(6, model="m"), used(1, model="m", project_id="c"), rollups=rollups))
+    assert tokens_in(mixed) == [6, 3, 1]
+    assert found(mixed, "short") == []
+    assert found(mixed, "absorbed") == [
         ({"model": "m", "project_id": "a"}, "input_tokens", 4, None, 4)
     ]
-    assert found(report, "excess") == [
+    assert found(mixed, "excess") == [
         ({"model": "m", "project_id": "b"}, "input_tokens", 5, None, 5)
     ]
-    assert report["dedupedUsage"][0]["sources"] == ["bucket:data:primary", "daily_costs:primary"]
+    assert mixed["dedupedUsage"][0]["sources"] == ["bucket:data:primary", "daily_costs:primary"]
 
 
 def test_rows_cover_in_canonical_order() -> None:
     """The earliest row gives first, and one that need not give is left as it was."""
     report = figures(
-        page(used(3), window=NOON),
-        page(used(3), window=MORNING),
+        page(used(3), used(0, model="x"), window=NOON),
+        page(used(3), used(0, model="x"), window=MORNING),
         page(rollups=(used(3, model="m"),)),
     )
-    assert [(r["bucketTimestamp"][11:13], len(r["sources"])) for r in report["dedupedUsage"]] == [
-        ("09", 2),
-        ("12", 1),
-    ]
+    named = [(r["bucketTimestamp"][11:13], len(r["sources"])) for r in report["dedupedUsage"]]
+    assert named[::2] == [("09", 2), ("12", 1)]
 
 
 def test_residuals_cover_too() -> None:
-    """What remains of one rollup covers another that knows what it does not."""
+    """What remains of one rollup counts for another that knows what it does not."""
     report = figures(page(rollups=(used(5, model="m"), used(5, project_id="a"))))
     assert tokens_in(report) == [5]
-    assert report["dedupedUsage"][0]["model"] == "m"  # a null project sorts first
+    assert report["dedupedUsage"][0]["projectId"] == "a"  # of two grains, that with a project
 
 
 def test_rows_of_another_value_cover_nothing() -> None:

@@ -155,6 +155,13 @@ def test_joined_pages_change_only_what_counts_deliveries(made: Chains) -> None:
 # Inside one report ----------------------------------------------------------------------
 
 
+def sums_of(entry: Json) -> Json:
+    """Give an endpoint's metrics, but for money of several currencies, which has no sum."""
+    money = entry["breakdowns"].get("byCurrency", {}).values()
+    several = sum(value is not None for value in money) > 1
+    return without(entry["metrics"], {"amount_value"} if several else set()) or {}
+
+
 @FEW
 @given(chains())
 def test_totals_are_the_sums_over_the_details(made: Chains) -> None:
@@ -164,7 +171,7 @@ def test_totals_are_the_sums_over_the_details(made: Chains) -> None:
         records = [r["metrics"] for r in report["dedupedUsage"] if r["endpoint"] == endpoint]
         assert len(records) == entry["totalDedupedResults"]
         assert set(entry["metrics"]) == set().union(ENDPOINTS[endpoint].counters, *records)
-        for counter, total in entry["metrics"].items():
+        for counter, total in sums_of(entry).items():
             assert summed(r.get(counter) for r in records) == summed([total])
 
 
@@ -174,12 +181,14 @@ def test_groups_add_up_to_the_totals(made: Chains) -> None:
     """The groups of each kind add up to the endpoint's total, and breakdowns likewise."""
     for endpoint, entry in report_of(made)["endpoints"].items():
         for kind in ("byKey", "byProject", "byServiceTier", "byModel"):
-            for counter, total in entry["metrics"].items():
+            for counter, total in sums_of(entry).items():
                 groups = [group["metrics"].get(counter) for group in entry[kind] or []]
                 assert entry[kind] is None or summed(groups) == summed([total])
         for values in entry["breakdowns"].values():
-            total = entry["metrics"][ENDPOINTS[endpoint].main]
-            assert summed(values.values()) == summed([total])
+            main = ENDPOINTS[endpoint].main
+            assert main not in (sums := sums_of(entry)) or (
+                summed(values.values()) == summed([sums[main]])
+            )
 
 
 # Single rules ---------------------------------------------------------------------------
@@ -195,8 +204,8 @@ def test_covered_rollups_change_no_total(pair: tuple[Chains, Chains]) -> None:
         without(report["endpoints"][COMPLETIONS], counted) for report in (bare, covered)
     )
     assert flat(after) == flat(before)
-    found = covered["reconciliation"]
-    assert found["excess"] == found["short"] == found["stale"] == found["rounding"] == []
+    for outcome in ("excess", "short", "stale", "rounding"):
+        assert covered["reconciliation"][outcome] == bare["reconciliation"][outcome]
     assert flat(without_sources(covered)) == flat(without_sources(bare))
 
 

@@ -103,7 +103,7 @@ def test_no_piece_of_a_report_grows_with_the_pages() -> None:
         parts = [entry(number) for number in range(10_000, 10_000 + pages)]
         runs, lists = [ChainSummary(PROJECTS, PageSums(pages))], Relations({})
         outline = Outline(
-            "1", 0, runs, parts, {}, lists.relationships(), lists.foreign_keys(()), []
+            "1", 0, runs, parts, {}, lists.relationships(), lists.foreign_keys(()), [], []
         )
         pieces = list(pieces_of(Report(outline), details=False))
         assert len(json.loads(b"".join(pieces))["run"]["fixtures"]) == pages

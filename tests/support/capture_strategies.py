@@ -283,6 +283,9 @@ VIEWS = st.sampled_from(
         {"group_by": ["model", "project_id"], "limit": 7},
         {"group_by": ["project_id", "model"], "models": ["gpt-4o"]},
         {"group_by": ["user_id", "model"]},
+        {"group_by": ["model"], "project_ids": ["proj_a"]},
+        {"project_ids": ["proj_b"]},
+        {"group_by": ["model"], "project_ids": ["proj_a", "proj_b"], "user_ids": ["user_a"]},
         {},
     ]
 )

@@ -60,6 +60,15 @@ WRITTEN: Final = [
     # Rows of one identity that say different things, and fields that nobody knows.
     line(page(bucket(used(4, model="m"), used(5, model="m"), day=12))),
     line(page(bucket(used(2, region="eu", ratio=0.25, grand=2**62), used(2, grand=2**62), day=13))),
+    # Labels that differ, windows that overlap, walks through filters, currencies, and levels.
+    line(page(bucket(used(7), day=19)), label="one"),
+    line(page(bucket(used(8), day=19)), label="other"),
+    line(page(bucket(used(3), day=20, end_time=FIRST + 20 * DAY + 60_000)), label="one"),
+    line(page(bucket(used(3), start_time=FIRST + 20 * DAY + 9, end_time=FIRST + 21 * DAY))),
+    line(page(bucket(used(3), day=21)), request={"project_ids": ["p"]}),
+    line(page(bucket(used(4), day=21)), request={"project_ids": ["q"], "group_by[]": "model"}),
+    line(page(bucket({"amount": {"value": "1e-40", "currency": "EUR"}})), endpoint="costs"),
+    line(page(bucket({"usage_bytes": 9}, day=40)), endpoint="usage/vector_stores"),
     b"",
     b"   ",
 ]  # fmt: skip

@@ -74,13 +74,11 @@ class Engine:
         for fact, was, now in changes_between(self.said[key], facts):
             for one, sign in (was, -1), (now, 1):
                 if one is not None:
-                    whole, fraction = limbs_of(one.value)
-                    self.add(
-                        self.figures, fact, sign, sign * one.times, sign * whole, sign * fraction
-                    )
+                    limbs = [sign * limb for limb in limbs_of(one.value)]
+                    self.add(self.figures, fact, sign, sign * one.times, *limbs)
                     if fact.kind == GROUP:
                         total = fact.endpoint, fact.view, *fact[5:], fact.counter
-                        self.add(self.totals, total, sign, sign * whole, sign * fraction)
+                        self.add(self.totals, total, sign, *limbs)
         self.said[key] = facts
         if self.details and isinstance(part, DayPart):
             self.version += 1
@@ -104,12 +102,12 @@ class Engine:
     def rows(self) -> dict[str, set[str]]:
         """Write the rows of both sums."""
         figures, totals = set(), set()
-        for fact, (_, times, whole, fraction) in self.figures.items():
-            figures.add(json.dumps({**fact._asdict(), "times": times, **parts(whole, fraction)}))
-        for total, (_, whole, fraction) in self.totals.items():
+        for fact, (_, times, *limbs) in self.figures.items():
+            figures.add(json.dumps({**fact._asdict(), "times": times, **parts(*limbs)}))
+        for total, (_, *limbs) in self.totals.items():
             names = ("endpoint", "view", "project_id", "service_tier", "counter")
             row = dict(zip(names, total, strict=True))
-            totals.add(json.dumps({**row, **parts(whole, fraction)}))
+            totals.add(json.dumps({**row, **parts(*limbs)}))
         return {"figures": figures, "totals": totals}
 
     def end(self) -> None:
@@ -137,9 +135,9 @@ class Engine:
             file.writelines(rows)
 
 
-def parts(whole: int, fraction: int) -> dict[str, int]:
+def parts(whole: int, fraction: int, rest: int) -> dict[str, int]:
     """Name the parts of a sum."""
-    return {"whole": whole, "fraction": fraction}
+    return {"whole": whole, "fraction": fraction, "rest": rest}
 
 
 def change(row: str, op: str) -> bytes:

@@ -100,10 +100,13 @@ EXACT_MONEY = st.one_of(
             Decimal("3.918E-3"),
             Decimal("-0.0"),
             Decimal("12345678901234567890.000000000000000000000000000001"),
+            Decimal("0.0001234567890123456789012345678901234567"),
         ]
     ),
 )
-MONEY = st.one_of(st.none(), EXACT_MONEY, EXACT_MONEY, EXACT_MONEY.map(str), st.just("0E-6176"))
+MONEY = st.one_of(
+    st.none(), EXACT_MONEY, EXACT_MONEY, EXACT_MONEY.map(str), st.sampled_from(["0E-6176", ""])
+)
 
 
 def spelled(*values: str) -> st.SearchStrategy[str | None]:
@@ -150,7 +153,7 @@ def rows(
 
 AMOUNT = st.one_of(
     st.none(),
-    st.fixed_dictionaries({"value": MONEY}, optional={"currency": spelled("usd", "eur")}),
+    st.fixed_dictionaries({"value": MONEY}, optional={"currency": spelled("usd", "USD", "eur")}),
 )
 ROWS: dict[str, st.SearchStrategy[Json]] = {
     COMPLETIONS: rows(
@@ -188,6 +191,11 @@ ROWS: dict[str, st.SearchStrategy[Json]] = {
         "organization.usage.file_searches.result",
         {"project_id": PROJECT, "vector_store_id": spelled("vs_a", "vs_b")},
         {"num_requests": COUNTS},
+    ),
+    "usage/vector_stores": rows(
+        "organization.usage.vector_stores.result",
+        {"project_id": PROJECT},
+        {"usage_bytes": COUNTS},
     ),
     "costs": rows(
         "organization.costs.result",
@@ -279,6 +287,8 @@ CHAIN_NAMES = st.one_of(
                 ("usage/images", "primary"),
                 ("usage/images", "dual"),
                 ("usage/file_search_calls", "primary"),
+                ("usage/vector_stores", "primary"),
+                ("usage/vector_stores", "dual"),
             ]
         ),
         min_size=1,

@@ -5,19 +5,17 @@ of an endpoint is the sum of the facts that are alike but for where they come fr
 and how often a finding, a collision or a reference is there. A part that changes takes back the
 facts that it gave and gives others.
 
-Views of the same usage are resolved when all of them are known. So the facts of a view are what it
-adds to those chains that are in none, and the sums of both together are the figures of that view.
+A day knows all chains of its endpoint, so that what says the same usage again is resolved there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, localcontext
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, exact_number
 
 __all__ = [
@@ -27,15 +25,16 @@ __all__ = [
     "Sum",
     "add_fact",
     "changes_between",
-    "facts_by_view",
     "key_of",
     "limbs_of",
     "number_of",
     "read_number",
 ]
 
-FRACTION: Final = 10**30
-"""Money has at most 30 fraction digits (from the design's rule for canonical money)."""
+FRACTION_DIGITS: Final = 40
+"""How many money has at most (from the design's rule for canonical money)."""
+LIMB: Final = 10**20
+"""A fraction is two numbers of 20 digits: 10¹⁸ of those have a sum of 38, as Flink can hold it."""
 
 
 GROUP: Final = "group"
@@ -43,9 +42,10 @@ GROUP: Final = "group"
 
 
 class Fact(NamedTuple):
-    """What a sum is of: an endpoint's view, the kind of fact, and which one of its kind.
+    """What a sum is of: an endpoint, the kind of fact, and which one of its kind.
 
-    Groups have the key (project and tier) in columns of their own; ``key`` is a JSON array.
+    ``view`` is that of a chain, and empty for what chains come to together. Groups have the key
+    (project and tier) in columns of their own; ``key`` is a JSON array.
     """
 
     endpoint: str
@@ -77,41 +77,29 @@ def add_fact(facts: Facts, fact: Fact, value: Number = 0, times: int = 1) -> Non
         facts.pop(fact, None)
 
 
-def facts_by_view(chains: Iterable[Chain], facts_of: Callable[[list[Chain]], Facts]) -> Facts:
-    """Return what ``facts_of`` some chains says, for those in no view, and what each view adds."""
-    found = sorted(chains)
-    plainly = [chain for chain in found if not chain.view]
-    base = facts_of(plainly) if plainly else {}
-    facts = dict(base)
-    with localcontext(MONEY):
-        for view in sorted({chain.view for chain in found if chain.view}):
-            seen = facts_of([chain for chain in found if chain.view in {"", view}])
-            for fact, (times, value) in seen.items():
-                add_fact(facts, fact._replace(view=view), value, times)
-            for fact, (times, value) in base.items():
-                add_fact(facts, fact._replace(view=view), -value, -times)
-    return facts
-
-
 def key_of(names: Iterable[Any]) -> str:
     """Write a fact's key."""
     return msgspec.json.encode(tuple(names)).decode()
 
 
-def limbs_of(value: Number) -> tuple[int, int]:
-    """Split a figure into a whole number and 10⁻³⁰ths that are not negative; both add up."""
+def limbs_of(value: Number) -> tuple[int, int, int]:
+    """Split a figure into a whole number, 10⁻²⁰ths and 10⁻⁴⁰ths, which all add up.
+
+    The fractions are not negative, and below 10²⁰.
+    """
     if isinstance(value, int):
-        return value, 0
+        return value, 0, 0
     with localcontext(MONEY):
-        return divmod(int(value.scaleb(30)), FRACTION)
+        whole, fraction = divmod(int(value.scaleb(FRACTION_DIGITS)), LIMB * LIMB)
+    return whole, *divmod(fraction, LIMB)
 
 
-def number_of(whole: int, fraction: int) -> Number:
+def number_of(whole: int, fraction: int, rest: int) -> Number:
     """Put a figure together again from the sums of its parts."""
-    if not fraction:
+    if not fraction and not rest:
         return whole
     with localcontext(MONEY):
-        return exact_number(whole + Decimal(fraction).scaleb(-30))
+        return exact_number(whole + Decimal(fraction * LIMB + rest).scaleb(-FRACTION_DIGITS))
 
 
 def read_number(text: str) -> Number:

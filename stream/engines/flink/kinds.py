@@ -7,7 +7,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from stream.engines.flink.facts import GROUP, Fact, Facts, add_fact, key_of, read_number
 from stream.figures.endpoint import EndpointFigures
-from stream.figures.rollup import Finding
+from stream.figures.levels import Level
+from stream.figures.rollup import Finding, LabelDifference, Overlap
+from stream.figures.totals import Totals
 from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, Window
 
@@ -18,7 +20,7 @@ Written: TypeAlias = tuple[Sequence[Any], str, Number]
 
 
 def figure_facts(figures: EndpointFigures) -> Facts:
-    """Return an endpoint's figures as facts, without a view."""
+    """Return an endpoint's figures as facts."""
     facts: Facts = {}
     for name, kind in KINDS.items():
         for key, counter, value in kind.encode(figures):
@@ -40,6 +42,11 @@ class Kind(NamedTuple):
 
     encode: Callable[[EndpointFigures], Iterator[Written]]
     decode: Callable[[EndpointFigures, list[Written]], None]
+
+
+def currency_in(totals: Totals) -> tuple[str, ...]:
+    """Return what sums of a label are told apart by, beside their counters: money's currency."""
+    return tuple(name for name in totals.names if name == "currency")
 
 
 def count_facts(figures: EndpointFigures) -> Iterator[Written]:
@@ -124,6 +131,64 @@ def read_collisions(figures: EndpointFigures, facts: list[Written]) -> None:
         figures.collisions.append((label, Window(start, end), dimensions))
 
 
+def overlap_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write the windows that overlap."""
+    return (((*one, *other, counted), "", 0) for one, other, counted in figures.overlaps)
+
+
+def read_overlaps(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`overlap_facts` wrote."""
+    for (start, end, other_start, other_end, counted), _, _ in facts:
+        windows = Window(start, end), Window(other_start, other_end)
+        figures.overlaps.append(Overlap(*windows, counted and Window(*counted)))
+
+
+def difference_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write what labels say differently; figures as texts."""
+    for place, (window, dimensions, counter, said) in enumerate(figures.label_differences):
+        texts = {label: plain_text_of(value) for label, value in said.items()}
+        yield (*window, place, dimensions, counter, texts), "", 0
+
+
+def read_differences(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`difference_facts` wrote."""
+    for (start, end, _, dimensions, counter, texts), _, _ in facts:
+        said = {label: read_number(text) for label, text in texts.items()}
+        window = Window(start, end)
+        figures.label_differences.append(LabelDifference(window, dimensions, counter, said))
+
+
+def place_of(project: Any) -> list[Any]:
+    """Write a project so that keys have an order: null is an empty list."""
+    return [] if project is None else [project]
+
+
+def level_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write how many windows have levels, what those come to, and what the latest holds."""
+    for name, level in figures.levels.by_counter.items():
+        yield (name, "windows"), "", level.windows
+        for project, value in level.sums.items():
+            yield (name, "sum", place_of(project)), "", value
+        for project, value in level.latest.items():
+            yield (name, "latest", place_of(project), level.latest_window), "", value
+
+
+def read_levels(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`level_facts` wrote; of the latest windows of days, the latest holds."""
+    for (name, kind, *others), _, value in facts:
+        level, part = figures.levels.by_counter[name], Level()
+        if kind == "windows":
+            part.windows = int(value)
+        elif kind == "sum":
+            part.sums[next(iter(others[0]), None)] = value
+        else:
+            project, window = next(iter(others[0]), None), Window(*others[1])
+            if window == level.latest_window:
+                level.latest[project] = value
+            part.latest_window, part.latest = window, {project: value}
+        level.join(part)
+
+
 def reference_facts(figures: EndpointFigures) -> Iterator[Written]:
     """Write what records refer to."""
     return ((reference, "", 0) for reference in figures.references)
@@ -140,6 +205,9 @@ KINDS: Final = {
     GROUP: Kind(group_facts, read_groups),
     "finding": Kind(finding_facts, read_findings),
     "wider": Kind(wider_facts, read_wider),
+    "level": Kind(level_facts, read_levels),
+    "overlap": Kind(overlap_facts, read_overlaps),
+    "difference": Kind(difference_facts, read_differences),
     "collision": Kind(collision_facts, read_collisions),
     "reference": Kind(reference_facts, read_references),
 }

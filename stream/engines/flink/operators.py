@@ -50,8 +50,8 @@ END: Final = 2**63 - 2
 BYTES: Final = Types.PRIMITIVE_ARRAY(Types.BYTE())
 PIECE: Final = Types.ROW_NAMED(["part", "body"], [Types.STRING(), BYTES])
 FACT: Final = Types.ROW_NAMED(
-    [*Fact._fields, "times", "whole", "fraction"],
-    [*[Types.STRING()] * len(Fact._fields), Types.LONG(), Types.BIG_DEC(), Types.BIG_DEC()],
+    [*Fact._fields, "times", "whole", "fraction", "rest"],
+    [*[Types.STRING()] * len(Fact._fields), Types.LONG(), *[Types.BIG_DEC()] * 3],
 )
 WINDOW: Final = Types.ROW_NAMED(
     ["endpoint", "name", "version", "entry"], [Types.STRING(), Types.STRING(), Types.LONG(), BYTES]

@@ -37,7 +37,10 @@ UNSETTLED: Final = "files of the run are missing, or it is still writing them; r
 
 
 class TotalRow(Struct, frozen=True):
-    """A sum by project and tier; ``whole`` and ``fraction`` (of 10⁻³⁰) add up to the figure."""
+    """A sum by project and tier; its three numbers add up to the figure.
+
+    ``fraction`` counts 10⁻²⁰ths, ``rest`` 10⁻⁴⁰ths.
+    """
 
     endpoint: str
     view: str
@@ -46,6 +49,7 @@ class TotalRow(Struct, frozen=True):
     counter: str
     whole: int | None
     fraction: int | None
+    rest: int | None
 
 
 class FigureRow(TotalRow, frozen=True):
@@ -112,11 +116,11 @@ class Output:
         return facts
 
     def _number(self, row: TotalRow) -> Number:
-        if row.whole is None or row.fraction is None:
+        if row.whole is None or row.fraction is None or row.rest is None:
             raise BadInput(
                 "sum", "a sum has more than 38 digits, which Flink's numbers cannot hold"
             )
-        return number_of(row.whole, row.fraction)
+        return number_of(row.whole, row.fraction, row.rest)
 
     def keeps_windows(self) -> bool:
         """Tell whether the run was asked for windows, though they need not be there yet."""

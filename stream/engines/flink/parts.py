@@ -15,9 +15,9 @@ import msgspec
 from msgspec.msgpack import decode, encode
 from xxhash import xxh3_64_intdigest
 
-from stream.engines.flink.facts import Fact, Facts, add_fact, facts_by_view, key_of
-from stream.engines.flink.kinds import figure_facts
-from stream.figures.endpoint import EndpointFigures, endpoint_figures
+from stream.engines.flink.facts import Fact, Facts, add_fact, key_of
+from stream.engines.flink.kinds import currency_in, figure_facts
+from stream.figures.endpoint import endpoint_figures
 from stream.intake.walks import judge_walk
 from stream.records.chains import Chain, Link, span_of
 from stream.records.delivery import Part as SourcePart
@@ -155,28 +155,17 @@ class DayPart:
         for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
             chain, slot = window_of_name(self.endpoint, name)
             self._names[chain][slot] = name
-        chains = sorted(self._names)
-        known: dict[tuple[Chain, ...], EndpointFigures] = {}
-
-        def figures(some: list[Chain]) -> EndpointFigures:
-            found = known.get(tuple(some))
-            if found is None:
-                found = endpoint_figures(self.endpoint, Windows(frozenset(some), store=self))
-                known[tuple(some)] = found
-            return found
-
-        def of_label(some: list[Chain]) -> Facts:
-            facts: Facts = {}
-            totals, key = figures(some).totals, key_of([some[0].label])
-            add_fact(facts, Fact(self.endpoint, "", "label_records", key), totals.records)
-            for counter, value in totals.metrics().items():
-                add_fact(facts, Fact(self.endpoint, "", "label", key, counter), value)
-            return facts
-
-        facts = facts_by_view(chains, lambda some: figure_facts(figures(some)))
-        for label in sorted({chain.label for chain in chains}):
-            facts |= facts_by_view([one for one in chains if one.label == label], of_label)
-        for chain in chains:
+        figures = endpoint_figures(self.endpoint, Windows(frozenset(self._names), store=self))
+        facts = figure_facts(figures)
+        for label in sorted(figures.labels):
+            totals = figures.totals_of_label(label)
+            one = Fact(self.endpoint, "", "label_records", key_of([label]))
+            add_fact(facts, one, totals.records)
+            for values, counters in totals.sums_by(*currency_in(totals)):
+                one = Fact(self.endpoint, "", "label", key_of([label, *values]))
+                for counter, value in counters.items():
+                    add_fact(facts, one._replace(counter=counter), value)
+        for chain in sorted(self._names):
             facts |= self._chain_facts(chain)
         return facts
 

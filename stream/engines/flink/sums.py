@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from decimal import localcontext
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from stream.engines.flink.facts import Fact, Facts, Sum, add_fact, key_of
-from stream.engines.flink.kinds import GROUPED, KINDS, Written
+from stream.engines.flink.facts import Fact, Facts, Sum
+from stream.engines.flink.kinds import GROUPED, KINDS, Written, currency_in
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.totals import Totals
-from stream.figures.views import counting_chains, uncounted_chains
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.money import MONEY, Number, exact_number
+from stream.records.money import Number, exact_number
+from stream.records.windows import Counters
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
@@ -34,25 +33,18 @@ class FactIndex:
             if any(found):
                 self.by_kind[fact.endpoint, fact.kind][fact] = found
 
-    def merge_views(
-        self, endpoint: str, kind: str, views: Collection[str]
-    ) -> Iterator[tuple[Fact, Number]]:
-        """Yield what is there when some views are seen as one."""
-        facts: Facts = {}
-        with localcontext(MONEY):
-            for fact, (times, value) in self.by_kind.get((endpoint, kind), {}).items():
-                if fact.view in views:
-                    add_fact(facts, fact._replace(view=""), value, times)
-        for fact, (times, value) in facts.items():
+    def facts_of(self, endpoint: str, kind: str) -> Iterator[tuple[Fact, Number]]:
+        """Yield what is there of a kind."""
+        for fact, (times, value) in self.by_kind.get((endpoint, kind), {}).items():
             if times:
                 yield fact, exact_number(value)
 
-    def written_facts(self, endpoint: str, kind: str, views: Collection[str]) -> list[Written]:
+    def written_facts(self, endpoint: str, kind: str) -> list[Written]:
         """Return the facts of a kind as they were written, in the order of keys."""
         grouped = kind in GROUPED
         found: list[tuple[list[Any], str, Number]] = [
             (key_members_of(fact, grouped=grouped), fact.counter, value)
-            for fact, value in self.merge_views(endpoint, kind, views)
+            for fact, value in self.facts_of(endpoint, kind)
         ]
         if not grouped:
             found.sort(key=lambda one: one[0])
@@ -74,31 +66,30 @@ def key_members_of(fact: Fact, *, grouped: bool = False) -> list[Any]:
 
 def figures_of(said: FactIndex, key: str, windows: Windows) -> EndpointFigures:
     """Put an endpoint's figures together."""
-    endpoint, chains = ENDPOINTS[key], windows.chains_of(key)
-    counted = counting_chains(chains)
-    views = {"", *(chain.view for chain in counted)}
-    figures = EndpointFigures(
-        endpoint, windows, counted, uncounted_chains(chains), Totals(endpoint)
-    )
+    endpoint = ENDPOINTS[key]
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
     for name, kind in KINDS.items():
         part = EndpointFigures.empty(endpoint)
-        kind.decode(part, said.written_facts(key, name, views))
+        kind.decode(part, said.written_facts(key, name))
         figures.join(part)
-    for label in sorted({chain.label for chain in chains}):
-        figures.label_totals[label] = totals_of_label(said, endpoint, label, chains)
+    for label in sorted(figures.labels):
+        figures.label_totals[label] = totals_of_label(said, endpoint, label)
     return figures
 
 
-def totals_of_label(said: FactIndex, endpoint: Endpoint, label: str, chains: list[Chain]) -> Totals:
-    """Put the sums of one label alone together; they are not known by group."""
-    mine = counting_chains(chain for chain in chains if chain.label == label)
-    views, key = {"", *(chain.view for chain in mine)}, key_of([label])
-    found = said.merge_views(endpoint.key, "label", views)
-    counters = {fact.counter: value for fact, value in found if fact.key == key}
-    records = said.merge_views(endpoint.key, "label_records", views)
+def totals_of_label(said: FactIndex, endpoint: Endpoint, label: str) -> Totals:
+    """Put the sums of one label alone together; they are known by currency at most."""
     totals = Totals(endpoint)
-    nowhere = (None,) * len(totals.names)
-    totals.take(sum(int(value) for fact, value in records if fact.key == key), {nowhere: counters})
+    groups: dict[tuple[Any, ...], Counters] = {}
+    for fact, value in said.facts_of(endpoint.key, "label"):
+        found, *values = key_members_of(fact)
+        if found == label:
+            known = dict(zip(currency_in(totals), values, strict=True))
+            group = tuple(map(known.get, totals.names))
+            groups.setdefault(group, {})[fact.counter] = value
+    records = said.facts_of(endpoint.key, "label_records")
+    count = sum(int(value) for fact, value in records if key_members_of(fact) == [label])
+    totals.take(count, groups)
     return totals
 
 

@@ -19,7 +19,7 @@ FIGURE: Final = f"{TOTAL}, kind, `key`"
 TOTAL_COLUMNS: Final = (
     "endpoint STRING, `view` STRING, project_id STRING, service_tier STRING, counter STRING"
 )
-SUM_COLUMNS: Final = "whole DECIMAL(38, 0), fraction DECIMAL(38, 0)"
+SUM_COLUMNS: Final = "whole DECIMAL(38, 0), fraction DECIMAL(38, 0), rest DECIMAL(38, 0)"
 FACT_COLUMNS: Final = (
     ("endpoint", "STRING"),
     ("view", "STRING"),
@@ -31,8 +31,9 @@ FACT_COLUMNS: Final = (
     ("times", "BIGINT"),
     ("whole", "DECIMAL(38, 0)"),
     ("fraction", "DECIMAL(38, 0)"),
+    ("rest", "DECIMAL(38, 0)"),
 )
-"""A fact, as :class:`stream.engines.flink.facts.Fact` has it, and its figure as two numbers."""
+"""A fact, as :class:`stream.engines.flink.facts.Fact` has it, and its figure as three numbers."""
 
 
 def define_source(job: Job) -> str:
@@ -95,7 +96,7 @@ def sum_statements_of(job: Job) -> dict[str, str]:
     if job.follow is None:
         rows = f"TABLE(TUMBLE(TABLE {FACTS}, DESCRIPTOR(moment), INTERVAL '1' DAY))"
         group = "window_start, window_end, "
-    sums = "SUM(whole), SUM(fraction)"
+    sums = "SUM(whole), SUM(fraction), SUM(rest)"
     return {
         FIGURES: f"""
         INSERT INTO {FIGURES}

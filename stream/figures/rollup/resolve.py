@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import localcontext
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
-from stream.figures.rollup.daily import residuals_of
-from stream.figures.rollup.table import (
-    Finding,
-    Record,
-    Table,
-    merged_records,
-    record_order_of,
-    table_alone,
-    table_of,
-)
-from stream.figures.rollup.windows import excess_of_wider
+from stream.figures.rollup.compare import Comparison
+from stream.figures.rollup.grains import fill_dimensions
+from stream.figures.rollup.layers import Cluster, LabelDifference, Layer, layers_of
+from stream.figures.rollup.overlaps import Overlap, leave_out_overlapping, wider_windows_of
+from stream.figures.rollup.table import Finding, Table, table_alone, table_of
 from stream.providers.endpoint import Endpoint
+from stream.records.chains import Chain
 from stream.records.money import MONEY
-from stream.records.windows import Slot, Snapshot, Window, day_of
+from stream.records.windows import Slot, Snapshot, Window
 
-__all__ = ["LabelledWindow", "Resolution", "resolve_windows"]
+__all__ = ["ChainWindow", "Resolution", "resolve_windows"]
 
-LabelledWindow: TypeAlias = tuple[Slot, str, Snapshot]
-"""A window of some label, and what it holds."""
-Cluster: TypeAlias = dict[Slot, list[tuple[str, Snapshot]]]
+ChainWindow: TypeAlias = tuple[Slot, Chain, Snapshot]
+"""A window of some chain, and what it holds."""
 
 
 class Resolution(NamedTuple):
@@ -35,60 +31,61 @@ class Resolution(NamedTuple):
     table: Table
     findings: tuple[Finding, ...] = ()
     wider_windows: tuple[tuple[Window, int], ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    label_differences: tuple[LabelDifference, ...] = ()
 
 
 def resolve_windows(
-    endpoint: Endpoint, windows: Iterable[LabelledWindow], *, ordered: bool
+    endpoint: Endpoint, windows: Iterable[ChainWindow], *, ordered: bool
 ) -> Iterator[Resolution]:
     """Yield the endpoint's records, clusters in the order of time, in which its windows come.
 
     ``ordered``: records in canonical order too, as the report's details want them; totals do not.
     """
     for cluster in clusters_of(windows):
-        (slot, snapshots), *more = cluster.items()
-        if more or slot.rollup or len(snapshots) > 1:
+        (slot, told), *more = cluster.items()
+        if more or slot.rollup or len(told) > 1:
             yield resolve_cluster(endpoint, cluster)
         else:
-            label, snapshot = snapshots[0]
-            yield Resolution(table_alone(slot.window, label, snapshot, ordered=ordered))
+            chain, snapshot = told[0]
+            yield Resolution(table_alone(slot.window, chain.label, snapshot, ordered=ordered))
 
 
-def clusters_of(windows: Iterable[LabelledWindow]) -> Iterator[Cluster]:
-    """Group windows that overlap, and rollups with the windows of their day."""
+def clusters_of(windows: Iterable[ChainWindow]) -> Iterator[Cluster]:
+    """Group windows that overlap, rollups among them; rows have what filters say of them."""
     cluster: Cluster = {}
     end = 0
-    for slot, label, snapshot in windows:
+    for slot, chain, snapshot in windows:
         if cluster and slot.window.start >= end:
             yield cluster
             cluster = {}
-        cluster.setdefault(slot, []).append((label, snapshot))
+        known = fill_dimensions(chain, slot.window, snapshot) if chain.view else snapshot
+        cluster.setdefault(slot, []).append((chain, known))
         end = max(end, slot.window.end)
     if cluster:
         yield cluster
 
 
 def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:
-    """Resolve windows that overlap: labels, then wider windows, then the rollups of each day."""
+    """Resolve windows that overlap: the finest layer counts whole, of others what it lacks."""
     with localcontext(MONEY):
-        by_window: dict[Window, list[Record]] = {}
-        by_day: dict[Window, list[Record]] = {}
-        for slot, snapshots in cluster.items():
-            (by_day if slot.rollup else by_window)[slot.window] = merged_records(
-                endpoint, slot, snapshots
-            )
-        left, wider = excess_of_wider(by_window)
-        records = [record for kept in left.values() for record in kept]
-        details: defaultdict[Window, list[Record]] = defaultdict(list)
-        for record in records:
-            day = day_of(record.window.start)
-            if record.window.end <= day.end:
-                details[day].append(record)
-        findings: list[Finding] = []
-        for day in sorted(by_day):
-            residuals, found = residuals_of(endpoint, by_day[day], details[day])
-            records += residuals
-            findings += found
-        records.sort(key=record_order_of)
+        layers, differences = layers_of(endpoint, cluster)
+        layers, overlaps = leave_out_overlapping(layers)
+        layers.sort(key=lambda one: (one.order, one.window))
+        comparison = Comparison(endpoint)
+        for _, alike in groupby(layers, attrgetter("order")):
+            hosted: defaultdict[Window, list[Layer]] = defaultdict(list)
+            for layer in alike:
+                hosted[comparison.finer.host_of(layer.window)].append(layer)
+            for host in sorted(hosted):
+                comparison.take(host, hosted[host])
+        findings = sorted(comparison.findings, key=attrgetter("window"))
+        wider = wider_windows_of(slot.window for slot in cluster if not slot.rollup)
+        differences.sort(key=attrgetter("window"))
         return Resolution(
-            table_of(endpoint, records), tuple(findings), tuple(sorted(wider.items()))
+            table_of(endpoint, list(comparison.finer.records())),
+            tuple(findings),
+            tuple(wider),
+            tuple(overlaps),
+            tuple(differences),
         )

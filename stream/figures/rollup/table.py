@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -13,11 +13,9 @@ from stream.records.windows import (
     Columns,
     Counters,
     Identity,
-    Slot,
     Snapshot,
     Window,
     canonical_order,
-    larger_value,
     pair_rows,
 )
 
@@ -25,7 +23,7 @@ __all__ = [
     "Finding",
     "Record",
     "Table",
-    "merged_records",
+    "identity_of",
     "present_values",
     "record_order_of",
     "table_alone",
@@ -106,17 +104,19 @@ class Finding(NamedTuple):
 class Record:
     """One record: its identity, its dimensions by name, and the counters that are present.
 
-    ``spare`` is what each counter can still give to cover rollups; it starts as the counter itself.
+    ``grain`` are the dimensions that its layer can tell apart, ``limits`` what that lets through.
     """
 
     __slots__ = (
         "counters",
         "dimensions",
+        "grain",
         "identity",
+        "limits",
+        "order",
         "residual",
         "revision",
         "sources",
-        "spare",
         "window",
     )
 
@@ -131,33 +131,30 @@ class Record:
         self.sources: set[str] = set()
         self.revision = 0
         self.residual = residual
-        self.spare: Counters = {}
+        self.order: tuple[Any, ...] | None = None
+        self.grain: frozenset[str] = frozenset()
+        self.limits: Mapping[str, frozenset[Any]] = {}
+
+
+def identity_of(endpoint: Endpoint, dimensions: Mapping[str, Any]) -> Identity:
+    """Return the identity that has these dimensions."""
+    known = tuple(map(dimensions.get, endpoint.dimensions))
+    others = [
+        (name, value)
+        for name, value in sorted(dimensions.items())
+        if value is not None and name not in endpoint.dimensions
+    ]
+    return (*known, tuple(others) or None)
 
 
 def record_order_of(record: Record) -> tuple[Any, ...]:
-    """Give the canonical order of records: window, dimensions, residuals after records."""
-    return (*record.window, canonical_order(record.identity), record.residual)
+    """Give the canonical order of records: window, dimensions, residuals after records.
 
-
-def merged_records(
-    endpoint: Endpoint,
-    slot: Slot,
-    snapshots: Iterable[tuple[str, Snapshot]],
-) -> list[Record]:
-    """Merge one window's snapshots of several labels by identity, with each counter's maximum."""
-    records: dict[Identity, Record] = {}
-    for label, snapshot in snapshots:
-        source = f"daily_costs:{label}" if slot.rollup else f"bucket:data:{label}"
-        for identity, row in pair_rows(snapshot):
-            record = records.get(identity)
-            if record is None:
-                record = records[identity] = Record(endpoint, slot.window, identity)
-            record.sources.add(source)
-            record.revision = max(record.revision, snapshot.revision)
-            for name, value in (*zip(endpoint.counters, row, strict=False), *(row[-1] or ())):
-                if value is not None:
-                    record.counters[name] = larger_value(record.counters.get(name), value)
-    return list(records.values())
+    It is worked out once, when a record is put in its place for the first time.
+    """
+    if record.order is None:
+        record.order = (*record.window, canonical_order(record.identity), record.residual)
+    return record.order
 
 
 def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
@@ -168,7 +165,10 @@ def table_of(endpoint: Endpoint, records: Sequence[Record]) -> Table:
     ]
     counters = [tuple(row.get(name) for row in figures) for name in endpoint.counters]
     others = tuple(
-        tuple(sorted((n, v) for n, v in row.items() if n not in known)) or None for row in figures
+        None
+        if known >= row.keys()
+        else tuple(sorted((name, value) for name, value in row.items() if name not in known))
+        for row in figures
     )
     width = len(endpoint.dimensions) + 1
     return Table(

@@ -20,7 +20,6 @@ from msgspec import Struct
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
-from stream.figures.views import counting_chains
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, plain_text_of
 from stream.sinks.atomic import atomic_file, write_pieces
@@ -62,7 +61,7 @@ def history_of(windows: Windows, now: int) -> tuple[History, int]:
     open_windows = set()
     for key in sorted({chain.endpoint for chain in windows.chains}):
         endpoint = ENDPOINTS[key]
-        held = windows.windows_of(counting_chains(windows.chains_of(key)))
+        held = windows.windows_of(windows.chains_of(key))
         for found in resolve_windows(endpoint, held, ordered=False):
             for window, rows in found.table.records_by_window():
                 if window.end - 1 > now:

@@ -38,7 +38,7 @@ def test_sql_only_sums() -> None:
     for job in ONCE, ON:
         found = tables.sum_statements_of(job)
         assert re.findall(r"\b(SUM|MAX|MIN|COUNT|CASE|CAST)\(", "".join(found.values())) == (
-            ["SUM"] * 5
+            ["SUM"] * 7
         )
         assert "WHERE kind = 'group'" in found["totals"]
         assert "WHERE" not in found["figures"]

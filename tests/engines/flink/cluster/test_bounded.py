@@ -28,7 +28,8 @@ def test_everything_that_the_rules_speak_of(flink: Cluster, tmp_path: Path) -> N
     found = same(captures, tmp_path / "out")
     assert found.code == 1
     assert found.report is not None
-    for kind in ("otherViews", "identityCollisions", "widerWindowsCovered", "excess"):
+    kinds = ("labelsDiffer", "overlappingWindows", "identityCollisions", "widerWindowsCovered")
+    for kind in (*kinds, "excess"):
         assert found.report["reconciliation"][kind], kind
     same(captures, tmp_path / "out", "--no-details")
 
