@@ -724,7 +724,6 @@ def reconcile(
         record.given = {}
     names = compared_dimensions(first.grain, finer)
     whole = seconds_of(own) == host[1] - host[0] and not any(one.filtered for one in layers)
-    named = {"absorbed": rollup, "zero": rollup, "short": whole}
     counts: list[Record] = []
     for one in matched(endpoint, summed_rows(host, rows, names), finer, names):
         candidates = [r for r in finer if could_cover(one.coarse, r, names)]
@@ -732,6 +731,9 @@ def reconcile(
         if not touched:
             counts += counted_whole(endpoint, first.kind, one.rows, found)
             continue
+        # A record that does not know a compared dimension may be of other rows than this one.
+        told = all(names - {"currency"} <= record.grain for record in one.agreeing)
+        named = {"absorbed": rollup, "zero": rollup, "short": whole and told}
         for verdict in verdicts.values():
             if named.get(verdict.outcome, True):
                 outcome = "absorbed" if verdict.outcome == "zero" else verdict.outcome

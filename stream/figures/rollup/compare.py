@@ -47,8 +47,8 @@ class Comparison:
             return
         is_told_whole = not any(layer.is_filtered for layer in layers) and is_covered(host, layers)
         unnamed = set[str]() if rollup else {"zero", "absorbed"}
-        unnamed |= set() if is_told_whole else {"short"}
         kept = {"excess"} if rollup else {"excess", "zero"}
+        wanted = frozenset(details.names) - APART
         sums = sum_rows(self.endpoint, host, rows, details.names)
         details.begin()
         for one in sums:
@@ -60,7 +60,13 @@ class Comparison:
             if not one.matches and not one.coverers:
                 alone += one.rows
                 continue
-            self.findings += [one.finding_of(v) for v in verdicts if v.status not in unnamed]
+            # A record that does not know a compared dimension may be of other rows than this one.
+            is_told = is_told_whole and all(wanted <= record.grain for record in one.matches)
+            self.findings += [
+                one.finding_of(v)
+                for v in verdicts
+                if v.status not in unnamed and (is_told or v.status != "short")
+            ]
             if any(verdict.status in {"absorbed", "rounding"} for verdict in verdicts):
                 one.absorb()
             one.record.counters = {v.counter: v.rest for v in verdicts if v.status in kept}
