@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -79,5 +80,6 @@ class ReportWriter:
         """Compute the figures and write them; return how many things do not hold."""
         settings = self.core.settings
         outputs = Outputs(settings.report, settings.details)
-        report = anyio.run(finish_run, state, now, outputs)
+        losses = self.core.intake.checkpoints.store.losses
+        report = anyio.run(partial(finish_run, state, now, outputs, issues=losses))
         return len(report.outline.issues)

@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from stream.state.sqlite.store import Store
 from tests.support.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.support.places import FIXTURES
 from tests.support.running import NOW, Replayed, replay, run
@@ -272,15 +272,20 @@ def test_a_signal_stops_all_and_leaves_no_report(
     assert again.raw == alone.raw
 
 
+def leave_shard(state: Path) -> Path:
+    """Let a state file name a shard, as a run with two workers does; return where that stands."""
+    name = f"{state.name}.shard-0-of-2"
+    with closing(Store(state)) as store:
+        store.take_shards([name])
+    return state.with_name(name)
+
+
 def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, state: Path) -> None:
     """What workers left is taken up first, and not in the place of later figures."""
     one = "usage_completions.json"
     pages = put_all(tmp_path / "few", {one: page(bucket(used(7)))})
     assert replay(pages, state=state).code == 0
-    shutil.copy(state, state.with_name(f"{state.name}.shard-0-of-2"))
-    with sqlite3.connect(state) as database:
-        database.execute("INSERT INTO shards VALUES (?)", (f"{state.name}.shard-0-of-2",))
-    database.close()
+    shutil.copy(state, leave_shard(state))
     put_all(pages, {one: page(bucket(used(9)))})
     alone = replay(pages, state=state)
     assert replay(pages, state=state, workers=2).raw == alone.raw
@@ -291,15 +296,13 @@ def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, st
 def test_shards_may_have_chains_that_the_state_file_has_not(tmp_path: Path, state: Path) -> None:
     """A run that was stopped early has left windows, and no word of their chains."""
     day = page(bucket(used(7)))
-    shard = state.with_name(f"{state.name}.shard-0-of-2")
+    shard = tmp_path / "shard.db"
     embeddings = put_all(tmp_path / "one", {"usage_embeddings.json": day})
     both: dict[str, Content] = {"usage_embeddings.json": day, "usage_completions.json": day}
     pages = put_all(tmp_path / "both", both)
     assert replay(pages, state=shard).code == 0
     assert replay(embeddings, state=state).code == 0
-    with sqlite3.connect(state) as database:
-        database.execute("INSERT INTO shards VALUES (?)", (shard.name,))
-    database.close()
+    shutil.move(shard, leave_shard(state))
     again = replay(pages, state=state)
     assert (again.code, again.errors) == (0, "")
     assert again.raw == replay(pages).raw

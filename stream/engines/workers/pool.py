@@ -172,7 +172,9 @@ class Pool:
             state = freeze_state(intake)._replace(windows=windows)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
-            return await finish_run(state, run.now, run.outputs, letters, expected, found)
+            return await finish_run(
+                state, run.now, run.outputs, letters, expected, found, store.losses
+            )
 
     async def _receive_all(self, observer: Observer) -> list[Any]:
         """Wait for what each worker has to say, in the order of their ranks.
