@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from stream.engines.signals import SIGNALS, ignore_signals
 from stream.engines.workers.joins import join_figures, join_tallies
 from stream.engines.workers.worker import Failure, FigureRequest, ShareResult, Task, run_task
 from stream.figures.endpoint import EndpointFigures
@@ -44,7 +45,6 @@ from stream.state.windows import Windows
 
 __all__ = ["Pool"]
 
-SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
@@ -66,13 +66,28 @@ class Worker(NamedTuple):
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
-            self.child.join(PATIENCE)
-            code = self.child.exitcode or 0
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-            raise Unavailable(
-                f"worker process {self.child.pid} {how}; run the replay again "
-                "(with --state it goes on from what was stored)"
-            ) from None
+            raise self.explain_end() from None
+
+    def ask(self, request: FigureRequest) -> None:
+        """Ask for figures.
+
+        Raises:
+            Unavailable: it has ended.
+        """
+        try:
+            self.pipe.send(request)
+        except OSError:
+            raise self.explain_end() from None
+
+    def explain_end(self) -> Unavailable:
+        """Say how the worker has ended."""
+        self.child.join(PATIENCE)
+        code = self.child.exitcode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        return Unavailable(
+            f"worker process {self.child.pid} {how}; run the replay again "
+            "(with --state it goes on from what was stored)"
+        )
 
 
 class Pool:
@@ -117,7 +132,11 @@ class Pool:
 
     def close(self) -> None:
         """End the workers; what they have stored stays, where there is a state file."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        with ignore_signals():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            self._close()
+
+    def _close(self) -> None:
         for worker in self.workers:
             with suppress(ProcessLookupError, ValueError):
                 worker.child.terminate()
@@ -151,7 +170,7 @@ class Pool:
         expected = expected_in(run)
         flush = bool(run.details or apart or expected.survivors)
         for worker in self.workers:
-            worker.pipe.send(FigureRequest(apart, flush))
+            worker.ask(FigureRequest(apart, flush))
         figures: list[dict[str, EndpointFigures]] = await self._receive_all(observer)
         for worker in self.workers:
             worker.child.join()
@@ -208,6 +227,8 @@ class Pool:
 
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
     """Begin as a worker: what belongs to the main process is let go of."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     for connection in inherited:
         connection.close()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
