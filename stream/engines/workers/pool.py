@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import re
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +37,7 @@ from stream.records.errors import Unavailable
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
+from stream.sinks.scratch import Scratch, make_scratch_directory
 from stream.state.links import PagePlace
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.shard import Shards
@@ -104,11 +104,11 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
-        self._scratch = Path(tempfile.mkdtemp(prefix="usage-stream-"))
+        self._scratch = make_scratch()
         self.intake: Intake | None = None
         self.workers: list[Worker] = []
         state = run.rules.state
-        shards = [self._scratch / f"shard-{rank}" for rank in range(count)]
+        shards = [self._scratch.path / f"shard-{rank}" for rank in range(count)]
         try:
             self.intake = Intake(run.rules, tally, lambda: run.now)
             if state is not None:
@@ -152,7 +152,7 @@ class Pool:
                     self.intake.checkpoints.store.take_shards([])
             finally:
                 self.intake.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.remove()
 
     async def replay(self, observer: Observer) -> Report:
         """Wait for the workers, and write what comes of all they found.
@@ -223,6 +223,19 @@ class Pool:
         except BaseExceptionGroup as group:
             raise first_of(group) from None
         return said
+
+
+def make_scratch() -> Scratch:
+    """Make a directory for shards that go with the run.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
+    try:
+        return make_scratch_directory(Path(tempfile.gettempdir()))
+    except OSError as error:
+        place = error.filename or "a temporary directory"
+        raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
 
 
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
