@@ -590,13 +590,24 @@ def breakdowns(endpoint: str, records: list[Record]) -> Json:
     known = ENDPOINTS[endpoint]
     return {
         title: {
-            str(value or "unspecified"): total(
-                [r for r in records if r.get(name) == value], known.main
-            )
+            unlike_null(value): total([r for r in records if r.get(name) == value], known.main)
             for value in {r.get(name) for r in records}
         }
         for title, name in known.breakdowns
     }
+
+
+def apart(name: str, taken: Json) -> str:
+    """Write the name of an unknown dimension otherwise than a known one is written."""
+    return apart(f"_{name}", taken) if name in taken else name
+
+
+def unlike_null(value: Value) -> str:
+    """Name a value in a breakdown; one that is called as what is null is gets an underscore."""
+    if value is None:
+        return "unspecified"
+    reserved = str(value).lstrip("_") in {"unspecified", "other__"}
+    return f"_{value}" if reserved else str(value)
 
 
 def shown(endpoint: str, record: Record) -> Json:
@@ -616,7 +627,7 @@ def shown(endpoint: str, record: Record) -> Json:
         "tokensOut": record.counters.get("output_tokens"),
         "costEstimate": record.counters.get("cost"),
         "metrics": metrics(endpoint, [record]),
-        "dimensions": added | unknown,
+        "dimensions": added | {apart(name, added): value for name, value in unknown.items()},
         "sources": sorted(record.sources),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import localcontext
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -15,8 +14,8 @@ from msgspec import Raw
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.outline import Outline
 from stream.figures.rollup import Finding
+from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
-from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.sinks.details import (
@@ -196,13 +195,11 @@ def show_finding(key: str, finding: Finding) -> dict[str, Any]:
 
 def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     """Show the main counter by a dimension's values."""
-    sums: dict[str, Number | None] = {}
-    for (value,), counters in figures.totals.sums_by(dimension):
-        name = "unspecified" if value is None else str(value)
-        main, known = counters.get(figures.endpoint.main), sums.get(name)
-        with localcontext(MONEY):
-            sums[name] = main if known is None or main is None else known + main
-    return {name: plain_number_of(value) for name, value in sums.items()}
+    main = figures.endpoint.main
+    return {
+        label_value_of(value): plain_number_of(counters.get(main))
+        for (value,), counters in figures.totals.sums_by(dimension)
+    }
 
 
 def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:

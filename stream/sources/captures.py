@@ -19,8 +19,9 @@ from msgspec.msgpack import decode, encode
 from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import spell_name
 from stream.sources.envelope import decode_envelope
-from stream.sources.files import EXPECTATIONS, signature_of, spell_name
+from stream.sources.files import EXPECTATIONS, signature_of
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling
 from stream.sources.source import ReadOptions, Send

@@ -15,7 +15,6 @@ import aiofiles.os
 from xxhash import xxh3_64_intdigest
 
 from stream.records.errors import BadInput, Unavailable
-from stream.records.privacy import mask_text
 from stream.records.shares import ALL
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "read_pages",
     "read_regular",
     "signature_of",
-    "spell_name",
     "status_signature_of",
 ]
 
@@ -94,11 +92,6 @@ async def read_pages(
         position += len(batch)
         while batch:
             yield batch.pop(0)
-
-
-def spell_name(name: str) -> str:
-    """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
-    return mask_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
 def read_batch(
