@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import time
 from pathlib import Path
 
 import anyio
@@ -56,3 +58,22 @@ async def test_a_file_of_any_name_is_a_change(tmp_path: Path) -> None:
             place = os.fsencode(tmp_path) + b"/r\xe9sum\xe9.txt"
             os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
     assert seen == 2
+
+
+def test_many_empty_lines_are_passed_over(tmp_path: Path) -> None:
+    """A capture that expands to line breaks is read at once, and its lines keep their numbers."""
+    with gzip.open(tmp_path / "a.ndjson.gz", "wb") as file:
+        file.write(b"\n" * (30 << 20) + b" \r\n" * 1000 + b"{\n")
+    started = time.process_time()
+    replayed = replay(tmp_path)
+    assert time.process_time() - started < 5
+    assert (replayed.code, f"line {(30 << 20) + 1001}" in replayed.errors) == (65, True)
+
+
+@pytest.mark.parametrize("rows", [True, False], ids=["rows", "buckets"])
+def test_a_page_of_empty_objects_is_refused(tmp_path: Path, *, rows: bool) -> None:
+    """What would take more than forty times its size in memory is bad input."""
+    objects = "{}," * 500_000 + "{}"
+    text = json.dumps(page(bucket("X")) if rows else {**page(), "data": ["X"]})
+    replayed = replay(put_all(tmp_path, {ONE: text.replace('"X"', objects)}))
+    assert (replayed.code, "found objects of less than 18 bytes" in replayed.errors) == (65, True)
