@@ -113,7 +113,8 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
             intake.store()
         intake.refuse_letters()
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        return await finish_run(freeze_state(intake), run.now, run.outputs, letters, expected)
+        state, losses = freeze_state(intake), intake.checkpoints.store.losses
+        return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
 
 def directory_of(run: Replay, intake: Intake) -> Directory:

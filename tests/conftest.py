@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.pages import Content, bucket, listed, page, put_all, used
+from tests.support.pages import FILES, put_all
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 
@@ -25,18 +25,6 @@ NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 settings.register_profile("patient", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("patient")
-
-
-FILES: dict[str, Content] = {
-    "usage_completions_fixture.json": page(
-        bucket(used(7, project_id="p", note="x", batch="true"), used(2)), cursor="2"
-    ),
-    "usage_completions_fixture_page2.json": page(
-        bucket(used(9, project_id="p", ratio=0.25), day=1)
-    ),
-    "costs.json": page(bucket({"amount": {"value": "0.125", "currency": "usd"}})),
-    "projects.json": listed({"id": "p"}),
-}
 
 
 @pytest.fixture

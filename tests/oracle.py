@@ -874,8 +874,8 @@ def breakdowns(endpoint: str, records: list[Record]) -> Json:
     several = len(currencies(records)) > 1
 
     def named(record: Record, name: str) -> str:
-        shown = str(record.get(name) or "unspecified")
-        money = str(record.get("currency") or "unspecified")
+        shown = unlike_null(record.get(name))
+        money = unlike_null(record.get("currency"))
         return f"{shown} ({money})" if several and name != "currency" else shown
 
     return {
@@ -924,6 +924,19 @@ def levels(endpoint: str, records: list[Record]) -> Json | None:
     return found or None
 
 
+def apart(name: str, taken: Json) -> str:
+    """Write the name of an unknown dimension otherwise than a known one is written."""
+    return apart(f"_{name}", taken) if name in taken else name
+
+
+def unlike_null(value: Value) -> str:
+    """Name a value in a breakdown; one that is called as what is null is gets an underscore."""
+    if value is None:
+        return "unspecified"
+    reserved = str(value).lstrip("_") in {"unspecified", "other__"}
+    return f"_{value}" if reserved else str(value)
+
+
 def shown(endpoint: str, record: Record) -> Json:
     """Render one record of `dedupedUsage`."""
     known = {name: record.get(name) for name in ENDPOINTS[endpoint].dimensions}
@@ -941,7 +954,7 @@ def shown(endpoint: str, record: Record) -> Json:
         "tokensOut": record.counters.get("output_tokens"),
         "costEstimate": record.counters.get("cost"),
         "metrics": metrics(endpoint, [record]),
-        "dimensions": added | unknown,
+        "dimensions": added | {apart(name, added): value for name, value in unknown.items()},
         "sources": sorted(record.sources),
     }
 

@@ -120,7 +120,7 @@ def explain_error(error: BaseException) -> int:
         case Interrupted():
             return complain(str(error), 128 + error.signal_number)
         case KeyboardInterrupt():
-            return complain(str(Interrupted(signal.SIGINT)), 128 + signal.SIGINT)
+            return explain_error(Interrupted(error.args[0] if error.args else signal.SIGINT))
         case UsageStreamError():
             return complain(str(error), error.exit_code)
         case _ if sys.flags.dev_mode:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from stream.pipeline import DEFAULT_REPORT
-from stream.records.privacy import one_line
+from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
 from stream.sources.files import DEFAULT_PAGE_BYTES
 
@@ -167,4 +167,4 @@ def show_summary(summary: bytes) -> None:
     Raises:
         Unavailable: stdout is closed or full.
     """
-    click.echo(summary)
+    click.echo(escape_json(summary))

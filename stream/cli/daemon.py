@@ -14,6 +14,7 @@ import msgspec
 
 from stream.cli.basics import EXIT_CODES, FILE, show_summary
 from stream.daemon.config import load_settings, settings_of
+from stream.records.privacy import spell_name
 
 __all__ = ["check_command", "daemon_command"]
 
@@ -84,4 +85,5 @@ def check_command(path: Path, **flags: str | None) -> None:
     What is wrong is named by its key's path, its variable or its flag; exit 78.
     """
     settings = load_settings(path, os.environ, given_flags(flags))
-    show_summary(msgspec.json.format(msgspec.json.encode(settings, enc_hook=str), indent=2))
+    shown = msgspec.json.encode(settings, enc_hook=lambda path: spell_name(str(path)))
+    show_summary(msgspec.json.format(shown, indent=2))

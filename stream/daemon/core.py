@@ -76,6 +76,8 @@ class Core:
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
         self.intake.standing.judge_all()
+        for loss in self.intake.checkpoints.store.losses:
+            self.health.note_mishap(loss)
         self.update_status()
 
     def close(self) -> None:

@@ -44,7 +44,11 @@ def write_span(seconds: int | None) -> str:
 
 
 TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: one_line(value) if isinstance(value, str) else value,
 ).from_string(
     HERE.joinpath("page.html").read_text("utf-8"), {"grouped": group_digits, "span": write_span}
 )

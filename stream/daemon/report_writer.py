@@ -86,5 +86,7 @@ class ReportWriter:
         """
         settings = self.core.settings
         outputs = Outputs(settings.report, settings.details)
-        report = anyio.run(partial(finish_run, state, now, outputs, issues=sentences))
+        losses = self.core.intake.checkpoints.store.losses
+        issues = [*losses, *sentences]
+        report = anyio.run(partial(finish_run, state, now, outputs, issues=issues))
         return len(report.outline.issues)

@@ -43,11 +43,23 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 
 def plain_json(payload: bytes) -> Any:
-    """Decode JSON; an integer that msgspec cannot hold is read by the standard library instead."""
+    """Decode JSON; an integer that msgspec cannot hold is read by the standard library instead.
+
+    Raises:
+        ValueError, RecursionError, msgspec.MsgspecError: it is no JSON.
+    """
     try:
         return ANY.decode(payload)
     except msgspec.ValidationError:
-        return json.loads(payload, parse_int=json_int, parse_float=json_float)
+        hooks: dict[str, Any] = {"parse_int": json_int, "parse_float": json_float}
+        found = json.loads(payload.decode(), parse_constant=refuse_constant, **hooks)
+        json.dumps(found, ensure_ascii=False, default=str).encode()  # half of a surrogate pair?
+        return found
+
+
+def refuse_constant(name: str) -> Any:
+    """Refuse what Python takes for JSON, and is none."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def json_int(literal: str) -> int | Decimal:

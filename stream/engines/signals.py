@@ -1,19 +1,26 @@
-"""SIGINT and SIGTERM end what is awaited, in order."""
+"""SIGINT and SIGTERM end what is awaited, in order; what ends is not broken off by another one."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
 import anyio
-from anyio.abc import TaskStatus
 
 from stream.records.errors import Interrupted
 
-__all__ = ["until_signalled"]
+__all__ = ["SIGNALS", "ignore_signals", "until_signalled"]
 
 T = TypeVar("T")
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def pass_over(_: int, __: object) -> None:
+    """Do nothing; of one that is ignored, and has come already, Python would complain."""
 
 
 async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
@@ -22,28 +29,47 @@ async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
     Raises:
         Interrupted: one came; the work was cancelled.
     """
-    received: list[int] = []
     results: list[T] = []
-
-    async def watch(
-        scope: anyio.CancelScope, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-    ) -> None:
+    with anyio.CancelScope() as scope, cancel_at_signal(scope) as received:
         try:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                task_status.started()
-                async for number in signals:
-                    received.append(number)
-                    scope.cancel()
-        except NotImplementedError:  # Windows, where Ctrl-C is a KeyboardInterrupt
-            task_status.started()
-
-    try:
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(watch, tasks.cancel_scope)
             results.append(await work())
-            tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
+        except Exception:
+            if not received:
+                raise
     if not results:
         raise Interrupted(received[0])
     return results[0]
+
+
+@contextmanager
+def cancel_at_signal(scope: anyio.CancelScope) -> Iterator[list[int]]:
+    """Cancel a scope at the first signal; yield the signals that have come.
+
+    Where the whole process is ended by a signal (``stream.__main__``), later ones are ignored from
+    the first one on: what was begun is put in order.
+    """
+    received: list[int] = []
+    loop = asyncio.get_running_loop()  # anyio has nothing that a signal may call
+
+    def cancel(number: int, _: object) -> None:
+        received.append(number)
+        loop.call_soon_threadsafe(scope.cancel)
+
+    before = {number: signal.signal(number, cancel) for number in SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, known in before.items():
+            owned = callable(known) and known is not signal.default_int_handler
+            signal.signal(number, pass_over if received and owned else known)
+
+
+@contextmanager
+def ignore_signals() -> Iterator[None]:
+    """Let no signal break off what puts things in order."""
+    before = {number: signal.signal(number, pass_over) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)

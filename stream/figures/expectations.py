@@ -20,6 +20,7 @@ from stream.figures.rollup import resolve_windows
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
 from stream.records.money import Number, canonical_money, plain_text_of
+from stream.records.privacy import mask_json
 from stream.records.windows import Counters, Window, timestamp
 
 __all__ = ["NOTHING", "Expectations", "check_figures", "decode_expectations"]
@@ -194,7 +195,8 @@ def name_missing_survivor(
     window = Window(
         int(survivor.bucket_timestamp.timestamp()), int(survivor.window_end.timestamp())
     )
-    wanted = ", ".join(f"{name}={value}" for name, value in sorted(survivor.dimensions.items()))
+    known = mask_json(survivor.dimensions)
+    wanted = ", ".join(f"{name}={value}" for name, value in sorted(known.items()))
     bucket = f"{survivor.endpoint} bucket {timestamp(window.start)}"
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
     windows = figures[endpoint.key].windows_of(survivor.label) if endpoint.key in figures else ()

@@ -14,6 +14,7 @@ from stream.figures.expectations import Expectations
 from stream.figures.issues import chain_issues, figure_issues, figure_warnings
 from stream.figures.relations import ForeignKeyIssues, Relations, Relationships
 from stream.records.chains import ChainSummary
+from stream.records.privacy import one_line
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
@@ -88,6 +89,6 @@ def outline_of(
         figures,
         relationships,
         foreign_keys,
-        issues,
-        list(figure_warnings(figures.values())),
+        [*map(one_line, issues)],
+        [*map(one_line, figure_warnings(figures.values()))],
     )

@@ -14,10 +14,12 @@ from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
 
-__all__ = ["FAMILIES", "OTHER", "Family", "Series", "series_of"]
+__all__ = ["FAMILIES", "OTHER", "Family", "Series", "label_value_of", "series_of"]
 
 UNSPECIFIED: Final = "unspecified"
 OTHER: Final = "__other__"
+RESERVED: Final = frozenset({UNSPECIFIED, OTHER.lstrip("_")})
+"""What a value is not called, with whatever underscores before it; it gets one more of them."""
 """What the series beyond a metric's limit are added up under."""
 TOKENS: Final = "_tokens"
 
@@ -97,6 +99,8 @@ def series_of(endpoint: Endpoint, totals: Totals) -> dict[Series, Number]:
 
 
 def label_value_of(value: object) -> str:
-    """Return a label's value."""
-    text = UNSPECIFIED if value is None else str(value)
-    return f"_{text}" if text == OTHER else text  # only what is folded is called that
+    """Return a label's value: only what is null, or folded, is called as that is."""
+    if value is None:
+        return UNSPECIFIED
+    text = str(value)
+    return f"_{text}" if text.lstrip("_") in RESERVED else text

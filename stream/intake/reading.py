@@ -32,6 +32,12 @@ __all__ = ["PageReader", "Reading", "check_revision", "lost_link"]
 
 MICRO: Final = 1_000_000
 NO_LINK: Final = Link(0, 0, 0, 0, 0)
+SMALL: Final = 1 << 20
+"""Bytes of a page that may hold what it will."""
+ROW_BYTES: Final = 720
+"""What a row takes in memory, of however few bytes it is read."""
+MOST_TIMES: Final = 40
+"""How many times its size a page may take."""
 
 
 class Reading(NamedTuple):
@@ -75,6 +81,7 @@ class PageReader:
         """
         if page.error is not None:
             raise page.error
+        check_density(page.content)
         content: BucketPage | ListPage
         endpoint = page.chain.endpoint
         if endpoint in ENDPOINTS:
@@ -107,6 +114,18 @@ class PageReader:
             return Link(page.revision, page.number, 0, asked, digest, error.reason)
         shown = None if cursor is None else shield_value(cursor)
         return Link(page.revision, page.number, mark_of(cursor), asked, digest, "", shown)
+
+
+def check_density(payload: bytes) -> None:
+    """See that a page's rows take no more memory than its size allows.
+
+    Raises:
+        BadInput: it has so many objects that are nearly empty that they would.
+    """
+    if len(payload) > SMALL and payload.count(b"{") * ROW_BYTES > MOST_TIMES * len(payload):
+        least = ROW_BYTES // MOST_TIMES
+        message = f"found objects of less than {least} bytes on average, expected rows"
+        raise BadInput("density", message)
 
 
 def lost_link(page: Page) -> Link:

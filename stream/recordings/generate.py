@@ -12,6 +12,7 @@ from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.recordings.synth.pages import DeliveryCounts, Generator, SynthPage
 from stream.recordings.synth.shape import Shape
 from stream.records.chains import PRIMARY
+from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sinks.directory import atomic_directory
@@ -53,7 +54,7 @@ async def generate_set(shape: Shape, out: Path, on_page: Callable[[], None]) -> 
     write = write_capture if shape.capture else write_fixtures
     size = await write(generator, out, on_page)
     return GeneratedSet(
-        str(out),
+        spell_name(str(out)),
         shape.seed,
         shape.endpoints,
         shape.walks,

@@ -10,37 +10,54 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any, Final
+from urllib.parse import unquote
 
 __all__ = [
     "digest_text",
+    "escape_controls",
+    "escape_json",
     "find_secrets",
     "is_private_name",
     "mask_json",
     "mask_text",
     "one_line",
     "shield_value",
+    "show_label",
+    "spell_name",
 ]
 
 EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
 KEY: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
+    r"|(?<![A-Za-z0-9])(?:(?:sk|rk|pk)_(?:live|test|prod)|whsec)_[A-Za-z0-9]{8,}"
     r"|(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{20,}"
     r"|(?<![A-Za-z0-9])(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
-    r"|\b[Bb]earer\s{1,8}[A-Za-z0-9._~+/-]{8,}=*"
-    r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----"
-    r"|(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    r"|(?<![A-Za-z0-9])(?i:bearer)[\s:=]{1,8}[A-Za-z0-9._~+/-]{8,}=*"
+    r"|(?s:-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:.*?-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----|.*))"
+    r"|(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,256}\.[A-Za-z0-9_-]{8,}",  # bounded: it may begin often
 )
+"""What looks like a key; of a PEM file all of it, and where its end is missing all that follows."""
 PRIVATE_NAME: Final = re.compile(
-    r"(?:^|_)(?:e_?mails?|phones?|passwords?|passwd|secrets?|fingerprint|credentials?|authorization"
-    r"|cookie|ssn|person|owner|redacted_value|ip_address|ip|customer_name|contact|surname)(?:_|$)"
-    r"|^(?:user_|first_|last_|full_|display_|given_|family_)?name$|^username$|(?:^|_)token$"
-    r"|^address$|(?:^|_)(?:api|private|access|secret)_?key$",
+    r"(?:^|_)(?:e_?mails?|mails?|phones?|mobiles?|passwords?|passwd|passphrases?|secrets?|bearers?"
+    r"|fingerprints?|credentials?|authorization|cookies?|ssn|persons?|owners?|redacted_value"
+    r"|ip_address(?:es)?|ips?|customer_name|contacts?|surnames?)(?:_|$)"
+    r"|^(?:(?:user|first|last|full|display|given|family|member)_)?names?$|^usernames?$"
+    r"|(?:^|_)token$|^tokens$|(?:^|_)(?:access|refresh|auth|bearer|session|id)_tokens?(?:_|$)"
+    r"|^address(?:es)?$|(?:^|_)(?:remote|client|peer)_addr(?:ess)?(?:_|$)"
+    r"|(?:^|_)(?:api|private|access|secret)_?keys?$",
 )
+PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+BREAKS: Final = re.compile(r"([\s\"'<>,;]+)")
+UNQUOTED: Final = 3
+"""How often a text may have been percent-encoded."""
 HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MASK: Final = "***"
 WORD: Final = 63  # bits that every JSON writer can hold in a number
 CONTROL: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 
@@ -56,9 +73,25 @@ def is_private_name(name: str) -> bool:
 
 def shield_value(value: str) -> str:
     """Return ``value``, or its digest when it looks like an email or an API key."""
-    if ("@" in value and EMAIL.search(value)) or KEY.search(value):
+    if is_secret(value) or ("%" in value and is_encoded_secret(value)):
         return digest_text(value)
     return value
+
+
+def is_secret(text: str) -> bool:
+    """Tell whether a text has something that looks like an email or a key in it."""
+    return ("@" in text and EMAIL.search(text) is not None) or KEY.search(text) is not None
+
+
+def is_encoded_secret(text: str) -> bool:
+    """Tell whether a text has such a thing in it that is percent-encoded."""
+    for _ in range(UNQUOTED):
+        if PERCENT.search(text) is None:
+            return False
+        text = unquote(text)
+        if is_secret(text):
+            return True
+    return False
 
 
 def find_secrets(text: str) -> list[tuple[str, int]]:
@@ -75,7 +108,13 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 def mask_text(text: str) -> str:
     """Return ``text`` with emails and key-like strings hidden."""
     text = KEY.sub(MASK, text)
-    return EMAIL.sub(MASK, text) if "@" in text else text
+    if "@" in text:
+        text = EMAIL.sub(MASK, text)
+    if "%" in text and is_encoded_secret(text):
+        words = BREAKS.split(text)
+        shown = [MASK if "%" in word and is_encoded_secret(word) else word for word in words]
+        text = "".join(shown) if shown != words else MASK
+    return text
 
 
 def mask_json(value: Any) -> Any:
@@ -96,7 +135,31 @@ def mask_json(value: Any) -> Any:
 
 def one_line(text: str) -> str:
     """Return ``text`` masked and on one line, its control characters escaped."""
+    return escape_controls(mask_text(text))
+
+
+def escape_controls(text: str) -> str:
+    """Return ``text`` without characters that a terminal obeys, or that turn its order around."""
     return CONTROL.sub(
         lambda match: match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii"),
-        mask_text(text),
+        text,
     )
+
+
+def escape_json(written: bytes) -> bytes:
+    """Return JSON that says the same without such characters; those between values stay."""
+    text = written.decode(errors="surrogateescape")
+    return CONTROL.sub(
+        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}", text
+    ).encode()
+
+
+def show_label(value: str) -> str:
+    """Return a label's value without such characters; values that differ stay different."""
+    shown = escape_controls(value)
+    return value if shown == value else f"{shown} ({digest_text(value)})"
+
+
+def spell_name(name: str) -> str:
+    """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
+    return mask_text(name.encode(errors="surrogateescape").decode(errors="backslashreplace"))

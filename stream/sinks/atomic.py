@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import anyio
 import anyio.lowlevel
 
 from stream.records.errors import Unavailable
+from stream.sinks.scratch import make_scratch_file
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
@@ -84,23 +84,25 @@ async def atomic_file(path: Path) -> AsyncIterator[AsyncBufferedIOBase]:
     """
     path = prepare_file(path)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        scratch = make_scratch_file(path.parent)
         try:
             with anyio.CancelScope(shield=True):
-                file = await aiofiles.open(descriptor, "wb")
+                file = await aiofiles.open(scratch.descriptor, "wb", closefd=False)
             try:
                 yield file
                 await file.flush()
-                await fsync(descriptor)
+                await fsync(scratch.descriptor)
             finally:
                 with anyio.CancelScope(shield=True):  # also a file that is given up is closed
                     await file.close()
             await anyio.lowlevel.checkpoint()  # the last moment at which the file can be given up
-            os.replace(name, path)  # noqa: PTH105 -- not awaited: a rename is done or not done
+            os.replace(scratch.path, path)  # noqa: PTH105 -- not awaited: a rename is done or not done
         except BaseException:
             with suppress(OSError):
-                os.unlink(name)  # noqa: PTH108 -- also while cancelled, when nothing can be awaited
+                scratch.path.unlink()  # also while cancelled, when nothing can be awaited
             raise
+        finally:
+            scratch.let_go()
         with anyio.CancelScope(shield=True):
             await sync_directory(path.parent)
     except OSError as error:

@@ -180,8 +180,12 @@ class Layout:
         for name, value in unknown:
             if name in STANDARD:
                 setattr(record, STANDARD[name], value)
+            elif name in self.added_dimensions:
+                members[camel_name_of(name)] = value
             else:
-                members[camel_name_of(name) if name in self.added_dimensions else name] = value
+                while name in members:  # another name that is written like this one
+                    name = f"_{name}"  # noqa: PLW2901 -- until it stands apart
+                members[name] = value
         record.dimensions = members
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import anyio.lowlevel
 
 from stream.records.errors import Unavailable
 from stream.sinks.atomic import prepare_parent, unwritable_file
+from stream.sinks.scratch import make_scratch_directory
 
 __all__ = ["CHECKSUMS", "Drawer", "atomic_directory"]
 
@@ -88,17 +88,19 @@ async def atomic_directory(path: Path) -> AsyncIterator[Drawer]:
     """
     path = prepare_directory(path)
     try:
-        inside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".tmp"))
+        inside = make_scratch_directory(path.parent)
         try:
-            drawer = Drawer(inside)
+            drawer = Drawer(inside.path)
             yield drawer
             await drawer.end()
             await anyio.lowlevel.checkpoint()  # the last moment at which it can be given up
-            os.rename(inside, path)  # noqa: PTH104 -- not awaited: a rename is done or not done
+            os.rename(inside.path, path)  # noqa: PTH104 -- not awaited: a rename is done or not done
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await remove(inside, ignore_errors=True)
+                await remove(inside.path, ignore_errors=True)
             raise
+        finally:
+            inside.let_go()
     except OSError as error:
         raise unwritable_file(path, error) from None
 

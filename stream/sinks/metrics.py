@@ -27,6 +27,7 @@ from stream import __version__
 from stream.figures.ledger import Ledger
 from stream.figures.series import FAMILIES, Series
 from stream.records.errors import Unavailable
+from stream.records.privacy import show_label
 from stream.records.tally import Histogram, Tally
 
 __all__ = [
@@ -237,7 +238,7 @@ def add_series(
 ) -> CounterMetricFamily | GaugeMetricFamily:
     """Add the series of a family; Prometheus keeps floats, so counts beyond 2⁵³ lose digits."""
     for series in sorted(one for one in values if one.family == (name or shown.name)):
-        shown.add_metric(series.labels, float(values[series]))
+        shown.add_metric([*map(show_label, series.labels)], float(values[series]))
     return shown
 
 
@@ -256,7 +257,7 @@ def make_family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
     for label_values, value in sorted(
         (values if isinstance(values, Mapping) else {(): values}).items()
     ):
-        shown.add_metric(label_values, value)
+        shown.add_metric([*map(show_label, label_values)], value)
     return shown
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from stream.records.privacy import one_line
+from stream.records.privacy import escape_json, one_line
 from stream.records.windows import timestamp
 from stream.sinks.atomic import unwritable_file
 from stream.sinks.report import Report
@@ -76,4 +76,4 @@ def quote_text(text: str) -> str:
 
 def fence_summary(summary: bytes) -> str:
     """Show a summary as a block of JSON."""
-    return f"```json\n{summary.decode()}\n```"
+    return f"```json\n{escape_json(summary).decode()}\n```"

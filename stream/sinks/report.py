@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import localcontext
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -14,8 +13,8 @@ from stream.figures.endpoint import EndpointFigures
 from stream.figures.levels import LevelFigure
 from stream.figures.outline import Outline
 from stream.figures.rollup import Finding, LabelDifference, Overlap
+from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
-from stream.records.money import MONEY, Number
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.sinks.details import (
@@ -241,16 +240,13 @@ def show_level(figure: LevelFigure) -> dict[str, Any]:
 
 def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:
     """Show the main counter by a dimension's values; of several currencies, by those too."""
-    sums: dict[str, Number | None] = {}
     several = dimension != CURRENCY and len(figures.totals.currencies) > 1
-    names = (dimension, CURRENCY) if several else (dimension,)
+    names, main = (dimension, CURRENCY) if several else (dimension,), figures.endpoint.main
+    found: dict[str, Any] = {}
     for values, counters in figures.totals.sums_by(*names):
-        value, *others = ("unspecified" if value is None else str(value) for value in values)
-        name = f"{value} ({others[0]})" if others else value
-        main, known = counters.get(figures.endpoint.main), sums.get(name)
-        with localcontext(MONEY):
-            sums[name] = main if known is None or main is None else known + main
-    return {name: plain_number_of(value) for name, value in sums.items()}
+        value, *others = map(label_value_of, values)
+        found[f"{value} ({others[0]})" if others else value] = plain_number_of(counters.get(main))
+    return found
 
 
 def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:

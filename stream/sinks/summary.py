@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from stream.records.privacy import spell_name
 from stream.sinks.details import ENCODER
 from stream.sinks.report import Report
 
@@ -30,7 +31,7 @@ def format_summary(
 ) -> bytes:
     """Write the summary's four members."""
     summary = {
-        "reportPath": None if report is None else str(report),
+        "reportPath": None if report is None else spell_name(str(report)),
         "usageSummary": usage,
         "endpoints": {
             key: {name: shown[name] for name in SHOWN} for key, shown in endpoints.items()

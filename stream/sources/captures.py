@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import spell_name
 from stream.sources.envelope import decode_envelope
-from stream.sources.files import EXPECTATIONS, spell_name
+from stream.sources.files import EXPECTATIONS
 from stream.sources.lines import Line
 
 __all__ = [

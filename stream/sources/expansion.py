@@ -154,6 +154,8 @@ class ExpandedFile:
         """Yield the stored bytes in small portions."""
         for chunk in self._stored_bytes():
             for start in range(0, len(chunk), size):
+                if self._file.closed:  # whoever wanted it has gone: a thread reads for nobody
+                    raise ValueError("the file was closed")
                 yield chunk[start : start + size]
 
 

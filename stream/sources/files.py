@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import aiofiles.os
 
 from stream.records.errors import BadInput, Unavailable
-from stream.records.privacy import mask_text
 from stream.records.shares import ALL
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "read_pages",
     "read_regular",
     "signature_of",
-    "spell_name",
     "status_signature_of",
 ]
 
@@ -91,11 +89,6 @@ async def read_pages(
         position += len(batch)
         while batch:
             yield batch.pop(0)
-
-
-def spell_name(name: str) -> str:
-    """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
-    return mask_text(os.fsencode(name).decode(errors="backslashreplace"))
 
 
 def read_batch(

@@ -12,6 +12,7 @@ from xxhash import xxh3_64_digest
 from stream.records.chains import Chain
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import spell_name
 from stream.sources.discovery import FixtureChain
 from stream.sources.files import (
     BATCH_FILES,
@@ -19,7 +20,6 @@ from stream.sources.files import (
     PageFile,
     read_batch,
     signature_of,
-    spell_name,
 )
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send

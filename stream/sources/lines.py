@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -19,6 +20,8 @@ __all__ = [
     "too_long_line",
 ]
 
+BLANKS: Final = 64
+"""How many blanks a line may have that is passed over with others."""
 MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
 
@@ -68,6 +71,7 @@ class CaptureReader:
         """
         self._file = ExpandedFile(path)
         self._longest = max_line_bytes
+        self._blank = re.compile(rb"(?:[ \t\r\x0b\f]{0,%d}+\n)++" % min(BLANKS, max_line_bytes))
         self._number = line
         self._end = offset
         self._behind = offset
@@ -148,13 +152,24 @@ class CaptureReader:
         Raises:
             BadInput: the file is broken from here on.
         """
+        self._pass_blank()
         while (found := self._piece.find(b"\n", self._at)) < 0:
             self._hold(len(self._piece))
             if not self._advance():
                 return self._make_line(complete=False) if self._length else None
+            self._pass_blank()
         self._hold(found)
         self._at = found + 1
         return self._make_line(complete=True)
+
+    def _pass_blank(self) -> None:
+        """Pass over blank lines in a row, where a line begins: there may be a great many."""
+        blank = None if self._length else self._blank.match(self._piece, self._at)
+        if blank is not None:
+            start, self._at = blank.span()
+            self._prefix.update(memoryview(self._piece)[start : self._at])
+            self._number += self._piece.count(b"\n", start, self._at)
+            self._end += self._at - start
 
     def _advance(self) -> bool:
         """Take the next piece of the file; return whether there is one.

@@ -20,9 +20,10 @@ from stream.decode.values import time_of
 from stream.providers.openai import ENDPOINTS
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import spell_name
 from stream.records.windows import DAY, MAX_TIME
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import FilePage, PageFile, read_batch, spell_name
+from stream.sources.files import FilePage, PageFile, read_batch
 from stream.sources.fixtures import part_name_of
 from stream.sources.source import ReadOptions, Send
 

@@ -21,6 +21,8 @@ __all__ = ["changes_in"]
 TELLING: Final = 1000  # milliseconds after which the watcher reports that nothing happened
 DEBOUNCE: Final = 200
 STEP: Final = 50
+UNSPEAKABLE: Final = "Unable to decode path"
+"""What watchfiles says, and gives up, of a file whose name is no UTF-8: something has changed."""
 
 
 async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
@@ -31,7 +33,7 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
     Raises:
         Unavailable: it cannot be watched.
     """
-    inode, is_first = inode_of(place), True
+    inode, is_first, is_unspeakable = inode_of(place), True, False
     end = anyio.current_time() + seconds
     try:
         async for changes in awatch(
@@ -48,8 +50,17 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
             is_first = False
             if inode_of(place) != inode or anyio.current_time() >= end:
                 return
-    except (OSError, RuntimeError) as error:
-        raise Unavailable(f"{place}: cannot be watched ({error})") from None
+    except (OSError, RuntimeError, ExceptionGroup) as error:
+        cause: Exception = error
+        while isinstance(cause, ExceptionGroup):
+            cause = cause.exceptions[0]
+        if not isinstance(cause, OSError | RuntimeError):
+            raise
+        is_unspeakable = UNSPEAKABLE in str(cause)
+        if not is_unspeakable:
+            raise Unavailable(f"{place}: cannot be watched ({cause})") from None
+    if is_unspeakable:
+        yield
 
 
 def inode_of(place: Path) -> tuple[int, int] | None:

@@ -6,21 +6,16 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from stream.state.sqlite.store import Store
 from tests.support.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.support.places import FIXTURES
-from tests.support.running import NOW, Replayed, replay, run
-
-PATIENCE = 30.0
+from tests.support.running import Replayed, replay, run
+from tests.support.workers import Started, has_ended, moments
 
 
 @pytest.fixture(scope="module")
@@ -184,50 +179,6 @@ def test_what_fell_is_named_in_the_order_of_time(tmp_path: Path, state: Path) ->
     assert replay(tmp_path / "in", state=other, workers=3).raw == one.raw
 
 
-class Started:
-    """A replay with two workers, in processes of its own."""
-
-    def __init__(self, capture: Path, report: Path, *options: str) -> None:
-        """Start it."""
-        base = [sys.executable, "-m", "stream", "replay", str(capture), "--now", NOW]
-        self.report = report
-        self.process = subprocess.Popen(
-            [*base, "--report", str(report), "--workers", "2", *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def children(self) -> list[int]:
-        """Wait until its workers are there; return their process ids."""
-        place = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for _ in moments():
-            found = [int(one) for one in place.read_text("ascii").split()]
-            if len(found) == 2:
-                return found
-        raise AssertionError("no workers")
-
-    def end(self) -> tuple[int, str]:
-        """Wait for its end; return the exit code and what it said."""
-        _, errors = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, errors
-
-
-def moments() -> Iterator[None]:
-    """Yield again and again, until patience ends."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        yield
-        os.sched_yield()
-
-
-def gone(process: int) -> bool:
-    """Tell whether a process has ended."""
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
-    return True
-
-
 def test_a_killed_worker_ends_the_run_which_resumes(
     capture: Path, alone: Replayed, tmp_path: Path, state: Path
 ) -> None:
@@ -239,7 +190,7 @@ def test_a_killed_worker_ends_the_run_which_resumes(
     assert code == 69
     assert f"worker process {victim} was ended by signal 9" in errors
     assert len(errors.splitlines()) == 1
-    assert gone(other)
+    assert has_ended(other)
     assert not started.report.exists()
     assert replay(capture, workers=2, state=state).raw == alone.raw
 
@@ -252,7 +203,7 @@ def test_a_killed_main_process_takes_its_workers_along(
     children = started.children()
     started.process.kill()
     started.process.communicate()
-    assert any(all(gone(child) for child in children) for _ in moments())
+    assert any(all(has_ended(child) for child in children) for _ in moments())
     assert replay(capture, state=state).raw == alone.raw
 
 
@@ -265,11 +216,19 @@ def test_a_signal_stops_all_and_leaves_no_report(
     started.process.terminate()
     code, errors = started.end()
     assert (code, len(errors.splitlines())) == (143, 1)
-    assert all(gone(child) for child in children)
+    assert all(has_ended(child) for child in children)
     assert not started.report.exists()
     again = replay(capture, workers=2, state=state)
     assert (again.code, again.errors) == (0, "")
     assert again.raw == alone.raw
+
+
+def leave_shard(state: Path) -> Path:
+    """Let a state file name a shard, as a run with two workers does; return where that stands."""
+    name = f"{state.name}.shard-0-of-2"
+    with closing(Store(state)) as store:
+        store.take_shards([name])
+    return state.with_name(name)
 
 
 def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, state: Path) -> None:
@@ -277,10 +236,7 @@ def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, st
     one = "usage_completions.json"
     pages = put_all(tmp_path / "few", {one: page(bucket(used(7)))})
     assert replay(pages, state=state).code == 0
-    shutil.copy(state, state.with_name(f"{state.name}.shard-0-of-2"))
-    with sqlite3.connect(state) as database:
-        database.execute("INSERT INTO shards VALUES (?)", (f"{state.name}.shard-0-of-2",))
-    database.close()
+    shutil.copy(state, leave_shard(state))
     put_all(pages, {one: page(bucket(used(9)))})
     alone = replay(pages, state=state)
     assert replay(pages, state=state, workers=2).raw == alone.raw
@@ -291,15 +247,13 @@ def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, st
 def test_shards_may_have_chains_that_the_state_file_has_not(tmp_path: Path, state: Path) -> None:
     """A run that was stopped early has left windows, and no word of their chains."""
     day = page(bucket(used(7)))
-    shard = state.with_name(f"{state.name}.shard-0-of-2")
+    shard = tmp_path / "shard.db"
     embeddings = put_all(tmp_path / "one", {"usage_embeddings.json": day})
     both: dict[str, Content] = {"usage_embeddings.json": day, "usage_completions.json": day}
     pages = put_all(tmp_path / "both", both)
     assert replay(pages, state=shard).code == 0
     assert replay(embeddings, state=state).code == 0
-    with sqlite3.connect(state) as database:
-        database.execute("INSERT INTO shards VALUES (?)", (shard.name,))
-    database.close()
+    shutil.move(shard, leave_shard(state))
     again = replay(pages, state=state)
     assert (again.code, again.errors) == (0, "")
     assert again.raw == replay(pages).raw

@@ -79,11 +79,14 @@ def test_a_blank_private_field_is_absent(tmp_path: Path) -> None:
     assert report_of(tmp_path, files)["usageSummary"]["tokensIn"] == 5
 
 
-def test_a_value_called_unspecified_adds_up(tmp_path: Path) -> None:
-    """A breakdown adds the null group to a value of the same name, and loses neither."""
+def test_a_value_called_unspecified_stands_apart(tmp_path: Path) -> None:
+    """A breakdown tells what is null from a value of that name, and loses neither."""
     rows = {"images": 5}, {"images": 7, "size": "unspecified"}
     report = report_of(tmp_path, {"usage_images.json": page(bucket(*rows))})
-    assert report["endpoints"]["usage/images"]["breakdowns"]["bySize"] == {"unspecified": 12}
+    assert report["endpoints"]["usage/images"]["breakdowns"]["bySize"] == {
+        "unspecified": 5,
+        "_unspecified": 7,
+    }
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,25 @@ def test_a_second_process_is_refused(pages: Path, state: Path) -> None:
     assert replay(pages, state=state).code == 0
 
 
+def test_a_lock_cannot_be_deleted_away(pages: Path, state: Path) -> None:
+    """What is locked is the state file: a second process is refused without FILE.lock too."""
+    lock = Lock(state)
+    state.with_name("state.db.lock").unlink()
+    replayed = replay(pages, state=state)
+    assert (replayed.code, "in use by another process" in replayed.errors) == (69, True)
+    lock.release()
+
+
+def test_a_lock_follows_no_link(pages: Path, state: Path) -> None:
+    """Where FILE.lock is a symbolic link the run ends with 69, and its target is left alone."""
+    target = state.with_name("precious")
+    target.write_text("precious", "utf-8")
+    state.with_name("state.db.lock").symlink_to(target)
+    replayed = replay(pages, state=state)
+    assert (replayed.code, "symbolic link" in replayed.errors) == (69, True)
+    assert target.read_text("utf-8") == "precious"
+
+
 def test_state_is_for_its_owner_alone(pages: Path, state: Path) -> None:
     """The state file and its lock are readable by their owner alone."""
     replay(pages, state=state)

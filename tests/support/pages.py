@@ -69,3 +69,16 @@ def letters_in(directory: Path) -> list[Json]:
     """Read the dead letters of a directory."""
     text = (directory / "dead_letters.ndjson").read_text("utf-8")
     return [json.loads(line) for line in text.splitlines()]
+
+
+FILES: dict[str, Content] = {
+    "usage_completions_fixture.json": page(
+        bucket(used(7, project_id="p", note="x", batch="true"), used(2)), cursor="2"
+    ),
+    "usage_completions_fixture_page2.json": page(
+        bucket(used(9, project_id="p", ratio=0.25), day=1)
+    ),
+    "costs.json": page(bucket({"amount": {"value": "0.125", "currency": "usd"}})),
+    "projects.json": listed({"id": "p"}),
+}
+"""A few pages, that say a little of everything."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import re
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from stream.engines.signals import SIGNALS, ignore_signals
 from stream.engines.workers.joins import join_figures, join_tallies
 from stream.engines.workers.worker import Failure, FigureRequest, ShareResult, Task, run_task
 from stream.figures.endpoint import EndpointFigures
@@ -35,6 +35,7 @@ from stream.records.errors import Unavailable
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
+from stream.sinks.scratch import Scratch, make_scratch_directory
 from stream.state.links import PagePlace
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.shard import Shards
@@ -42,7 +43,6 @@ from stream.state.windows import Windows
 
 __all__ = ["Pool"]
 
-SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
@@ -64,13 +64,28 @@ class Worker(NamedTuple):
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
-            self.child.join(PATIENCE)
-            code = self.child.exitcode or 0
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-            raise Unavailable(
-                f"worker process {self.child.pid} {how}; run the replay again "
-                "(with --state it goes on from what was stored)"
-            ) from None
+            raise self.explain_end() from None
+
+    def ask(self, request: FigureRequest) -> None:
+        """Ask for figures.
+
+        Raises:
+            Unavailable: it has ended.
+        """
+        try:
+            self.pipe.send(request)
+        except OSError:
+            raise self.explain_end() from None
+
+    def explain_end(self) -> Unavailable:
+        """Say how the worker has ended."""
+        self.child.join(PATIENCE)
+        code = self.child.exitcode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        return Unavailable(
+            f"worker process {self.child.pid} {how}; run the replay again "
+            "(with --state it goes on from what was stored)"
+        )
 
 
 class Pool:
@@ -87,11 +102,11 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
-        self._scratch = Path(tempfile.mkdtemp(prefix="usage-stream-"))
+        self._scratch = make_scratch()
         self.intake: Intake | None = None
         self.workers: list[Worker] = []
         state = run.rules.state
-        shards = [self._scratch / f"shard-{rank}" for rank in range(count)]
+        shards = [self._scratch.path / f"shard-{rank}" for rank in range(count)]
         try:
             self.intake = Intake(run.rules, tally, lambda: run.now)
             if state is not None:
@@ -115,7 +130,11 @@ class Pool:
 
     def close(self) -> None:
         """End the workers; what they have stored stays, where there is a state file."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        with ignore_signals():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            self._close()
+
+    def _close(self) -> None:
         for worker in self.workers:
             with suppress(ProcessLookupError, ValueError):
                 worker.child.terminate()
@@ -131,7 +150,7 @@ class Pool:
                     self.intake.checkpoints.store.take_shards([])
             finally:
                 self.intake.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.remove()
 
     async def replay(self, observer: Observer) -> Report:
         """Wait for the workers, and write what comes of all they found.
@@ -148,7 +167,7 @@ class Pool:
         expected = expected_in(run)
         flush = bool(run.details or apart or expected.survivors)
         for worker in self.workers:
-            worker.pipe.send(FigureRequest(apart, flush))
+            worker.ask(FigureRequest(apart, flush))
         figures: list[dict[str, EndpointFigures]] = await self._receive_all(observer)
         for worker in self.workers:
             worker.child.join()
@@ -169,7 +188,9 @@ class Pool:
             state = freeze_state(intake)._replace(windows=windows)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
-            return await finish_run(state, run.now, run.outputs, letters, expected, found)
+            return await finish_run(
+                state, run.now, run.outputs, letters, expected, found, store.losses
+            )
 
     async def _receive_all(self, observer: Observer) -> list[Any]:
         """Wait for what each worker has to say, in the order of their ranks.
@@ -201,8 +222,23 @@ class Pool:
         return said
 
 
+def make_scratch() -> Scratch:
+    """Make a directory for shards that go with the run.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
+    try:
+        return make_scratch_directory(Path(tempfile.gettempdir()))
+    except OSError as error:
+        place = error.filename or "a temporary directory"
+        raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
+
+
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
     """Begin as a worker: what belongs to the main process is let go of."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     for connection in inherited:
         connection.close()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

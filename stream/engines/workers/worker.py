@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Set as AbstractSet
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,7 +23,7 @@ from stream.intake.walks import Walk
 from stream.pipeline import Observer, Replay, directory_of, ingest_pages
 from stream.records.chains import Chain
 from stream.records.delivery import Part
-from stream.records.errors import BadInput, UsageStreamError
+from stream.records.errors import BadInput, Interrupted, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.links import HeldLinks, PagePlace
@@ -92,10 +93,24 @@ def run_task(task: Task, pipe: Connection) -> None:
     threading.Thread(target=relay_requests, args=(pipe, asked), daemon=True).start()
     try:
         anyio.run(until_signalled, partial(take_share, task, pipe, asked))
-    except BadInput as error:
-        pipe.send(Failure(BadInput, (error.reason, error.message), error.path, error.place))
-    except UsageStreamError as error:
-        pipe.send(Failure(type(error), (str(error),), None, None))
+    except Interrupted as error:
+        os.kill(os.getpid(), error.signal_number)  # so that the main process sees by what it ended
+    except Exception as error:
+        if sys.flags.dev_mode and not isinstance(error, UsageStreamError):
+            raise
+        with suppress(OSError):  # nobody may be there any more
+            pipe.send(failure_of(error))
+
+
+def failure_of(error: Exception) -> Failure:
+    """Say why a worker gives up; what is no error of ours is a bug."""
+    match error:
+        case BadInput():
+            return Failure(BadInput, (error.reason, error.message), error.path, error.place)
+        case UsageStreamError():
+            return Failure(type(error), (str(error),), None, None)
+    what = f"{type(error).__name__}: {error}"
+    return Failure(UsageStreamError, (f"a bug in a worker process ({what})",), None, None)
 
 
 def relay_requests(pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:

@@ -9,11 +9,12 @@ from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.recordings.convert.chains import Chains, Conversion, expectations_at
 from stream.records.errors import BadInput, Unavailable
+from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import read_pages, spell_name
+from stream.sources.files import read_pages
 
 __all__ = ["to_capture"]
 
@@ -43,7 +44,7 @@ async def to_capture(
             async for line in lines_of(chain, followed, revision, max_page_bytes):
                 observer.on_page(chain.chain.endpoint)
                 await capture.write(line)
-    return Conversion(str(out), len(followed), followed.pages, expected is not None)
+    return Conversion(spell_name(str(out)), len(followed), followed.pages, expected is not None)
 
 
 def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:

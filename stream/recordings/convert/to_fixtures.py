@@ -14,11 +14,11 @@ from stream.providers.endpoint import Endpoint, ObjectList
 from stream.recordings.convert.chains import Chains, Conversion, expectations_at
 from stream.records.chains import PRIMARY, Chain
 from stream.records.errors import BadInput
+from stream.records.privacy import spell_name
 from stream.sinks.directory import atomic_directory
 from stream.sources.captures import expectations_beside
 from stream.sources.discovery import FixtureName, parse_name
 from stream.sources.envelope import Envelope, decode_envelope
-from stream.sources.files import spell_name
 from stream.sources.lines import CaptureReader, Line
 
 __all__ = ["to_fixtures"]
@@ -50,7 +50,7 @@ async def to_fixtures(
         if expected is not None:
             await drawer.put(EXPECTATIONS, expected)
     followed = unfolding.chains
-    return Conversion(str(out), len(followed), followed.pages, expected is not None)
+    return Conversion(spell_name(str(out)), len(followed), followed.pages, expected is not None)
 
 
 def open_capture(capture: Path, max_page_bytes: int) -> CaptureReader:

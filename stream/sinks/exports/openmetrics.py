@@ -22,6 +22,7 @@ from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, plain_text_of
+from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, write_pieces
 from stream.state.sqlite.store import Store
 from stream.state.windows import Windows
@@ -52,7 +53,7 @@ def export_openmetrics(state: Path, out: Path, now: int) -> Export:
         windows = Windows(store.load().chains, store=store)
         history, open_windows = history_of(windows, now)
     samples = anyio.run(write_history, out, history)
-    return Export(str(out), len(history), samples, open_windows)
+    return Export(spell_name(str(out)), len(history), samples, open_windows)
 
 
 def history_of(windows: Windows, now: int) -> tuple[History, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from stream.records.errors import Unavailable
 from stream.state.sqlite import schema
+from stream.state.sqlite.checksums import FileMark, TableChecksums, check_tables, read_mark
 from stream.state.sqlite.lock import Lock
-from stream.state.sqlite.reader import REBUILD, WindowReader, connect
+from stream.state.sqlite.reader import REBUILD, WindowReader, connect, is_damage
 
 __all__ = ["StateFile"]
 
@@ -30,6 +32,9 @@ class StateFile(WindowReader):
             BadInput: it is no state file, damaged, or of another version.
         """
         self._place: tuple[int, int] | None = None
+        self._checksums: TableChecksums | None = None
+        self.losses: list[str] = []
+        """What the file has lost of what had been stored in it."""
         self._lock = None if read_only or path is None else Lock(path)
         try:
             super().__init__(path, self._open(path, read_only=read_only))
@@ -48,10 +53,10 @@ class StateFile(WindowReader):
         """Connect to the database; a new file is made."""
         if path is None:
             return sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        descriptor = os.open(path, flags, 0o600)
-        self._place = file_identity_of(os.fstat(descriptor))
-        os.close(descriptor)
+        if self._lock is not None:
+            self._place = file_identity_of(os.fstat(self._lock.descriptor))
+        elif not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return connect(path, "ro" if read_only else "rw")
 
     def _release(self) -> None:
@@ -87,6 +92,8 @@ class StateFile(WindowReader):
             ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
         )
         if not tables and not version:
+            if self._lock is not None and self._lock.last_stored is not None:
+                raise self.damaged_file("nothing is left of what was stored")
             schema.create_tables(self._database)
         elif application != schema.APPLICATION:
             raise self.bad_file("found a database of another program, expected a state file")
@@ -94,9 +101,43 @@ class StateFile(WindowReader):
             wanted = f"expected {schema.VERSION}"
             raise self.bad_file(f"found state of version {version}, {wanted}; {REBUILD}")
         ask("PRAGMA synchronous = FULL")
-        found = ask("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise self.bad_file(f"found a damaged state file ({found}); {REBUILD}")
+        ask("BEGIN")  # all of it at one moment
+        mark = self._check()
+        ask("COMMIT")
+        if self._lock is not None:
+            self._see_losses(self._lock, mark)
+            self._checksums = TableChecksums(self._database, mark)
+
+    def _check(self) -> FileMark:
+        """See that the file is what was written, but for the bodies of its rows; return its mark.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if schema.describe_tables(self._database) != schema.expected_tables():
+            raise ValueError("its tables are not those that were made")
+        for check in ("quick_check(1)", "integrity_check(links)"):  # which has an index
+            found = self._database.execute(f"PRAGMA {check}").fetchone()[0]
+            if found != "ok":
+                raise ValueError(found)
+        mark = read_mark(self._database)
+        check_tables(self._database, mark)
+        return mark
+
+    def _see_losses(self, lock: Lock, mark: FileMark) -> None:
+        """See whether the file has all that was stored in it: a log beside it may have been lost.
+
+        Only as long as nobody has deleted what stands in ``FILE.lock``.
+        """
+        if lock.last_stored is not None:
+            name, number = lock.last_stored
+            if name == mark.name and number > mark.number:
+                self.losses.append(
+                    "The state file is of an earlier time than what was stored in it last "
+                    f"(transaction {mark.number} of {number}): what came in between is read again, "
+                    "and missing where its source is gone."
+                )
+        lock.note(mark.name, mark.number)
 
     def see_place(self) -> None:
         """See that the file still stands where it was opened.
@@ -116,18 +157,28 @@ class StateFile(WindowReader):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make changes, all or none; name what keeps the file from being written."""
+        checksums, lock = self._checksums, self._lock
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                if checksums is not None:
+                    checksums.store()
                 self._database.execute("COMMIT")
             except BaseException:
+                if checksums is not None:
+                    checksums.forget()
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise self.damaged_file(error) from None
             where = self.path or "a temporary file"
             raise Unavailable(f"{where}: cannot be written ({error})") from None
+        if checksums is not None and lock is not None:
+            checksums.note_stored()
+            lock.note(checksums.mark.name, checksums.mark.number)
 
 
 def file_identity_of(status: os.stat_result) -> tuple[int, int]:

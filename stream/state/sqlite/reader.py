@@ -16,11 +16,35 @@ from stream.records.windows import Slot, Snapshot, Window
 from stream.state.sqlite.table import StoredWindows
 from stream.state.windows import Glance, Place
 
-__all__ = ["REBUILD", "WindowReader", "connect"]
+__all__ = ["REBUILD", "WindowReader", "connect", "is_damage"]
 
 REBUILD: Final = "move it away and replay the pages to build it again"
-DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError)
-"""What reading raises when something is not what was written."""
+DAMAGE: Final = (sqlite3.DatabaseError, msgspec.MsgspecError, ValueError, KeyError, TypeError)
+"""What reading raises when something is not what was written, or of another type."""
+OUTSIDE: Final = frozenset(
+    [
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    ]
+)
+"""What SQLite says of the world around a file, and not of what is in it."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether an error says that something is not what was written."""
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) is not None:
+        code: int = error.sqlite_errorcode
+        return code & 0xFF not in OUTSIDE or code == sqlite3.SQLITE_IOERR_SHORT_READ
+    return isinstance(error, DAMAGE)
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -48,12 +72,10 @@ class ReadErrors:
         """End; an error of the file's is raised as one of ours."""
         if error is None:
             return
+        if is_damage(error):
+            raise self._reader.damaged_file(error) from None
         if isinstance(error, sqlite3.OperationalError):
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:  # which a damaged one gives
-                raise Unavailable(f"{self._reader.path}: cannot be read ({error})") from None
-        elif not isinstance(error, DAMAGE):
-            return
-        raise self._reader.bad_file(f"found a damaged state file ({error}); {REBUILD}") from None
+            raise Unavailable(f"{self._reader.path}: cannot be read ({error})") from None
 
 
 class WindowReader:
@@ -81,6 +103,10 @@ class WindowReader:
     def bad_file(self, message: str) -> BadInput:
         """Make the error for a file that is not what it should be."""
         return BadInput("state", message).name_place(str(self.path or "temporary state"))
+
+    def damaged_file(self, error: object) -> BadInput:
+        """Make the error for a file that is not what was written."""
+        return self.bad_file(f"found a damaged state file ({error}); {REBUILD}")
 
     @contextmanager
     def freeze(self) -> Iterator[WindowReader]:
@@ -129,6 +155,13 @@ class WindowReader:
         """Look at each window of a chain, but not at its rows."""
         for slot in self.slots(chain):
             self.glance((chain, slot))
+
+    def check_windows(self) -> None:
+        """Look at each window, and at its rows."""
+        with self.read_errors:
+            for chain in self._windows.chains():
+                for _ in self._windows.scan(chain, None, ()):
+                    pass
 
     @property
     def records(self) -> int:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
+from stream.state.sqlite.checksums import start_mark
 from stream.state.sqlite.letters import LETTERS
 from stream.state.sqlite.links import LINKS
 from stream.state.sqlite.table import SNAPSHOTS
 
-__all__ = ["APPLICATION", "TABLES", "VERSION", "create_tables"]
+__all__ = [
+    "APPLICATION",
+    "TABLES",
+    "VERSION",
+    "create_tables",
+    "describe_tables",
+    "expected_tables",
+]
 
 APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
 VERSION: Final = 4
@@ -19,7 +28,6 @@ CREATE TABLE parts (
     source TEXT, part TEXT, checksum BLOB NOT NULL, entry BLOB NOT NULL,
     PRIMARY KEY (source, part)
 ) WITHOUT ROWID;
-CREATE TABLE shards (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 COUNTS: Final = """
 CREATE TABLE counts (
@@ -36,10 +44,30 @@ CREATE TABLE series (
 TABLES: Final = f"{PARTS}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{LINKS}"
 
 
+DESCRIBED: Final = "SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY name"
+
+
 def create_tables(database: sqlite3.Connection) -> None:
     """Make the tables of a new file, all or none."""
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(
-        f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-        f"{TABLES} COMMIT;"
+        f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {TABLES}"
     )
+    start_mark(database)
+    database.execute("COMMIT")
+
+
+def describe_tables(database: sqlite3.Connection) -> list[Any]:
+    """Return what a file says of its tables: one that is damaged may hold other types."""
+    return database.execute(DESCRIBED).fetchall()
+
+
+@cache
+def expected_tables() -> list[Any]:
+    """Return what a file must say of its tables."""
+    database = sqlite3.connect(":memory:")
+    try:
+        database.executescript(TABLES)
+        return describe_tables(database)
+    finally:
+        database.close()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec.msgpack import decode, encode
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
-from stream.records.errors import Unavailable
+from stream.records.errors import BadInput, Unavailable
 from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot
 from stream.state.links import PagePlace, WalkKey
@@ -28,9 +29,6 @@ from stream.state.sqlite.links import forget_pages, links_in, links_of, put_link
 from stream.state.windows import Place
 
 __all__ = ["Checkpoint", "SavedState", "Store"]
-
-
-TABLE_THERE: Final = "SELECT 1 FROM shard.sqlite_master WHERE name = ?"
 
 
 class Checkpoint(NamedTuple):
@@ -76,10 +74,8 @@ class Store(StateFile):
             Unavailable: it cannot be read.
         """
         with self.read_errors:
-            counts: dict[str, bytes] = {}
-            for name, checksum, body in self._database.execute("SELECT * FROM counts"):
-                check_row(checksum, name, body)
-                counts[name] = body
+            rows = self._database.execute("SELECT * FROM counts")
+            counts = {row[0]: checked_body_of(*row) for row in rows}
             return SavedState(
                 dict(self._parts()),
                 set(self._windows.chains()),
@@ -120,23 +116,23 @@ class Store(StateFile):
         """Take over the windows of the shards that the file names; then name others.
 
         A shard stands beside the file. Its windows alone are taken: whatever pages they are of can
-        be read again, and change nothing.
+        be read again, and change nothing. So one that is damaged is as good as gone.
 
         Raises:
             Unavailable: a file cannot be read or written.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
         with self.read_errors:
-            found = [name for (name,) in self._database.execute("SELECT name FROM shards")]
+            row = self._database.execute("SELECT * FROM counts WHERE name = 'shards'").fetchone()
+            found = [] if row is None else decode(checked_body_of(*row), type=list[str])
         if not found and not names:
             return
         for name in found:
             shard = self.path.with_name(name)
-            if shard.exists():
+            if shard.exists() and is_sound(shard):
                 self.take_from(shard, ("snapshots", "links"))
         with self.transaction():
-            self._database.execute("DELETE FROM shards")
-            self._database.executemany("INSERT INTO shards VALUES (?)", ((one,) for one in names))
+            self._put_counts({"shards": encode(list(names))})
         for name in {*found, *names}:
             for end in ("", "-wal", "-shm", ".lock"):
                 self.path.with_name(f"{name}{end}").unlink(missing_ok=True)
@@ -156,8 +152,7 @@ class Store(StateFile):
             with self.transaction():
                 for table in tables:
                     copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
-                    if self._database.execute(TABLE_THERE, (table,)).fetchone():
-                        self._database.execute(copy)
+                    self._database.execute(copy)
         finally:
             self._database.execute("DETACH DATABASE shard")
         self.has_links = True
@@ -254,11 +249,35 @@ class Store(StateFile):
         counts = {"tally": encode(checkpoint.tally)}
         if checkpoint.objects is not None:
             counts["objects"] = checkpoint.objects
-        many(
-            "REPLACE INTO counts VALUES (?, ?, ?)",
-            (seal_row((name,), body) for name, body in counts.items()),
-        )
+        self._put_counts(counts)
         many(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
             ((*row, checksum_of(*row)) for row in checkpoint.series),
         )
+
+    def _put_counts(self, counts: Mapping[str, bytes]) -> None:
+        """Put what there is but once, by its name."""
+        self._database.executemany(
+            "REPLACE INTO counts VALUES (?, ?, ?)",
+            (seal_row((name,), body) for name, body in counts.items()),
+        )
+
+
+def checked_body_of(name: str, checksum: bytes, body: bytes) -> bytes:
+    """Return the body of a row of ``counts``.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    check_row(checksum, name, body)
+    return body
+
+
+def is_sound(shard: Path) -> bool:
+    """Tell whether all of a shard that nobody writes to any more is what was written."""
+    try:
+        with closing(Store(shard, read_only=True)) as store:
+            store.check_windows()
+    except (BadInput, Unavailable):
+        return False
+    return True

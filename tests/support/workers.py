@@ -1,0 +1,78 @@
+"""A replay with worker processes, started to be ended in some way or other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.running import NOW
+
+__all__ = ["Started", "has_ended", "listens_to", "moments"]
+
+PATIENCE = 30.0
+
+
+class Started:
+    """A replay with two workers, in processes of its own."""
+
+    def __init__(self, capture: Path, report: Path, *options: str) -> None:
+        """Start it; scratch files go beside the report."""
+        base = [sys.executable, "-m", "stream", "replay", str(capture), "--now", NOW]
+        self.report = report
+        self.process = subprocess.Popen(
+            [*base, "--report", str(report), "--workers", "2", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": str(report.parent)},
+        )
+
+    def children(self) -> list[int]:
+        """Wait until its workers are there; return their process ids."""
+        place = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for _ in moments():
+            found = [int(one) for one in place.read_text("ascii").split()]
+            if len(found) == 2:
+                return found
+        raise AssertionError("no workers")
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; return the exit code and what it said."""
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, errors
+
+
+def moments() -> Iterator[None]:
+    """Yield again and again, until patience ends."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        yield
+        os.sched_yield()
+
+
+def has_ended(process: int) -> bool:
+    """Tell whether a process has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+def listens_to(process: int, number: int) -> bool:
+    """Tell from /proc whether a process has a handler of its own for a signal, and lets it in."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
+        masks = {name: int(mask, 16) >> (number - 1) & 1 for name, _, mask in map(parts_of, lines)}
+        return bool(masks["SigCgt"] and not masks["SigBlk"])
+    return False
+
+
+def parts_of(line: str) -> tuple[str, str, str]:
+    """Split a line of /proc; what is no mask of signals is none."""
+    name, _, value = line.partition(":")
+    return name, "", value.strip() if name.startswith("Sig") and "/" not in value else "0"
