@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["show_advance", "show_progress"]
 
 
-def warn_of_file(name: str) -> None:
+def warn_of_file(name: str, reason: str) -> None:
     """Say that a file was left out."""
     click.echo(
-        f"usage-stream: warning: {one_line(name)} has no fixture's name; it was left out", err=True
+        f"usage-stream: warning: {one_line(name)} was left out: {one_line(reason)}", err=True
     )
 
 
@@ -29,14 +29,14 @@ def warn_of_file(name: str) -> None:
 def show_progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
     if not is_watched():
-        yield Observer(on_unknown=warn_of_file)
+        yield Observer(on_left_out=warn_of_file)
         return
     with bar_of_pages() as bar:
         task = bar.add_task("pages", total=None)
         yield Observer(
             on_total=lambda total: bar.update(task, total=total),
             on_page=lambda _: bar.advance(task),
-            on_unknown=warn_of_file,
+            on_left_out=warn_of_file,
         )
 
 

@@ -24,14 +24,14 @@ from stream.cli.basics import (
 from stream.cli.progress import show_progress
 from stream.engines.signals import until_signalled
 from stream.intake.rules import DEFAULT_BUDGET, Rules
-from stream.pipeline import Replay, replay
+from stream.pipeline import SIDE_FILES, Replay, replay
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
-from stream.sources.discovery import is_input
+from stream.sources.discovery import is_pages_input
 
 __all__ = ["replay_command"]
 
@@ -56,8 +56,6 @@ class WorkerCount(click.ParamType[int]):
 
 
 MOST_WORKERS = 256
-SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
-"""What stands beside a state file while it is in use."""
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -155,6 +153,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         ),
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
+        side_outputs=tuple(filter(None, (notes, metrics))),
     )
     check_outputs(run, notes, metrics)
     before = previous_summary(report) if notes else None
@@ -185,7 +184,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
     show_summary(after)
-    context.exit(1 if written.outline.issues else 0)
+    context.exit(written.outline.exit_code)
 
 
 def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:
@@ -204,6 +203,6 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")
         read = run.directory.resolve()
-        if place == read or (place.parent == read and is_input(place.name)):
+        if place == read or (place.parent == read and is_pages_input(place.name)):
             raise click.UsageError(f"{path} is a file that PATH is read for; write elsewhere")
         taken.add(place)

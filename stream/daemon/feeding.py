@@ -12,6 +12,7 @@ import structlog
 
 from stream.daemon.config import PaceSettings, Settings, WatchSettings
 from stream.daemon.core import CaughtUp, Core
+from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
 from stream.sources.discovery import discover_chains
@@ -138,7 +139,7 @@ class Feeding:
 
     async def _look(self, source: Directory | Pace) -> float | None:
         """Look once; what cannot be read is said, and tried again soon."""
-        unknown = source.unknown if isinstance(source, Directory) else frozenset[str]()
+        known = {*source.left_out} if isinstance(source, Directory) else set[LeftOut]()
         try:
             return await source.look(self.core.channel.send)
         except Unavailable as error:
@@ -146,8 +147,8 @@ class Feeding:
             return RETRY
         finally:
             if isinstance(source, Directory):
-                for name in sorted(source.unknown - unknown):
-                    structlog.get_logger().warning("no fixture's name; left out", file=name)
+                for name, reason in sorted({*source.left_out} - known):
+                    structlog.get_logger().warning("left out", file=name, reason=reason)
 
     async def _listen(self, source: Directory, wake: Alarm) -> None:
         """Wake a source whenever the kernel tells of a change."""

@@ -12,10 +12,17 @@ from typing import NamedTuple
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 
-__all__ = ["UNKNOWN_CHAIN", "Delivery", "Page", "Part"]
+__all__ = ["UNKNOWN_CHAIN", "Delivery", "LeftOut", "Page", "Part"]
 
 UNKNOWN_CHAIN = "capture"
 """The endpoint of a page of which nobody can tell what it is of: its label names the file."""
+
+
+class LeftOut(NamedTuple):
+    """A file, a directory or a link that stands where pages are read, and is not: its reason."""
+
+    name: str
+    reason: str
 
 
 class Part(NamedTuple):

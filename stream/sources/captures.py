@@ -16,12 +16,17 @@ from typing import Final, NamedTuple
 import aiofiles.os
 from msgspec.msgpack import decode, encode
 
-from stream.records.chains import Chain
+from stream.decode.foreign import foreign_bytes
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.records.chains import PRIMARY, Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
+from stream.sources.contents import entry_in, is_bare
+from stream.sources.documents import read_documents
 from stream.sources.envelope import decode_envelope
-from stream.sources.files import EXPECTATIONS, signature_of, spell_name
+from stream.sources.files import signature_of, spell_name
 from stream.sources.lines import CaptureReader, Line
+from stream.sources.names import EXPECTATIONS, NAMES_WANTED, stem_of_name
 from stream.sources.settling import Settling
 from stream.sources.source import ReadOptions, Send
 
@@ -37,22 +42,34 @@ __all__ = [
     "stem_of",
 ]
 
-NAME: Final = re.compile(r"(?P<stem>.+)\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
+NAME: Final = re.compile(r".+\.ndjson(?:\.gz|\.zst)?", re.DOTALL)
+UNNAMED: Final = "found a page whose rows do not say of which endpoint they are"
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
 
 class Capture(NamedTuple):
-    """A capture file; ``name`` is what people are told."""
+    """A file of many pages; ``name`` is what people are told.
+
+    ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it.
+    """
 
     path: Path
     name: str
+    entry: Endpoint | ObjectList | None = None
+    label: str = PRIMARY
+
+    @property
+    def part(self) -> str:
+        """The name of its part; a fixture's has a slash too, and never begins so."""
+        return f"./{self.name}" if "/" in self.name else self.name
 
 
 class CapturePlace(NamedTuple):
     """How far a capture was read: the ``line``, the ``offset`` behind it, and what tells the bytes.
 
-    ``is_cut``: what follows is still of that line, which had no line break. ``signature`` is the
-    file's when that was all of it.
+    A file that is read as a whole has pages in the place of lines, and no offset. ``is_cut``: what
+    follows is still of that line, which had no line break. ``signature`` is the file's when that
+    was all of it.
     """
 
     line: int = 0
@@ -76,14 +93,13 @@ def is_input(name: str) -> bool:
 
 
 def is_one(place: Path) -> bool:
-    """Tell whether a path is a capture, and not a directory that may hold some."""
-    return is_capture(place.name) and not place.is_dir()
+    """Tell whether a path is a file of pages, and not a directory that may hold some."""
+    return place.is_file() or (is_capture(place.name) and not place.is_dir())
 
 
 def stem_of(name: str) -> str:
-    """Return a capture's name without what says that it is one."""
-    match = NAME.fullmatch(name)
-    return match["stem"] if match else name
+    """Return a file's name without what says that it holds pages."""
+    return stem_of_name(name)
 
 
 def expectations_beside(path: Path) -> Path:
@@ -106,21 +122,36 @@ def captures_in(place: Path) -> list[Capture]:
     return [Capture(place / name, spell_name(name)) for name in names if is_input(name)]
 
 
-def page_of(line: Line, name: str) -> Page:
-    """Return the page that a capture's line holds, or why there is none."""
-    error, final = line.error, line.final
-    if error is None:
+def page_of(
+    line: Line, name: str, entry: Endpoint | ObjectList | None = None, label: str = PRIMARY
+) -> Page:
+    """Return the page that a capture's line holds, or why there is none.
+
+    A page without an envelope is of the endpoint that its rows name, or else of ``entry``.
+    """
+    fault, final = line.error, line.final
+    if fault is None:
         try:
             one = decode_envelope(line.content)
-        except BadInput as bad:
-            error = bad
+        except BadInput as error:
+            found = (entry_in(line.content) or entry) if is_bare(line.content) else None
+            if found is not None:
+                return Page(Chain(found.key, label), line.number, line.content, final=final)
+            fault = name_fault(line.content, error)
         else:
             chain = Chain(one.entry.key, one.label, one.view)
             return Page(
                 chain, line.number, one.payload, 0, one.revision, one.cursor, None, final=final
             )
     chain = Chain(UNKNOWN_CHAIN, name)
-    return Page(chain, line.number, b"", error=error, final=final)
+    return Page(chain, line.number, b"", error=fault, final=final)
+
+
+def name_fault(content: bytes, fault: BadInput) -> BadInput:
+    """Say better what is wrong with a line that is no envelope, where that is known."""
+    if is_bare(content):
+        return BadInput("envelope", f"{UNNAMED}, expected a name as {NAMES_WANTED}")
+    return fault if content.startswith(b"{") else foreign_bytes(content) or fault
 
 
 class Captures:
@@ -136,7 +167,7 @@ class Captures:
         self.known_places = {
             name: CapturePlace(*decode(position))
             for name, position in positions.items()
-            if is_capture(name) and "/" not in name
+            if "/" not in name or name.startswith("./")
         }
         self._gone: set[str] = set()
 
@@ -146,7 +177,7 @@ class Captures:
         Raises:
             Unavailable: a capture cannot be read; the others were.
         """
-        await self._deliver_gone({capture.name for capture in captures}, send)
+        await self._deliver_gone({capture.part for capture in captures}, send)
         whole, failed = True, None
         for capture in captures:
             try:
@@ -165,16 +196,19 @@ class Captures:
             # A broken end is forgotten with its file, and read again when that returns.
             place = self.known_places[name] = self.known_places[name]._replace(signature=None)
             part = Part(self.source, name)
-            await send(Delivery(part, name, None, encode(place), is_gone=True))
+            shown = name.removeprefix("./")
+            await send(Delivery(part, shown, None, encode(place), is_gone=True))
         self._gone = self.known_places.keys() - there
 
-    async def _deliver_one(self, capture: Capture, send: Send) -> bool:
+    async def _deliver_one(  # noqa: PLR0911 -- a file can be in as many states
+        self, capture: Capture, send: Send
+    ) -> bool:
         """Emit what a capture says beyond what is known; return whether that was all of it.
 
         Raises:
             Unavailable: it cannot be read.
         """
-        known, signature = self.known_places.get(capture.name), signature_of(capture.path)
+        known, signature = self.known_places.get(capture.part), signature_of(capture.path)
         if signature is None and self.settling.patience is not None:
             return True  # gone again
         if signature is not None and known is not None and known.signature == signature:
@@ -189,6 +223,13 @@ class Captures:
             return await self._refuse(capture, place._replace(signature=signature), lost, send)
         try:
             anew = known is None
+            if not place.offset:
+                many = aiofiles.os.wrap(reader.holds_documents)
+                if await many(is_lines=is_capture(capture.path.name)):
+                    reader.close()
+                    return await self._deliver_documents(capture, place, send, anew=anew)
+                if place.line:  # it was read as a whole, and has lines now
+                    place, anew = START, True
             if not await aiofiles.os.wrap(reader.pass_over)(place.prefix):
                 if not self.settling.is_settled(capture.path, reader.signature, sound=False):
                     return False
@@ -208,6 +249,36 @@ class Captures:
         if not self.settling.is_settled(capture.path, place.signature, sound=False):
             return False
         await self._send(capture, lost, place, send)
+        return True
+
+    async def _deliver_documents(
+        self, capture: Capture, place: CapturePlace, send: Send, *, anew: bool
+    ) -> bool:
+        """Emit the pages of a file that is read as a whole; return as :meth:`_deliver_lines`."""
+        read = aiofiles.os.wrap(read_documents)
+        try:
+            found = await read(capture.path, self.options.max_page_bytes)
+        except BadInput as error:
+            lost = Line(place.line + 1, place.offset, b"", error, complete=False)
+            known = place._replace(signature=signature_of(capture.path))
+            return await self._refuse(capture, known, lost, send)
+        if not found.is_whole and not self.settling.is_settled(
+            capture.path, found.signature, sound=False
+        ):
+            return False
+        if found.mark_of(place.line) != place.prefix:
+            place, anew = START, anew or place != START
+        for number, page in enumerate(found.pages[place.line :], place.line + 1):
+            is_last = number == len(found.pages)
+            place = CapturePlace(
+                number, 0, found.mark_of(number), signature=found.signature if is_last else None
+            )
+            digest = found.sha256 if is_last else None
+            await self._send(capture, Line(number, 0, page), place, send, digest, anew=anew)
+            anew = False
+        place = place._replace(signature=found.signature)
+        position, part = self._note(capture, place), Part(self.source, capture.part)
+        await send(Delivery(part, capture.name, None, position, found.sha256, anew))
         return True
 
     async def _deliver_lines(
@@ -237,7 +308,7 @@ class Captures:
                 anew = False
         place = place._replace(signature=reader.signature)
         position = self._note(capture, place)
-        part = Part(self.source, capture.name)
+        part = Part(self.source, capture.part)
         await send(Delivery(part, capture.name, None, position, reader.sha256, anew))
         return True
 
@@ -252,13 +323,13 @@ class Captures:
         anew: bool = False,
     ) -> None:
         """Emit a line, with the place behind it."""
-        position, part = encode(place), Part(self.source, capture.name)
-        page = page_of(line, capture.name)
+        position, part = encode(place), Part(self.source, capture.part)
+        page = page_of(line, capture.name, capture.entry, capture.label)
         await send(Delivery(part, capture.name, page, position, digest, anew))
         self._note(capture, place)
 
     def _note(self, capture: Capture, place: CapturePlace) -> bytes:
         """Remember how far a capture was read; return that as a position."""
         if self.settling.patience is not None:
-            self.known_places[capture.name] = place
+            self.known_places[capture.part] = place
         return encode(place)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from xxhash import xxh3_64
 
+from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput
+from stream.sources.contents import holds_documents
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
 __all__ = [
-    "MARK",
     "CaptureReader",
     "Line",
     "too_long_line",
 ]
-
-MARK: Final = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8."""
 
 
 class Line(NamedTuple):
@@ -75,6 +73,8 @@ class CaptureReader:
         self._length = 0
         """How long the line is so far; what is held of it stands in ``_held``, unless too long."""
         self._prefix = xxh3_64()
+        self._fault: BadInput | None = None
+        """What was found wrong with the first piece."""
         self.size = self._file.size
         self.signature = self._file.signature
 
@@ -102,6 +102,18 @@ class CaptureReader:
     def bytes_read(self) -> int:
         """How many bytes of the stored file were read."""
         return self._file.bytes_read
+
+    def holds_documents(self, *, is_lines: bool) -> bool:
+        """Tell whether the file is to be read as a whole; asked before anything is read.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        try:
+            self._advance()
+        except BadInput as error:
+            self._fault = error
+        return holds_documents(self._piece, is_lines=is_lines)
 
     def pass_over(self, prefix: int) -> bool:
         """Pass over what was read before; tell whether it is what it was.
@@ -157,6 +169,9 @@ class CaptureReader:
             BadInput: the file is broken, or ends before the place where reading was to go on.
         """
         self._piece, self._at = b"", 0
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
         for piece in self._file.pieces:
             self._prefix.update(memoryview(piece)[: self._behind])
             if self._behind < len(piece):
@@ -185,8 +200,7 @@ class CaptureReader:
             self._prefix.update(b"\n")
         if self._length > self._longest:
             error = too_long_line(self._length, self._longest)
-        if not self._end:
-            content = content.removeprefix(MARK)
+        content = content.removeprefix(BYTE_ORDER_MARK)
         self._number += 1
         self._end += self._length + complete
         self._held, self._length = [], 0

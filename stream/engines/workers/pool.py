@@ -145,7 +145,7 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         run, intake = self.run, self.intake
         assert intake is not None  # noqa: S101 -- without it there is no pool
-        survey_directory(directory_of(run, intake), intake, observer)
+        survey = survey_directory(directory_of(run, intake), intake, observer)
         parts: list[ShareResult] = await self._receive_all(observer)
         apart = frozenset(key for part in parts for key in part.wide)
         expected = expected_in(run)
@@ -169,7 +169,7 @@ class Pool:
             intake.refuse_letters()
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
-            state = freeze_state(intake)._replace(windows=windows)
+            state = freeze_state(intake)._replace(windows=windows, left_out=survey.left_out)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
             return await finish_run(state, run.now, run.outputs, letters, expected, found)

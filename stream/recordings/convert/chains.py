@@ -12,7 +12,8 @@ from stream.intake.walks import fault_of
 from stream.records.chains import Chain
 from stream.records.delivery import Page
 from stream.records.errors import BadInput
-from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular, spell_name
+from stream.sources.files import read_regular, spell_name
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Chains", "Conversion", "expectations_at"]
 

@@ -57,7 +57,7 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
     for capture in captures_in(directory):
         raise BadInput("file", "found a capture, expected fixtures alone").name_place(capture.name)
     for name in unknown:
-        observer.on_unknown(name)
+        observer.on_left_out(name, "its name is no fixture's")
     for chain in chains:
         for faults in chain.faults.values():
             name, error = faults[0]
