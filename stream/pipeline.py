@@ -253,6 +253,11 @@ def expected_in(run: Replay) -> Expectations:
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
         return expectations.NOTHING
+    target = Path(os.path.realpath(expected))
+    if target.exists() and target.is_relative_to(
+        os.path.realpath(run.directory)
+    ):  # as links to pages are followed
+        expected = target
     try:
         return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:

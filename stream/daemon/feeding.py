@@ -95,6 +95,7 @@ class Feeding:
             return
         for one in self.scopes.keys() - wanted:
             self.scopes.pop(one).cancel()
+            self.core.left_out.pop(one.name, None)
             self.sources.pop(one, None)
             self._behind.discard(one)
         for one in sorted(wanted - self.scopes.keys(), key=lambda one: one.name):
@@ -149,6 +150,9 @@ class Feeding:
             if isinstance(source, Directory):
                 for name, reason in sorted({*source.left_out} - known):
                     structlog.get_logger().warning("left out", file=name, reason=reason)
+                if self.core.left_out.get(source.name, []) != source.left_out:
+                    self.core.left_out[source.name] = source.left_out
+                    self.core.changes += 1
 
     async def _listen(self, source: Directory, wake: Alarm) -> None:
         """Wake a source whenever the kernel tells of a change."""

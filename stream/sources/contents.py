@@ -31,7 +31,7 @@ __all__ = [
 
 BETWEEN: Final = b" \t\r\n\x1e"
 """What may stand between documents: white space, and RFC 7464's separator."""
-LONGEST_HEAD: Final = 16_384
+OPENING: Final = re.compile(rb'\{\s*"(?:object|data)"\s*:')
 ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
     **{endpoint.result: endpoint for endpoint in ENDPOINTS.values()},
     **{entry.element: entry for entry in LISTS.values() if entry.element},
@@ -91,11 +91,7 @@ def is_page_file(content: bytes) -> bool:
 
     What only seems to be a page is refused by its decoder, and not misread.
     """
-    return (
-        content.startswith(b"{")
-        and content.count(b'"has_more"') == 1
-        and content.find(b'"page":', 0, LONGEST_HEAD) < 0
-    )
+    return OPENING.match(content) is not None and content.count(b'"has_more"') == 1
 
 
 def entry_in(page: bytes, *, alone: bool = False) -> Endpoint | ObjectList | None:
