@@ -254,9 +254,8 @@ def expected_in(run: Replay) -> Expectations:
     if not os.path.lexists(expected):
         return expectations.NOTHING
     target = Path(os.path.realpath(expected))
-    if target.exists() and target.is_relative_to(
-        os.path.realpath(run.directory)
-    ):  # as links to pages are followed
+    below = target.is_relative_to(os.path.realpath(run.directory))
+    if below and target.exists():  # links to pages are followed too
         expected = target
     try:
         return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))

@@ -29,8 +29,9 @@ __all__ = [
     "trim",
 ]
 
-BETWEEN: Final = b" \t\r\n\x1e"
-"""What may stand between documents: white space, and RFC 7464's separator."""
+SEPARATOR: Final = b"\x1e"
+"""What stands before each document of RFC 7464."""
+BETWEEN: Final = b" \t\r\n" + SEPARATOR
 OPENING: Final = re.compile(rb'\{\s*"(?:object|data)"\s*:')
 ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
     **{endpoint.result: endpoint for endpoint in ENDPOINTS.values()},
@@ -211,10 +212,10 @@ def holds_documents(head: bytes, *, is_lines: bool) -> bool:
     """
     line, end, _ = trim(head).partition(b"\n")
     line = line.strip(BETWEEN)
-    if line.startswith(b"["):
+    if line.startswith(b"[") or head.lstrip().startswith(SEPARATOR):
         return True
     if not line.startswith(b"{") or is_json(line):
-        return False
+        return is_bucket(line)
     if line == b"{":
         return bool(end)
     return b"}{" in line or (bool(end) and not is_lines)

@@ -42,6 +42,8 @@ class TreeWalk:
         self._links: list[str] = []
         self._followed: set[str] = set()
         """Directories that links have led to."""
+        self._targets: dict[str, str] = {}
+        """Files that links lead to, and the best name that a link has for each."""
         self._renamed: set[str] = set()
         """Files that a link has a better name for."""
 
@@ -76,6 +78,7 @@ class TreeWalk:
             for name in links:
                 self._follow(name)
         self.files = [one for one in self.files if one.name not in self._renamed]
+        self.files += [TreeFile(name, Path(target)) for target, name in self._targets.items()]
 
     def _follow(self, name: str) -> None:
         """Follow one link."""
@@ -95,7 +98,9 @@ class TreeWalk:
                 return
             self._renamed.add(below)
         if not is_directory:
-            self.files.append(TreeFile(name, Path(target)))
+            known = self._targets.setdefault(target, name)
+            if parse_name(base_of(name)) and not parse_name(base_of(known)):
+                self._targets[target] = name
         elif target not in self._followed:
             self._followed.add(target)
             self._visit_below(name, target, name.count("/") + 1)

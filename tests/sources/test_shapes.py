@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.support.appending import PACKED
+from tests.support.envelopes import PACKED
 from tests.support.pages import Content, Json, bucket, page, put, put_all, used
 from tests.support.running import Replayed, replay
 from tests.support.strategies import written
@@ -86,8 +86,14 @@ def test_what_was_read_is_not_read_again(shape: bytes, tmp_path: Path) -> None:
 
 
 NAMED: dict[str, dict[str, Content]] = {
-    "pages with a separator": {"usage_completions_page_1.json": FIRST, "usage_completions_page_2.json": LAST},
-    "pages from 0 on": {"usage-completions-page0.json": FIRST, "Usage-Completions-Page1.json": LAST},
+    "pages with a separator": {
+        "usage_completions_page_1.json": FIRST,
+        "usage_completions_page_2.json": LAST,
+    },
+    "pages from 0 on": {
+        "usage-completions-page0.json": FIRST,
+        "Usage-Completions-Page1.json": LAST,
+    },
     "a provider's prefix": {"openai_usage_completions.json": WHOLE},
     "a directory a day": {
         "2026-09-01": lambda path: put_all(path, {"usage_completions.json": page(FIRST_DAY)}),
@@ -105,7 +111,7 @@ NAMED: dict[str, dict[str, Content]] = {
         "usage_completions.json.zst": zstandard.compress(written(WHOLE).encode())
     },
     "what its rows say": {"costs_september.json": WHOLE},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("files", NAMED.values(), ids=NAMED.keys())
@@ -119,12 +125,12 @@ def test_names_tell_where_pages_belong(files: dict[str, Content], tmp_path: Path
 def test_a_label_begins_with_its_directory(tmp_path: Path) -> None:
     """What stands in a directory below is a walk of its own."""
     for name in ("a", "b"):
-        put_all(
-            tmp_path / name, {"usage_completions.json": WHOLE, "usage_completions_x.json": LAST}
-        )
+        files: dict[str, Content] = {"usage_completions.json": WHOLE, "costs_x.json": COSTS}
+        put_all(tmp_path / name, files)
     report = replay(tmp_path).report
     assert report is not None
-    assert sorted(report["usageVariants"]) == ["a", "a/x", "b", "b/x"]
+    assert sorted(report["usageVariants"]) == ["a", "b"]
+    assert {one["label"] for one in report["run"]["fixtures"]} == {"a", "a/x", "b", "b/x"}
 
 
 def test_a_walk_without_its_end_is_refused_in_every_shape(tmp_path: Path) -> None:
@@ -142,7 +148,7 @@ def test_standard_input_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_links_below_the_path_are_followed(tmp_path: Path) -> None:
-    """A ConfigMap is made of links into a directory that begins with dots; each page counts once."""
+    """A ConfigMap is made of links into a directory with dots before it; each page counts once."""
     pages = put_all(tmp_path / "pages", {})
     put_all(pages / "..2026_09_01", {"usage_completions.json": WHOLE, "usage.json": COSTS})
     (pages / "..data").symlink_to("..2026_09_01")
@@ -183,7 +189,7 @@ LEFT: dict[str, tuple[Content, str]] = {
 
 @pytest.mark.parametrize("name", LEFT)
 def test_what_is_left_out_is_named(name: str, tmp_path: Path) -> None:
-    """A file or a link that is not read stands in the report with its reason; the exit code is 1."""
+    """What is not read stands in the report with its reason, and makes the exit code 1."""
     content, reason = LEFT[name]
     replayed = replay(put_all(tmp_path, {"usage_completions.json": WHOLE, name: content}))
     assert replayed.report is not None, replayed.errors
