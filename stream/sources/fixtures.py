@@ -52,7 +52,7 @@ class Fixtures:
         self.known_pages = {
             name: position
             for name, position in positions.items()
-            if "/" in name and len(position) > MARK + len(FAULTY)
+            if "/" in name and not name.startswith("./") and len(position) > MARK + len(FAULTY)
         }
 
     async def deliver(self, chains: Sequence[FixtureChain], send: Send) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,12 @@ PAGE: Final = re.compile(rb'"object"\s*:\s*"(?:page|list|bucket)"|"data"\s*:\s*\
 REPORT: Final = re.compile(
     rb'\{\s*"metadata"\s*:\s*\{\s*"version"\s*:.{0,200}"generatedAt"', re.DOTALL
 )
+MARKS: Final[dict[bytes, dict[str, Any]]] = {
+    rb'^\{\s*"log"\s*:': {"log": {"entries": []}},
+    rb'"starting_at"\s*:': {"data": [{"starting_at": ""}]},
+    rb'"n_context_tokens_total"\s*:': {"current_usage_usd": 0},
+}
+"""What tells a file of which only the start is seen, and a small one of its kind."""
 STATE: Final = b"SQLite format 3\0"
 
 EXPECTED: Final = f"expected pages, or a name as {NAMES_WANTED}"
@@ -98,8 +104,9 @@ def foreign_json(head: bytes) -> BadInput | None:
     """Say what JSON is that is known to be something else."""
     try:
         value = msgspec.json.decode(head)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # mostly, it goes on
+        found = next((mark for mark in MARKS if re.search(mark, head)), None)
+        return None if found is None else foreign_answer(MARKS[found])
     if not isinstance(value, dict) or is_envelope(head):
         return None
     if value.get("error") is not None:
