@@ -39,7 +39,8 @@ ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
 }
 """What rows, and elements of lists, call themselves."""
 KIND: Final = re.compile(rb'"object"\s*:\s*"([a-z_.]+)"')
-TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
+TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+"""A bracket, or a text; one without an end goes to the end, so that no byte is looked at twice."""
 BUCKET: Final = (frozenset({"start_time"}), frozenset({"start_time_iso"}))
 
 

@@ -135,7 +135,8 @@ def survey_file(place: Path, look: Recognise) -> Survey:
     Raises:
         BadInput: it holds no pages.
     """
-    capture, reason = capture_of(place.parent, TreeFile(place.name), look)
+    target = Path(os.path.realpath(place)) if place.is_symlink() else None
+    capture, reason = capture_of(place.parent, TreeFile(place.name, target), look)
     if capture is None:
         found = reason or "found a file of this program's own, expected pages"
         raise BadInput("file", found).name_place(spell_name(place.name))

@@ -258,7 +258,7 @@ def entry_of(name: str) -> Endpoint | ObjectList:
 def entry_at(address: str) -> Endpoint | ObjectList | None:
     """Return the registry's entry for a URL, or a path; ``None``: there is none."""
     with suppress(ValueError):
-        path = urlsplit(address.strip()).path.rstrip("/")
+        path = "/" + urlsplit(address.strip()).path.strip("/")
         return NAMES.get(path) or NAMES.get(PROJECT.sub(r"\1*\2", path))
     return None
 

@@ -30,6 +30,7 @@ __all__ = [
     "read_batch",
     "read_pages",
     "read_regular",
+    "several_pages",
     "signature_of",
     "spell_name",
     "status_signature_of",
@@ -141,6 +142,11 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
             content, fault = b"", error
     seconds = perf_counter() - started
     return FilePage(file, content, signature, mark, digest, fault, seconds, is_page)
+
+
+def several_pages() -> BadInput:
+    """Say that a file has more than a page, for those who read a page a file."""
+    return BadInput("file", "found several pages, or buckets alone, expected one page")
 
 
 def page_in(stored: bytes, max_bytes: int) -> tuple[bytes, bool]:

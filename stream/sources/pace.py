@@ -22,7 +22,7 @@ from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import DAY, MAX_TIME
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import FilePage, PageFile, read_batch, spell_name
+from stream.sources.files import FilePage, PageFile, read_batch, several_pages, spell_name
 from stream.sources.fixtures import part_name_of
 from stream.sources.source import ReadOptions, Send
 
@@ -140,13 +140,14 @@ class Pace:
         read = aiofiles.os.wrap(read_batch)
         found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
         page, number = found[0], due.file.page
+        error = page.error if page.is_page else several_pages()
         content = move_page(page.content, shift) if shift and page.error is None else page.content
         await send(
             Delivery(
                 Part(self.name, due.part),
                 spell_name(due.file.name),
                 # In the next loop it comes again, with other windows.
-                Page(due.chain.chain, number, content, number, error=page.error, final=False),
+                Page(due.chain.chain, number, content, number, error=error, final=False),
                 b"%d" % self._loop,
                 page.sha256,
                 begins_anew=not shift,

@@ -228,3 +228,19 @@ def test_nothing_is_read_beyond_the_limit(tmp_path: Path) -> None:
         replayed = replay(put_all(tmp_path / name, {name: shape}), *small)
         assert replayed.code == 65
         assert "--max-page-bytes" in replayed.errors
+
+
+def test_what_is_left_out_is_the_same_for_workers(tmp_path: Path) -> None:
+    """The main process says what was not read, however many others read the rest."""
+    put_all(tmp_path, {"usage.json": WHOLE, "costs.csv": "a,b\n", "usage_images.json": page()})
+    whole = replay(tmp_path)
+    assert whole.report is not None
+    assert [one["name"] for one in whole.report["run"]["leftOut"]] == ["costs.csv"]
+    assert replay(tmp_path, workers=2).raw == whole.raw
+
+
+def test_a_link_to_a_file_of_pages_is_one(tmp_path: Path) -> None:
+    """PATH itself may be a link, to wherever it leads."""
+    link = tmp_path / "latest.json"
+    link.symlink_to(put(tmp_path, "usage.json", WHOLE))
+    assert tokens(replay(link)) == 1_000

@@ -13,7 +13,7 @@ from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import read_pages, spell_name
+from stream.sources.files import read_pages, several_pages, spell_name
 
 __all__ = ["to_capture"]
 
@@ -83,6 +83,8 @@ async def lines_of(
         try:
             if page.error:
                 raise page.error
+            if not page.is_page:
+                raise several_pages()
             followed.add(chain.chain, page.content)
             yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.content)
         except BadInput as error:
