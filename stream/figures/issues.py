@@ -35,7 +35,7 @@ def list_remarks(runs: Iterable[ChainSummary]) -> Iterator[str]:
     for run in runs:
         if run.incomplete and run.chain.endpoint in LISTS:
             name = f"{run.chain.endpoint} (label {run.chain.label})"
-            yield f"{name} is incomplete, and defines nothing: {run.incomplete}."
+            yield f"{name} is incomplete: {run.incomplete}; it defines nothing."
 
 
 def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
