@@ -4,9 +4,11 @@
 is the hot path, for pages that look as today's schema says. ``careful`` takes every other page, by
 way of ``parse`` (the outside of a page), ``rows`` (a row, field by field) and ``values`` (texts,
 counts, money, times): older shapes, unknown fields, and whatever is wrong, named by its JSON path.
-``lists`` reads the lists of objects. What comes of it is a ``BucketPage`` or a ``ListPage``.
+``lists`` reads the lists of objects, and ``density`` bounds what a page may take of memory. What
+comes of it is a ``BucketPage`` or a ``ListPage``.
 """
 
+from stream.decode.density import check_density
 from stream.decode.lists import Element, ListPage, decode_list
 from stream.decode.page import BucketPage, Rejection
 from stream.decode.pages import Decoder, KnownRows, ShareTest, count_all, keep_own, know_nothing
@@ -19,6 +21,7 @@ __all__ = [
     "ListPage",
     "Rejection",
     "ShareTest",
+    "check_density",
     "count_all",
     "decode_list",
     "keep_own",

@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple
 
 from stream.decode.careful import careful_page
+from stream.decode.density import SMALL, check_density, check_rows
 from stream.decode.page import BucketPage
 from stream.decode.pieces import Piece, cut_page, digest_of
 from stream.decode.values import NUMBER, Codes, Flags, Texts
@@ -164,10 +165,14 @@ class Decoder:
         try:
             found = cut_page(payload)
             if found is not None:
+                is_large = len(payload) > SMALL
                 buckets = [
-                    self._piece(piece, known) for piece in found.pieces if mine(piece.window.start)
+                    self._piece(piece, known, is_large=is_large)
+                    for piece in found.pieces
+                    if mine(piece.window.start)
                 ]
                 return whole_page_of(buckets, found.has_more, found.next_page)
+            check_density(payload)
             wire = self._decode(payload)
             buckets = [
                 self._bucket(Window(bucket.start_time, bucket.end_time), bucket.results)
@@ -176,6 +181,7 @@ class Decoder:
             ]
             return whole_page_of(buckets, wire.has_more, wire.next_page)
         except UNFAMILIAR:
+            check_density(payload)
             return keep_own(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 
     def read_bucket(self, bucket: Bucket) -> Bucket:
@@ -183,8 +189,10 @@ class Decoder:
         wire = self._decode_bucket(bucket.unread_json or b"")
         return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
 
-    def _piece(self, piece: Piece, known: KnownRows) -> Bucket:
+    def _piece(self, piece: Piece, known: KnownRows, *, is_large: bool) -> Bucket:
         """Decode a bucket, unless its window holds just what it says.
+
+        Of a large page no bucket may have rows of hardly any bytes, whoever reads which of them.
 
         Raises:
             ValueError: it is not sound, or names two windows; the careful path says where.
@@ -194,7 +202,10 @@ class Decoder:
         rows = known(window, digest)
         if rows is not None:
             return Bucket(window, rows, (), (), digest=digest, unread_json=content)
+        check_density(content)
         wire = self._decode_bucket(content)
+        if is_large:
+            check_rows(len(wire.results), len(content))
         if window != Window(wire.start_time, wire.end_time):  # the last of doubled members counts
             raise ValueError(window)
         return self._bucket(window, wire.results, digest)

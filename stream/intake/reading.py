@@ -14,6 +14,7 @@ from stream.decode import (
     KnownRows,
     ListPage,
     ShareTest,
+    check_density,
     count_all,
     decode_list,
     keep_own,
@@ -32,12 +33,6 @@ __all__ = ["PageReader", "Reading", "check_revision", "lost_link"]
 
 MICRO: Final = 1_000_000
 NO_LINK: Final = Link(0, 0, 0, 0, 0)
-SMALL: Final = 1 << 20
-"""Bytes of a page that may hold what it will."""
-ROW_BYTES: Final = 720
-"""What a row takes in memory, of however few bytes it is read."""
-MOST_TIMES: Final = 40
-"""How many times its size a page may take."""
 
 
 class Reading(NamedTuple):
@@ -81,7 +76,6 @@ class PageReader:
         """
         if page.error is not None:
             raise page.error
-        check_density(page.content)
         content: BucketPage | ListPage
         endpoint = page.chain.endpoint
         if endpoint in ENDPOINTS:
@@ -94,6 +88,7 @@ class PageReader:
             if self.tolerant:
                 own = keep_own(content, mine)
             return Reading(content, own, self._link(page, content))
+        check_density(page.content)
         content = decode_list(LISTS[endpoint], page.content, tolerant=self.tolerant)
         return Reading(content, content, self._link(page, content))
 
@@ -114,18 +109,6 @@ class PageReader:
             return Link(page.revision, page.number, 0, asked, digest, error.reason)
         shown = None if cursor is None else shield_value(cursor)
         return Link(page.revision, page.number, mark_of(cursor), asked, digest, "", shown)
-
-
-def check_density(payload: bytes) -> None:
-    """See that a page's rows take no more memory than its size allows.
-
-    Raises:
-        BadInput: it has so many objects that are nearly empty that they would.
-    """
-    if len(payload) > SMALL and payload.count(b"{") * ROW_BYTES > MOST_TIMES * len(payload):
-        least = ROW_BYTES // MOST_TIMES
-        message = f"found objects of less than {least} bytes on average, expected rows"
-        raise BadInput("density", message)
 
 
 def lost_link(page: Page) -> Link:
