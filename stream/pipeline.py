@@ -33,13 +33,16 @@ from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Report, write_report
 from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
-from stream.sources.directory import Directory, Survey
-from stream.sources.files import DEFAULT_PAGE_BYTES, EXPECTATIONS, read_regular
-from stream.sources.source import ReadOptions
+from stream.sources.directory import Directory
+from stream.sources.discovery import Survey
+from stream.sources.files import read_regular
+from stream.sources.names import EXPECTATIONS, NAMES_WANTED
+from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
     "DEFAULT_REPORT",
+    "SIDE_FILES",
     "Observer",
     "Outputs",
     "Replay",
@@ -53,13 +56,16 @@ __all__ = [
     "survey_directory",
 ]
 
+SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
+"""What stands beside a state file while it is in use."""
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 
 
 class Replay(Struct, frozen=True, kw_only=True):
-    """One run over a fixture directory; ``now`` is the clock, in Unix seconds.
+    """One run over a directory, or a file of pages; ``now`` is the clock, in Unix seconds.
 
-    ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings).
+    ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
+    ``side_outputs`` are what the command writes beside it.
     """
 
     directory: Path
@@ -69,6 +75,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     rules: Rules = Rules()
     channel_capacity: int = DEFAULT_CAPACITY
     max_page_bytes: int = DEFAULT_PAGE_BYTES
+    side_outputs: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Outputs:
@@ -85,14 +92,14 @@ class Outputs(NamedTuple):
 
 
 class Observer(NamedTuple):
-    """Who wants to hear of progress: pages to come, pages read, and files that are no fixtures.
+    """Who wants to hear of progress: pages to come, pages read, and what is left out, and why.
 
     ``on_hole`` is told where NUL bytes stood in front of a page, and how many.
     """
 
     on_total: Callable[[int], object] = lambda _: None
     on_page: Callable[[str], object] = lambda _: None
-    on_unknown: Callable[[str], object] = lambda _: None
+    on_left_out: Callable[[str, str], object] = lambda _, __: None
     on_hole: Callable[[str, int], object] = lambda *_: None
 
 
@@ -113,7 +120,8 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
             intake.store()
         intake.refuse_letters()
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        state, losses = freeze_state(intake), intake.checkpoints.store.losses
+        state = freeze_state(intake)._replace(left_out=survey.left_out)
+        losses = intake.checkpoints.store.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
 
@@ -124,8 +132,18 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
     """
     digests = ALL.digests if run.rules.tolerant else intake.share.digests
     options = ReadOptions(run.max_page_bytes, digests, run.rules.state is not None)
-    positions = intake.account.positions("")
-    return Directory(run.directory, "", positions, options, clock=lambda: run.now)
+    positions, files = intake.account.positions(""), files_of(run)
+    return Directory(
+        run.directory, "", positions, options, clock=lambda: run.now, passed_over=files
+    )
+
+
+def files_of(run: Replay) -> frozenset[Path]:
+    """Return the files and directories that a run writes, by their real paths."""
+    state = run.rules.state
+    beside = [state.with_name(state.name + end) for end in SIDE_FILES] if state else []
+    found = (run.report, state, run.rules.dead_letters, *beside, *run.side_outputs)
+    return frozenset(Path(os.path.realpath(path)) for path in found if path is not None)
 
 
 def survey_directory(directory: Directory, intake: Intake, observer: Observer) -> Survey:
@@ -136,14 +154,15 @@ def survey_directory(directory: Directory, intake: Intake, observer: Observer) -
         Unavailable: the directory cannot be read.
     """
     survey = directory.survey()
-    for name in sorted(survey.unknown):
-        observer.on_unknown(name)
     if not survey.chains and not survey.captures and not intake.account.packed_entries:
+        few = "; ".join(f"{name}: {reason}" for name, reason in survey.left_out[:3])
         raise BadInput(
             "no_fixtures",
-            f"found no fixtures in {directory.place}, expected usage_completions_fixture.json, … "
-            "or captures (*.ndjson, *.ndjson.gz, *.ndjson.zst)",
+            f"found no pages in {directory.place}, expected JSON pages or captures, "
+            f"named {NAMES_WANTED}" + (f" ({few})" if few else ""),
         )
+    for name, reason in survey.left_out:
+        observer.on_left_out(name, reason)
     if not survey.captures:
         observer.on_total(sum(len(chain.files) for chain in survey.chains))
     return survey
@@ -243,6 +262,10 @@ def expected_in(run: Replay) -> Expectations:
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
         return expectations.NOTHING
+    target = Path(os.path.realpath(expected))
+    below = target.is_relative_to(os.path.realpath(run.directory))
+    if below and target.exists():  # links to pages are followed too
+        expected = target
     try:
         return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:

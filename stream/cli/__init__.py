@@ -2,8 +2,8 @@
 
 ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``, ``generate``, ``export``,
 ``dead_letters`` and ``flink`` are the commands. ``basics`` has the options that several commands
-take, ``progress`` the bar on a terminal, ``streams`` what keeps a full or closed stdout from being
-a traceback.
+take, ``progress`` the bar on a terminal, ``standard_input`` what ``-`` stands for, ``streams`` what
+keeps a full or closed stdout from being a traceback.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import click
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
-from stream.sources.files import DEFAULT_PAGE_BYTES
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = [
     "EXIT_CODES",

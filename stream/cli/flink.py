@@ -164,4 +164,4 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     written = anyio.run(reported, run, out)
     show_summary(summary_of(report, written))
     show_warnings(written.outline.warnings)
-    context.exit(1 if written.outline.issues else 0)
+    context.exit(written.outline.exit_code)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["show_advance", "show_progress"]
 
 
-def warn_of_file(name: str) -> None:
+def warn_of_file(name: str, reason: str) -> None:
     """Say that a file was left out."""
     click.echo(
-        f"usage-stream: warning: {one_line(name)} has no fixture's name; it was left out", err=True
+        f"usage-stream: warning: {one_line(name)} was left out: {one_line(reason)}", err=True
     )
 
 
@@ -35,14 +35,14 @@ def warn_of_hole(place: str, length: int) -> None:
 def show_progress() -> Iterator[Observer]:
     """Show pages as they are counted, where stderr is a terminal."""
     if not is_watched():
-        yield Observer(on_unknown=warn_of_file, on_hole=warn_of_hole)
+        yield Observer(on_left_out=warn_of_file, on_hole=warn_of_hole)
         return
     with bar_of_pages() as bar:
         task = bar.add_task("pages", total=None)
         yield Observer(
             on_total=lambda total: bar.update(task, total=total),
             on_page=lambda _: bar.advance(task),
-            on_unknown=warn_of_file,
+            on_left_out=warn_of_file,
             on_hole=warn_of_hole,
         )
 

@@ -23,16 +23,18 @@ from stream.cli.basics import (
     show_warnings,
 )
 from stream.cli.progress import show_progress
+from stream.cli.standard_input import spool_input
 from stream.engines.signals import until_signalled
 from stream.intake.rules import DEFAULT_BUDGET, Rules
-from stream.pipeline import Replay, replay
+from stream.pipeline import SIDE_FILES, Replay, replay
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
-from stream.sources.discovery import is_input
+from stream.sources.discovery import is_pages_input
+from stream.sources.recognition import recognise_file
 
 __all__ = ["replay_command"]
 
@@ -57,8 +59,6 @@ class WorkerCount(click.ParamType[int]):
 
 
 MOST_WORKERS = 256
-SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
-"""What stands beside a state file while it is in use."""
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -129,11 +129,12 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
 ) -> None:
     """Replay the recorded pages at PATH into a report, and print its summary as JSON.
 
-    PATH is a capture (*.ndjson, *.ndjson.gz, *.ndjson.zst: a page on each line), or a directory of
-    captures and fixtures. Fixtures are named usage_<endpoint>[_fixture][_<label>][_page<N>].json or
-    costs[_fixture][_<label>][_page<N>].json, and the lists of projects, accounts, keys and
-    certificates. Expectations beside them (expectations.json, or NAME.expectations.json for a
-    capture) are checked.
+    PATH is a directory (with those below it), a file, or - for standard input. What a file holds is
+    what is in it: a page, an array of buckets or of pages, pages behind each other or one a line,
+    with envelopes or without, plain, gzip or zstd. Pages of a walk are named
+    usage_<endpoint>[_<label>][_page<N>].json or costs[_<label>][_page<N>].json, and the lists of
+    projects, accounts, keys and certificates. What is not read is named, and the exit code is 1.
+    Expectations beside them (expectations.json, or NAME.expectations.json for a file) are checked.
 
     \b
     Examples:
@@ -141,10 +142,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
       usage-stream replay month.ndjson.zst --no-details --workers auto
+      curl -sS "$URL" -H "Authorization: Bearer $OPENAI_ADMIN_KEY" | usage-stream replay -
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     check_dead_letters(on_error, dead_letters)
     run = Replay(
-        directory=directory,
+        directory=context.with_resource(spool_input(directory)),
         now=now,
         report=report,
         details=details,
@@ -156,6 +158,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         ),
         channel_capacity=channel_capacity,
         max_page_bytes=max_page_bytes,
+        side_outputs=tuple(filter(None, (notes, metrics))),
     )
     check_outputs(run, notes, metrics)
     before = previous_summary(report) if notes else None
@@ -187,7 +190,12 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
     show_summary(after)
     show_warnings(written.outline.warnings)
-    context.exit(1 if written.outline.issues else 0)
+    context.exit(written.outline.exit_code)
+
+
+def holds_pages(place: Path) -> bool:
+    """Tell whether a file below PATH is one that pages are read from."""
+    return place.is_file() and recognise_file(place).holds_pages
 
 
 def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:
@@ -206,6 +214,7 @@ def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")
         read = run.directory.resolve()
-        if place == read or (place.parent == read and is_input(place.name)):
+        is_companion = place.parent == read and is_pages_input(place.name)
+        if place == read or is_companion or (read in place.parents and holds_pages(place)):
             raise click.UsageError(f"{path} is a file that PATH is read for; write elsewhere")
         taken.add(place)

@@ -18,7 +18,7 @@ from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
 from stream.records.chains import Chain
-from stream.records.delivery import Delivery
+from stream.records.delivery import Delivery, LeftOut
 from stream.records.errors import Unavailable
 from stream.records.tally import Tally
 from stream.records.windows import Slot
@@ -68,6 +68,8 @@ class Core:
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
+        self.left_out: dict[str, list[LeftOut]] = {}
+        """Source → what it does not read of what stands there."""
         self.state_lock = anyio.Lock()
         """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0

@@ -12,6 +12,7 @@ import structlog
 
 from stream.daemon.config import PaceSettings, Settings, WatchSettings
 from stream.daemon.core import CaughtUp, Core
+from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
 from stream.sources.discovery import discover_chains
@@ -60,7 +61,7 @@ def source_of(
     options = options_of(settings)
     if isinstance(wanted, WatchSettings):
         patience = patience_of(settings)
-        return Directory(wanted.path, wanted.name, positions, options, patience, clock)
+        return Directory(wanted.path, wanted.name, positions, options, patience, clock=clock)
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
 
@@ -98,6 +99,7 @@ class Feeding:
             return
         for one in self.scopes.keys() - wanted:
             self.scopes.pop(one).cancel()
+            self.core.left_out.pop(one.name, None)
             self.sources.pop(one, None)
             self.core.health.troubles.forget(one.name)
             self._behind.discard(one)
@@ -143,7 +145,7 @@ class Feeding:
 
     async def _look(self, source: Directory | Pace) -> float | None:
         """Look once; what cannot be read is said, and tried again soon."""
-        unknown = source.unknown if isinstance(source, Directory) else frozenset[str]()
+        known = {*source.left_out} if isinstance(source, Directory) else set[LeftOut]()
         directory: dict[str, str] = {}
         pause: float | None = RETRY
         try:
@@ -152,10 +154,17 @@ class Feeding:
             if not source.unreadable_files:
                 directory = {str(source.place): str(error)}
         if isinstance(source, Directory):
-            for name in sorted(source.unknown - unknown):
-                structlog.get_logger().warning("no fixture's name; left out", file=name)
+            self._note_left_out(source, known)
         self._note_troubles(source, directory, source.unreadable_files)
         return pause
+
+    def _note_left_out(self, source: Directory, known: set[LeftOut]) -> None:
+        """Note what a source does not read, and log what is new of that."""
+        for name, reason in sorted({*source.left_out} - known):
+            structlog.get_logger().warning("left out", file=name, reason=reason)
+        if self.core.left_out.get(source.name, []) != source.left_out:
+            self.core.left_out[source.name] = source.left_out
+            self.core.changes += 1
 
     def _note_troubles(
         self, source: Directory | Pace, directory: dict[str, str], files: Mapping[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import Final
 
@@ -68,6 +69,7 @@ class ReportWriter:
                 async with self.core.state_lock:  # or windows could leave between the two looks
                     frozen = self.core.intake.checkpoints.store.freeze()
                     state = freeze_state(self.core.intake, stack.enter_context(frozen))
+                    state = state._replace(left_out=sorted(chain(*self.core.left_out.values())))
                 sentences = self.core.health.troubles.sentences()
                 issues = await anyio.to_thread.run_sync(
                     self._write, state, self.core.clock(), sentences

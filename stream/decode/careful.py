@@ -13,7 +13,7 @@ from typing import Any, Final
 from stream.decode.page import BucketPage, Rejection, masked_copy_of
 from stream.decode.parse import object_head, parse_object
 from stream.decode.rows import Row, columns_of, row_of
-from stream.decode.values import bad_value, time_of
+from stream.decode.values import ABSENT, bad_value, time_of
 from stream.providers.endpoint import Endpoint
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
@@ -111,22 +111,26 @@ class BucketReader:
             f"bucket.{shield_value(name)}" for name in element.keys() - BUCKET_FIELDS
         )
         name = "result" if element.get("results") is None and "result" in element else "results"
+        rows = element.get(name)
+        if rows is None:  # an idle window, unless its rows have another name
+            nested = [value for value in unknown_members(element) if isinstance(value, list | dict)]
+            rows = element.get(name, ABSENT) if nested else []
         if name == "results" and element.get("result") is not None:
             raise bad_value(
                 "type", f"{path}.result", element["result"], "results alone, or result alone"
             )
-        self._rows(window, element.get(name), f"{path}.{name}", rollup=False)
+        self._rows(window, rows, f"{path}.{name}", rollup=False)
 
     def read_day(self, element: Any, path: str) -> None:
         """Read an element of ``daily_costs``: a UTC day's usage, whoever caused it."""
         if not isinstance(element, dict):
             raise bad_value("type", path, element, "a day of line items")
-        window = day_of(time_of(element.get("timestamp"), f"{path}.timestamp"))
+        window = day_of(time_of(element.get("timestamp", ABSENT), f"{path}.timestamp"))
         if window.end > MAX_TIME:
             raise bad_value(
                 "window", f"{path}.timestamp", element["timestamp"], "a day that a date can show"
             )
-        self._rows(window, element.get("line_items"), f"{path}.line_items", rollup=True)
+        self._rows(window, element.get("line_items", ABSENT), f"{path}.line_items", rollup=True)
 
     def _rows(self, window: Window, elements: Any, path: str, *, rollup: bool) -> None:
         """Normalise the rows of one window and add them as a bucket of columns."""
@@ -145,6 +149,11 @@ class BucketReader:
         self.buckets.append(columns_of(self.endpoint, window, rows, rollup=rollup))
 
 
+def unknown_members(element: dict[str, Any]) -> list[Any]:
+    """Return the values that a bucket has under names that no bucket has."""
+    return [element[name] for name in element.keys() - BUCKET_FIELDS]
+
+
 def window_of(element: dict[str, Any], path: str) -> Window:
     """Return a bucket's window from numbers, ISO texts, or a start and a width.
 
@@ -154,14 +163,16 @@ def window_of(element: dict[str, Any], path: str) -> Window:
     start = moment_of(element, "start_time", path)
     end = moment_of(element, "end_time", path)
     if start is None:
-        raise bad_value("window", f"{path}.start_time", None, "the bucket's start")
+        raise bad_value(
+            "window", f"{path}.start_time", element.get("start_time", ABSENT), "the bucket's start"
+        )
     if end is None:
         width = element.get("window")
         if not isinstance(width, str) or width not in WIDTHS:
             raise bad_value(
                 "window",
                 f"{path}.end_time",
-                None,
+                element.get("end_time", ABSENT),
                 "the bucket's end (or a window of a known width)",
             )
         end = start + WIDTHS[width]

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from stream.decode.page import Rejection, masked_copy_of
 from stream.decode.parse import object_head, parse_object
-from stream.decode.values import bad_value, member_path, text_of, time_of
+from stream.decode.values import ABSENT, bad_value, member_path, text_of, time_of
 from stream.providers.endpoint import REFERENCES, Kind, ObjectList
 from stream.records.errors import BadInput
 
@@ -67,9 +67,9 @@ def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
     """Read one element; one that a list defines must have an id."""
     if not isinstance(raw, dict):
         raise bad_value("type", path, raw, "an object")
-    found = raw.get("id")
+    found = raw.get("id", ABSENT)
     if not isinstance(found, str) or not found.strip():
-        if entry.defines is not None or found is not None:
+        if entry.defines is not None or found not in {None, ABSENT}:
             raise bad_value("type", f"{path}.id", found, "the object's id")
         found = None
     for name, value in raw.items():

@@ -3,43 +3,78 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from stream.decode.values import bad_value, describe_value, json_float
+from stream.decode.foreign import foreign_answer, foreign_bytes
+from stream.decode.values import ABSENT, bad_value, describe_value, json_float, member_path
 from stream.records.errors import BadInput
 
-__all__ = ["object_head", "parse_object"]
+__all__ = ["BYTE_ORDER_MARK", "object_head", "parse_object"]
 
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
 LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_object(payload: bytes) -> dict[str, Any]:
     """Parse a file that must hold one JSON object; fractions stay exact.
 
     Raises:
-        BadInput: it is empty, HTML, truncated, not UTF-8, nested too deeply, or no object.
+        BadInput: it is empty, known to be something else, truncated, not UTF-8, nested too deeply,
+            or no object.
     """
+    payload = payload.removeprefix(BYTE_ORDER_MARK)
     if not payload.strip():
         raise BadInput("empty", "found an empty file, expected a JSON page")
-    if payload.lstrip()[:1] == b"<":
-        raise BadInput("html", "found HTML or XML, expected a JSON page")
+    if payload.lstrip()[:1] != b"{" and (foreign := foreign_bytes(payload)) is not None:
+        raise foreign
     try:
         root = plain_json(payload)
     except RecursionError:
         raise BadInput("nesting", "found JSON nested too deeply, expected a page") from None
     except UnicodeDecodeError:
-        raise BadInput(
+        raise foreign_bytes(payload) or BadInput(
             "utf8", f"found invalid UTF-8{place_of_bad_text(payload)}, expected JSON"
         ) from None
     except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
-        raise BadInput("json", f"found broken JSON ({error}), expected a page") from None
+        raise broken_json(payload, str(error)) from None
     if not isinstance(root, dict):
         raise bad_value("type", "$", root, "a JSON object")
     return root
+
+
+def broken_json(payload: bytes, why: str) -> BadInput:
+    """Say what is wrong with JSON that cannot be read."""
+    if "surrogate" in why and (path := place_of_surrogate(payload)) is not None:
+        return BadInput("utf8", "found half of a surrogate pair, expected a text", path=path)
+    foreign = foreign_bytes(payload)
+    return foreign or BadInput("json", f"found broken JSON ({why}), expected a page")
+
+
+def place_of_surrogate(payload: bytes) -> str | None:
+    """Return the JSON path of a text with a lone surrogate; ``None``: nobody knows."""
+    try:
+        stack = [("$", json.loads(payload))]
+    except (ValueError, RecursionError):
+        return None
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, str) and SURROGATE.search(value):
+            return path
+        if isinstance(value, dict):
+            for name, inner in reversed(value.items()):
+                if SURROGATE.search(name):
+                    return path
+                stack.append((member_path(path, name), inner))
+        elif isinstance(value, list):
+            stack += [(f"{path}[{at}]", inner) for at, inner in reversed([*enumerate(value)])]
+    return None
 
 
 def plain_json(payload: bytes) -> Any:
@@ -79,11 +114,14 @@ def place_of_bad_text(payload: bytes) -> str:
 def object_head(root: dict[str, Any], expected: str) -> tuple[list[Any], bool]:
     """Return (``data``, ``has_more``) of a page or a list.
 
-    Today's pages always say whether there is more; the older ``list`` shape may be silent.
+    Where a page does not say whether there is more, its cursor does: there is more behind one.
 
     Raises:
         BadInput: it is an error body, another object, or lacks what a page must have.
     """
+    foreign = foreign_answer(root)
+    if foreign is not None:
+        raise foreign
     if root.get("error") is not None:
         error = root["error"]
         said = error.get("message") if isinstance(error, dict) else error
@@ -95,10 +133,12 @@ def object_head(root: dict[str, Any], expected: str) -> tuple[list[Any], bool]:
     shape = root.get("object")
     if shape not in ("page", "list", None):
         raise bad_value("type", "$.object", shape, '"page" or "list"')
-    elements = root.get("data")
+    elements = root.get("data", ABSENT)
     if not isinstance(elements, list):
         raise bad_value("type", "$.data", elements, "an array")
-    has_more = root.get("has_more", False if shape == "list" else None)
+    has_more = root.get("has_more")
+    if has_more is None:
+        has_more = any(root.get(name) for name in ("next_page", "next"))
     if not isinstance(has_more, bool):
         raise bad_value("type", "$.has_more", has_more, "true or false")
     return elements, has_more

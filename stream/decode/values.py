@@ -16,6 +16,7 @@ from stream.records.privacy import mask_text, shield_value
 from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
+    "ABSENT",
     "NUMBER",
     "Codes",
     "Flags",
@@ -34,17 +35,23 @@ __all__ = [
     "unknown_number",
 ]
 
+ABSENT: Final = object()
+"""Stands for the value of a member that is not there."""
 INTERNED: Final = 1 << 16
 SHOWN: Final = 40
 PRINTABLE: Final = 4096
 COUNT_DIGITS: Final = 20  # a count has 19 at most
+DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+SECONDS: Final = re.compile(r"[0-9]{9,12}(?:\.0*)?", re.ASCII)  # eight digits are a date
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 )
+LONGEST_SECONDS: Final = 12
 RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"
-    r"(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
+    r"(?: ?(?:[Zz]|UTC|([+-][0-9]{2}:?[0-9]{2})))?"
 )
+POINT_IN_TIME: Final = re.compile(r"([0-9]{9,19})(?:\.([0-9]{1,30}))?", re.ASCII)
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -94,6 +101,8 @@ class Codes(Texts):
 
 def describe_value(value: Any) -> str:
     """Say what was found, briefly, and without its secrets."""
+    if value is ABSENT:
+        return "nothing"
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -123,8 +132,9 @@ def member_path(path: str, name: str) -> str:
 
 
 def bad_value(reason: str, path: str, value: Any, expected: str) -> BadInput:
-    """Make the error for a value that is not what was expected."""
-    return BadInput(reason, f"found {describe_value(value)}, expected {expected}", path=path)
+    """Make the error for a value that is not what was expected, or is not there."""
+    found = "is absent" if value is ABSENT else f"found {describe_value(value)}"
+    return BadInput(reason, f"{found}, expected {expected}", path=path)
 
 
 def whole_number_of(value: Any) -> int | None:
@@ -144,12 +154,14 @@ def whole_number_of(value: Any) -> int | None:
 
 
 def count_of(value: Any, path: str) -> int:
-    """Return a count, 0 ≤ n < 2⁶³.
+    """Return a count, 0 ≤ n < 2⁶³; other writers of JSON make a text of one.
 
     Raises:
         BadInput: it is negative, fractional, too large or no number.
     """
     number = whole_number_of(value)
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        number = int(value)
     if number is None or not 0 <= number <= MAX_COUNT:
         raise bad_value("count", path, value, f"a whole number from 0 to {MAX_COUNT}")
     return number
@@ -208,13 +220,15 @@ def unknown_number(value: int | Decimal, path: str) -> Number:
 
 
 def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
-    """Return Unix seconds from a number or an ISO 8601 text (in UTC where it names no zone).
+    """Return Unix seconds: a number, its text, or a text in ISO 8601 (UTC where it has no zone).
 
     Raises:
         BadInput: it is neither, no date can show it, or it has a fraction that is not asked for.
     """
     seconds = whole_number_of(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and SECONDS.fullmatch(value.strip()):
+        seconds = int(Decimal(value.strip()))
+    elif isinstance(value, str):
         try:
             moment = dt.datetime.fromisoformat(value.strip())
         except ValueError:
@@ -231,19 +245,29 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
 def revision_of(observed_at: str | None, path: str = "$.observed_at") -> int:
     """Return when a walk was made, in whole microseconds since 1970; 0 where that is not known.
 
+    It is UTC where it has no zone, and Unix time where it is a number: in seconds, or in that unit
+    of a thousandth by which it is a time at all.
+
     Raises:
-        BadInput: it is no time in RFC 3339 with its zone, or one before 1970 or after 9999.
+        BadInput: it is no time in RFC 3339, no Unix time, or one before 1970 or after 9999.
     """
     if observed_at is None:
         return 0
     seconds, fraction = -1, None
-    if match := RFC3339.fullmatch(observed_at):
+    if match := POINT_IN_TIME.fullmatch(observed_at):
+        whole, fraction = match.groups()
+        digits = (whole + (fraction or "")).ljust(len(whole) + 18, "0")
+        at = len(whole)
+        while at > LONGEST_SECONDS or (at > 0 and int(digits[:at]) > MAX_TIME):
+            at -= 3
+        seconds, fraction = int(digits[:at]), digits[at:]
+    elif match := RFC3339.fullmatch(observed_at):
         date, time, fraction, zone = match.groups()
         with suppress(ValueError):
             moment = dt.datetime.fromisoformat(f"{date}T{time}{zone or '+00:00'}")
             seconds = (moment - EPOCH) // dt.timedelta(seconds=1)
     if not 0 <= seconds <= MAX_TIME:
-        raise bad_value("envelope", path, observed_at, "a time in RFC 3339 with its zone, or null")
+        raise bad_value("envelope", path, observed_at, "a time in RFC 3339, or in Unix seconds")
     return seconds * 1_000_000 + int((fraction or "0")[:6].ljust(6, "0"))
 
 

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stream.figures.endpoint import EndpointFigures
+from stream.providers.openai import LISTS
 from stream.records.chains import ChainSummary
 from stream.records.money import plain_text_of
 from stream.records.windows import Window, timestamp
 
-__all__ = ["chain_issues", "figure_issues", "figure_warnings"]
+__all__ = ["chain_issues", "figure_issues", "figure_warnings", "list_remarks"]
 
 
 def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
     """Name chains that do not reach their end, figures that fell, and chains with dead letters."""
     for run in runs:
         name = f"{run.chain.endpoint} (label {run.chain.label})"
-        if run.incomplete:
+        if run.incomplete and run.chain.endpoint not in LISTS:
             yield f"{name} is incomplete: {run.incomplete}."
         yield from run.falls
         for capture in run.rewritten_files:
@@ -27,6 +28,14 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
             )
         if run.sums.letters:
             yield f"{name} has dead letters: what they hold is not counted."
+
+
+def list_remarks(runs: Iterable[ChainSummary]) -> Iterator[str]:
+    """Name lists that do not reach their end: they define nothing, and make no figure."""
+    for run in runs:
+        if run.incomplete and run.chain.endpoint in LISTS:
+            name = f"{run.chain.endpoint} (label {run.chain.label})"
+            yield f"{name} is incomplete: {run.incomplete}; it defines nothing."
 
 
 def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -11,9 +11,16 @@ from stream import __version__
 from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.figures.expectations import Expectations
-from stream.figures.issues import chain_issues, figure_issues, figure_warnings
-from stream.figures.relations import ForeignKeyIssues, Relations, Relationships
+from stream.figures.issues import chain_issues, figure_issues, figure_warnings, list_remarks
+from stream.figures.relations import (
+    DEFINED_FOR_EVER,
+    DELETED_IN_TIME,
+    ForeignKeyIssues,
+    Relations,
+    Relationships,
+)
 from stream.records.chains import ChainSummary
+from stream.records.delivery import LeftOut
 from stream.records.privacy import one_line
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
@@ -24,17 +31,21 @@ __all__ = ["FrozenState", "Outline", "outline_of"]
 class FrozenState(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
-    ``parts`` are the entries of all that was read, as bytes.
+    ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not.
     """
 
     windows: Windows
     runs: list[ChainSummary]
     objects: ObjectPages
     parts: list[bytes]
+    left_out: Sequence[LeftOut] = ()
 
 
 class Outline(Struct):
-    """Everything that a report shows, but for its details."""
+    """Everything that a report shows, but for its details.
+
+    ``issues`` say what does not hold. ``remarks`` say what is worth knowing, and decide nothing.
+    """
 
     version: str
     now: int
@@ -45,6 +56,13 @@ class Outline(Struct):
     foreign_keys: ForeignKeyIssues
     issues: list[str]
     warnings: list[str]
+    remarks: list[str] = []
+    left_out: Sequence[LeftOut] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that has come to this."""
+        return int(bool(self.issues or self.left_out))
 
     def runs_of(self, key: str) -> list[ChainSummary]:
         """Return the chains of an endpoint, by label."""
@@ -78,9 +96,10 @@ def outline_of(
         *chain_issues(state.runs),
         *figure_issues(figures.values()),
         *relationships.sentences(),
-        *foreign_keys.sentences(),
+        *foreign_keys.sentences(DEFINED_FOR_EVER),
         *expectations.check_figures(expected, figures),
     ]
+    remarks = [*list_remarks(state.runs), *foreign_keys.sentences(DELETED_IN_TIME)]
     return Outline(
         __version__,
         now,
@@ -91,4 +110,6 @@ def outline_of(
         foreign_keys,
         [*map(one_line, issues)],
         [*map(one_line, figure_warnings(figures.values()))],
+        [*map(one_line, remarks)],
+        state.left_out,
     )

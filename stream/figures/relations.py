@@ -8,8 +8,9 @@ checked among themselves (:class:`Relationships`), usage and costs against them
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,7 +18,21 @@ from stream.providers.endpoint import Kind
 from stream.providers.openai import LISTS
 from stream.state.objects import ObjectPages, Reference
 
-__all__ = ["ForeignKeyIssues", "Relations", "Relationships"]
+__all__ = [
+    "DEFINED_FOR_EVER",
+    "DELETED_IN_TIME",
+    "ForeignKeyIssues",
+    "Relations",
+    "Relationships",
+]
+
+DEFINED_FOR_EVER: Final = ("project", "service account", "certificate")
+"""What lists go on to name; usage of another one does not hold."""
+DELETED_IN_TIME: Final = ("service account key", "API key", "user")
+"""What lists do not name any more once it is deleted, while its usage stays."""
+SHOWN_IDS: Final = 5
+REFER: Final = "The lists refer to"
+HAVE: Final = "The lists have"
 
 
 class Relationships(Struct, rename="camel", frozen=True):
@@ -30,27 +45,35 @@ class Relationships(Struct, rename="camel", frozen=True):
     missing_certificate_ids: list[str]
 
     def sentences(self) -> list[str]:
-        """Say each thing that does not hold, one sentence each."""
-        said = [
-            f"The lists refer to project {one}, which the projects list does not define."
-            for one in self.missing_project_ids
+        """Say what does not hold, a sentence for each kind."""
+        found = [
+            (REFER, "project", "that the projects list does not define", self.missing_project_ids),
+            (
+                HAVE,
+                "service account",
+                "of a project that the projects list does not define",
+                self.orphan_service_account_ids,
+            ),
+            (
+                REFER,
+                "service account",
+                "that no service accounts list defines",
+                self.missing_service_account_ids,
+            ),
+            (
+                HAVE,
+                "service account key",
+                "of a service account that the list does not define",
+                self.orphan_key_ids,
+            ),
+            (
+                REFER,
+                "certificate",
+                "that the certificates list does not define",
+                self.missing_certificate_ids,
+            ),
         ]
-        said += [
-            f"Service account {one} belongs to a project that the projects list does not define."
-            for one in self.orphan_service_account_ids
-        ]
-        said += [
-            f"The lists refer to service account {one}, which no service accounts list defines."
-            for one in self.missing_service_account_ids
-        ]
-        said += [
-            f"Service account key {one} belongs to a service account that the list does not define."
-            for one in self.orphan_key_ids
-        ]
-        return said + [
-            f"The lists refer to certificate {one}, which the certificates list does not define."
-            for one in self.missing_certificate_ids
-        ]
+        return [write_sentence(*one) for one in found if one[-1]]
 
 
 class ForeignKeyIssues(Struct, rename="camel", frozen=True):
@@ -63,8 +86,8 @@ class ForeignKeyIssues(Struct, rename="camel", frozen=True):
     unknown_api_keys: list[str]
     unknown_users: list[str]
 
-    def sentences(self) -> list[str]:
-        """Say each thing that does not hold, one sentence each."""
+    def sentences(self, kinds: Iterable[str]) -> list[str]:
+        """Say what is referred to and not defined, a sentence for each of these kinds."""
         named = {
             "project": self.unknown_projects,
             "service account": self.unknown_service_accounts,
@@ -74,10 +97,22 @@ class ForeignKeyIssues(Struct, rename="camel", frozen=True):
             "user": self.unknown_users,
         }
         return [
-            f"{endpoint} refers to {what} {one}, which no list defines."
-            for what, issues in named.items()
-            for endpoint, _, one in (issue.partition(":") for issue in issues)
+            write_sentence(
+                "Usage and costs refer to",
+                kind,
+                "that no list defines",
+                sorted({issue.partition(":")[2] for issue in named[kind]}),
+            )
+            for kind in kinds
+            if named[kind]
         ]
+
+
+def write_sentence(opening: str, kind: str, fault: str, ids: Sequence[str]) -> str:
+    """Say how many objects of a kind have a fault, and which the first are."""
+    count = f"{len(ids)} {kind}" + ("s" if len(ids) > 1 else "")
+    first = ", ".join(ids[:SHOWN_IDS]) + (", …" if len(ids) > SHOWN_IDS else "")
+    return f"{opening} {count} {fault}: {first}."
 
 
 class Relations:

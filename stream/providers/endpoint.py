@@ -130,11 +130,16 @@ Kind = Literal[
 
 
 class ObjectList(Struct, frozen=True, kw_only=True):
-    """A list of the organization's objects: what it defines (if anything), and its file names."""
+    """A list of the organization's objects: what it defines (if anything), and its file names.
+
+    ``element`` is what its elements are called, and ``path`` where it is, ``*`` for a project.
+    """
 
     name: str
     defines: Kind | None
     stems: tuple[str, ...]
+    element: str = ""
+    path: str = ""
 
     @property
     def key(self) -> str:

@@ -132,23 +132,53 @@ ENDPOINTS: Final = {
 LISTS: Final = {
     entry.name: entry
     for entry in (
-        ObjectList(name="projects", defines="projects", stems=("projects_list", "projects")),
         ObjectList(
-            name="project_members", defines=None, stems=("project_members", "projects_users")
+            name="projects",
+            defines="projects",
+            stems=("projects_list", "projects"),
+            element="organization.project",
+            path="/organization/projects",
+        ),
+        ObjectList(
+            name="project_members",
+            defines=None,
+            stems=("project_members", "projects_users"),
+            element="organization.project.user",
+            path="/organization/projects/*/users",
         ),
         ObjectList(
             name="service_accounts",
             defines="service_accounts",
             stems=("service_accounts", "projects_service_accounts"),
+            element="organization.project.service_account",
+            path="/organization/projects/*/service_accounts",
         ),
         ObjectList(
             name="service_account_keys",
             defines="service_account_keys",
             stems=("service_account_keys",),
         ),
-        ObjectList(name="certificates", defines="certificates", stems=("certificates",)),
+        ObjectList(
+            name="certificates",
+            defines="certificates",
+            stems=("certificates",),
+            element="organization.certificate",
+            path="/organization/certificates",
+        ),
         ObjectList(name="certificate_events", defines=None, stems=("certificate_events",)),
-        ObjectList(name="api_keys", defines="api_keys", stems=("projects_api_keys",)),
-        ObjectList(name="users", defines="users", stems=("users",)),
+        ObjectList(
+            name="api_keys",
+            defines="api_keys",
+            stems=("projects_api_keys",),
+            element="organization.project.api_key",
+            path="/organization/projects/*/api_keys",
+        ),
+        ObjectList(
+            name="users",
+            defines="users",
+            stems=("users",),
+            element="organization.user",
+            path="/organization/users",
+        ),
     )
 }

@@ -19,7 +19,8 @@ from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
 from stream.sources.discovery import discover_chains, parse_name
-from stream.sources.files import DEFAULT_PAGE_BYTES, read_regular
+from stream.sources.files import read_regular
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Findings", "verify_fixtures"]
 
@@ -75,6 +76,7 @@ def verify_fixtures(directory: Path, now: int) -> Findings:
         files.append(str(error))
     else:
         said += outline.issues
+        said += [f"{one.name}: left out: {one.reason}" for one in outline.left_out]
         said += unexpected_chains(content, outline.runs)
     return Findings(files, said)
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 
-__all__ = ["UNKNOWN_CHAIN", "Delivery", "Page", "Part", "seconds_until"]
+__all__ = ["UNKNOWN_CHAIN", "Delivery", "LeftOut", "Page", "Part", "seconds_until"]
 
 UNKNOWN_CHAIN = "capture"
 """The endpoint of a page of which nobody can tell what it is of: its label names the file."""
@@ -20,6 +20,13 @@ UNKNOWN_CHAIN = "capture"
 AHEAD: Final = 300
 """Seconds that a walk may be ahead of the clock."""
 MICRO: Final = 1_000_000
+
+
+class LeftOut(NamedTuple):
+    """A file, a directory or a link that stands where pages are read, and is not: its reason."""
+
+    name: str
+    reason: str
 
 
 class Part(NamedTuple):

@@ -66,12 +66,15 @@ class Report:
             "relationships": self.outline.relationships,
             "foreignKeyIssues": self.outline.foreign_keys,
             "reconciliation": self.reconciliation(),
-            "relationshipIssues": self.outline.issues,
+            "relationshipIssues": [*self.outline.issues, *self.outline.remarks],
         }
 
     def run(self) -> dict[str, Any]:
-        """Show how many pages were read."""
-        return {"pages": sum(run.sums.pages for run in self.outline.runs)}
+        """Show how many pages were read, and what was not."""
+        return {
+            "pages": sum(run.sums.pages for run in self.outline.runs),
+            "leftOut": [one._asdict() for one in self.outline.left_out],
+        }
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""

@@ -3,12 +3,16 @@
 ``source`` is what every source offers: it is built from the positions that state has of its parts,
 and emits deliveries. ``channel`` is where they go.
 
-- ``directory`` is a directory, or one capture, looked at once or again (``watch`` says when, and
-  ``settling`` for files that are still written to);
-- ``fixtures`` are the pages in it (``files``), of the chains that ``discovery`` finds by name;
-- ``captures`` are its captures, a page a line: bytes are expanded (``expansion``), cut into lines
-  (``lines``), and taken out of their envelopes (``envelope``), which say what was asked
-  (``request``); ``capture_source`` reads them on, whatever their files are called by now,
-  ``capture_parts`` knows where each was left, and ``capture_emission`` emits their lines;
+- ``directory`` is a directory with those below it, or one file, looked at once or again (``watch``
+  says when, and ``settling`` for files that are still written to);
+- what stands there ``discovery`` finds: the ``tree`` of files, by their ``names``, or else by what
+  their start says (``recognition``);
+- ``fixtures`` are pages in files of their own (``files``), in the chains that their names say;
+- ``captures`` are files of many pages, a page a line: bytes are expanded (``expansion``, by
+  ``compression``), cut into lines (``lines``), and taken out of their envelopes (``envelope``),
+  which say what was asked (``request``); ``documents`` are files that are read as a whole, and
+  ``contents`` knows the shapes that pages are saved in; ``capture_source`` reads them on, whatever
+  their files are called by now, ``capture_parts`` knows where each was left, and
+  ``capture_emission`` emits their lines;
 - ``pace`` replays fixtures in event time.
 """

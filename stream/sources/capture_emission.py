@@ -22,7 +22,8 @@ from stream.sources.capture_parts import (
     WaitingLine,
     inode_in,
 )
-from stream.sources.captures import Capture, page_of
+from stream.sources.captures import Capture, is_capture, page_of
+from stream.sources.documents import DocumentReader
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling
 from stream.sources.source import ReadOptions, Send
@@ -57,7 +58,7 @@ class Emission:
         self.seconds_until_due: float | None = None
         """How many seconds pass before the first line is due that lies ahead of the clock."""
 
-    def open_capture(self, capture: Capture, place: CapturePlace) -> CaptureReader:
+    def open_capture(self, capture: Capture, place: CapturePlace) -> CaptureReader | DocumentReader:
         """Open a capture, to go on behind a place.
 
         Raises:
@@ -65,7 +66,12 @@ class Emission:
             Unavailable: it is gone, or may not be read.
         """
         most, line = self.options.max_page_bytes, place.line - place.is_cut
-        return CaptureReader(capture.path, most, offset=place.offset, line=line)
+        reader = CaptureReader(capture.path, most, offset=place.offset, line=line)
+        name = capture.path.name
+        if place.offset or not reader.holds_documents(is_lines=is_capture(name)):
+            return reader
+        reader.close()
+        return DocumentReader(capture.path, most, line)
 
     async def deliver_part(
         self, file: PartFile, place: CapturePlace, send: Send, *, anew: bool
@@ -76,7 +82,7 @@ class Emission:
             Unavailable: the file cannot be read.
         """
         try:
-            reader = self.open_capture(file.capture, place)
+            reader = await aiofiles.os.wrap(self.open_capture)(file.capture, place)
         except BadInput as error:
             return await self.refuse(file, place, error, send)
         try:
@@ -93,13 +99,13 @@ class Emission:
         if not self.settling.is_settled(file.capture.path, place.signature, sound=False):
             return False
         lost = Line(place.line + 1, place.offset, b"", error, complete=False)
-        await self._send(file, page_of(lost, file.capture.name), place, send)
+        await self._send(file, page_of(lost, file.capture), place, send)
         return True
 
     async def deliver_lines(
         self,
         file: PartFile,
-        reader: CaptureReader,
+        reader: CaptureReader | DocumentReader,
         place: CapturePlace,
         send: Send,
         *,
@@ -110,15 +116,15 @@ class Emission:
         Raises:
             Unavailable: the file cannot be read.
         """
-        name, read = file.capture.name, aiofiles.os.wrap(reader.read_lines)
-        place = place._replace(name=name, inode=inode_in(reader.signature), signature=None)
+        read, inode = aiofiles.os.wrap(reader.read_lines), inode_in(reader.signature)
+        place = place._replace(name=file.capture.name, inode=inode, signature=None)
         while lines := await read():
             for line in lines:
                 if not line.complete and not self.settling.is_settled(
                     file.capture.path, reader.signature, sound=line.final
                 ):
                     return False
-                page = page_of(line, name)
+                page = page_of(line, file.capture)
                 if not line.final:  # the last one: all of the file has been read
                     place = place._replace(signature=reader.signature)
                     await self._send(file, page, place, send, reader.sha256, anew=anew)
@@ -133,7 +139,7 @@ class Emission:
     def _move_on(self, place: CapturePlace, line: Line, page: Page) -> CapturePlace:
         """Return the place behind a line."""
         first, waiting = place.first_line, place.waiting_lines
-        if not place.offset and line.complete:
+        if not place.line and line.complete:
             first = FirstLine(line.end, line.prefix)
         if self.clock is not None and page.seconds_ahead(self.clock()):
             before = WaitingLine(
@@ -167,7 +173,7 @@ class Emission:
             line = await aiofiles.os.wrap(self._read_line)(file.capture, waiting)
             if line is not None:
                 place = place._replace(waiting_lines=left)
-                page = page_of(line, file.capture.name)
+                page = page_of(line, file.capture)
                 await self._send(file, page, place, send, comes_again=True)
 
     def _read_line(self, capture: Capture, waiting: WaitingLine) -> Line | None:

@@ -18,6 +18,7 @@ __all__ = [
     "KnownParts",
     "WaitingLine",
     "inode_in",
+    "is_capture_part",
     "restart_position",
 ]
 
@@ -41,9 +42,10 @@ class WaitingLine(NamedTuple):
 class CapturePlace(NamedTuple):
     """How far a capture was read: the ``line``, the ``offset`` behind it, and what tells the bytes.
 
-    ``is_cut``: what follows is still of that line, which had no line break. ``signature`` is the
-    file's when that was all of it. ``name`` is what the file is called, ``inode`` and
-    ``first_line`` tell it from others, and ``waiting_lines`` are read again when it is time.
+    A file that is read as a whole has pages in the place of lines, and no offset. ``is_cut``: what
+    follows is still of that line, which had no line break. ``signature`` is the file's when that
+    was all of it. ``name`` is what the file is called, ``inode`` and ``first_line`` tell it from
+    others, and ``waiting_lines`` are read again when it is time.
     """
 
     line: int = 0
@@ -58,6 +60,8 @@ class CapturePlace(NamedTuple):
 
 
 START: Final = CapturePlace()
+BELOW: Final = "./"
+"""What the part of a file begins with that stands in a directory below."""
 DECODE: Final = Decoder(CapturePlace).decode
 
 
@@ -69,7 +73,7 @@ class KnownParts:
         self.places: dict[str, CapturePlace] = {}
         self._parts: dict[str, str] = {}
         for part, position in positions.items():
-            if "/" not in part:
+            if is_capture_part(part):
                 place = DECODE(position)
                 if not place.name:  # as earlier versions had it
                     place = place._replace(name=part, inode=inode_in(place.signature))
@@ -86,22 +90,23 @@ class KnownParts:
 
     def name_part(self, file: str) -> str:
         """Return a name for the part of a file that is new."""
-        name, number = file, 1
+        name = first = f"{BELOW}{file}" if "/" in file else file
+        number = 1
         while name in self.places:
             number += 1
-            name = f"{file} ({number})"
+            name = f"{first} ({number})"
         return name
 
     def candidates(self, inode: str, first_line: FirstLine | None, there: set[str]) -> list[str]:
         """Return which parts may stand in a file, the likeliest first; not those that are there."""
         found = [
-            (place.inode != inode, -place.offset, part)
+            (place.inode != inode, -place.offset, -place.line, part)
             for part, place in self.places.items()
             if part not in there
-            and place.offset
+            and place.line
             and (place.inode == inode or place.first_line == first_line)
         ]
-        return [part for _, _, part in sorted(found)]
+        return [part for *_, part in sorted(found)]
 
     def files_with(self, first_line: FirstLine, there: set[str]) -> Iterator[str]:
         """Yield the files of parts that are there and begin in that way."""
@@ -112,9 +117,14 @@ class KnownParts:
 
 def restart_position(part: str, position: bytes) -> bytes:
     """Return a part's position as if nothing of it had been read; a page of fixtures has none."""
-    if "/" in part:
+    if not is_capture_part(part):
         return b""
     return encode(START._replace(name=DECODE(position).name or part))
+
+
+def is_capture_part(part: str) -> bool:
+    """Tell whether a part is a capture's: a fixture's has a slash too, and never begins so."""
+    return "/" not in part or part.startswith(BELOW)
 
 
 def inode_in(signature: str | None) -> str:

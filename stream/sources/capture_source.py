@@ -162,19 +162,19 @@ class Captures:
             look.parts_there.add(file.part)
             return True
         try:
-            reader = self.emission.open_capture(file.capture, place)
+            reader = await aiofiles.os.wrap(self.emission.open_capture)(file.capture, place)
         except BadInput as error:
             look.parts_there.add(file.part)
             place = place._replace(signature=signature)
             return await self.emission.refuse(file, place, error, send)
         try:
             # Of a part of which nothing was read the inode alone can tell.
-            is_other = not place.offset and place.inode not in {"", inode_in(reader.signature)}
+            is_other = not place.line and place.inode not in {"", inode_in(reader.signature)}
             if is_other or not await aiofiles.os.wrap(reader.pass_over)(place.prefix):
                 look.doubts.append(Doubt(file.capture, reader.is_short))
                 return True
             look.parts_there.add(file.part)
-            anew = not place.offset
+            anew = not place.line
             return await self.emission.deliver_lines(file, reader, place, send, anew=anew)
         finally:
             reader.close()

@@ -1,4 +1,4 @@
-"""Captures: many pages in one file, a line for each; which files are captures, and their pages."""
+"""Captures: files of many pages, mostly a line for each; which files they are, and their pages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from stream.records.chains import Chain
+from stream.decode.foreign import foreign_bytes
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.records.chains import PRIMARY, Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
+from stream.sources.contents import entry_in, is_bare
 from stream.sources.envelope import decode_envelope
-from stream.sources.files import EXPECTATIONS
 from stream.sources.lines import Line
+from stream.sources.names import (
+    EXPECTATIONS,
+    NAMES_WANTED,
+    label_below,
+    parse_stem,
+    stem_of_name,
+)
 
 __all__ = [
     "Capture",
+    "capture_named",
     "captures_in",
     "expectations_beside",
     "is_capture",
@@ -31,14 +41,20 @@ NAME: Final = re.compile(
     r"(?P<stem>.+)\.ndjson(?:\.[0-9]+|-[0-9]{8,}(?:-[0-9]+)?)?(?P<packed>\.gz|\.zst)?", re.DOTALL
 )
 """A capture, packed or not; what turns logs over puts a number or a date behind the suffix."""
+UNNAMED: Final = "found a page whose rows do not say of which endpoint they are"
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
 
 class Capture(NamedTuple):
-    """A capture file; ``name`` is what people are told."""
+    """A file of many pages; ``name`` is what people are told.
+
+    ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it.
+    """
 
     path: Path
     name: str
+    entry: Endpoint | ObjectList | None = None
+    label: str = PRIMARY
 
 
 def is_capture(name: str) -> bool:
@@ -52,8 +68,8 @@ def is_input(name: str) -> bool:
 
 
 def is_one(place: Path) -> bool:
-    """Tell whether a path is a capture, and not a directory that may hold some."""
-    return is_capture(place.name) and not place.is_dir()
+    """Tell whether a path is a file of pages, and not a directory that may hold some."""
+    return place.is_file() or (is_capture(place.name) and not place.is_dir())
 
 
 def is_packed(name: str) -> bool:
@@ -62,14 +78,22 @@ def is_packed(name: str) -> bool:
 
 
 def stem_of(name: str) -> str:
-    """Return a capture's name without what says that it is one."""
+    """Return a file's name without what says that it holds pages."""
     match = NAME.fullmatch(name)
-    return match["stem"] if match else name
+    return match["stem"] if match else stem_of_name(name)
 
 
 def expectations_beside(path: Path) -> Path:
     """Return where the expectations for a capture stand."""
     return path.with_name(f"{stem_of(path.name)}.{EXPECTATIONS}")
+
+
+def capture_named(path: Path, name: str) -> Capture:
+    """Return the capture of that name, below the directory that is read, as its name says it."""
+    folder, _, base = name.rpartition("/")
+    named = parse_stem(stem_of(base))
+    label = label_below(folder, named.label if named else PRIMARY)
+    return Capture(path, spell_name(name), named and named.entry, label)
 
 
 def captures_in(place: Path) -> list[Capture]:
@@ -79,22 +103,29 @@ def captures_in(place: Path) -> list[Capture]:
         Unavailable: the directory cannot be read.
     """
     if not place.is_dir():
-        return [Capture(place, spell_name(place.name))] if is_input(place.name) else []
+        return [capture_named(place, place.name)] if is_input(place.name) else []
     try:
         names = sorted(os.listdir(place))  # noqa: PTH208 -- only names are wanted
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
-    return [Capture(place / name, spell_name(name)) for name in names if is_input(name)]
+    return [capture_named(place / name, name) for name in names if is_input(name)]
 
 
-def page_of(line: Line, name: str) -> Page:
-    """Return the page that a capture's line holds, or why there is none."""
-    error, final = line.error, line.final
-    if error is None:
+def page_of(line: Line, capture: Capture) -> Page:
+    """Return the page that a capture's line holds, or why there is none.
+
+    A page without an envelope is of the endpoint that its rows name, or else of the capture's.
+    """
+    content, fault = line.content.lstrip(b"\0"), line.error
+    if fault is None:
         try:
-            one = decode_envelope(line.content.lstrip(b"\0"))
-        except BadInput as bad:
-            error = bad
+            one = decode_envelope(content)
+        except BadInput as error:
+            found = (entry_in(content) or capture.entry) if is_bare(content) else None
+            if found is not None:
+                chain = Chain(found.key, capture.label)
+                return Page(chain, line.number, content, final=line.final, nul_bytes=line.nul_bytes)
+            fault = fault_in(content, error)
         else:
             chain = Chain(one.entry.key, one.label, one.view)
             return Page(
@@ -105,8 +136,15 @@ def page_of(line: Line, name: str) -> Page:
                 one.revision,
                 one.cursor,
                 None,
-                final=final,
+                line.final,
                 nul_bytes=line.nul_bytes,
             )
-    chain = Chain(UNKNOWN_CHAIN, name)
-    return Page(chain, line.number, b"", error=error, final=final, nul_bytes=line.nul_bytes)
+    chain = Chain(UNKNOWN_CHAIN, capture.name)
+    return Page(chain, line.number, b"", error=fault, final=line.final, nul_bytes=line.nul_bytes)
+
+
+def fault_in(content: bytes, fault: BadInput) -> BadInput:
+    """Say better what is wrong with a line that is no envelope, where that is known."""
+    if is_bare(content):
+        return BadInput("envelope", f"{UNNAMED}, expected a name as {NAMES_WANTED}")
+    return fault if content.startswith(b"{") else foreign_bytes(content) or fault

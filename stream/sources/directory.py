@@ -1,54 +1,60 @@
-"""A directory as a source: its fixtures and its captures, looked at once or again and again."""
+"""A directory as a source: its pages, by name or by content, looked at once or again and again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import aiofiles.os
 
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.capture_source import Captures
-from stream.sources.captures import Capture, captures_in, is_one
-from stream.sources.discovery import FixtureChain, discover_chains
+from stream.sources.discovery import Survey, survey_place
+from stream.sources.files import signature_of
 from stream.sources.fixtures import Fixtures
+from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send
 
-__all__ = ["Directory", "Survey"]
+__all__ = ["Directory"]
 
 LOOK_AGAIN: Final = 0.5
 """Seconds after which a file is looked at again that is not whole yet."""
 
 
-class Survey(NamedTuple):
-    """What stands in a directory; ``unknown`` are files that are no pages."""
+class RecognisedFile(NamedTuple):
+    """What was seen of a file whose name does not say what it is, and which file that was."""
 
-    chains: list[FixtureChain]
-    captures: list[Capture]
-    unknown: frozenset[str]
+    signature: str | None
+    recognition: Recognition
 
 
 class Directory:
-    """The pages of a directory, or of the one capture that ``place`` is.
+    """The pages of a directory and of those below it, or of the one file that ``place`` is.
 
     With ``patience`` a file that may still be written to is waited for; without, everything is
     taken as it stands.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- a directory, and how it is looked at
+    def __init__(  # noqa: PLR0913 -- a directory, and how it is looked at
         self,
         place: Path,
         name: str,
         positions: Mapping[str, bytes],
         options: ReadOptions,
         patience: Patience | None = None,
+        *,
         clock: Callable[[], int] | None = None,
+        passed_over: AbstractSet[Path] = frozenset(),
     ) -> None:
         """Begin where ``positions`` say; ``name`` is what the parts are known by.
 
-        ``clock``, in Unix seconds, says when lines are due that lay ahead of it.
+        ``clock``, in Unix seconds, says when lines are due that lay ahead of it. ``passed_over``
+        are files and directories that the run itself writes, by their real paths.
         """
         self.place = place
         self.name = name
@@ -56,8 +62,10 @@ class Directory:
         self.settling = Settling(patience)
         self.fixtures = Fixtures(name, positions, options, self.settling)
         self.captures = Captures(name, positions, options, self.settling, clock)
-        self.unknown: frozenset[str] = frozenset()
-        """Files that are no pages, when it was last looked at."""
+        self.passed_over = passed_over
+        self.left_out: list[LeftOut] = []
+        """What was not read, when it was last looked at."""
+        self._looks: dict[Path, RecognisedFile] = {}
         self.unreadable_files: dict[str, str] = {}
         """Files that could not be read, and why, when it was last looked at."""
         self.has_survey = False
@@ -73,12 +81,20 @@ class Directory:
         """See what stands there.
 
         Raises:
+            BadInput: the one file holds no pages.
             Unavailable: the directory cannot be read.
         """
-        if is_one(self.place):
-            return Survey([], captures_in(self.place), frozenset())
-        chains, unknown = discover_chains(self.place)
-        return Survey(chains, captures_in(self.place), frozenset(unknown))
+        if self.settling.patience is None:
+            is_last = not self.options.has_positions
+            return survey_place(self.place, self.passed_over, final=is_last)
+        return survey_place(self.place, self.passed_over, self._recognise, final=False)
+
+    def _recognise(self, path: Path, named: Endpoint | ObjectList | None) -> Recognition:
+        """Look at a file that was not seen before as it is now."""
+        signature, known = signature_of(path), self._looks.get(path)
+        if known is None or known.signature != signature:
+            known = self._looks[path] = RecognisedFile(signature, recognise_file(path, named))
+        return known.recognition
 
     async def look(self, send: Send) -> float | None:
         """Emit what is news; return after how many seconds to look again, ``None``: never.
@@ -95,7 +111,7 @@ class Directory:
         Raises:
             Unavailable: as :meth:`look`.
         """
-        self.unknown, self.has_survey = survey.unknown, True
+        self.left_out, self.has_survey = survey.left_out, True
         self.settling.forget_changed()
         failed, whole = None, True
         try:
@@ -104,8 +120,10 @@ class Directory:
             if self.settling.patience is None:
                 raise
             failed = error
+        others = [capture for _, capture in self.fixtures.other_files.values()]
+        captures = sorted([*survey.captures, *others], key=lambda one: one.name)
         try:
-            whole = await self.captures.deliver(survey.captures, send) and whole
+            whole = await self.captures.deliver(captures, send) and whole
         finally:
             self.unreadable_files = {
                 **self.fixtures.unreadable_files,

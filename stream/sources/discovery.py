@@ -1,53 +1,58 @@
-"""What a directory of fixtures holds: chains, found by file names, and faults among the files."""
+"""What stands below a path: chains by the names of files, other files of pages, and what is none.
+
+A file whose name follows the scheme is a page of a chain, and is not opened here. Any other is
+looked at once: what is in it decides. In a directory below, a label begins with the directory's
+name, as what stands there is a walk of its own.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from stream.providers.endpoint import Endpoint, ObjectList
-from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY, Chain
-from stream.records.errors import BadInput, Unavailable
-from stream.records.privacy import shield_value
-from stream.sources.captures import Capture, captures_in, is_capture
-from stream.sources.files import EXPECTATIONS, PageFile
+from stream.records.delivery import LeftOut
+from stream.records.errors import BadInput
+from stream.records.privacy import spell_name
+from stream.sources.captures import (
+    Capture,
+    capture_named,
+    captures_in,
+    is_capture,
+    is_input,
+    is_one,
+)
+from stream.sources.files import PageFile
+from stream.sources.names import (
+    FixtureName,
+    is_companion,
+    is_copy,
+    label_below,
+    parse_name,
+    stem_of_name,
+)
+from stream.sources.recognition import Recognition, recognise_file
+from stream.sources.tree import TreeFile, files_below
 
 __all__ = [
     "FixtureChain",
     "FixtureName",
+    "Survey",
     "captures_alone",
     "discover_chains",
-    "is_input",
+    "is_pages_input",
     "parse_name",
+    "survey_place",
 ]
 
-COMPANIONS: Final = frozenset({"CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", EXPECTATIONS})
-"""What may stand beside fixtures without being one."""
-
-EXPECTED: Final = ".expectations.json"
-
-STEMS: Final[dict[str, Endpoint | ObjectList]] = {
-    **{stem: endpoint for endpoint in ENDPOINTS.values() for stem in endpoint.stems},
-    **{stem: entry for entry in LISTS.values() for stem in entry.stems},
-}
-LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
-REST: Final = re.compile(
-    r"(?:_fixture)?(?:_(?P<label>[^_].*?))??(?:_page(?P<page>[0-9]+))?", re.ASCII | re.DOTALL
-)
-
-
-class FixtureName(NamedTuple):
-    """What a file name says: the registry's entry, the label, and the page's number."""
-
-    entry: Endpoint | ObjectList
-    label: str
-    page: int
+COPY: Final = "its name says that it is a copy, or not whole"
+Recognise: TypeAlias = Callable[[Path, Endpoint | ObjectList | None], Recognition]
 
 
 class FixtureChain(NamedTuple):
@@ -60,85 +65,147 @@ class FixtureChain(NamedTuple):
     missing_pages: Sequence[int] = ()
 
 
-def parse_name(name: str) -> FixtureName | None:
-    """Read a file name; ``None`` when it is no fixture's. The longest registered name wins."""
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or suffix != "json":
-        return None
-    for known in LONGEST_FIRST:
-        if stem.startswith(known):
-            match = REST.fullmatch(stem, len(known))
-            if match:
-                label = match["label"]
-                if label:
-                    label = shield_value(os.fsencode(label).decode(errors="backslashreplace"))
-                return FixtureName(STEMS[known], label or PRIMARY, int(match["page"] or 1))
-    return None
+class Survey(NamedTuple):
+    """What stands below a path: chains of pages, files of many pages, and what is not read."""
+
+    chains: list[FixtureChain]
+    captures: list[Capture]
+    left_out: list[LeftOut]
 
 
-def is_input(name: str) -> bool:
-    """Tell whether a file of that name is read, or checked, in a fixture directory."""
-    return name in COMPANIONS or beside_capture(name) or parse_name(name) is not None
+class NamedFile(NamedTuple):
+    """A file whose name says which page of a chain it is."""
+
+    file: TreeFile
+    page: int
 
 
-def beside_capture(name: str) -> bool:
-    """Tell whether a file is a capture, or its expectations; another source reads those."""
-    return is_capture(name) or name.endswith(EXPECTED)
+def is_pages_input(name: str) -> bool:
+    """Tell whether a file of that name is read, or checked, where pages are."""
+    return is_companion(name) or is_capture(name) or parse_name(name) is not None
+
+
+def survey_place(
+    place: Path,
+    passed_over: AbstractSet[Path] = frozenset(),
+    look: Recognise = recognise_file,
+    *,
+    final: bool = True,
+) -> Survey:
+    """See what stands below ``place``, or what the one file is.
+
+    ``passed_over`` are the run's own files. ``final``: no more files will come, so that a page 2
+    without a page 1 beside it can be a label that ends so.
+
+    Raises:
+        BadInput: the one file holds no pages.
+        Unavailable: the directory cannot be read.
+    """
+    if is_one(place):
+        return survey_file(place, look)
+    files, left_out = files_below(place, passed_over)
+    chains: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
+    captures: list[Capture] = []
+    for file in files:
+        folder, _, name = file.name.rpartition("/")
+        found = parse_name(name)
+        if found is not None:
+            label = label_below(folder, found.label)
+            chains[found.entry.key, label].append(NamedFile(file, found.page))
+        elif is_companion(name):
+            continue
+        elif is_copy(name):
+            left_out.append(LeftOut(spell_name(file.name), COPY))
+        else:
+            capture, reason = capture_of(place, file, look)
+            if capture is not None:
+                captures.append(capture)
+            elif reason:
+                left_out.append(LeftOut(spell_name(file.name), reason))
+    if final:
+        chains = rename_lone_pages(chains)
+    return Survey(
+        [chain_of(Chain(*key), place, chains[key]) for key in sorted(chains)],
+        captures,
+        sorted(left_out),
+    )
+
+
+def survey_file(place: Path, look: Recognise) -> Survey:
+    """See what one file is: its pages are of one walk, wherever in it they stand.
+
+    Raises:
+        BadInput: it holds no pages.
+    """
+    target = Path(os.path.realpath(place)) if place.is_symlink() else None
+    capture, reason = capture_of(place.parent, TreeFile(place.name, target), look)
+    if capture is None:
+        found = reason or "found a file of this program's own, expected pages"
+        raise BadInput("file", found).name_place(spell_name(place.name))
+    return Survey([], [capture], [])
+
+
+def capture_of(place: Path, file: TreeFile, look: Recognise) -> tuple[Capture | None, str]:
+    """Return a file of pages that is no page of a chain by its name, or why it is not read."""
+    capture = capture_named(file.target or place / file.name, file.name)
+    if is_input(file.name.rpartition("/")[2]):
+        return capture, ""
+    found = look(capture.path, capture.entry)
+    if not found.holds_pages:
+        return None, found.reason
+    return capture._replace(entry=found.entry), ""
+
+
+def rename_lone_pages(
+    chains: Mapping[tuple[str, str], list[NamedFile]],
+) -> defaultdict[tuple[str, str], list[NamedFile]]:
+    """Take the end of a label for what it is, where it looks like a page without its walk."""
+    found: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
+    for (key, label), files in chains.items():
+        (file, page), *others = files
+        if page > 1 and not others and label.rpartition("/")[2] != PRIMARY:
+            stem = stem_of_name(file.name.rpartition("/")[2])
+            written = stem[stem.lower().rindex("page") - 1 :]
+            found[key, f"{label}{written}"].append(NamedFile(file, 1))
+        else:
+            found[key, label] += files
+    return found
 
 
 def discover_chains(directory: Path) -> tuple[list[FixtureChain], list[str]]:
-    """Find the chains of a directory; return them, and the names of files that are no fixtures.
+    """Find the chains of a directory; return them, and the names of other files, not looked at.
 
     Raises:
         Unavailable: the directory is not there, or cannot be read.
     """
-    try:
-        with os.scandir(directory) as entries:
-            found = sorted(
-                (entry.name, entry.is_dir(follow_symlinks=False))
-                for entry in entries
-                if not entry.name.startswith(".")
-            )
-    except OSError as error:
-        raise Unavailable(f"{directory}: the directory cannot be read ({error.strerror})") from None
-    files: defaultdict[tuple[str, str], dict[int, list[str]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    unknown = []
-    for name, is_directory in found:
-        parsed = parse_name(name)
-        if parsed is not None:
-            key = parsed.entry.key
-            files[key, parsed.label][parsed.page].append(name)
-        elif not is_directory and not (name in COMPANIONS or beside_capture(name)):
-            unknown.append(name)
-    return [
-        chain_of(
-            FixtureChain(Chain(key, label), directory),
-            files[key, label],
-        )
-        for key, label in sorted(files)
-    ], unknown
+    nothing = Recognition("not looked at")
+    survey = survey_place(directory, look=lambda *_: nothing)
+    return survey.chains, [one.name for one in survey.left_out]
 
 
-def chain_of(chain: FixtureChain, pages: Mapping[int, list[str]]) -> FixtureChain:
-    """Put a chain's files in order, and name two files for one page, a page 0, and gaps."""
+def chain_of(chain: Chain, directory: Path, found: Sequence[NamedFile]) -> FixtureChain:
+    """Put a chain's files in order, and name two files for one page, and gaps.
+
+    Where there is a page 0 pages are counted from it on.
+    """
+    first = min([1, *(page for _, page in found)])
+    pages: defaultdict[int, list[TreeFile]] = defaultdict(list)
+    for file, page in found:
+        pages[page + 1 - first].append(file)
     faults = {}
-    for number, names in sorted(pages.items()):
-        if number < 1:
-            zero = "found page 0, expected pages from 1 on"
-            faults[number] = [(name, BadInput("page_number", zero)) for name in names]
-        elif len(names) > 1:
-            rivals = f"found two files for page {number} ({' and '.join(names)}), expected one"
-            faults[number] = [(name, BadInput("two_files", rivals)) for name in names]
+    for number, rivals in sorted(pages.items()):
+        if len(rivals) > 1:
+            names = " and ".join(file.name for file in rivals)
+            two = f"found two files for page {number} ({names}), expected one"
+            faults[number] = [(file.name, BadInput("two_files", two)) for file in rivals]
     files = [
-        PageFile(number, chain.directory, names[0])
-        for number, names in sorted(pages.items())
-        if len(names) == 1 and number > 0
+        PageFile(number, directory, rivals[0].name, rivals[0].target)
+        for number, rivals in sorted(pages.items())
+        if len(rivals) == 1
     ]
     last = max(pages)
     missing = [number for number in range(1, min(last, len(pages) + 1)) if number not in pages]
-    return chain._replace(files=files, faults=faults, missing_pages=missing[:1])
+    return FixtureChain(chain, directory, files, faults, missing[:1])
 
 
 def captures_alone(place: Path) -> list[Capture]:

@@ -7,18 +7,23 @@ page, or no JSON at all, which the page's decoder refuses. Lines of any other or
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw, Struct
 
-from stream.decode.values import bad_value, member_path, revision_of
+from stream.decode.foreign import foreign_answer
+from stream.decode.values import ABSENT, NUMBER, bad_value, member_path, revision_of
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
+from stream.sources.contents import entry_in
 from stream.sources.request import CURSORS, VIEW, Cursor, Request, json_value, view_of
 
 __all__ = ["Envelope", "decode_envelope", "revision_of"]
@@ -29,8 +34,15 @@ OCCURRENCES: Final = 3  # the request's page, the envelope's, and one to spare
 LONGEST_HEAD: Final = 16_384
 LONGEST_TAIL: Final = 4_096
 LONGEST_LABEL: Final = 255
+PROJECT: Final = re.compile(r"^((?:/v1)?/organization/projects/)[^/]+(/[a-z_]+)$")
 NAMES: Final[dict[str, Endpoint | ObjectList]] = {
     **LISTS,
+    **{
+        name: entry
+        for entry in LISTS.values()
+        if entry.path
+        for name in (entry.path, f"/v1{entry.path}")
+    },
     **{
         name: entry
         for entry in ENDPOINTS.values()
@@ -57,7 +69,7 @@ class Envelope(NamedTuple):
 
 
 class Head(Struct, forbid_unknown_fields=True, gc=False):
-    """An envelope whose page is still to come."""
+    """An envelope whose page is still to come, and to which no recorder has added anything."""
 
     endpoint: str
     page: None
@@ -84,6 +96,7 @@ class Ending(Struct, forbid_unknown_fields=True, gc=False):
 
 
 MEMBERS: Final = ("endpoint", "label", "observed_at", "request", "page")
+PLAIN_MEMBERS: Final = {name.replace("_", ""): name for name in MEMBERS}
 HEAD: Final = msgspec.json.Decoder(Head)
 ENDING: Final = msgspec.json.Decoder(Ending)
 RAW: Final = msgspec.json.Decoder(dict[str, Raw])
@@ -133,23 +146,54 @@ def split_any_order(line: bytes) -> tuple[Head, bytes]:
     """Split a line member by member.
 
     Raises:
-        BadInput: a member is missing, unknown, or of the wrong type.
+        BadInput: a member is missing, misspelled, or of the wrong type.
     """
     members = members_of(line, "$", "an envelope")
     for name in members:
-        if name not in MEMBERS:
-            known = ", ".join(MEMBERS)
-            message = f"found a member that no envelope has, expected {known}"
+        meant = plain_name_of(name)
+        if name not in MEMBERS and meant in PLAIN_MEMBERS:
+            message = f"found another spelling, expected {PLAIN_MEMBERS[meant]}"
             raise BadInput("envelope", message, path=member_path("$", name))
-    page = bytes(members.get("page", b"null"))
+    page = bytes(members.get("page", b""))
     if not page.startswith(b"{"):
-        raise bad_value("envelope", "$.page", json_value(page, "$.page"), "a page")
-    endpoint = text_in(members, "endpoint")
+        raise foreign_line(line) or bad_value("envelope", "$.page", value_in(page), "a page")
+    endpoint = text_in(members, "endpoint") or text_in(members, "url")
     if endpoint is None:
-        raise unknown_endpoint(None)
+        entry = entry_in(page)
+        if entry is None:
+            raise unknown_endpoint(None if "endpoint" in members else ABSENT)
+        endpoint = entry.key
     request = request_in(members)
-    head = Head(endpoint, None, text_in(members, "label"), text_in(members, "observed_at"), request)
+    head = Head(endpoint, None, text_in(members, "label"), moment_in(members), request)
     return head, page
+
+
+def plain_name_of(name: str) -> str:
+    """Return a member's name without what may be spelled in other ways."""
+    return name.replace("_", "").replace("-", "").strip().lower()
+
+
+def value_in(page: bytes) -> Any:
+    """Return what an envelope has in the place of its page."""
+    return json_value(page, "$.page") if page else ABSENT
+
+
+def foreign_line(line: bytes) -> BadInput | None:
+    """Say what a line is that is known to be no envelope."""
+    value = json_value(line, "$")
+    return foreign_answer(value) if isinstance(value, dict) else None
+
+
+def moment_in(members: dict[str, Raw]) -> str | None:
+    """Return when the walk was made, as a text; Unix seconds may stand as a number.
+
+    Raises:
+        BadInput: it is of another type.
+    """
+    written = bytes(members.get("observed_at", b"null"))
+    if NUMBER.fullmatch(written.decode(errors="replace")):
+        return format(json_value(written, "$.observed_at"), "" if written.isdigit() else "f")
+    return text_in(members, "observed_at")
 
 
 def members_of(written: bytes, path: str, expected: str) -> dict[str, Raw]:
@@ -218,13 +262,22 @@ def entry_of(name: str) -> Endpoint | ObjectList:
     Raises:
         BadInput: the registry has none.
     """
-    try:
-        return NAMES[name]
-    except KeyError:
-        raise unknown_endpoint(name) from None
+    found = NAMES.get(name) or entry_at(name)
+    if found is None:
+        raise unknown_endpoint(name)
+    return found
 
 
-def unknown_endpoint(found: str | None) -> BadInput:
+@lru_cache(maxsize=64)
+def entry_at(address: str) -> Endpoint | ObjectList | None:
+    """Return the registry's entry for a URL, or a path; ``None``: there is none."""
+    with suppress(ValueError):
+        path = "/" + urlsplit(address.strip()).path.strip("/")
+        return NAMES.get(path) or NAMES.get(PROJECT.sub(r"\1*\2", path))
+    return None
+
+
+def unknown_endpoint(found: Any) -> BadInput:
     """Say which endpoints and lists there are."""
     return bad_value("envelope", "$.endpoint", found, f"one of {', '.join([*ENDPOINTS, *LISTS])}")
 

@@ -13,13 +13,14 @@ from typing import Final, NamedTuple
 
 import aiofiles.os
 
+from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.records.shares import ALL
+from stream.sources.compression import compression_of, expand_whole, too_many_bytes
+from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 
 __all__ = [
     "BATCH_FILES",
-    "DEFAULT_PAGE_BYTES",
-    "EXPECTATIONS",
     "FLAGS",
     "FilePage",
     "PageFile",
@@ -27,12 +28,11 @@ __all__ = [
     "read_batch",
     "read_pages",
     "read_regular",
+    "several_pages",
     "signature_of",
     "status_signature_of",
 ]
 
-EXPECTATIONS: Final = "expectations.json"
-"""What must come out of the pages beside it."""
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 FLAGS: Final = (
@@ -48,6 +48,8 @@ class FilePage(NamedTuple):
     """One page as it was read; ``error`` instead of content when the file cannot be a page.
 
     ``signature`` changes when the file is written again, and ``seconds`` is how long reading took.
+    ``is_page``: the content, expanded, is one page, or what was to be one; else it is left to who
+    reads files of many pages.
     """
 
     file: PageFile
@@ -56,19 +58,24 @@ class FilePage(NamedTuple):
     sha256: str | None = None
     error: BadInput | None = None
     seconds: float = 0.0
+    is_page: bool = True
 
 
 class PageFile(NamedTuple):
-    """Where a page is read from: there may be a great many, so that it holds little of its own."""
+    """Where a page is read from: there may be a great many, so that it holds little of its own.
+
+    ``name`` is below the directory, and ``target`` where a link of that name leads.
+    """
 
     page: int
     directory: Path
     name: str
+    target: Path | None = None
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self.directory / self.name
+        return self.target or self.directory / self.name
 
 
 async def read_pages(
@@ -117,8 +124,38 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
     except BadInput as error:
         return FilePage(file, b"", signature_of(file.path), error=error)
     digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
+    fault, is_page = None, True
+    if not is_page_file(content):
+        try:
+            content, is_page = page_in(content, max_bytes)
+        except BadInput as error:
+            content, fault = b"", error
     seconds = perf_counter() - started
-    return FilePage(file, content, status_signature_of(status), digest, None, seconds)
+    return FilePage(file, content, status_signature_of(status), digest, fault, seconds, is_page)
+
+
+def several_pages() -> BadInput:
+    """Say that a file has more than a page, for those who read a page a file."""
+    return BadInput("file", "found several pages, or buckets alone, expected one page")
+
+
+def page_in(stored: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Return a file's page, expanded, and whether it is one alone; of several there is none.
+
+    Raises:
+        BadInput: the file cannot be expanded, or is an empty array.
+    """
+    kind = compression_of(stored)
+    content = expand_whole(stored, kind, max_bytes) if kind else stored
+    if content.startswith(BYTE_ORDER_MARK):
+        content = trim(content)
+    if is_page_file(content):
+        return content, True
+    pages = pages_in(content)
+    several = len(pages) > 1 or (len(pages) == 1 and pages[0] != trim(content))
+    if several or (pages and is_envelope(pages[0])):
+        return b"", False
+    return content, True
 
 
 def signature_of(path: Path) -> str | None:
@@ -183,9 +220,7 @@ def read_whole(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
         raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
     size = max(status.st_size, len(payload))
     if size > max_bytes:
-        raise BadInput(
-            "size", f"found {size} bytes, expected at most {max_bytes} (--max-page-bytes)"
-        )
+        raise too_many_bytes(size, max_bytes)
     return payload, status
 
 
@@ -196,6 +231,3 @@ def content_of(descriptor: int, size: int) -> bytes:
         return payload
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         return payload + file.readall()
-
-
-DEFAULT_PAGE_BYTES = 256 * 1024 * 1024

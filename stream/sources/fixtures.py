@@ -9,10 +9,15 @@ import aiofiles.os
 import anyio
 from xxhash import xxh3_64_digest
 
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import Chain
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
+from stream.sources.capture_parts import is_capture_part
+from stream.sources.captures import Capture
+from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
 from stream.sources.files import (
     BATCH_FILES,
@@ -45,10 +50,12 @@ class Fixtures:
         self.settling = settling
         self.unreadable_files: dict[str, str] = {}
         """Files that could not be read, and why, when they were last looked at."""
+        self.other_files: dict[str, tuple[bytes, Capture]] = {}
+        """Part → a file that is no page, though its name says so, and its signature's mark."""
         self.known_pages = {
             name: position
             for name, position in positions.items()
-            if "/" in name and len(position) > MARK + len(FAULTY)
+            if not is_capture_part(name) and len(position) > MARK + len(FAULTY)
         }
 
     async def deliver(self, chains: Sequence[FixtureChain], send: Send) -> bool:
@@ -73,6 +80,7 @@ class Fixtures:
                 turns.release()
 
         await self._deliver_gone(chains, send)
+        self._forget_others(chains)
         async with anyio.create_task_group() as tasks:
             for chain in chains:
                 await turns.acquire()
@@ -100,6 +108,20 @@ class Fixtures:
             await send(Delivery(Part(self.source, name), name, None, position, is_gone=True))
             del self.known_pages[name]  # what returns is news
 
+    def _forget_others(self, chains: Sequence[FixtureChain]) -> None:
+        """Forget files that are gone, or that have changed, and may be pages now."""
+        if self.other_files:
+            there = {
+                part_name_of(chain.chain, file.page): file.path
+                for chain in chains
+                for file in chain.files
+            }
+            self.other_files = {
+                part: (mark, capture)
+                for part, (mark, capture) in self.other_files.items()
+                if part in there and mark == mark_of(signature_of(there[part]))
+            }
+
     async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
         """Emit the pages of one chain in order; return whether all of them were whole.
 
@@ -110,7 +132,7 @@ class Fixtures:
             for name, error in chain.faults[number]:
                 await self._deliver_fault(chain, number, name, error, send)
         files = chain.files
-        if self.known_pages:
+        if self.known_pages or self.other_files:
             files = await aiofiles.os.wrap(self._changed_files)(chain)
         whole, failed = True, None
         async for page in self._read(files):
@@ -118,11 +140,20 @@ class Fixtures:
                 failed = failed or page
             elif page is None or not self._is_settled(page):
                 whole = False
+            elif not page.is_page or is_of_another(chain.chain, page.content):
+                self._give_away(chain.chain, page)
             else:
                 await self._send(chain, page, send)
         if failed is not None:
             raise failed
         return whole
+
+    def _give_away(self, chain: Chain, page: FilePage) -> None:
+        """Note that a file is to be read by its content, and not as a page of its chain."""
+        name = spell_name(page.file.name)
+        capture = Capture(page.file.path, name, entry_of_key(chain.endpoint), chain.label)
+        part = part_name_of(chain, page.file.page)
+        self.other_files[part] = mark_of(page.signature), capture
 
     async def _deliver_fault(
         self, chain: FixtureChain, number: int, name: str, error: BadInput, send: Send
@@ -144,8 +175,11 @@ class Fixtures:
         return [
             file
             for file in chain.files
-            if (known := self.known_pages.get(part_name_of(chain.chain, file.page))) is None
-            or known[:MARK] != mark_of(signature_of(file.path))
+            if (part := part_name_of(chain.chain, file.page)) not in self.other_files
+            and (
+                (known := self.known_pages.get(part)) is None
+                or known[:MARK] != mark_of(signature_of(file.path))
+            )
         ]
 
     async def _read(
@@ -179,7 +213,14 @@ class Fixtures:
 
     def _is_settled(self, page: FilePage) -> bool:
         """Tell whether a file is whole, or broken and was left alone for long."""
-        if self.settling.patience is None or page.error is not None or is_whole(page.content):
+        if self.settling.patience is None or not page.is_page:
+            return True
+        if page.error is not None:  # what does not expand may not be whole yet
+            packed = page.error.reason == "capture"
+            return not packed or self.settling.is_settled(
+                page.file.path, page.signature, sound=False
+            )
+        if is_whole(page.content):
             return True
         ending = page.content.rstrip().endswith(b"}")
         return self.settling.is_settled(page.file.path, page.signature, sound=ending)
@@ -202,6 +243,21 @@ class Fixtures:
         """Remember what was emitted, where somebody will look again."""
         if self.settling.patience is not None:
             self.known_pages[name] = position
+
+
+def entry_of_key(key: str) -> Endpoint | ObjectList:
+    """Return the registry's entry of a chain."""
+    return ENDPOINTS.get(key) or LISTS[key]
+
+
+def is_of_another(chain: Chain, page: bytes) -> bool:
+    """Tell whether all rows of a page name one endpoint, and another one than its file's name."""
+    entry = entry_of_key(chain.endpoint)
+    kind = entry.result if isinstance(entry, Endpoint) else entry.element
+    if not kind or kind.encode() in page:
+        return False
+    found = entry_in(page, alone=True)
+    return found is not None and found != entry
 
 
 def part_name_of(chain: Chain, number: int) -> str:

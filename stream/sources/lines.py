@@ -9,12 +9,13 @@ from typing import Final, NamedTuple, Self
 
 from xxhash import xxh3_64
 
+from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput
+from stream.sources.contents import holds_documents
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
 __all__ = [
-    "MARK",
     "CaptureReader",
     "Line",
     "too_long_line",
@@ -22,8 +23,6 @@ __all__ = [
 
 BLANKS: Final = 64
 """How many blanks a line may have that is passed over with others."""
-MARK: Final = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8."""
 
 
 class Line(NamedTuple):
@@ -85,6 +84,8 @@ class CaptureReader:
         self.is_short = False
         """Whether the file ends before the place where reading was to go on."""
         self._prefix = xxh3_64()
+        self._fault: BadInput | None = None
+        """What was found wrong with the first piece."""
         self.size = self._file.size
         self.signature = self._file.signature
 
@@ -113,6 +114,18 @@ class CaptureReader:
         """How many bytes of the stored file were read."""
         return self._file.bytes_read
 
+    def holds_documents(self, *, is_lines: bool) -> bool:
+        """Tell whether the file is to be read as a whole; asked before anything is read.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        try:
+            self._advance()
+        except BadInput as error:
+            self._fault = error
+        return holds_documents(self._piece, is_lines=is_lines)
+
     def pass_over(self, prefix: int) -> bool:
         """Pass over what was read before; tell whether it is what it was.
 
@@ -124,7 +137,9 @@ class CaptureReader:
                 self._advance()
         except BadInput:
             return False
-        return not self._end or self._prefix.intdigest() == prefix
+        if not self._end:
+            return not self._number  # else it had no lines, and was read as a whole
+        return self._prefix.intdigest() == prefix
 
     def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
         """Read about ``size_hint`` bytes of lines, at least one line; none is the end.
@@ -178,6 +193,9 @@ class CaptureReader:
             BadInput: the file is broken, or ends before the place where reading was to go on.
         """
         self._piece, self._at = b"", 0
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
         for piece in self._file.pieces:
             self._prefix.update(memoryview(piece)[: self._behind])
             if self._behind < len(piece):
@@ -211,8 +229,7 @@ class CaptureReader:
             self._prefix.update(b"\n")
         if self._length > self._longest:
             error = too_long_line(self._length, self._longest)
-        if not self._end:
-            content = content.removeprefix(MARK)
+        content = content.removeprefix(BYTE_ORDER_MARK)
         self._number += 1
         nul_bytes, self._nul_bytes = self._nul_bytes, 0
         self._end += nul_bytes + self._length + complete

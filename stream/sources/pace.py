@@ -23,7 +23,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
 from stream.records.windows import DAY, MAX_TIME
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import FilePage, PageFile, read_batch
+from stream.sources.files import FilePage, PageFile, read_batch, several_pages
 from stream.sources.fixtures import part_name_of
 from stream.sources.source import ReadOptions, Send
 
@@ -152,13 +152,14 @@ class Pace:
             self.unreadable_files[spell_name(due.file.name)] = str(error)
             raise
         page, number = found[0], due.file.page
-        content = move_page(page.content, shift) if shift and page.error is None else page.content
+        fault = page.error if page.is_page else several_pages()
+        content = move_page(page.content, shift) if shift and fault is None else page.content
         await send(
             Delivery(
                 Part(self.name, due.part),
                 spell_name(due.file.name),
                 # In the next loop it comes again, with other windows.
-                Page(due.chain.chain, number, content, number, error=page.error, final=False),
+                Page(due.chain.chain, number, content, number, error=fault, final=False),
                 b"%d" % self._loop,
                 page.sha256,
                 begins_anew=not shift,

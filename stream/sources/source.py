@@ -8,8 +8,10 @@ from typing import NamedTuple, Protocol, TypeAlias
 from stream.records.delivery import Delivery
 from stream.records.shares import ALL
 
-__all__ = ["ReadOptions", "Send", "Source"]
+__all__ = ["DEFAULT_PAGE_BYTES", "ReadOptions", "Send", "Source"]
 
+DEFAULT_PAGE_BYTES = 256 * 1024 * 1024
+"""How large a page may be, unless somebody says otherwise."""
 Send: TypeAlias = Callable[[Delivery], Awaitable[None]]
 """Puts a delivery into the channel, waiting for room."""
 

@@ -13,7 +13,7 @@ from tests.support.envelopes import PACKED
 from tests.support.pages import bucket, letters_in, page, put, put_all, used
 from tests.support.running import replay
 
-BROKEN = b'{"sk-proj-abcdefghijklmnopqrstuvwx0123456789": 1}\n'
+BROKEN = b'{"endpoint": "sk-proj-abcdefghijklmnopqrstuvwx0123456789", "page": {"data": []}}\n'
 """A line that is no envelope, and says a secret in what is wrong with it."""
 
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         where = [(one["source"], one["file"], one["line"]) for one in said]
         assert where == [("polls", "walk.ndjson", 2)]
         for shown in (said[0]["event"], found.ask("/").text):
-            assert "found a member that no envelope has" in shown
+            assert "expected one of usage/completions" in shown
             assert "sk-proj-abc" not in shown
         replaced(pages / "walk.ndjson", of_day(1, 5))
         found.until(lambda: tokens(found) == 12, "the other content")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ NOTHING: Json = {
 PROJECTS = listed({"id": "proj_a"})
 ACCOUNTS = listed({"id": "svc_a", "project_id": None}, {"id": "svc_b"})
 GONE = "proj_gone"
+DELETED = re.compile("refer to [0-9]+ (API key|user|service account key)s? that|is incomplete")
+"""What is named, and makes the exit code no other."""
 
 
 def checked(directory: Path, files: dict[str, Content]) -> tuple[Json, Json, list[str]]:
@@ -28,7 +31,7 @@ def checked(directory: Path, files: dict[str, Content]) -> tuple[Json, Json, lis
     report = replayed.report
     assert report is not None, replayed.errors
     issues: list[str] = report["relationshipIssues"]
-    assert replayed.code == bool(issues)
+    assert replayed.code == any(not DELETED.search(one) for one in issues)
     foreign = {name: found for name, found in report["foreignKeyIssues"].items() if found}
     return report["relationships"], foreign, issues
 
@@ -85,11 +88,11 @@ LISTS: dict[str, tuple[dict[str, Content], Json]] = {
 def test_lists_are_checked_among_themselves(
     files: dict[str, Content], wanted: Json, tmp_path: Path
 ) -> None:
-    """What a list refers to and no list defines is shown by id, and said in a sentence each."""
+    """What a list refers to and no list defines is shown by id, and said in a sentence a kind."""
     relationships, foreign, issues = checked(tmp_path, files)
     assert relationships == NOTHING | wanted
     assert foreign == {}
-    assert len(issues) == sum(map(len, wanted.values()))
+    assert len(issues) == len(wanted)
     for found in wanted.values():
         assert any(found[0] in issue for issue in issues)
 
@@ -145,7 +148,7 @@ def test_usage_is_checked_against_the_lists(
     _, foreign, issues = checked(tmp_path / "unknown", {**rows, name: listed({"id": one})})
     assert foreign == {member: ["usage/completions:x"]}
     assert len(issues) == 1
-    assert "usage/completions" in issues[0]
+    assert issues[0].endswith(": x.")
 
 
 def test_costs_and_rollups_are_checked_too(tmp_path: Path) -> None:

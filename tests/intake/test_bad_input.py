@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,10 +106,19 @@ def test_an_alias_names_the_same_page(other: str, tmp_path: Path) -> None:
     refused(tmp_path, other, "usage_code_interpreter_sessions_fixture.json")
 
 
-@pytest.mark.parametrize("kind", ["symbolic link", "dangling link", "FIFO", "directory"])
-def test_expectations_must_be_a_file(kind: str, tmp_path: Path) -> None:
-    """Expectations that are no regular file are bad input, and are not passed over."""
-    put_all(tmp_path, {**SOUND, "expectations.json": FAULTS[kind].files[ONE]})
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda path: path.symlink_to(__file__),
+        lambda path: path.symlink_to("nowhere"),
+        os.mkfifo,
+        Path.mkdir,
+    ],
+    ids=["symbolic link", "dangling link", "FIFO", "directory"],
+)
+def test_expectations_must_be_a_file(made: Callable[[Path], object], tmp_path: Path) -> None:
+    """Expectations that are no regular file below PATH are bad input, and not passed over."""
+    put_all(tmp_path, {**SOUND, "expectations.json": made})
     refused(tmp_path, "expectations.json")
 
 

@@ -225,8 +225,13 @@ def test_a_list_that_is_not_whole_defines_nothing(gone: str, tmp_path: Path) -> 
         f"projects_list_page{2 if bad_element else 3}.json": listed({"id": "proj_c"}),
         ONE: page(bucket(used(1, project_id="proj_b"))),
     }
-    report = set_aside(files, tmp_path).report
+    put_all(tmp_path / "pages", files)
+    dead = ("--on-error", "dead-letter", "--dead-letters", str(tmp_path / "dead"))
+    replayed = replay(tmp_path / "pages", *dead)
+    assert replayed.code == len(bad_element)
+    report = replayed.report
     assert report is not None
+    assert report["relationshipIssues"]
     assert report["foreignKeyIssues"]["unknownProjects"] == []
 
 

@@ -230,7 +230,7 @@ def test_each_finding_has_its_line(fixtures: Path) -> None:
     put(fixtures, "stray\nname.txt", "jane@corp.test sk-Abcdefgh0123\n")
     code, lines = findings(fixtures)
     assert code == 65
-    assert len(lines) == 3
+    assert len(lines) == 4
 
 
 def test_a_directory_that_is_not_there_is_69(tmp_path: Path) -> None:

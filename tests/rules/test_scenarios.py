@@ -289,11 +289,11 @@ NOT_WHOLE: Final = {
             Given(1, page(TEN)),
             Given(1, listed({"id": "o"}, has_more=True, last_id="o"), endpoint="projects"),
         ],
-        strict=1, tokens=10, broken=(PROJECTS,),
+        tokens=10, broken=(PROJECTS,),
     ),
     "a list with more and no cursor": Scenario(
         [Given(1, page(TEN)), Given(1, listed({"id": "o"}, has_more=True), endpoint="projects")],
-        strict=1, tokens=10, broken=(PROJECTS,),
+        tokens=10, broken=(PROJECTS,),
     ),
     "a list lacks a page": Scenario(
         [
@@ -301,7 +301,7 @@ NOT_WHOLE: Final = {
             Given(1, listed({"id": "o"}, has_more=True, last_id="o"), endpoint="projects"),
             Given(3, listed({"id": "q"}), "p", endpoint="projects"),
         ],
-        strict=1, tokens=10, broken=(PROJECTS,), unseen=True,
+        tokens=10, broken=(PROJECTS,), unseen=True,
     ),
     "a list goes on after its end": Scenario(
         [
@@ -309,7 +309,7 @@ NOT_WHOLE: Final = {
             Given(1, listed({"id": "o"}), endpoint="projects"),
             Given(2, listed({"id": "q"}), "p", endpoint="projects"),
         ],
-        strict=1, tokens=10, broken=(PROJECTS,), unseen=True,
+        tokens=10, broken=(PROJECTS,), unseen=True,
     ),
 }  # fmt: skip
 """Chains that are not whole: named, and for usage the end of a run that sets nothing aside."""

@@ -155,12 +155,10 @@ def test_a_batch_has_about_what_was_asked_for(suffix: str, tmp_path: Path) -> No
 
 @each_kind
 def test_what_editors_leave_is_no_content(suffix: str, tmp_path: Path) -> None:
-    """A mark at the start, carriage returns and blank lines are passed over, and still counted."""
+    """Marks before a line, carriage returns and blank lines are passed over, and still counted."""
     content = b"\xef\xbb\xbf{}\r\n\r\n \t\n[]\r\n\xef\xbb\xbf1"
     lines = lines_in(put(tmp_path, suffix, PACKED[suffix](content)))
-    assert plainly(lines) == [
-        *((1, 7, b"{}", True), (4, 16, b"[]", True), (5, 20, b"\xef\xbb\xbf1", False))
-    ]
+    assert plainly(lines) == [*((1, 7, b"{}", True), (4, 16, b"[]", True), (5, 20, b"1", False))]
 
 
 @each_kind
@@ -252,9 +250,12 @@ def test_what_follows_the_packed_bytes_is_broken(suffix: str, tmp_path: Path) ->
 
 
 @packed_kinds
-def test_a_file_that_is_not_packed_is_broken(suffix: str, tmp_path: Path) -> None:
-    """A plain file under the name of a packed one says so."""
-    assert "broken" in error_at_end(lines_in(put(tmp_path, suffix, b"{}\n")), "capture")
+def test_a_file_is_packed_whatever_it_is_called(suffix: str, tmp_path: Path) -> None:
+    """A plain file under the name of a packed one is read, and the other way round."""
+    assert [one.content for one in lines_in(put(tmp_path, suffix, b"{}\n"))] == [b"{}"]
+    packed = put(tmp_path, "", PACKED[suffix](b"{}\n"))
+    assert [one.content for one in lines_in(packed)] == [b"{}"]
+    assert "broken" in error_at_end(lines_in(put(tmp_path, suffix, b"no JSON\n")), "capture")
 
 
 def test_zeros_behind_gzip_are_padding(tmp_path: Path) -> None:

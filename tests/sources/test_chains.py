@@ -50,7 +50,13 @@ URL = "https://api.openai.com/v1/organization/usage/completions"
         ("usage_telepathy.json", None),
         ("usage_completionsx.json", None),
         ("usage_completions.json.bak", None),
-        ("usage_completions.JSON", None),
+        ("usage_completions.JSON", ("completions", "primary", 1)),
+        ("Usage-Completions-Page-2.json", ("completions", "primary", 2)),
+        ("UsageCompletions_page_0.json.gz", ("completions", "primary", 0)),
+        ("openai_usage_completions_Dual_page2.json.zst", ("completions", "Dual", 2)),
+        ("openai-costs.json", ("costs", "primary", 1)),
+        ("usage_completions.json.1", None),
+        ("acme_usage_completions.json", None),
         ("usage_completions", None),
         ("completions.json", None),
         ("costs2.json", None),
@@ -73,13 +79,16 @@ def test_every_endpoint_has_file_names(endpoint: Endpoint) -> None:
 
 
 def test_unknown_files_are_warned_of(tmp_path: Path) -> None:
-    """A file that is no fixture is named on stderr; companions and directories are not."""
-    silent = ["CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", ".hidden"]
+    """A file that is no page is named on stderr, with why; companions are not."""
+    silent = ["CHECKSUMS.sha256", "ENDPOINTS.md", "README.md", ".hidden", "costs.json~"]
     put_all(tmp_path, {ONE: page(GOOD), "usage_telepathy.json": "", "notes\n.txt": ""})
     put_all(tmp_path, dict.fromkeys(silent, ""))
     put_all(tmp_path / "archive", {})
     replayed = replay(tmp_path)
-    assert replayed.code == 0
+    assert replayed.code == 1
+    assert replayed.report is not None
+    left_out = replayed.report["run"]["leftOut"]
+    assert [one["name"] for one in left_out] == ["notes\n.txt", "usage_telepathy.json"]
     lines = replayed.errors.splitlines()
     assert len(lines) == 2
     assert all("warning" in line for line in lines)
@@ -152,7 +161,7 @@ def test_a_list_without_its_end_ends_no_run(tmp_path: Path) -> None:
     put_all(tmp_path, {"users.json": listed({"id": "u"}, has_more=True, last_id="u"), ONE: END})
     for arguments in ([], ["--allow-incomplete"]):
         replayed = replay(tmp_path, *arguments)
-        assert (replayed.code, replayed.errors) == (1, "")
+        assert (replayed.code, replayed.errors) == (0, "")
         assert replayed.report is not None
         (issue,) = replayed.report["relationshipIssues"]
         assert issue.startswith("users (label primary) is incomplete")

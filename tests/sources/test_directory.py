@@ -135,18 +135,15 @@ async def test_a_directory_in_the_place_of_another_is_watched_anew(tmp_path: Pat
             pass
 
 
-def test_a_page_0_is_of_no_walk(watching: Watching) -> None:
-    """A file that says to be page 0 is a dead letter; the chain is whole without it."""
-    put_all(watching.pages, {ONE: MORE, TWO: END, "usage_completions_page0.json": page(GOOD)})
+def test_pages_may_be_counted_from_0(watching: Watching) -> None:
+    """Where there is a page 0, it is the first one."""
+    put(watching.pages, "usage_completions_page_0.json", MORE)
     watching.look()
-    assert (watching.tokens(), len(watching.letters), watching.waits) == (12, 1, False)
-    put(watching.pages, "usage_completions_page0.json", END)
+    assert watching.waits
+    put(watching.pages, "usage_completions_page_1.json", END)
     watching.look()
-    assert len(watching.letters) == 1
-    assert not any("incomplete" in one or "anew" in one for one in watching.issues)
-    (watching.pages / "usage_completions_page0.json").unlink()
-    watching.look()
-    assert (watching.letters, watching.issues) == ([], [])
+    assert (watching.tokens(), watching.letters, watching.waits) == (12, [], False)
+    assert watching.issues == []
 
 
 async def test_a_directory_is_surveyed_when_it_can_be_read(tmp_path: Path) -> None:

@@ -20,9 +20,8 @@ from stream.intake.rules import Rules
 from stream.pipeline import Outputs, finish_run, freeze_state
 from stream.records.errors import BadInput
 from stream.records.tally import Tally
-from stream.sources.files import DEFAULT_PAGE_BYTES
 from stream.sources.pace import Pace
-from stream.sources.source import ReadOptions
+from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from tests.support.comparing import Json
 from tests.support.engines import Engine, reported
 from tests.support.envelopes import line, put_capture

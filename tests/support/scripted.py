@@ -319,7 +319,7 @@ class Run:
             entries = worker.account.changes()
             worker.store()
             windows.append(worker.state.windows())
-            parts.append(share_result_of(worker, entries, windows[-1]))
+            parts.append(share_result_of(worker, entries, windows[-1], ()))
         if abort is not None:
             raise abort
         return place, parts, windows

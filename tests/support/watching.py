@@ -47,7 +47,7 @@ class Watching:
     def look_from(self, positions: dict[str, bytes]) -> None:
         """Look with a source that knows these positions."""
         self.source = Directory(
-            self.pages, "", positions, OPTIONS, Patience(LONG, 60.0), lambda: self.now
+            self.pages, "", positions, OPTIONS, Patience(LONG, 60.0), clock=lambda: self.now
         )
         self.sent: list[Delivery] = []
         self.pause: float | None = None

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.records.windows import DAY
 from stream.sources.channel import DEFAULT_CAPACITY
-from stream.sources.files import DEFAULT_PAGE_BYTES
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Http", "Log", "PaceSettings", "Settings", "WatchSettings"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from stream.sources.files import DEFAULT_PAGE_BYTES
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Job", "arguments_of", "read_arguments"]
 

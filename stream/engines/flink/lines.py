@@ -7,6 +7,7 @@ judged later, by the part that knows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec.msgpack import encode
@@ -20,7 +21,7 @@ from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput
 from stream.records.windows import DAY, Bucket, Snapshot
-from stream.sources.captures import page_of
+from stream.sources.captures import capture_named, page_of
 from stream.sources.lines import Line, too_long_line
 from stream.state.sqlite.codec import Codec
 
@@ -48,7 +49,8 @@ class Lines:
         """Read a line of a capture, without its line break."""
         cut, paged = CutLine([], []), LineCounts(0, 0, 0, 0, [], [])
         error = too_long_line(len(content), self.longest) if len(content) > self.longest else None
-        page = page_of(Line(0, 0, content, error), capture)
+        named = capture_named(Path(capture), capture)
+        page = page_of(Line(0, 0, content, error), named)
         link = lost_link(page)
         try:
             check_revision(page, self.clock())

@@ -30,6 +30,7 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.changelog_mode import ChangelogMode
 
 from stream import __version__
+from stream.decode.parse import BYTE_ORDER_MARK
 from stream.engines.flink import tables
 from stream.engines.flink.facts import Fact, Facts, Sum, changes_between, limbs_of, read_number
 from stream.engines.flink.job import Job, read_arguments
@@ -39,7 +40,6 @@ from stream.engines.flink.parts import DayPart, engine_part_of
 from stream.records.money import plain_text_of
 from stream.records.windows import Outcomes
 from stream.sources.captures import is_input
-from stream.sources.lines import MARK
 from stream.state.sqlite.codec import Codec
 
 __all__ = ["build_job", "main"]
@@ -83,7 +83,8 @@ class CutFunction(ProcessFunction):
 
     def process_element(self, value: Row, _: ProcessFunction.Context) -> Iterator[Any]:
         """Read a line: yield a piece for each part, and dead letters beside."""
-        line, path = bytes(value[0] or b"").removesuffix(b"\r").removeprefix(MARK), value[1]
+        line = bytes(value[0] or b"").removesuffix(b"\r").removeprefix(BYTE_ORDER_MARK)
+        path = value[1]
         name = path.rpartition("/")[2]
         if not line.strip() or not is_input(name):
             return

@@ -19,7 +19,14 @@ import msgspec
 
 from stream.engines.signals import SIGNALS, ignore_signals
 from stream.engines.workers.joins import join_figures, join_tallies
-from stream.engines.workers.worker import Failure, FigureRequest, ShareResult, Task, run_task
+from stream.engines.workers.worker import (
+    Failure,
+    FigureRequest,
+    Notice,
+    ShareResult,
+    Task,
+    run_task,
+)
 from stream.figures.endpoint import EndpointFigures
 from stream.intake.account import join_entries
 from stream.intake.intake import Intake
@@ -185,7 +192,7 @@ class Pool:
             intake.refuse_letters()
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
-            state = freeze_state(intake)._replace(windows=windows)
+            state = freeze_state(intake)._replace(windows=windows, left_out=parts[0].left_out)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
             return await finish_run(
@@ -207,11 +214,14 @@ class Pool:
                 )
                 if isinstance(found, Failure):
                     raise found.make_error()
-                if not isinstance(found, int):
+                if isinstance(found, Notice):
+                    getattr(observer, found.event)(*found.arguments)
+                elif isinstance(found, int):
+                    for _ in range(found):
+                        observer.on_page("")
+                else:
                     said[rank] = found
                     return
-                for _ in range(found):
-                    observer.on_page("")
 
         try:
             async with anyio.create_task_group() as tasks:

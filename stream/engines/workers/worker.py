@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -20,9 +21,9 @@ from stream.engines.signals import until_signalled
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.intake import Intake
 from stream.intake.walks import Walk
-from stream.pipeline import Observer, Replay, directory_of, ingest_pages
+from stream.pipeline import Observer, Replay, directory_of, ingest_pages, survey_directory
 from stream.records.chains import Chain
-from stream.records.delivery import Part
+from stream.records.delivery import LeftOut, Part
 from stream.records.errors import BadInput, Interrupted, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
@@ -30,7 +31,7 @@ from stream.state.links import HeldLinks, PagePlace
 from stream.state.sqlite.shard import Shard
 from stream.state.windows import Windows
 
-__all__ = ["Failure", "FigureRequest", "ShareResult", "Task", "run_task"]
+__all__ = ["Failure", "FigureRequest", "Notice", "ShareResult", "Task", "run_task"]
 
 TICK = 16
 
@@ -49,7 +50,7 @@ class ShareResult(NamedTuple):
     ``entries`` are those of the parts that it has read. What is whole for all workers only the
     first one says: what pages say of their walks (``links``; ``has_spilled``: others are in its
     shard already), which ``walks`` that changes, of which parts what they said before is forgotten,
-    which pages have other dead letters than before, and what lists define.
+    which pages have other dead letters than before, what lists define, and what was ``left_out``.
     """
 
     entries: dict[Part, bytes | None]
@@ -62,6 +63,14 @@ class ShareResult(NamedTuple):
     forgotten_parts: set[Part]
     letter_places: dict[PagePlace, Chain]
     objects: bytes
+    left_out: Sequence[LeftOut]
+
+
+class Notice(NamedTuple):
+    """What an observer in the main process is told: the name of its member, and the arguments."""
+
+    event: str
+    arguments: tuple[Any, ...]
 
 
 class FigureRequest(NamedTuple):
@@ -124,25 +133,19 @@ def relay_requests(pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
 
 async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
     """Take the share in; then give its figures when they are asked for."""
-    run, share, pages = task.run, task.share, 0
-
-    def tick(_: str) -> None:
-        nonlocal pages
-        pages += 1
-        if pages % TICK == 0:
-            pipe.send(TICK)
-
-    observer = Observer(on_page=tick) if share.first else Observer()
+    run, share = task.run, task.share
+    observer = observer_through(pipe) if share.first else Observer()
     shard = Shard(task.shard, run.rules.state, share)
     with closing(Intake(run.rules, Tally(), lambda: run.now, share, shard)) as intake:
         source = directory_of(run, intake)
         try:
-            await ingest_pages(source, source.survey(), intake, run, observer)
+            survey = survey_directory(source, intake, observer)
+            await ingest_pages(source, survey, intake, run, observer)
         finally:
             entries = intake.account.changes()
             intake.store()
         windows = intake.state.windows()
-        pipe.send(share_result_of(intake, entries, windows))
+        pipe.send(share_result_of(intake, entries, windows, survey.left_out))
         try:
             request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
         except BaseException:
@@ -153,8 +156,28 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         pipe.send(compute_figures(windows, request.wide))
 
 
+def observer_through(pipe: Connection) -> Observer:
+    """Return who tells the main process of progress; of pages it is told by some at a time."""
+    pages = 0
+
+    def tick(_: str) -> None:
+        nonlocal pages
+        pages += 1
+        if pages % TICK == 0:
+            pipe.send(TICK)
+
+    def pass_on(event: str, *arguments: object) -> None:
+        pipe.send(Notice(event, arguments))
+
+    names = ("on_total", "on_left_out", "on_hole")
+    return Observer(on_page=tick, **{name: partial(pass_on, name) for name in names})
+
+
 def share_result_of(
-    intake: Intake, entries: dict[Part, bytes | None], windows: Windows
+    intake: Intake,
+    entries: dict[Part, bytes | None],
+    windows: Windows,
+    left_out: Sequence[LeftOut],
 ) -> ShareResult:
     """Return what has been read."""
     return ShareResult(
@@ -168,6 +191,7 @@ def share_result_of(
         intake.forgotten_parts,
         intake.checkpoints.letter_places,
         intake.objects.saved_objects(),
+        left_out,
     )
 
 

@@ -14,7 +14,7 @@ from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file, line_of
 from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.discovery import FixtureChain, discover_chains
-from stream.sources.files import read_pages
+from stream.sources.files import read_pages, several_pages
 
 __all__ = ["to_capture"]
 
@@ -58,7 +58,7 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
     for capture in captures_in(directory):
         raise BadInput("file", "found a capture, expected fixtures alone").name_place(capture.name)
     for name in unknown:
-        observer.on_unknown(name)
+        observer.on_left_out(name, "its name is no fixture's")
     for chain in chains:
         for faults in chain.faults.values():
             name, error = faults[0]
@@ -84,6 +84,8 @@ async def lines_of(
         try:
             if page.error:
                 raise page.error
+            if not page.is_page:
+                raise several_pages()
             followed.add(chain.chain, page.content)
             yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.content)
         except BadInput as error:

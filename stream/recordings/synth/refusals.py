@@ -9,7 +9,7 @@ from stream.recordings.synth.figures import MOST_FALLS
 from stream.recordings.synth.plan import plans_of
 from stream.recordings.synth.shape import Shape
 from stream.records.windows import DAY, MAX_TIME
-from stream.sources.files import DEFAULT_PAGE_BYTES
+from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["fault_in"]
 

@@ -1,0 +1,154 @@
+"""What a file's name says: which endpoint or list, which label, which page; or that it is none."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final, NamedTuple
+
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.openai import ENDPOINTS, LISTS
+from stream.records.chains import PRIMARY
+from stream.records.privacy import shield_value
+
+__all__ = [
+    "EXPECTATIONS",
+    "NAMES_WANTED",
+    "FixtureName",
+    "is_companion",
+    "is_copy",
+    "is_expectations",
+    "label_below",
+    "parse_name",
+    "parse_stem",
+    "stem_of_name",
+]
+
+EXPECTATIONS: Final = "expectations.json"
+"""What must come out of the pages beside it."""
+COMPANIONS: Final = frozenset(
+    {
+        "checksums.sha256",
+        "sha256sums",
+        "endpoints.md",
+        "readme.md",
+        "readme",
+        "readme.txt",
+        "license",
+        "changelog.md",
+        "thumbs.db",
+        "desktop.ini",
+        "dead_letters.ndjson",
+        EXPECTATIONS,
+    }
+)
+"""What may stand beside pages without being one, in lower case."""
+EDITORS: Final = re.compile(r".*~|#.*#|.*\.sw[a-p]", re.DOTALL)
+COPY: Final = re.compile(
+    r".*\.(?:bak|old|orig|tmp|temp|part|partial|crdownload)", re.DOTALL | re.IGNORECASE
+)
+EXPECTED: Final = ".expectations.json"
+NAMES_WANTED: Final = (
+    "usage_<endpoint>[_<label>][_page<N>].json, costs[_<label>][_page<N>].json, projects.json, …"
+)
+"""How files are named, for those who have to name one."""
+
+STEMS: Final[dict[str, Endpoint | ObjectList]] = {
+    **{stem: endpoint for endpoint in ENDPOINTS.values() for stem in endpoint.stems},
+    **{stem: entry for entry in LISTS.values() for stem in entry.stems},
+}
+LONGEST_FIRST: Final = sorted(STEMS, key=len, reverse=True)
+SEPARATOR: Final = r"[-_. ]"
+REST: Final = re.compile(
+    rf"(?:{SEPARATOR}fixture)?(?:{SEPARATOR}(?P<label>[^-_. ].*?))??"
+    rf"(?:{SEPARATOR}page{SEPARATOR}?(?P<page>[0-9]+))?",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+OTHER_SPELLING: Final = re.compile(
+    rf"(?:openai{SEPARATOR})?(?:organization{SEPARATOR})?(?P<stem>"
+    + "|".join(stem.replace("_", f"{SEPARATOR}?") for stem in LONGEST_FIRST)
+    + f")(?={SEPARATOR}|$)",
+    re.ASCII | re.IGNORECASE,
+)
+SUFFIXES: Final = re.compile(
+    r"(?:\.(?:json|jsonl|ndjson))?(?:\.(?:gz|zst|zstd))?(?:\.[0-9]{1,4})?(?:\.(?:gz|zst|zstd))?",
+    re.ASCII | re.IGNORECASE,
+)
+PAGE_FILE: Final = re.compile(r"(.+)\.json(?:\.gz|\.zst)?", re.ASCII | re.DOTALL | re.IGNORECASE)
+
+
+class FixtureName(NamedTuple):
+    """What a file name says: the registry's entry, the label, and the page's number."""
+
+    entry: Endpoint | ObjectList
+    label: str
+    page: int
+
+
+def parse_name(name: str) -> FixtureName | None:
+    """Read the name of a page's file; ``None`` when it is none. The longest registered name wins.
+
+    A page's place may be counted from 0 on; whoever sees all names of a chain knows.
+    """
+    match = PAGE_FILE.fullmatch(name)
+    return parse_stem(match[1]) if match else None
+
+
+def parse_stem(stem: str) -> FixtureName | None:
+    """Read a name of which the suffixes were taken off."""
+    for known in LONGEST_FIRST:
+        if stem.startswith(known):
+            match = REST.fullmatch(stem, len(known))
+            if match:
+                return name_of(known, match)
+    other = OTHER_SPELLING.match(stem)
+    match = other and REST.fullmatch(stem, other.end())
+    if other is None or match is None:
+        return None
+    known = next(one for one in LONGEST_FIRST if plain_stem_of(one) == plain_stem_of(other["stem"]))
+    return name_of(known, match)
+
+
+def name_of(known: str, rest: re.Match[str]) -> FixtureName:
+    """Put together what a name says behind what is registered."""
+    label = rest["label"]
+    if label:
+        label = shield_value(os.fsencode(label).decode(errors="backslashreplace"))
+    return FixtureName(STEMS[known], label or PRIMARY, int(rest["page"] or 1))
+
+
+def plain_stem_of(stem: str) -> str:
+    """Return a registered name without what may be spelled in other ways."""
+    return re.sub(SEPARATOR, "", stem).lower()
+
+
+def label_below(folder: str, label: str) -> str:
+    """Return the label of a file in a directory below."""
+    if not folder:
+        return label
+    shown = shield_value(os.fsencode(folder).decode(errors="backslashreplace"))
+    return shown if label == PRIMARY else f"{shown}/{label}"
+
+
+def stem_of_name(name: str) -> str:
+    """Return a name without the suffixes that pages and captures have."""
+    for at in (found.start() for found in re.finditer(r"\.", name)):
+        if at and SUFFIXES.fullmatch(name, at):
+            return name[:at]
+    return name
+
+
+def is_expectations(name: str) -> bool:
+    """Tell whether a file says what must come out of others."""
+    return name == EXPECTATIONS or name.endswith(EXPECTED)
+
+
+def is_companion(name: str) -> bool:
+    """Tell whether a file of that name is none that anybody expects to be read."""
+    lower = name.lower()
+    return lower in COMPANIONS or is_expectations(name) or EDITORS.fullmatch(name) is not None
+
+
+def is_copy(name: str) -> bool:
+    """Tell whether a file's name says that it is a copy of another, or not whole."""
+    return COPY.fullmatch(name) is not None

@@ -1,0 +1,114 @@
+"""What a file is whose name does not say it: looked at once, at its start.
+
+A file that holds pages is read, whatever it is called; of any other the reason is said why it is
+left out. What the program itself has written is no input, and nothing to speak of.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from stream.decode.foreign import foreign_answer, foreign_bytes
+from stream.providers.endpoint import Endpoint, ObjectList
+from stream.records.errors import BadInput, Unavailable
+from stream.sources.contents import entry_near, is_envelope, trim
+from stream.sources.expansion import ExpandedFile
+from stream.sources.names import NAMES_WANTED
+
+__all__ = ["Recognition", "recognise_file"]
+
+HEAD: Final = 1 << 16
+ENVELOPE: Final = re.compile(rb'"page"\s*:\s*\{')
+PAGE: Final = re.compile(rb'"object"\s*:\s*"(?:page|list|bucket)"|"data"\s*:\s*\[|"start_time"')
+REPORT: Final = re.compile(
+    rb'\{\s*"metadata"\s*:\s*\{\s*"version"\s*:.{0,200}"generatedAt"', re.DOTALL
+)
+MARKS: Final[dict[bytes, dict[str, Any]]] = {
+    rb'^\{\s*"log"\s*:': {"log": {"entries": []}},
+    rb'"starting_at"\s*:': {"data": [{"starting_at": ""}]},
+    rb'"n_context_tokens_total"\s*:': {"current_usage_usd": 0},
+}
+"""What tells a file of which only the start is seen, and a small one of its kind."""
+STATE: Final = b"SQLite format 3\0"
+
+EXPECTED: Final = f"expected pages, or a name as {NAMES_WANTED}"
+
+
+class Recognition(NamedTuple):
+    """What a file is: one that holds pages, of an endpoint if its rows say it, or none, and why.
+
+    What the program has written itself is none, without a reason.
+    """
+
+    reason: str = ""
+    entry: Endpoint | ObjectList | None = None
+    holds_pages: bool = False
+
+
+def recognise_file(path: Path, named: Endpoint | ObjectList | None = None) -> Recognition:
+    """Look at a file's start; its name has ``named`` an endpoint or a list, or none."""
+    try:
+        head = head_of(path)
+    except BadInput as error:
+        return Recognition(error.message)
+    except Unavailable as error:
+        return Recognition(str(error).rpartition(": ")[2])
+    return recognise_head(trim(head), named)
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file, expanded.
+
+    Raises:
+        BadInput: it is no regular file, or does not expand.
+        Unavailable: it cannot be read.
+    """
+    file = ExpandedFile(path)
+    try:
+        head = b""
+        for piece in file.pieces:
+            head += piece[:HEAD]
+            if len(head) >= HEAD:
+                break
+        return head
+    finally:
+        file.close()
+
+
+def recognise_head(head: bytes, named: Endpoint | ObjectList | None) -> Recognition:
+    """Say what a file is that starts so."""
+    if head.startswith(STATE) or REPORT.match(head):
+        return Recognition()
+    if not head:
+        return Recognition(f"found nothing in it, {EXPECTED}")
+    is_open = head.startswith((b"{", b"["))
+    foreign = foreign_json(head) if is_open and b"\0" not in head else foreign_bytes(head)
+    if foreign is not None or not is_open:
+        return Recognition(foreign.message if foreign else f"found no JSON, {EXPECTED}")
+    entry = entry_near(head)
+    if entry is None and not ENVELOPE.search(head):
+        entry = named
+        if not PAGE.search(head):
+            return Recognition(f"found no page in it, {EXPECTED}")
+        if entry is None:
+            unnamed = "found a page whose rows do not say of which endpoint they are"
+            return Recognition(f"{unnamed}, {EXPECTED}")
+    return Recognition("", entry, holds_pages=True)
+
+
+def foreign_json(head: bytes) -> BadInput | None:
+    """Say what JSON is that is known to be something else."""
+    try:
+        value = msgspec.json.decode(head)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # mostly, it goes on
+        found = next((mark for mark in MARKS if re.search(mark, head)), None)
+        return None if found is None else foreign_answer(MARKS[found])
+    if not isinstance(value, dict) or is_envelope(head):
+        return None
+    if value.get("error") is not None:
+        return BadInput("error_body", "found an error body of the API, expected a page")
+    return foreign_answer(value)
