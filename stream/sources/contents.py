@@ -32,7 +32,9 @@ __all__ = [
 SEPARATOR: Final = b"\x1e"
 """What stands before each document of RFC 7464."""
 BETWEEN: Final = b" \t\r\n" + SEPARATOR
-OPENING: Final = re.compile(rb'\{\s*"(?:object|data)"\s*:')
+OPENING: Final = re.compile(rb'\{\s*"(?:object"\s*:\s*"(?:page|list)"|data"\s*:)')
+BOUNDARY: Final = re.compile(rb"\}[\s\x1e\xef\xbb\xbf]*+[\[{]")
+"""Where one document ends, and another begins."""
 ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
     **{endpoint.result: endpoint for endpoint in ENDPOINTS.values()},
     **{entry.element: entry for entry in LISTS.values() if entry.element},
@@ -41,6 +43,8 @@ ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
 KIND: Final = re.compile(rb'"object"\s*:\s*"([a-z_.]+)"')
 TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 """A bracket, or a text; one without an end goes to the end, so that no byte is looked at twice."""
+BYTES_AN_ARRAY: Final = 64
+"""A page has fewer arrays than one for so many bytes, or a closer look is taken."""
 BUCKET: Final = (frozenset({"start_time"}), frozenset({"start_time_iso"}))
 
 
@@ -91,9 +95,23 @@ def is_json(content: bytes) -> bool:
 def is_page_file(content: bytes) -> bool:
     """Tell whether a file seems to be one page and nothing else: cheap, for every file is asked.
 
-    What only seems to be a page is refused by its decoder, and not misread.
+    A page's rows stand in arrays, so that another document can only begin where none is open: what
+    is in them is not looked at. What only seems to be a page is refused by its decoder, and not
+    misread.
     """
-    return OPENING.match(content) is not None and content.count(b'"has_more"') == 1
+    if OPENING.match(content) is None:
+        return False
+    behind = 0
+    for _ in range(len(content) // BYTES_AN_ARRAY + 2):
+        start = content.find(b"[", behind)
+        if start < 0:
+            return BOUNDARY.search(content, behind) is None
+        if BOUNDARY.search(content, behind, start + 1) is not None:
+            return False
+        behind = content.find(b"]", start)
+        if behind < 0:
+            return True
+    return False
 
 
 def entry_in(page: bytes, *, alone: bool = False) -> Endpoint | ObjectList | None:
