@@ -7,7 +7,7 @@ decoder is made from the counters and dimensions here, and so are identities, to
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ __all__ = [
     "Endpoint",
     "Kind",
     "ObjectList",
+    "PageLimit",
 ]
 
 IDENTITY_ORDER: Final = (
@@ -83,10 +84,28 @@ FILTERS: Final = {
 """The parameters of a query that leave rows out, and the dimension that each looks at."""
 
 
+class PageLimit(NamedTuple):
+    """Of buckets of one width, how many a page has unless a query says so, and how many at most."""
+
+    width: str
+    usual: int
+    most: int
+
+
+USAGE_LIMITS: Final = (
+    PageLimit("1m", 60, 1440),
+    PageLimit("1h", 24, 168),
+    PageLimit("1d", 7, 31),
+)
+"""What the usage endpoints answer; a width that is not there they refuse. Source: the schema."""
+
+
 class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     """One endpoint: ``counts`` are whole, ``money`` is exact, ``main`` is what breakdowns sum.
 
-    ``levels`` are counters that say how much there is, and not how much was used.
+    ``levels`` are counters that say how much there is, and not how much was used. A query may have
+    ``filters``, a width that ``limits`` has, and ``group_by`` names of ``groups``; by those that
+    ``group_floors`` has only from so many Unix seconds on.
     """
 
     name: str
@@ -99,6 +118,9 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     breakdowns: tuple[tuple[str, str], ...] = ()
     levels: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    limits: tuple[PageLimit, ...] = USAGE_LIMITS
+    group_floors: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -109,6 +131,11 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     def dimensions(self) -> tuple[str, ...]:
         """The grouping dimensions in identity order."""
         return tuple(name for name in IDENTITY_ORDER if name in self.grouped_by)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """What a query may group by: codes stand on the rows without that."""
+        return tuple(name for name in self.grouped_by if name not in CODES)
 
     @cached_property
     def counters(self) -> tuple[str, ...]:
@@ -132,7 +159,8 @@ Kind = Literal[
 class ObjectList(Struct, frozen=True, kw_only=True):
     """A list of the organization's objects: what it defines (if anything), and its file names.
 
-    ``element`` is what its elements are called, and ``path`` where it is, ``*`` for a project.
+    ``element`` is what its elements are called, and ``path`` where it is, ``*`` for a project; one
+    without a path the API does not have. ``parameters`` are what a query has to say to get all.
     """
 
     name: str
@@ -140,6 +168,7 @@ class ObjectList(Struct, frozen=True, kw_only=True):
     stems: tuple[str, ...]
     element: str = ""
     path: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:

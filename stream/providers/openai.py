@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.endpoint import Endpoint, ObjectList, PageLimit
 
 __all__ = [
     "ENDPOINTS",
@@ -18,6 +18,9 @@ __all__ = [
 
 
 USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
+USUAL_FILTERS: Final = ("project_ids", "user_ids", "api_key_ids", "models")
+KEYED_COSTS_SINCE: Final = 1_764_979_200
+"""Costs are known by API key from 2025-12-06 on; of an earlier start that grouping is refused."""
 
 TOKENS: Final = (
     "input_tokens",
@@ -50,6 +53,7 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
     breakdowns: tuple[tuple[str, str], ...] = (),
     levels: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
+    filters: tuple[str, ...] = (),
 ) -> Endpoint:
     """Make the entry of a usage endpoint; its first count is the main one."""
     return Endpoint(
@@ -63,6 +67,7 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
         breakdowns=breakdowns,
         levels=levels,
         aliases=aliases,
+        filters=filters or USUAL_FILTERS,
     )
 
 
@@ -70,10 +75,18 @@ ENDPOINTS: Final = {
     endpoint.key: endpoint
     for endpoint in (
         usage_endpoint(
-            "completions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
+            "completions",
+            TOKENS,
+            (*USUAL, "batch", "service_tier", "api_source"),
+            money=("cost",),
+            filters=(*USUAL_FILTERS, "batch"),
         ),
         usage_endpoint(
-            "decisions", TOKENS, (*USUAL, "batch", "service_tier", "api_source"), money=("cost",)
+            "decisions",
+            TOKENS,
+            (*USUAL, "batch", "service_tier", "api_source"),
+            money=("cost",),
+            filters=(*USUAL_FILTERS, "batch"),
         ),
         usage_endpoint("embeddings", ("input_tokens", "num_model_requests"), USUAL),
         usage_endpoint("moderations", ("input_tokens", "num_model_requests"), USUAL),
@@ -82,15 +95,23 @@ ENDPOINTS: Final = {
             ("images", "num_model_requests"),
             ("size", "source", *USUAL),
             breakdowns=(("bySize", "size"), ("bySource", "source")),
+            filters=(*USUAL_FILTERS, "sizes", "sources"),
         ),
         usage_endpoint("audio_speeches", ("characters", "num_model_requests"), USUAL),
         usage_endpoint("audio_transcriptions", ("seconds", "num_model_requests"), USUAL),
-        usage_endpoint("vector_stores", ("usage_bytes",), ("project_id",), levels=("usage_bytes",)),
+        usage_endpoint(
+            "vector_stores",
+            ("usage_bytes",),
+            ("project_id",),
+            levels=("usage_bytes",),
+            filters=("project_ids",),
+        ),
         usage_endpoint(
             "code_interpreter_sessions",
             ("num_sessions",),
             ("project_id",),
             aliases=("code_interpreter",),
+            filters=("project_ids",),
         ),
         usage_endpoint(
             "web_search_calls",
@@ -98,6 +119,7 @@ ENDPOINTS: Final = {
             (*USUAL, "context_level", "api_source"),
             result="web_searches",
             breakdowns=(("byContextLevel", "context_level"),),
+            filters=(*USUAL_FILTERS, "context_levels"),
         ),
         usage_endpoint(
             "file_search_calls",
@@ -105,6 +127,7 @@ ENDPOINTS: Final = {
             ("project_id", "user_id", "api_key_id", "vector_store_id"),
             result="file_searches",
             breakdowns=(("byVectorStore", "vector_store_id"),),
+            filters=("project_ids", "user_ids", "api_key_ids", "vector_store_ids"),
         ),
         Endpoint(
             name="costs",
@@ -123,6 +146,9 @@ ENDPOINTS: Final = {
             ),
             main="amount_value",
             breakdowns=(("byLineItem", "line_item"), ("byCurrency", "currency")),
+            filters=("project_ids", "api_key_ids", "line_items"),
+            limits=(PageLimit("1d", 7, 180),),
+            group_floors=(("api_key_id", KEYED_COSTS_SINCE),),
         ),
     )
 }
@@ -138,6 +164,7 @@ LISTS: Final = {
             stems=("projects_list", "projects"),
             element="organization.project",
             path="/organization/projects",
+            parameters=(("include_archived", "true"),),
         ),
         ObjectList(
             name="project_members",
@@ -172,6 +199,7 @@ LISTS: Final = {
             stems=("projects_api_keys",),
             element="organization.project.api_key",
             path="/organization/projects/*/api_keys",
+            parameters=(("owner_project_access", "any"),),
         ),
         ObjectList(
             name="users",
