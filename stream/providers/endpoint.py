@@ -88,8 +88,8 @@ class PageLimit(NamedTuple):
     """Of buckets of one width, how many a page has unless a query says so, and how many at most."""
 
     width: str
-    usual: int
-    most: int
+    default: int
+    maximum: int
 
 
 USAGE_LIMITS: Final = (
