@@ -24,7 +24,7 @@ from stream.figures.outline import FrozenState, outline_of
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.records.delivery import Delivery
-from stream.records.errors import BadInput
+from stream.records.errors import BadInput, first_of
 from stream.records.shares import ALL
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
@@ -49,7 +49,6 @@ __all__ = [
     "directory_of",
     "expected_in",
     "finish_run",
-    "first_of",
     "freeze_state",
     "ingest_pages",
     "replay",
@@ -204,14 +203,6 @@ async def ingest_pages(
             raise first_of(group) from None
     intake.tally.channel_capacity = channel.capacity
     intake.tally.channel_blocked_seconds = channel.blocked_seconds
-
-
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group of tasks."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:

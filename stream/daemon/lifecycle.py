@@ -25,8 +25,7 @@ from stream.daemon.guard import Access, Guard
 from stream.daemon.http_server import Server, open_socket, serve_app
 from stream.daemon.report_writer import ReportWriter
 from stream.daemon.systemd import Notifier
-from stream.pipeline import first_of
-from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError
+from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError, first_of
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sources.settling import LEASES

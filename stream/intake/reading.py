@@ -99,7 +99,7 @@ class PageReader:
         root = root_of(page.chain.endpoint)
         asked = 0 if page.asked_cursor is None else mark_of(cursor_of(page.asked_cursor, root))
         digest = 0 if page.number else mark_of(page.content)
-        if not content.has_more and content.next_page is None:
+        if page.ends_walk or (not content.has_more and content.next_page is None):
             return Link(page.revision, page.number, 0, asked, digest)
         try:
             cursor = next_cursor(content.has_more, content.next_page, root)

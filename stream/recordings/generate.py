@@ -11,10 +11,11 @@ from msgspec import Struct
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.recordings.synth.pages import DeliveryCounts, Generator, SynthPage
 from stream.recordings.synth.shape import Shape
+from stream.records.capture_line import line_of
 from stream.records.chains import PRIMARY
 from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
-from stream.sinks.captures import capture_file, line_of
+from stream.sinks.captures import capture_file
 from stream.sinks.directory import atomic_directory
 from stream.sources.captures import expectations_beside
 

@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["BadConfiguration", "BadInput", "Interrupted", "Unavailable", "UsageStreamError"]
+__all__ = [
+    "BadConfiguration",
+    "BadInput",
+    "Interrupted",
+    "Unavailable",
+    "UsageStreamError",
+    "first_of",
+]
 
 
 class UsageStreamError(Exception):
@@ -69,3 +76,11 @@ class Interrupted(UsageStreamError):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"interrupted by signal {signal_number}; no report was written")
         self.signal_number = signal_number
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group of tasks."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import os
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiofiles.os
-import msgspec
 import zstandard
 
-from stream.records.errors import BadInput
 from stream.sinks.atomic import atomic_file
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-__all__ = ["CaptureFile", "capture_file", "line_of"]
+__all__ = ["ZSTD_LEVEL", "CaptureFile", "PackedAppender", "capture_file"]
 
 BATCH: Final = 1 << 20
 GZIP: Final = bytes.fromhex("1f8b08 00 00000000 04 ff")  # no name, no time, of no system
 GZIP_LEVEL: Final = 1  # half as large again as by level 6, in a third of its time
 ZSTD_LEVEL: Final = 3
-SECOND: Final = 1_000_000
+OWNER: Final = 0o600
 
 
 class Packer(Protocol):
@@ -33,6 +31,16 @@ class Packer(Protocol):
 
     def compress(self, content: bytes, /) -> bytes: ...
     def flush(self) -> bytes: ...
+
+
+class Unpacker(Protocol):
+    """What zlib and zstandard make: unpacks one member, or one frame."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, content: Any, /) -> bytes: ...
 
 
 class PlainPacker:
@@ -132,38 +140,77 @@ async def capture_file(path: Path) -> AsyncIterator[CaptureFile]:
         await capture.end()
 
 
-def line_of(
-    endpoint: str, label: str, revision: int, request: Mapping[str, Any] | None, page: bytes
-) -> bytes:
-    """Write a page's line. Every value of the page stays as it is.
+class PackedAppender:
+    """Appends lines to a capture, packed as its name says: each time whole lines, and whole frames.
+
+    What a process that was killed has left of a frame is taken off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Make the file, or go on behind what is whole in it.
+
+        Raises:
+            OSError: it cannot be read or written.
+        """
+        self.path = path
+        self.bytes = whole_frames_in(path) if path.exists() else 0
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, OWNER)
+        try:
+            os.ftruncate(descriptor, self.bytes)
+        finally:
+            os.close(descriptor)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append lines, and see that they are on the disk.
+
+        Raises:
+            OSError: they cannot be written; the file is then as it was.
+        """
+        packer = packer_for(self.path.suffix)
+        packed = packer.compress(b"".join(lines)) + packer.flush()
+        with self.path.open("r+b", buffering=0) as file:
+            file.seek(self.bytes)
+            try:
+                rest = memoryview(packed)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(self.bytes)
+                raise
+        self.bytes += len(packed)
+
+
+def whole_frames_in(path: Path) -> int:
+    """Return how many bytes of a capture are whole frames, or whole lines where it is not packed.
 
     Raises:
-        BadInput: the page is no JSON that can be put on one line.
+        OSError: it cannot be read.
     """
-    head = {
-        "endpoint": endpoint,
-        "label": label,
-        "observed_at": observed_at(revision),
-        "request": request,
-    }
-    return b'%s,"page":%s}\n' % (msgspec.json.encode(head)[:-1], on_one_line(page))
+    whole = at = 0
+    unpacker = None
+    with path.open("rb") as file:
+        while chunk := file.read(BATCH):
+            if path.suffix not in {".gz", ".zst"}:
+                found = chunk.rfind(b"\n")
+                whole = at + found + 1 if found >= 0 else whole
+                at += len(chunk)
+                continue
+            at, rest = at + len(chunk), chunk
+            while rest:
+                unpacker = unpacker or unpacker_for(path.suffix)
+                try:
+                    unpacker.decompress(rest)
+                except (zlib.error, zstandard.ZstdError):
+                    return whole
+                rest = unpacker.unused_data if unpacker.eof else b""
+                if unpacker.eof:
+                    whole, unpacker = at - len(rest), None
+    return whole
 
 
-def observed_at(revision: int) -> str | None:
-    """Write a revision (microseconds since 1970) as RFC 3339; ``None`` for revision 0."""
-    if not revision:
-        return None
-    seconds, micros = divmod(revision, SECOND)
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros:06}Z"
-
-
-def on_one_line(page: bytes) -> bytes:
-    """Return a page without line breaks; they stand between its values, and never in one."""
-    page = page.strip()
-    if b"\n" not in page and b"\r" not in page:
-        return page
-    try:
-        return msgspec.json.format(page, indent=-1)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadInput("json", f"found broken JSON ({error}), expected a page") from None
+def unpacker_for(suffix: str) -> Unpacker:
+    """Return what unpacks one frame, or member, of a file whose name ends in that suffix."""
+    if suffix == ".gz":
+        return zlib.decompressobj(wbits=31)
+    return zstandard.ZstdDecompressor().decompressobj()

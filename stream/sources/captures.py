@@ -138,6 +138,7 @@ def page_of(line: Line, capture: Capture) -> Page:
                 None,
                 line.final,
                 nul_bytes=line.nul_bytes,
+                ends_walk=one.ends_walk,
             )
     chain = Chain(UNKNOWN_CHAIN, capture.name)
     return Page(chain, line.number, b"", error=fault, final=line.final, nul_bytes=line.nul_bytes)

@@ -58,6 +58,7 @@ class Envelope(NamedTuple):
     ``revision`` is when the walk was made, in whole microseconds since 1970, or 0. ``view`` is
     empty where the request is not known. ``cursor`` is where the request stood in its walk.
     ``payload`` has the page's bytes as they stand in the line; they are not looked at.
+    ``ends_walk``: whoever asked ended the walk with it, although it says that more follows.
     """
 
     entry: Endpoint | ObjectList
@@ -66,6 +67,7 @@ class Envelope(NamedTuple):
     revision: int
     cursor: str | None
     payload: bytes
+    ends_walk: bool = False
 
 
 class Head(Struct, forbid_unknown_fields=True, gc=False):
@@ -76,6 +78,7 @@ class Head(Struct, forbid_unknown_fields=True, gc=False):
     label: str | None = None
     observed_at: str | None = None
     request: Request | None = None
+    ends_walk: bool = False
 
 
 class PageEnd(Struct, forbid_unknown_fields=True, gc=False):
@@ -118,6 +121,7 @@ def decode_envelope(line: bytes) -> Envelope:
         revision_of(head.observed_at),
         head.request.cursor if head.request else None,
         payload,
+        head.ends_walk,
     )
 
 
@@ -164,7 +168,8 @@ def split_any_order(line: bytes) -> tuple[Head, bytes]:
             raise unknown_endpoint(None if "endpoint" in members else ABSENT)
         endpoint = entry.key
     request = request_in(members)
-    head = Head(endpoint, None, text_in(members, "label"), moment_in(members), request)
+    ends = bytes(members.get("ends_walk", b"false")) == b"true"
+    head = Head(endpoint, None, text_in(members, "label"), moment_in(members), request, ends)
     return head, page
 
 

@@ -34,6 +34,12 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
         Unavailable: it cannot be watched.
     """
     inode, is_first, is_unspeakable = inode_of(place), True, False
+    above = (os.path.realpath(place), str(place))
+
+    def is_visible(_: Change, path: str) -> bool:
+        below = next((path[len(one) :] for one in above if path.startswith(one)), path)
+        return f"{os.sep}." not in below  # what is hidden is being written
+
     end = anyio.current_time() + seconds
     try:
         async for changes in awatch(
@@ -43,7 +49,7 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
             step=STEP,
             rust_timeout=TELLING,
             yield_on_timeout=True,
-            recursive=False,
+            recursive=True,
         ):
             if is_first or changes:
                 yield
@@ -71,7 +77,3 @@ def inode_of(place: Path) -> tuple[int, int] | None:
         return None
     return status.st_dev, status.st_ino
 
-
-def is_visible(_: Change, path: str) -> bool:
-    """Tell whether a file may be a page; hidden ones are being written."""
-    return not os.path.basename(path).startswith(".")  # noqa: PTH119 -- called for every event

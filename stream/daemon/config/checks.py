@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from stream.daemon.config.settings import MAX_PORT, Http, PaceSettings, Settings, WatchSettings
+from stream.daemon.config.settings import MAX_PORT, Http, Settings
 from stream.records.errors import BadConfiguration
 
 __all__ = ["check_settings", "token_of"]
@@ -35,9 +35,12 @@ def check_sources(settings: Settings, path: Path) -> None:
     Raises:
         BadConfiguration: it is not so.
     """
-    sources: list[WatchSettings | PaceSettings] = [*settings.watch, *settings.pace]
+    sources = [*settings.watches, *settings.pace]
     if not sources:
-        raise BadConfiguration(f"{path}: watch: found no source, expected [[watch]] or [[pace]]")
+        raise BadConfiguration(
+            f"{path}: watch: found no source, expected [[watch]], [[poll]] or [[pace]]"
+        )
+    check_polls(settings, path)
     names = [one.name for one in sources]
     for name in names:
         if names.count(name) > 1:
@@ -50,6 +53,34 @@ def check_sources(settings: Settings, path: Path) -> None:
             raise BadConfiguration(
                 f'{path}: pace[{index}].speed: found "{pace.speed}", expected more than 0'
             )
+
+
+def check_polls(settings: Settings, path: Path) -> None:
+    """See that accounts have names of their own, days that are some, and evidence for them alone.
+
+    Raises:
+        BadConfiguration: it is not so.
+    """
+    names = [poll.name for poll in settings.poll]
+    for index, poll in enumerate(settings.poll):
+        key = f"{path}: poll[{index}]"
+        if names.count(poll.name) > 1:
+            raise BadConfiguration(
+                f'{key}.name: found "{poll.name}" twice, expected a name for each account'
+            )
+        try:
+            plan = poll.plan
+        except ValueError:
+            raise BadConfiguration(f'{key}.since: found "{poll.since}", expected a day') from None
+        for name in ("every", "costs_every", "lists_every"):
+            if getattr(plan, name) == 0:
+                raise BadConfiguration(f'{key}.{name}: found "0", expected more than that')
+        for watch in settings.watch:
+            if os.path.realpath(watch.path) == os.path.realpath(poll.evidence):
+                raise BadConfiguration(
+                    f"{key}.evidence: found {poll.evidence}, which is watched too, "
+                    "expected a directory for evidence alone"
+                )
 
 
 def check_outputs(settings: Settings, places: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.inspect import type_info
 
 from stream.daemon.config.checks import check_settings
+from stream.daemon.config.poll import PollSettings
 from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
 from stream.daemon.config.wording import describe_type, show_value
 from stream.records.errors import BadConfiguration
@@ -19,7 +20,13 @@ from stream.records.errors import BadConfiguration
 __all__ = ["Setting", "load_settings", "settings_of"]
 
 SECTIONS: Final[dict[str, type[Struct]]] = {"http": Http, "log": Log}
-SOURCES: Final[dict[str, type[Struct]]] = {"watch": WatchSettings, "pace": PaceSettings}
+SOURCES: Final[dict[str, type[Struct]]] = {
+    "watch": WatchSettings,
+    "pace": PaceSettings,
+    "poll": PollSettings,
+}
+PATHS: Final = ("path", "evidence", "key_file")
+"""What of a source is a path."""
 VARIABLE: Final = "USAGE_STREAM_"
 LARGEST: Final = 1024 * 1024
 
@@ -107,7 +114,7 @@ def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
     ]
     for name in SOURCES:
         found = tables.get(name)
-        one_of += [(table, ("path",)) for table in (found if isinstance(found, list) else [])]
+        one_of += [(table, PATHS) for table in (found if isinstance(found, list) else [])]
     for table, names in one_of:
         for name in names:
             if isinstance(table, dict) and isinstance(table.get(name), str) and table[name]:

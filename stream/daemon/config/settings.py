@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from stream.daemon.config.poll import PollSettings
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.records.windows import DAY
 from stream.sources.channel import DEFAULT_CAPACITY
@@ -32,6 +33,8 @@ SPEED: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])/s")
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY}
 LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 MAX_PORT: Final = 65_535
+EVIDENCE: Final = "evidence"
+"""What the pages of evidence are known by, as those of a watched directory by its name."""
 
 
 class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,8 +169,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1000
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
+    poll: tuple[PollSettings, ...] = ()
     http: Http = Http()
     log: Log = Log()
+
+    @property
+    def watches(self) -> tuple[WatchSettings, ...]:
+        """The directories that are watched: those of the settings, and where evidence is kept."""
+        roots = sorted({poll.evidence for poll in self.poll})
+        names = [EVIDENCE if len(roots) == 1 else f"{EVIDENCE}-{one.name}" for one in roots]
+        found = zip(roots, names, strict=True)
+        return (*self.watch, *(WatchSettings(path=root, name=name) for root, name in found))
 
     @property
     def rules(self) -> Rules:

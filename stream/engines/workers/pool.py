@@ -35,10 +35,9 @@ from stream.pipeline import (
     Replay,
     expected_in,
     finish_run,
-    first_of,
     freeze_state,
 )
-from stream.records.errors import Unavailable
+from stream.records.errors import Unavailable, first_of
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report

@@ -8,10 +8,11 @@ from pathlib import Path
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.recordings.convert.chains import Chains, Conversion, expectations_at
+from stream.records.capture_line import line_of
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
-from stream.sinks.captures import capture_file, line_of
+from stream.sinks.captures import capture_file
 from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.files import read_pages, several_pages

@@ -1,0 +1,106 @@
+"""What may be said of an account that is asked for its own usage: ``[[poll]]``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import PRIMARY
+from stream.sources.api.schedule import Plan
+
+__all__ = ["PollSettings"]
+
+DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Duration: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{DURATION.pattern}\Z",
+        extra_json_schema={"expected": "a time, such as 90s, 5m, 12h or 400d"},
+    ),
+]
+EndpointKey: TypeAlias = Literal[*ENDPOINTS]  # type: ignore[valid-type]  # the registry's own
+
+
+class PollSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account of a provider; what has no default must be set.
+
+    Every answer is kept below ``evidence``, in the directory ``name``, for as long as ``keep``
+    says, and counts from there.
+    """
+
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z",
+            extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
+        ),
+    ] = PRIMARY
+    provider: Literal["openai"] = "openai"
+    since: Annotated[
+        str,
+        Meta(
+            pattern=rf"^{DATE.pattern}\Z",
+            extra_json_schema={"expected": "a day, such as 2026-10-01"},
+        ),
+    ]
+    evidence: Path
+    keep: Duration | None = None
+    key_file: Path | None = None
+    organization: str | None = None
+    base_url: str = "https://api.openai.com/v1"
+    endpoints: tuple[EndpointKey, ...] = tuple(ENDPOINTS)
+    width: Literal["1m", "1h", "1d"] = "1h"
+    every: Duration = "5m"
+    settle: Duration = "30m"
+    costs_every: Duration = "1h"
+    costs_settle: Duration = "3d"
+    lists: bool = True
+    lists_every: Duration = "1h"
+    requests_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    burst: Annotated[int, Meta(ge=1, le=1_000)] = 10
+
+    @property
+    def directory(self) -> Path:
+        """Where its evidence goes."""
+        return self.evidence / self.name
+
+    @property
+    def keep_seconds(self) -> int | None:
+        """How long evidence is kept; ``None``: for ever."""
+        return None if self.keep is None else seconds_of(self.keep)
+
+    @property
+    def plan(self) -> Plan:
+        """What is asked, and how often.
+
+        Raises:
+            ValueError: the day is none.
+        """
+        day = dt.datetime.fromisoformat(f"{self.since}T00:00:00+00:00")
+        return Plan(
+            since=int(day.timestamp()),
+            label=self.name,
+            endpoints=self.endpoints,
+            width=self.width,
+            every=seconds_of(self.every),
+            settle=seconds_of(self.settle),
+            costs_every=seconds_of(self.costs_every),
+            costs_settle=seconds_of(self.costs_settle),
+            lists_every=seconds_of(self.lists_every) if self.lists else None,
+        )
+
+
+def seconds_of(duration: str) -> int:
+    """Return how many seconds a duration is; what is none is 0."""
+    match = DURATION.fullmatch(duration)
+    return int(match[1]) * SECONDS[match[2]] if match else 0

@@ -1,0 +1,151 @@
+"""Evidence: what an API has answered, a capture for each UTC day, packed when the day is over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+from stream.records.windows import DAY
+from stream.sinks.captures import ZSTD_LEVEL
+from stream.sinks.scratch import make_scratch_file
+
+__all__ = ["DayFiles"]
+
+NAME: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.ndjson(\.zst)?", re.ASCII)
+OWNER: Final = 0o600
+BLOCK: Final = 1 << 16
+PACK_AFTER: Final = 600
+"""Seconds after midnight at which the day before is packed: by then everybody has read it."""
+FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+
+
+class DayFiles:
+    """Appends walks to the file of the day in ``directory``; ``clock`` is in Unix seconds."""
+
+    def __init__(self, directory: Path, clock: Callable[[], float]) -> None:
+        """Make the directory.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.directory = directory
+        self.clock = clock
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the evidence takes."""
+        total = 0
+        with suppress(OSError), os.scandir(self.directory) as entries:
+            total = sum(one.stat().st_size for one in entries if NAME.fullmatch(one.name))
+        return total
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append lines, whole ones, and see that they are on the disk.
+
+        Raises:
+            OSError: they cannot be written; what was written of them is taken back.
+        """
+        path = self.directory / f"{day_of(self.clock())}.ndjson"
+        append_synced(path, b"".join(lines))
+
+    def tidy(self, keep_seconds: float | None) -> None:
+        """Pack the days that are over, and remove those that are older than they are kept.
+
+        Raises:
+            OSError: a file cannot be written or removed.
+        """
+        now = self.clock()
+        today = day_of(now)
+        oldest = None if keep_seconds is None else day_of(max(now - keep_seconds, 0))
+        for path in sorted(self.directory.iterdir()):
+            match = NAME.fullmatch(path.name)
+            if match is None:
+                continue
+            if oldest is not None and match[1] < oldest:
+                path.unlink(missing_ok=True)
+            elif match[2] is None and match[1] < today and now % DAY > PACK_AFTER:
+                pack_file(path)
+
+
+def day_of(moment: float) -> str:
+    """Return the UTC day of a moment."""
+    return f"{dt.datetime.fromtimestamp(moment, dt.UTC):%Y-%m-%d}"
+
+
+def append_synced(path: Path, content: bytes) -> None:
+    """Append to a file, which is made for its owner alone, and see that it is on the disk.
+
+    Raises:
+        OSError: it cannot be written; the file is then as it was.
+    """
+    is_new = not path.exists()
+    descriptor = os.open(path, FLAGS, OWNER)
+    try:
+        size = whole_lines_in(path)
+        os.ftruncate(descriptor, size)
+        try:
+            written = 0
+            while written < len(content):
+                written += os.write(descriptor, content[written:])
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+    if is_new and hasattr(os, "O_DIRECTORY"):
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def whole_lines_in(path: Path) -> int:
+    """Return how many bytes of a file are whole lines: an end that was torn off is no line.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(end - BLOCK, 0)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
+
+
+def pack_file(path: Path) -> None:
+    """Put a packed file in the place of a plain one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    scratch = make_scratch_file(path.parent)
+    try:
+        with path.open("rb") as plain, os.fdopen(scratch.descriptor, "wb", closefd=False) as file:
+            packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+            with packer.stream_writer(file, closefd=False) as writer:
+                shutil.copyfileobj(plain, writer, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch.path, path.with_name(f"{path.name}.zst"))  # noqa: PTH105 -- as elsewhere
+    except BaseException:
+        scratch.path.unlink(missing_ok=True)
+        raise
+    finally:
+        scratch.let_go()
+    path.unlink()

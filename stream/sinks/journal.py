@@ -1,0 +1,158 @@
+"""What is kept of an API that is being asked: walks under way, how far it was asked, and evidence.
+
+A walk under way has a file of its own, and goes on from it after any end of the process. Records
+have a checksum, and what follows a torn one is forgotten: it is asked for again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+import aiofiles.os
+import anyio
+from xxhash import xxh3_64_digest
+
+from stream.records.errors import Unavailable
+from stream.sinks.atomic import atomic_file, prepare_parent, unwritable_file
+
+__all__ = ["Appender", "WalkJournal"]
+
+LENGTH: Final = 4
+CHECK: Final = 8
+PROGRESS: Final = "progress.json"
+WALK: Final = ".walk"
+
+
+class Appender(Protocol):
+    """Where whole walks go."""
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write lines, and see that they are on the disk.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+
+
+class WalkJournal:
+    """Keeps walks under way in ``directory``; whole ones go to ``evidence``."""
+
+    def __init__(self, directory: Path, evidence: Appender) -> None:
+        """See that the directory can be written.
+
+        Raises:
+            Unavailable: it cannot.
+        """
+        self.directory = directory
+        self.evidence = evidence
+        self._turn = anyio.Lock()
+        prepare_parent(directory / PROGRESS)
+
+    async def load_progress(self) -> bytes | None:
+        """Return what was kept last; ``None``: nothing.
+
+        Raises:
+            Unavailable: it cannot be read.
+        """
+        return await aiofiles.os.wrap(read_if_there)(self.directory / PROGRESS)
+
+    async def keep_progress(self, saved: bytes) -> None:
+        """Keep how far everything has been asked.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        async with self._turn, atomic_file(self.directory / PROGRESS) as file:
+            await file.write(saved)
+
+    async def load_walks(self) -> dict[str, list[bytes]]:
+        """Return the records of each walk under way, by the first of them.
+
+        Raises:
+            Unavailable: they cannot be read.
+        """
+        return await aiofiles.os.wrap(self._load_walks)()
+
+    def _load_walks(self) -> dict[str, list[bytes]]:
+        found = {}
+        for path in sorted(self.directory.glob(f"*{WALK}")):
+            records = list(records_in(read_if_there(path) or b""))
+            if records:
+                found[path.name] = records
+        return found
+
+    async def keep_record(self, part: str, record: bytes, *, first: bool) -> None:
+        """Keep a record of a part's walk; the ``first`` takes the place of all before.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        path = self.directory / f"{xxh3_64_digest(part.encode()).hex()}{WALK}"
+        await aiofiles.os.wrap(write_record)(path, record, first=first)
+
+    async def add_walk(self, lines: Sequence[bytes]) -> None:
+        """Put a whole walk into the evidence, where it is safe when this returns.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        async with self._turn:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await aiofiles.os.wrap(self.evidence.append)(lines)
+                except OSError as error:
+                    raise unwritable_file(self.directory.parent, error) from None
+
+    def remove(self) -> None:
+        """Remove all that is kept, but for the evidence: everything has been asked."""
+        with suppress(OSError):
+            for path in self.directory.iterdir():
+                path.unlink()
+            self.directory.rmdir()
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """Read a file; ``None`` when it is not there.
+
+    Raises:
+        Unavailable: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def write_record(path: Path, record: bytes, *, first: bool) -> None:
+    """Write a record at a file's end, or in the place of all that it has.
+
+    Raises:
+        Unavailable: it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if first else os.O_APPEND)
+    packed = len(record).to_bytes(LENGTH, "little") + xxh3_64_digest(record) + record
+    try:
+        descriptor = os.open(path, flags, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(packed)
+    except OSError as error:
+        raise unwritable_file(path, error) from None
+
+
+def records_in(written: bytes) -> Iterator[bytes]:
+    """Yield the records of a file, up to the first that is torn."""
+    at = 0
+    while at + LENGTH + CHECK <= len(written):
+        start = at + LENGTH + CHECK
+        end = start + int.from_bytes(written[at : at + LENGTH], "little")
+        record = written[start:end]
+        if end > len(written) or xxh3_64_digest(record) != written[at + LENGTH : start]:
+            return
+        yield record
+        at = end

@@ -1,0 +1,8 @@
+"""How a provider's API is asked, and for what: an account as a source.
+
+``source`` asks for what is due, and knows how everything stands: ``schedule`` says what is due, by
+the ``progress`` of each endpoint and list, whose settled ``ranges`` are not asked for again.
+``walks`` go from page to page; each is kept in the ``journal``, after ``masking``. ``asking`` takes
+a turn of the ``budget``, sends a ``query`` through ``http`` with the ``key``, and reads the
+``answers``; ``backoff`` says how long to wait after one that was none.
+"""

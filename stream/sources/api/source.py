@@ -1,0 +1,293 @@
+"""An account of a provider as a source: it is asked for what is news, and every answer is kept.
+
+A whole walk goes into the evidence at once, and counts from there, as any capture does; one that
+fails moves nothing. So the figures are those of the evidence, whatever happens between the two.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import anyio
+import anyio.abc
+import msgspec
+from stream.sources.api.answers import Refusal
+from stream.sources.api.asking import Asker
+from stream.sources.api.backoff import pause_after
+from xxhash import xxh3_64
+
+from stream.providers.openai import ENDPOINTS
+from stream.records.errors import KeyRefused, first_of
+from stream.records.windows import DAY, timestamp
+from stream.sources.api.journal import Journal, KeptPage, load_walks, start_walk
+from stream.sources.api.progress import OpenWalk, Progress, read_progress, write_progress
+from stream.sources.api.ranges import add_range
+from stream.sources.api.schedule import (
+    PROJECTS,
+    Job,
+    Plan,
+    due_job,
+    parts_of,
+    settled_range,
+)
+from stream.sources.api.walks import go_on
+
+__all__ = ["Api", "PartStatus"]
+
+MICRO: Final = 1_000_000
+AT_ONCE: Final = 4
+"""How many walks are under way at once."""
+REFUSED_REST: Final = 3_600.0
+"""Seconds until something is tried again that was refused for good: somebody may have mended it."""
+KEY_REST: Final = 300.0
+FOR_GOOD: Final = frozenset({"scope", "query"})
+"""Kinds of refusals that asking again does not mend."""
+KEPT: Final = frozenset({"busy", "broken"})
+"""Kinds of refusals after which a walk goes on where it was."""
+
+
+class PartStatus(NamedTuple):
+    """How an endpoint or a list stands: what it is doing, and when it is asked next.
+
+    ``lag`` is how long ago its newest settled window ended, in seconds; ``live_at`` when it was
+    last asked for and whole, in Unix seconds, 0: never.
+    """
+
+    part: str
+    is_asking: bool
+    next_at: float | None
+    live_at: float
+    lag: float | None
+    refusal: str
+    message: str
+
+
+class Project(msgspec.Struct, gc=False):
+    """An element of the list of projects, as far as it is looked at."""
+
+    id: str = ""
+    status: str | None = None
+    archived_at: float | None = None
+
+
+class ProjectPage(msgspec.Struct, gc=False):
+    """A page of the list of projects."""
+
+    projects: list[Project] = msgspec.field(name="data", default_factory=list)
+
+
+PROJECT_PAGE: Final = msgspec.json.Decoder(ProjectPage).decode
+
+
+class Api:
+    """Asks for what is due, and knows how everything stands."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        asker: Asker,
+        journal: Journal,
+        clock: Callable[[], float],
+    ) -> None:
+        """Ask by ``plan``; ``clock`` is in Unix seconds."""
+        self.name = name
+        self.plan = plan
+        self.asker = asker
+        self.journal = journal
+        self.clock = clock
+        self.parts: dict[str, Progress] = {}
+        self.walks: Counter[tuple[str, str]] = Counter()
+        """How many walks of each endpoint or list came to which end: ``whole``, or a refusal."""
+        self.refusal = ""
+        """Why the key is refused, if it is."""
+        self.on_walk: Callable[[str, int], object] = lambda _, __: None
+        """Is told of each whole walk: the endpoint or list, and its pages."""
+        self._pages: dict[str, list[KeptPage]] = {}
+        """Part → the pages of its walk that is under way."""
+        self._is_loaded = False
+        self._rest_until = 0.0
+        self._asking: set[str] = set()
+        self._given_up: set[str] = set()
+        self._random = random.Random()  # noqa: S311 -- to spread requests, not to hide anything
+        self._ended = anyio.Event()
+
+    async def look(self) -> float | None:
+        """Ask for all that is due; return after how many seconds something is, ``None``: never.
+
+        Raises:
+            KeyRefused: the key is, and everything was to be asked once.
+            Unavailable: what came cannot be kept.
+            BadInput: what is known of earlier runs is damaged.
+        """
+        if not self._is_loaded:
+            await self._load()
+        try:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    pause = self._start_due(tasks)
+                    if not self._asking:
+                        return pause
+                    with anyio.move_on_after(pause):
+                        await self._ended.wait()
+                    self._ended = anyio.Event()
+        except BaseExceptionGroup as group:
+            raise first_of(group) from None
+
+    async def _load(self) -> None:
+        """Take up what is known of earlier runs."""
+        self.parts = read_progress(await self.journal.load_progress(), self.name)
+        for progress in self.parts.values():
+            progress.walk = None  # its pages are what tells of it
+        for (part, walk), pages in await load_walks(self.journal):
+            progress = self.parts.setdefault(part, Progress())
+            if walk.revision > progress.revision:
+                progress.walk, self._pages[part] = walk, pages
+        self._is_loaded = True
+
+    def statuses(self) -> list[PartStatus]:
+        """Return how each endpoint and list stands; those of a project are left out."""
+        now = self.clock()
+        return [self._status_of(part, now) for part in self._wanted_parts() if self._is_own(part)]
+
+    def _is_own(self, part: str) -> bool:
+        return part in ENDPOINTS or "/" not in part
+
+    def _status_of(self, part: str, now: float) -> PartStatus:
+        """Return how one part stands."""
+        progress = self.parts.get(part, Progress())
+        due = self._due(part, now)
+        next_at = now if isinstance(due, Job) else due
+        ends = [end for _, end in progress.settled[-1:]]
+        lag = now - ends[0] if ends else None
+        asking, message = part in self._asking, progress.message or self.refusal
+        return PartStatus(part, asking, next_at, progress.live_at, lag, progress.refusal, message)
+
+    def _wanted_parts(self) -> list[str]:
+        projects = self.parts[PROJECTS].projects if PROJECTS in self.parts else []
+        return parts_of(self.plan, projects)
+
+    def _due(self, part: str, now: float) -> Job | float | None:
+        """Return what of a part is to be asked, or when."""
+        if part in self._given_up:
+            return None
+        due = due_job(self.plan, part, self.parts.get(part, Progress()), now)
+        if due is None or self._rest_until <= now:
+            return due
+        return self._rest_until if isinstance(due, Job) else max(due, self._rest_until)
+
+    def _start_due(self, tasks: anyio.abc.TaskGroup) -> float | None:
+        """Start the most urgent walks that are due; return when the next is, in seconds."""
+        now, jobs, times = self.clock(), list[Job](), list[float]()
+        for part in self._wanted_parts():
+            due = None if part in self._asking else self._due(part, now)
+            if isinstance(due, Job):
+                jobs.append(due)
+            elif due is not None:
+                times.append(due)
+        for job in sorted(jobs, key=lambda one: one[:3])[: AT_ONCE - len(self._asking)]:
+            self._asking.add(job.part)
+            tasks.start_soon(self._ask, job)
+        return max(min(times) - now, 0.0) if times else None
+
+    async def _ask(self, job: Job) -> None:
+        """Make one walk, or go on with it, and note what came of that."""
+        progress, now = self.parts.setdefault(job.part, Progress()), self.clock()
+        try:
+            if progress.walk is None:
+                revision = max(int(now * MICRO), progress.revision + 1)
+                progress.walk = OpenWalk(job.query, revision, job.is_live)
+                self._pages[job.part] = []
+                await start_walk(self.journal, job.part, progress.walk)
+            walk, pages = progress.walk, self._pages[job.part]
+            refusal = await go_on(self.asker, self.journal, job.part, walk, pages, now)
+            if refusal is not None:
+                self._note_refusal(job.part, progress, refusal)
+            else:
+                await self._finish(job.part, progress, walk, pages)
+            await self.journal.keep_progress(write_progress(self.parts))
+        finally:
+            self._asking.discard(job.part)
+            self._ended.set()
+
+    async def _finish(
+        self, part: str, progress: Progress, walk: OpenWalk, pages: list[KeptPage]
+    ) -> None:
+        """Put a whole walk into the evidence, unless it says again what the last one said."""
+        digest = xxh3_64(msgspec.json.encode(walk.query))
+        for one in pages:
+            digest.update(one.page)
+        mark = digest.intdigest()
+        if not walk.is_live or mark != progress.digest:
+            await self.journal.add_walk([one.line for one in pages])
+        begun = walk.revision / MICRO
+        if walk.is_live:
+            progress.digest, progress.live_at = mark, begun
+        endpoint, query = ENDPOINTS.get(part), walk.query
+        if endpoint is not None:
+            end = settled_range(self.plan, endpoint, query.start, begun)[1]
+            end = end if query.end is None else min(end, query.end)
+            progress.settled = add_range(progress.settled, query.start, end)
+        if part == PROJECTS:
+            progress.projects = active_projects(pages)
+            self._given_up &= set(ENDPOINTS)  # a project may be active again
+        progress.revision = walk.revision
+        progress.walk, progress.attempts, progress.rest_until = None, 0, 0.0
+        del self._pages[part]
+        progress.refusal = ""
+        if not progress.floor:
+            progress.message = ""
+        self.refusal = ""
+        self.walks[name_of(part), "whole"] += 1
+        self.on_walk(part, len(pages))
+
+    def _note_refusal(self, part: str, progress: Progress, refusal: Refusal) -> None:
+        """Note what was refused, and when it is tried again.
+
+        Raises:
+            KeyRefused: the key is, and everything was to be asked once.
+        """
+        now, kind = self.clock(), refusal.kind
+        self.walks[name_of(part), kind] += 1
+        progress.refusal, progress.message = kind, refusal.message
+        progress.attempts += 1
+        if kind == "key":
+            if self.plan.once:
+                raise KeyRefused(refusal.message)
+            self.refusal, self._rest_until = refusal.message, now + KEY_REST
+            return
+        if kind not in KEPT:
+            query = None
+            if progress.walk is not None:
+                query, progress.revision = progress.walk.query, progress.walk.revision
+            progress.walk = None
+            self._pages.pop(part, None)
+            floor = -(-(refusal.floor or 0) // DAY) * DAY
+            if kind == "start" and query is not None and floor > query.start:
+                progress.floor, progress.attempts, progress.refusal = floor, 0, ""
+                progress.message = f"nothing before {timestamp(floor)}: {refusal.message}"
+                return
+        if kind == "gone" or (kind in {*FOR_GOOD, "start"} and self.plan.once):
+            self._given_up.add(part)
+        pause = pause_after(progress.attempts, refusal.retry_seconds, self._random)
+        progress.rest_until = now + (REFUSED_REST if kind in {*FOR_GOOD, "start"} else pause)
+
+
+def name_of(part: str) -> str:
+    """Return the endpoint, or the list, that a part is of."""
+    return part if part in ENDPOINTS else part.partition("/")[0]
+
+
+def active_projects(pages: list[KeptPage]) -> list[str]:
+    """Return the projects that may be asked for what they have: archived ones may not."""
+    return sorted(
+        {
+            one.id
+            for page in pages
+            for one in PROJECT_PAGE(page.page).projects
+            if one.id and one.status != "archived" and one.archived_at is None
+        }
+    )

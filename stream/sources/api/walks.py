@@ -1,0 +1,107 @@
+"""One walk: a page is asked for with what the page before it handed out, until one says the end.
+
+Every page is kept as it comes, so that a walk that was broken off goes on. What leads nowhere, or
+in a circle, fails; nothing is concluded from how many buckets a page has.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from stream.sources.api.answers import Answer, Refusal
+from stream.sources.api.asking import Asker
+from stream.sources.api.query import Query
+
+from stream.records.capture_line import line_of
+from stream.sources.api.journal import Journal, KeptPage, keep_page
+from stream.sources.api.masking import mask_page
+from stream.sources.api.progress import OpenWalk
+
+__all__ = ["go_on"]
+
+MOST_PAGES: Final = 100_000
+"""A walk of more pages than that goes in a circle of which nobody sees the end."""
+MOST_EMPTY: Final = 3
+"""How many pages in a row may have nothing in them, although more is said to follow."""
+
+
+class BucketEnd(Struct, gc=False):
+    """A bucket, of which only the end is looked at."""
+
+    end_time: int | None = None
+
+
+class BucketEnds(Struct, gc=False):
+    """A page's buckets."""
+
+    buckets: list[BucketEnd] = msgspec.field(name="data", default_factory=list)
+
+
+ENDS: Final = msgspec.json.Decoder(BucketEnds).decode
+
+
+async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to ask
+    asker: Asker, journal: Journal, part: str, walk: OpenWalk, pages: list[KeptPage], now: float
+) -> Refusal | None:
+    """Go on with a walk to its end, adding to its ``pages``; return what it was refused with.
+
+    ``now`` is when this began, in Unix seconds.
+
+    Raises:
+        Unavailable: a page cannot be kept.
+    """
+    handed_out = {page.next_cursor for page in pages}
+    empty = 0
+    while not pages or pages[-1].next_cursor is not None:
+        cursor = pages[-1].next_cursor if pages else None
+        answer = await asker.ask(walk.query, cursor)
+        if answer.refusal is not None:
+            return answer.refusal
+        empty = empty + 1 if answer.is_empty else 0
+        following = answer.next_cursor
+        if following is not None and empty and is_behind(walk.query, pages, empty, now):
+            following = None
+        elif following in handed_out and following is not None:
+            return Refusal("cursor_repeated", "the walk came back to a cursor that it had before")
+        elif empty > MOST_EMPTY or len(pages) >= MOST_PAGES:
+            return Refusal("endless", "the walk has pages without an end, and nothing in them")
+        page = kept_page_of(walk, cursor, answer, following)
+        await keep_page(journal, part, page)
+        pages.append(page)
+        handed_out.add(following)
+    return None
+
+
+def is_behind(query: Query, pages: list[KeptPage], empty: int, now: float) -> bool:
+    """Tell whether an empty page that says that more follows lies behind the end of its range.
+
+    A closed range has to be there as a whole; of an open one nobody knows what is still to come,
+    and the second page in a row without a bucket ends it.
+    """
+    last = max((end_of(page.page) for page in pages), default=0)
+    wanted = now if query.end is None else query.end
+    return last >= wanted or (query.end is None and bool(query.width) and empty > 1)
+
+
+def end_of(page: bytes) -> int:
+    """Return the end of a page's last bucket, in Unix seconds; 0: it has none."""
+    try:
+        return max((one.end_time or 0 for one in ENDS(page).buckets), default=0)
+    except msgspec.MsgspecError:
+        return 0
+
+
+def kept_page_of(
+    walk: OpenWalk, cursor: str | None, answer: Answer, following: str | None
+) -> KeptPage:
+    """Return a page as evidence has it: what it says of persons is masked."""
+    query = walk.query
+    assert answer.page is not None  # noqa: S101 -- or it would have been refused
+    page = mask_page(answer.page.strip())
+    ends = following is None and answer.next_cursor is not None
+    line = line_of(
+        query.entry, query.label, walk.revision, query.request(cursor), page, ends_walk=ends
+    )
+    return KeptPage(line, len(line) - len(b"}\n") - len(page), following)
