@@ -27,6 +27,7 @@ BARE: Final = frozenset(
 """Participles that do not end as such, prepositions, pronouns, and what stands for them."""
 
 NOUNS: Final = {
+    "asking": "one page, asked of the API",
     "ending": "the end of a line, as its bytes",
     "feeding": "the room of the design that runs the sources",
     "finding": "what was found of a rollup",

@@ -105,7 +105,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
 
     ``levels`` are counters that say how much there is, and not how much was used. A query may have
     ``filters``, a width that ``limits`` has, and ``group_by`` names of ``groups``; by those that
-    ``group_floors`` has only from so many Unix seconds on.
+    ``group_floors`` has only from so many Unix seconds on, and by ``risky_groups`` only where
+    somebody wants it: some organizations are refused them together with others.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, dict=True):
     filters: tuple[str, ...] = ()
     limits: tuple[PageLimit, ...] = USAGE_LIMITS
     group_floors: tuple[tuple[str, int], ...] = ()
+    risky_groups: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:

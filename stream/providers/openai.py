@@ -149,6 +149,7 @@ ENDPOINTS: Final = {
             filters=("project_ids", "api_key_ids", "line_items"),
             limits=(PageLimit("1d", 7, 180),),
             group_floors=(("api_key_id", KEYED_COSTS_SINCE),),
+            risky_groups=("user_id", "api_source"),
         ),
     )
 }

@@ -14,5 +14,6 @@ and emits deliveries. ``channel`` is where they go.
   ``contents`` knows the shapes that pages are saved in; ``capture_source`` reads them on, whatever
   their files are called by now, ``capture_parts`` knows where each was left, and
   ``capture_emission`` emits their lines;
-- ``pace`` replays fixtures in event time.
+- ``pace`` replays fixtures in event time;
+- ``api`` has how the live API is asked for a page.
 """

@@ -19,7 +19,7 @@ from stream.state.dedupe import merge_bucket
 __all__ = [
     "Grain",
     "Limits",
-    "Query",
+    "View",
     "fill_dimensions",
     "grain_order_of",
     "grain_shown",
@@ -36,7 +36,7 @@ Limits: TypeAlias = Mapping[str, frozenset[Any]]
 GROUPS: Final = "group_by"
 
 
-class Query(NamedTuple):
+class View(NamedTuple):
     """What a chain was asked for; without a view nothing is known, and nothing is in it.
 
     ``fixed_values`` are those of filters with a single one: each row of the chain has it.
@@ -57,16 +57,16 @@ class Query(NamedTuple):
         return frozenset((name, some) for name, some in self.limits.items() if len(some) > 1)
 
 
-UNKNOWN: Final = Query()
+UNKNOWN: Final = View()
 
 
-def query_of(chain: Chain) -> Query:
+def query_of(chain: Chain) -> View:
     """Return what a chain was asked for."""
     return read_view(chain.endpoint, chain.view) if chain.view else UNKNOWN
 
 
 @lru_cache(maxsize=256)
-def read_view(key: str, view: str) -> Query:
+def read_view(key: str, view: str) -> View:
     """Read a view: the groups and filters that the endpoint has dimensions for."""
     known = ENDPOINTS[key].dimensions
     asked: dict[str, list[str]] = msgspec.json.decode(view)
@@ -76,7 +76,7 @@ def read_view(key: str, view: str) -> Query:
         if (values := asked.get(filtering)) and name in known
     }
     fixed = [(name, next(iter(some))) for name, some in limits.items() if len(some) == 1]
-    return Query(frozenset(asked.get(GROUPS, ())) & frozenset(known), tuple(fixed), limits)
+    return View(frozenset(asked.get(GROUPS, ())) & frozenset(known), tuple(fixed), limits)
 
 
 def fill_dimensions(chain: Chain, window: Window, snapshot: Snapshot) -> Snapshot:
@@ -121,7 +121,7 @@ def limits_order_of(limits: Limits) -> list[tuple[str, list[str]]]:
     return sorted((name, sorted(map(str, some))) for name, some in limits.items())
 
 
-def share_limits(queries: Iterable[Query]) -> Limits:
+def share_limits(queries: Iterable[View]) -> Limits:
     """Return what several chains let through together, in the dimensions that all of them limit."""
     first, *others = [query.limits for query in queries]
     return {

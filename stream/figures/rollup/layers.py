@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from stream.figures.rollup.grains import (
     Grain,
     Limits,
-    Query,
+    View,
     grain_order_of,
     grain_shown,
     limits_order_of,
@@ -74,7 +74,7 @@ class Statement(NamedTuple):
 
     label: str
     revision: int
-    query: Query
+    query: View
     rows: list[tuple[Identity, Column]]
 
 

@@ -39,7 +39,7 @@ class BucketEnds(Struct, gc=False):
     buckets: list[BucketEnd] = msgspec.field(name="data", default_factory=list)
 
 
-ENDS: Final = msgspec.json.Decoder(BucketEnds).decode
+ENDS: Final = msgspec.json.Decoder(BucketEnds)
 
 
 async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to ask
@@ -59,7 +59,7 @@ async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to
         answer = await asker.ask(walk.query, cursor)
         if answer.refusal is not None:
             return answer.refusal
-        empty = empty + 1 if answer.is_empty else 0
+        empty = 0 if has_content(walk.query, answer) else empty + 1
         following = answer.next_cursor
         if following is not None and empty and is_behind(walk.query, pages, empty, now):
             following = None
@@ -82,15 +82,22 @@ def is_behind(query: Query, pages: list[KeptPage], empty: int, now: float) -> bo
     """
     last = max((end_of(page.page) for page in pages), default=0)
     wanted = now if query.end is None else query.end
-    return last >= wanted or (query.end is None and bool(query.width) and empty > 1)
+    return last >= wanted or (query.end is None and not query.is_list and empty > 1)
+
+
+def has_content(query: Query, answer: Answer) -> bool:
+    """Tell whether a page has a bucket, of which the rows may be none, or an element."""
+    if not answer.is_empty or answer.page is None:
+        return True
+    return not query.is_list and bool(ENDS.decode(answer.page).buckets)
 
 
 def end_of(page: bytes) -> int:
     """Return the end of a page's last bucket, in Unix seconds; 0: it has none."""
     try:
-        return max((one.end_time or 0 for one in ENDS(page).buckets), default=0)
+        return max((one.end_time or 0 for one in ENDS.decode(page).buckets), default=0)
     except msgspec.MsgspecError:
-        return 0
+        return 0  # intake says what is wrong with it
 
 
 def kept_page_of(
