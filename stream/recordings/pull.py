@@ -85,8 +85,10 @@ async def pull(
             on_page()
 
     api.on_walk = count
-    while (pause := await api.look()) is not None:
+    pause = await api.look()
+    while pause is not None:
         await anyio.sleep(min(pause, LONGEST_PAUSE))
+        pause = await api.look()
     refused = [
         RefusedPart(part, progress.refusal or "start", progress.message)
         for part, progress in sorted(api.parts.items())

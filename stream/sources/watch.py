@@ -7,7 +7,7 @@ costs time, and no page.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -34,12 +34,7 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
         Unavailable: it cannot be watched.
     """
     inode, is_first, is_unspeakable = inode_of(place), True, False
-    above = (os.path.realpath(place), str(place))
-
-    def is_visible(_: Change, path: str) -> bool:
-        below = next((path[len(one) :] for one in above if path.startswith(one)), path)
-        return f"{os.sep}." not in below  # what is hidden is being written
-
+    is_visible = visibility_in(place)
     end = anyio.current_time() + seconds
     try:
         async for changes in awatch(
@@ -77,3 +72,13 @@ def inode_of(place: Path) -> tuple[int, int] | None:
         return None
     return status.st_dev, status.st_ino
 
+
+def visibility_in(place: Path) -> Callable[[Change, str], bool]:
+    """Return what tells whether a path below a directory may be of a page; hidden ones are not."""
+    above = (os.path.realpath(place), str(place))
+
+    def is_visible(_: Change, path: str) -> bool:
+        below = next((path[len(one) :] for one in above if path.startswith(one)), path)
+        return f"{os.sep}." not in below
+
+    return is_visible

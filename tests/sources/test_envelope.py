@@ -48,6 +48,7 @@ def test_an_envelope_says_what_its_page_is() -> None:
         1_500_000,
         "c1",
         b'{"data": [] , "has_more":true}',
+        False,
     )
 
 

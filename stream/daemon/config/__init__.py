@@ -1,7 +1,8 @@
 """What the daemon was asked to do: a flag over a variable over the file over the default.
 
-``settings`` says what may stand in the file, ``poll`` what may be said of an account there, and ``loader`` loads it, with words from ``wording``
-for what is wrong; ``checks`` sees that settings go together and are safe.
+``settings`` says what may stand in the file, ``poll`` what of an account there, and ``loader``
+loads it, with words from ``wording`` for what is wrong; ``checks`` sees that settings go together
+and are safe.
 """
 
 from stream.daemon.config.checks import token_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from stream.daemon.config.settings import MAX_PORT, Http, Settings
+from stream.daemon.config.settings import MAX_PORT, Http, PaceSettings, Settings, WatchSettings
 from stream.records.errors import BadConfiguration
 
 __all__ = ["check_settings", "token_of"]
@@ -35,7 +35,7 @@ def check_sources(settings: Settings, path: Path) -> None:
     Raises:
         BadConfiguration: it is not so.
     """
-    sources = [*settings.watches, *settings.pace]
+    sources: list[WatchSettings | PaceSettings] = [*settings.watches, *settings.pace]
     if not sources:
         raise BadConfiguration(
             f"{path}: watch: found no source, expected [[watch]], [[poll]] or [[pace]]"

@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct, field
-from stream.sources.api.query import Query
 
 from stream.records.errors import BadInput
+from stream.sources.api.query import Query
 from stream.sources.api.ranges import Range
 
 __all__ = ["OpenWalk", "Progress", "read_progress", "write_progress"]

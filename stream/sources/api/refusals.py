@@ -20,7 +20,17 @@ from stream.sources.api.query import Query
 __all__ = ["Refusal", "RefusalKind", "refusal_of", "shorten_text"]
 
 RefusalKind: TypeAlias = Literal[
-    "key", "scope", "query", "start", "cursor", "busy", "broken", "gone", "cursor_missing"
+    "key",
+    "scope",
+    "query",
+    "start",
+    "cursor",
+    "busy",
+    "broken",
+    "gone",
+    "cursor_missing",
+    "cursor_repeated",
+    "endless",
 ]
 
 LONGEST: Final = 300

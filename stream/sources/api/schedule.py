@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct
-from stream.sources.api.query import Query, finest_groups
 
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY
 from stream.records.windows import DAY
 from stream.sources.api.progress import Progress
+from stream.sources.api.query import Query, finest_groups
 from stream.sources.api.ranges import Range, gaps_in
 
 __all__ = ["PROJECTS", "Job", "Plan", "due_job", "parts_of", "settled_range"]

@@ -14,17 +14,17 @@ from typing import Final, NamedTuple
 import anyio
 import anyio.abc
 import msgspec
-from stream.sources.api.answers import Refusal
-from stream.sources.api.asking import Asker
-from stream.sources.api.backoff import pause_after
 from xxhash import xxh3_64
 
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import KeyRefused, first_of
 from stream.records.windows import DAY, timestamp
+from stream.sources.api.asking import Asker
+from stream.sources.api.backoff import pause_after
 from stream.sources.api.journal import Journal, KeptPage, load_walks, start_walk
 from stream.sources.api.progress import OpenWalk, Progress, read_progress, write_progress
 from stream.sources.api.ranges import add_range
+from stream.sources.api.refusals import Refusal
 from stream.sources.api.schedule import (
     PROJECTS,
     Job,
@@ -112,7 +112,7 @@ class Api:
         self._rest_until = 0.0
         self._asking: set[str] = set()
         self._given_up: set[str] = set()
-        self._random = random.Random()  # noqa: S311 -- to spread requests, not to hide anything
+        self._random = random.Random().random  # noqa: S311 -- to spread requests, not to hide them
         self._ended = anyio.Event()
 
     async def look(self) -> float | None:
@@ -125,17 +125,19 @@ class Api:
         """
         if not self._is_loaded:
             await self._load()
+        pause: float | None = None
         try:
             async with anyio.create_task_group() as tasks:
                 while True:
                     pause = self._start_due(tasks)
                     if not self._asking:
-                        return pause
+                        break
                     with anyio.move_on_after(pause):
                         await self._ended.wait()
                     self._ended = anyio.Event()
         except BaseExceptionGroup as group:
             raise first_of(group) from None
+        return pause
 
     async def _load(self) -> None:
         """Take up what is known of earlier runs."""

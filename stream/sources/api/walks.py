@@ -10,14 +10,15 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from stream.sources.api.answers import Answer, Refusal
-from stream.sources.api.asking import Asker
-from stream.sources.api.query import Query
 
 from stream.records.capture_line import line_of
+from stream.sources.api.answers import Answer
+from stream.sources.api.asking import Asker
 from stream.sources.api.journal import Journal, KeptPage, keep_page
 from stream.sources.api.masking import mask_page
 from stream.sources.api.progress import OpenWalk
+from stream.sources.api.query import Query
+from stream.sources.api.refusals import Refusal
 
 __all__ = ["go_on"]
 
