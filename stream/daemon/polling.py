@@ -1,0 +1,145 @@
+"""Accounts that are asked for their own usage: one task for each, beside those that read files.
+
+What an account answers goes into evidence, which is a watched directory as any other: from there
+it is taken in. So what counts is what can be replayed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiofiles.os
+import anyio
+import structlog
+
+from stream.daemon.config import PollSettings
+from stream.daemon.health import Health
+from stream.records.errors import BadInput, Unavailable
+from stream.sinks.evidence import DayFiles
+from stream.sinks.journal import WalkJournal
+from stream.sinks.metrics import PollStatus
+from stream.sources.api.asking import Asker
+from stream.sources.api.budget import Budget
+from stream.sources.api.http import HttpTransport
+from stream.sources.api.key import load_key
+from stream.sources.api.source import Api, PartStatus
+
+__all__ = ["Poller", "check_poll"]
+
+RETRY: Final = 5.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds after which evidence is looked after although nothing is asked."""
+WALKS: Final = ".walks"
+"""The directory beside the evidence of accounts where walks are kept that are under way."""
+
+
+def check_poll(settings: PollSettings) -> None:
+    """See that there is a key, and a place for evidence.
+
+    Raises:
+        BadConfiguration: there is no key, or it cannot be read.
+        Unavailable: evidence cannot be written.
+    """
+    load_key(settings.key_file)
+    try:
+        settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        message = f"{settings.directory}: cannot be written ({error.strerror})"
+        raise Unavailable(message) from None
+
+
+class Poller:
+    """Asks one account for as long as it runs; ``clock`` is in Unix seconds."""
+
+    def __init__(
+        self, settings: PollSettings, health: Health, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Open what is kept of it.
+
+        Raises:
+            BadConfiguration: there is no key.
+            Unavailable: evidence cannot be written.
+        """
+        self.settings = settings
+        self.health = health
+        self.files = DayFiles(settings.directory, clock)
+        journal = WalkJournal(settings.evidence / WALKS / settings.name, self.files)
+        self._transport = HttpTransport(
+            settings.base_url, load_key(settings.key_file), settings.organization
+        )
+        budget = Budget(
+            settings.requests_per_minute, settings.burst, time.monotonic, anyio.sleep
+        )
+        self.asker = Asker(self._transport, budget, clock)
+        self.api = Api(settings.name, settings.plan, self.asker, journal, clock)
+        self.evidence_bytes = 0
+
+    async def run(self) -> None:
+        """Ask for what is due, again and again, until somebody cancels it."""
+        try:
+            while True:
+                pause = await self._look()
+                await anyio.sleep(min(pause, LONGEST_PAUSE))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+
+    async def _look(self) -> float:
+        """Ask for what is due, and look after the evidence; return when to do so again."""
+        name, pause = self.settings.name, RETRY
+        troubles: dict[str, str] = {}
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._note_regularly)
+                found = await self.api.look()
+                tasks.cancel_scope.cancel()
+            pause = LONGEST_PAUSE if found is None else found
+            await aiofiles.os.wrap(self.files.tidy)(self.settings.keep_seconds)
+            self.evidence_bytes = await aiofiles.os.wrap(lambda: self.files.size)()
+        except (Unavailable, BadInput, OSError) as error:
+            troubles = {str(self.settings.directory): str(error)}
+        self.health.note_troubles(name, "directory", troubles)
+        self._note_statuses()
+        return pause
+
+    async def _note_regularly(self) -> None:
+        """Note how everything stands while something is asked for."""
+        while True:
+            await anyio.sleep(1.0)
+            self._note_statuses()
+
+    def _note_statuses(self) -> None:
+        """Note what is refused, and what fails."""
+        api, name = self.api, self.settings.name
+        key = {"key": f"{name}: {api.refusal}"} if api.refusal else {}
+        self.health.note_troubles(name, "key", key)
+        failing = {
+            part: f"{name}, {part}: {progress.message}"
+            for part, progress in api.parts.items()
+            if progress.refusal and progress.refusal != "key"
+        }
+        self.health.note_troubles(name, "endpoint", failing)
+
+    def statuses(self) -> list[PartStatus]:
+        """Return how each endpoint and list stands."""
+        return self.api.statuses()
+
+    def status(self) -> PollStatus:
+        """Return what is shown to Prometheus."""
+        statuses = self.statuses()
+        return PollStatus(
+            requests=dict(self.asker.requests),
+            waited_seconds=self.asker.waited_seconds,
+            walks=dict(self.api.walks),
+            last_walk={one.part: one.live_at for one in statuses if one.live_at},
+            lag={one.part: one.lag for one in statuses if one.lag is not None},
+            evidence_bytes=self.evidence_bytes,
+            is_refused=bool(self.api.refusal),
+        )
+
+
+def log_walk(name: str, part: str, pages: int) -> None:
+    """Log that a walk is whole."""
+    structlog.get_logger().debug("walk", source=name, part=part, pages=pages)

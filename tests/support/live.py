@@ -1,0 +1,173 @@
+"""An account of the twin, asked in a time of its own: nothing sleeps, and anything may be killed."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import anyio
+
+from stream.providers.openai import ENDPOINTS
+from stream.recordings.twin import DEFAULT_KEY, Twin
+from stream.records.errors import Unavailable
+from stream.sinks.evidence import DayFiles
+from stream.sinks.journal import WalkJournal
+from stream.sources.api.asking import Asker, Reply
+from stream.sources.api.budget import Budget
+from stream.sources.api.schedule import Plan
+from stream.sources.api.source import Api
+
+__all__ = ["Killed", "LiveAccount", "TestClock"]
+
+HANG = 120.0
+
+
+class Killed(BaseException):
+    """The process is gone, in the middle of something."""
+
+
+class TestClock:
+    """Unix seconds that pass when somebody says so."""
+
+    __test__ = False
+
+    def __init__(self, now: float) -> None:
+        """Begin at a moment."""
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the moment."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass; others run meanwhile."""
+        self.now += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+class TwinTransport:
+    """Carries requests to a twin in this process; what hangs or is cut is no whole reply."""
+
+    def __init__(self, twin: Twin, clock: TestClock, key: str, strike: Callable[[], None]) -> None:
+        """Ask with a key."""
+        self.twin, self.clock, self.key, self.strike = twin, clock, key, strike
+
+    async def get(self, path: str, parameters: list[tuple[str, str]]) -> Reply:
+        """Ask the twin."""
+        self.strike()
+        target = f"/v1{path}?{urlencode(parameters)}"
+        answer = self.twin.answer("GET", target, {"authorization": f"Bearer {self.key}"})
+        await anyio.lowlevel.checkpoint()
+        self.strike()
+        if answer.hang is not None:
+            await self.clock.sleep(min(answer.hang, HANG))
+            raise Unavailable("no answer in time")
+        if answer.cut:
+            raise Unavailable("the answer ended early")
+        body = answer.body
+        if answer.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        return Reply(answer.status, answer.headers, body)
+
+    async def aclose(self) -> None:
+        """Hold nothing open."""
+
+
+class KilledJournal(WalkJournal):
+    """A journal in which the process may end before and after everything that is written."""
+
+    strike: Callable[[], None]
+
+    async def keep_progress(self, saved: bytes) -> None:
+        """Keep it, unless the process ends."""
+        self.strike()
+        await super().keep_progress(saved)
+        self.strike()
+
+    async def keep_record(self, part: str, record: bytes, *, first: bool) -> None:
+        """Keep it, unless the process ends."""
+        self.strike()
+        await super().keep_record(part, record, first=first)
+        self.strike()
+
+    async def add_walk(self, lines: Sequence[bytes]) -> None:
+        """Put it into the evidence, unless the process ends."""
+        self.strike()
+        await super().add_walk(lines)
+        self.strike()
+
+
+class LiveAccount:
+    """One account: the twin, the plan, and what is kept of it in ``place``."""
+
+    def __init__(
+        self, place: Path, seed: int, plan: Plan, now: float, kill: float = 0.0, **twin: Any
+    ) -> None:
+        """Begin; ``kill`` is how likely each step is the last of its process."""
+        self.place, self.plan, self.kill = place, plan, kill
+        self.clock = TestClock(now)
+        self.twin = Twin(seed, self.clock, **twin)
+        self.random = random.Random(seed)  # noqa: S311 -- a test's own
+        self.key = DEFAULT_KEY
+        self.asked: list[tuple[float, float]] = []
+        self.open()
+
+    @property
+    def evidence(self) -> Path:
+        """Where the answers are kept."""
+        return self.place / "evidence"
+
+    def open(self) -> None:
+        """Begin as a process does, with what is kept."""
+        files = DayFiles(self.evidence / self.plan.label, self.clock)
+        journal = KilledJournal(self.evidence / ".walks" / self.plan.label, files)
+        journal.strike = self.strike
+        self.files = files
+        transport = TwinTransport(self.twin, self.clock, self.key, self.strike)
+        budget = Budget(50, 10, self.clock, self.clock.sleep)
+        asker = Asker(transport, budget, self.clock)
+        self.api = Api(self.plan.label, self.plan, asker, journal, self.clock)
+
+    def strike(self) -> None:
+        """End the process, as likely as was asked for.
+
+        Raises:
+            Killed: it ends here.
+        """
+        if self.random.random() < self.kill:
+            raise Killed
+
+    def run_until(self, end: float) -> int:
+        """Ask for what is due until a moment; return how often the process ended meanwhile."""
+        deaths = 0
+        while self.clock.now < end:
+            try:
+                pause = anyio.run(self.api.look)
+            except BaseException as error:
+                if not is_kill(error):
+                    raise
+                deaths += 1
+                self.open()
+                continue
+            self.clock.now = min(end, self.clock.now + max(pause or 0.0, 1.0))
+        return deaths
+
+    def look(self) -> float | None:
+        """Ask for all that is due now, and let no time pass but for the budget's."""
+        return anyio.run(self.api.look)
+
+    def truth(self, now: float) -> dict[str, dict[str, Any]]:
+        """Return what is true of each endpoint at a moment, by counter."""
+        ledger, since = self.twin.ledger, self.plan.since
+        return {key: ledger.totals(key, since, int(now) + 1, now=now) for key in ENDPOINTS}
+
+
+def is_kill(error: BaseException) -> bool:
+    """Tell whether a process was killed."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return isinstance(error, Killed)
