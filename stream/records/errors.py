@@ -5,6 +5,7 @@
     UsageStreamError            70  a bug, unless a subclass says otherwise
     ├── BadInput                65  a page, chain or checksum that cannot be trusted
     ├── Unavailable             69  a source or a store that cannot be reached or written
+    ├── KeyRefused              77  the provider refuses the key
     ├── BadConfiguration        78  a setting that is unknown, of the wrong type, or unsafe
     └── Interrupted            130  SIGINT (143: SIGTERM) ended a replay
 
@@ -16,7 +17,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["BadConfiguration", "BadInput", "Interrupted", "Unavailable", "UsageStreamError"]
+__all__ = [
+    "BadConfiguration",
+    "BadInput",
+    "Interrupted",
+    "KeyRefused",
+    "Unavailable",
+    "UsageStreamError",
+]
 
 
 class UsageStreamError(Exception):
@@ -55,6 +63,12 @@ class Unavailable(UsageStreamError):
     """Raised when a source or a store cannot be reached or written; trying again may help."""
 
     exit_code: ClassVar[int] = 69
+
+
+class KeyRefused(UsageStreamError):
+    """Raised when the provider does not accept the key; give one that it accepts."""
+
+    exit_code: ClassVar[int] = 77
 
 
 class BadConfiguration(UsageStreamError):
