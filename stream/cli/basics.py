@@ -39,6 +39,7 @@ Exit codes:
   65        bad input; no report
   69        a source or a store cannot be reached or written
   70        a bug
+  77        the provider refuses the key
   78        configuration
   130, 143  interrupted; no report
 """

@@ -14,6 +14,7 @@ from stream.daemon.config import Settings
 from stream.daemon.delivery_log import log_delivery
 from stream.daemon.health import Health
 from stream.daemon.overdue import OverdueWalks
+from stream.daemon.polling import Poller
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
@@ -68,6 +69,8 @@ class Core:
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
+        self.pollers: dict[str, Poller] = {}
+        """Those that ask accounts, by the names of these."""
         self.left_out: dict[str, list[LeftOut]] = {}
         """Source → what it does not read of what stands there."""
         self.state_lock = anyio.Lock()
@@ -197,7 +200,7 @@ class Core:
 
     def see_overdue(self) -> None:
         """Name the chains of watched directories that have stopped half way."""
-        standing, watched = self.intake.standing, {one.name for one in self.settings.watch}
+        standing, watched = self.intake.standing, {one.name for one in self.settings.watches}
         if not self.overdue.look(standing.open, self.settings.walk_seconds):
             return
         found: dict[str, dict[str, str]] = {name: {} for name in watched}
@@ -245,4 +248,5 @@ class Core:
         none = dict.fromkeys(failing, 0)
         self.status.unreadable_files = none | troubles.counts("file")
         self.status.stopped_chains = none | troubles.counts("chain")
+        self.status.polls = {name: one.status() for name, one in self.pollers.items()}
         return self.exposition.render(accept)

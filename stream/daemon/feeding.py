@@ -10,8 +10,9 @@ import anyio.abc
 import anyio.to_thread
 import structlog
 
-from stream.daemon.config import PaceSettings, Settings, WatchSettings
+from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSettings
 from stream.daemon.core import CaughtUp, Core
+from stream.daemon.polling import Poller, check_poll
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
@@ -23,7 +24,7 @@ from stream.sources.watch import changes_in
 
 __all__ = ["Feeding", "check_directories"]
 
-SourceSettings: TypeAlias = WatchSettings | PaceSettings
+SourceSettings: TypeAlias = WatchSettings | PaceSettings | PollSettings
 """A source as the settings ask for it."""
 RETRY: Final = 5.0
 REST: Final = 3
@@ -32,12 +33,15 @@ USUAL_THREADS: Final = 40
 
 
 def check_directories(settings: Settings) -> None:
-    """See that every source's directory can be read.
+    """See that every source's directory can be read, and that every account has a key.
 
     Raises:
-        Unavailable: one cannot.
+        BadConfiguration: an account has none.
+        Unavailable: a directory cannot be read, or evidence not be written.
     """
-    for path in [one.path for one in settings.watch] + [one.path for one in settings.pace]:
+    for poll in settings.poll:
+        check_poll(poll)
+    for path in [one.path for one in settings.watches] + [one.path for one in settings.pace]:
         discover_chains(path)
 
 
@@ -52,7 +56,7 @@ def patience_of(settings: Settings) -> Patience:
 
 
 def source_of(
-    wanted: SourceSettings,
+    wanted: WatchSettings | PaceSettings,
     settings: Settings,
     positions: Mapping[str, bytes],
     clock: Callable[[], int],
@@ -89,10 +93,10 @@ class Feeding:
 
     def follow(self, settings: Settings) -> None:
         """Start the sources that are new, and stop those that are gone."""
-        wanted: set[SourceSettings] = {*settings.watch, *settings.pace}
+        wanted: set[SourceSettings] = {*settings.watches, *settings.pace, *settings.poll}
         # A watched directory keeps a thread for itself; checkpoints and reports want others.
         limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.total_tokens = USUAL_THREADS + len(settings.watch)
+        limiter.total_tokens = USUAL_THREADS + len(settings.watches)
         for source in self.sources.values():
             source.follow(options_of(settings), patience_of(settings))
         if self._tasks is None:
@@ -103,13 +107,26 @@ class Feeding:
             self.sources.pop(one, None)
             self.core.health.troubles.forget(one.name)
             self._behind.discard(one)
+            if isinstance(one, PollSettings):
+                self.core.pollers.pop(one.name, None)
         for one in sorted(wanted - self.scopes.keys(), key=lambda one: one.name):
             self.scopes[one] = scope = anyio.CancelScope()
-            self._behind.add(one)
-            self._tasks.start_soon(self._run_one, one, scope)
+            if isinstance(one, PollSettings):
+                self._tasks.start_soon(self._poll, one, scope)
+            else:
+                self._behind.add(one)
+                self._tasks.start_soon(self._run_one, one, scope)
         self._see_who_is_behind()
 
-    async def _run_one(self, wanted: SourceSettings, scope: anyio.CancelScope) -> None:
+    async def _poll(self, wanted: PollSettings, scope: anyio.CancelScope) -> None:
+        """Ask one account; what it answers comes from its evidence."""
+        with scope:
+            poller = self.core.pollers[wanted.name] = Poller(wanted, self.core.health)
+            await poller.run()
+
+    async def _run_one(
+        self, wanted: WatchSettings | PaceSettings, scope: anyio.CancelScope
+    ) -> None:
         """Run one source: look, wait until it wants to look again or something is told, and so on.
 
         It begins where what was taken in has come to: what waits in the channel from a source

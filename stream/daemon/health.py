@@ -16,6 +16,8 @@ __all__ = ["Health", "Mishap"]
 
 STUCK_SECONDS: Final = 60.0
 REMEMBERED: Final = 20
+PRESSING: Final[tuple[Kind, ...]] = ("directory", "key")
+"""Kinds of troubles with which nothing new comes from a source."""
 
 
 class Mishap(NamedTuple):
@@ -83,8 +85,9 @@ class Health:
         """Say why the daemon is not ready; ``None`` when it is."""
         if self.failures:
             return f"{', '.join(sorted(self.failures))} failing"
-        for trouble in self.troubles.of_kind("directory"):
-            return trouble.message
+        for kind in PRESSING:
+            for trouble in self.troubles.of_kind(kind):
+                return trouble.message
         if not self.caught_up:
             return "catching up"
         return "stuck" if self.stuck else None

@@ -6,14 +6,13 @@ it is taken in. So what counts is what can be replayed.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Final
 
 import aiofiles.os
 import anyio
-import structlog
-
 from stream.daemon.config import PollSettings
 from stream.daemon.health import Health
 from stream.records.errors import BadInput, Unavailable
@@ -23,12 +22,14 @@ from stream.sinks.metrics import PollStatus
 from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
 from stream.sources.api.http import HttpTransport
-from stream.sources.api.key import load_key
+from stream.sources.api.key import AdminKey
 from stream.sources.api.source import Api, PartStatus
 
 __all__ = ["Poller", "check_poll"]
 
 RETRY: Final = 5.0
+MOST_BYTES: Final = 64 << 20
+"""How large an answer may be; the largest page has 1,440 buckets."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds after which evidence is looked after although nothing is asked."""
 WALKS: Final = ".walks"
@@ -42,12 +43,23 @@ def check_poll(settings: PollSettings) -> None:
         BadConfiguration: there is no key, or it cannot be read.
         Unavailable: evidence cannot be written.
     """
-    load_key(settings.key_file)
+    key_of(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         message = f"{settings.directory}: cannot be written ({error.strerror})"
         raise Unavailable(message) from None
+
+
+def key_of(settings: PollSettings) -> AdminKey:
+    """Return an account's key: from its file, or else from the environment.
+
+    Raises:
+        BadConfiguration: there is none.
+    """
+    if settings.key_file is not None:
+        return AdminKey.from_file(settings.key_file)
+    return AdminKey.from_environment(os.environ)
 
 
 class Poller:
@@ -67,7 +79,10 @@ class Poller:
         self.files = DayFiles(settings.directory, clock)
         journal = WalkJournal(settings.evidence / WALKS / settings.name, self.files)
         self._transport = HttpTransport(
-            settings.base_url, load_key(settings.key_file), settings.organization
+            settings.base_url,
+            key_of(settings),
+            settings.organization,
+            max_bytes=MOST_BYTES,
         )
         budget = Budget(
             settings.requests_per_minute, settings.burst, time.monotonic, anyio.sleep
@@ -139,7 +154,3 @@ class Poller:
             is_refused=bool(self.api.refusal),
         )
 
-
-def log_walk(name: str, part: str, pages: int) -> None:
-    """Log that a walk is whole."""
-    structlog.get_logger().debug("walk", source=name, part=part, pages=pages)

@@ -11,8 +11,8 @@ from stream.records.privacy import one_line
 
 __all__ = ["KINDS", "Kind", "Trouble", "Troubles"]
 
-Kind: TypeAlias = Literal["directory", "file", "chain"]
-KINDS: Final[tuple[Kind, ...]] = ("directory", "file", "chain")
+Kind: TypeAlias = Literal["directory", "file", "chain", "key", "endpoint"]
+KINDS: Final[tuple[Kind, ...]] = ("directory", "file", "chain", "key", "endpoint")
 
 
 class Trouble(NamedTuple):

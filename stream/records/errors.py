@@ -5,7 +5,7 @@
     UsageStreamError            70  a bug, unless a subclass says otherwise
     ├── BadInput                65  a page, chain or checksum that cannot be trusted
     ├── Unavailable             69  a source or a store that cannot be reached or written
-    ├── KeyRefused              77  a key that the provider refuses
+    ├── KeyRefused              77  the provider refuses the key
     ├── BadConfiguration        78  a setting that is unknown, of the wrong type, or unsafe
     └── Interrupted            130  SIGINT (143: SIGTERM) ended a replay
 
@@ -21,6 +21,7 @@ __all__ = [
     "BadConfiguration",
     "BadInput",
     "Interrupted",
+    "KeyRefused",
     "Unavailable",
     "UsageStreamError",
     "first_of",
@@ -66,7 +67,7 @@ class Unavailable(UsageStreamError):
 
 
 class KeyRefused(UsageStreamError):
-    """Raised when the provider refuses the key; give another one, or see that it may read usage."""
+    """Raised when the provider does not accept the key; give one that it accepts."""
 
     exit_code: ClassVar[int] = 77
 

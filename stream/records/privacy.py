@@ -2,15 +2,17 @@
 
 Dimension values that look like a key or an email become digests before they enter the state
 (:func:`shield_value`); texts and JSON values on their way to a message or a dead letter are masked
-(:func:`mask_text`, :func:`mask_json`).
+(:func:`mask_text`, :func:`mask_json`). A secret that the program itself was given is masked
+whatever it looks like (:func:`register_secret`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 __all__ = [
     "digest_text",
@@ -21,6 +23,7 @@ __all__ = [
     "mask_json",
     "mask_text",
     "one_line",
+    "register_secret",
     "shield_value",
     "show_label",
     "spell_name",
@@ -59,6 +62,17 @@ WORD: Final = 63  # bits that every JSON writer can hold in a number
 CONTROL: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+
+SECRETS: Final[set[str]] = set()
+"""Secrets of this program, and how they are spelled in URLs and in JSON."""
+
+
+def register_secret(secret: str) -> None:
+    """Have :func:`mask_text` hide this text from now on, in this process.
+
+    Dimension values do not change by it: figures depend on pages, and not on who reads them.
+    """
+    SECRETS.update({secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1]} - {""})
 
 
 def digest_text(value: str) -> str:
@@ -106,7 +120,9 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 
 
 def mask_text(text: str) -> str:
-    """Return ``text`` with emails and key-like strings hidden."""
+    """Return ``text`` with emails, key-like strings and this program's own secrets hidden."""
+    for secret in sorted(SECRETS, key=len, reverse=True):
+        text = text.replace(secret, MASK)
     text = KEY.sub(MASK, text)
     if "@" in text:
         text = EMAIL.sub(MASK, text)

@@ -35,6 +35,7 @@ __all__ = [
     "DaemonStatus",
     "Exposition",
     "Metric",
+    "PollStatus",
     "TallyCollector",
     "UsageCollector",
     "write_metrics",
@@ -54,6 +55,9 @@ class Metric(NamedTuple):
 
 
 BY_OUTCOME: Final = ("endpoint", "outcome")
+BY_PART: Final = ("source", "endpoint")
+BY_STATUS: Final = (*BY_PART, "status")
+BY_WALK: Final = (*BY_PART, "outcome")
 METRICS: Final = {
     "build_info": Metric("gauge", "The version that runs.", ("version",)),
     "pages_read": Metric("counter", "Pages read, by outcome.", BY_OUTCOME),
@@ -108,14 +112,44 @@ METRICS: Final = {
     "source_stopped_chains": Metric(
         "gauge", "Chains of a source that wait for their next page for too long.", ("source",)
     ),
+    "api_requests": Metric(
+        "counter", "Requests to an account's API, by class of status.", BY_STATUS
+    ),
+    "api_budget_wait_seconds": Metric(
+        "counter", "Seconds that requests waited for their turn.", ("source",)
+    ),
+    "api_walks": Metric("counter", "Walks over an account's pages, by outcome.", BY_WALK),
+    "api_last_walk_timestamp_seconds": Metric(
+        "gauge", "When a walk last began that came to its end.", BY_PART
+    ),
+    "api_lag_seconds": Metric(
+        "gauge", "How long ago the newest window ended that is not asked for again.", BY_PART
+    ),
+    "api_key_refused": Metric("gauge", "Whether the provider refuses the key.", ("source",)),
+    "api_evidence_bytes": Metric("gauge", "Bytes of the answers that are kept.", ("source",)),
     "series_limit": Metric("gauge", "How many series each measured metric may have."),
     "series_folded": Metric("gauge", "Series that are added up under __other__."),
 }
 """Every metric of the machine, without prefix and without the counters' ``_total``."""
 
 
+class PollStatus(NamedTuple):
+    """How an account stands, in numbers; mappings are by endpoint or list.
+
+    ``requests`` are by class of status too, and ``walks`` by outcome: whole, or why not.
+    """
+
+    requests: Mapping[tuple[str, str], int]
+    waited_seconds: float
+    walks: Mapping[tuple[str, str], int]
+    last_walk: Mapping[str, float]
+    lag: Mapping[str, float]
+    evidence_bytes: int
+    is_refused: bool
+
+
 class DaemonStatus(Struct):
-    """How the daemon stands, in numbers; mappings are by endpoint, the last three by source."""
+    """How the daemon stands, in numbers; mappings are by endpoint, the last four by source."""
 
     config_ok: bool = True
     watermarks: dict[str, int] = {}
@@ -130,6 +164,7 @@ class DaemonStatus(Struct):
     failing_directories: dict[str, int] = {}
     unreadable_files: dict[str, int] = {}
     stopped_chains: dict[str, int] = {}
+    polls: dict[str, PollStatus] = {}
 
 
 class TallyCollector(Collector):
@@ -196,8 +231,31 @@ class StatusCollector(Collector):
         unreadable = values_by_tuple(standing.unreadable_files)
         yield make_family("source_unreadable_files", unreadable)
         yield make_family("source_stopped_chains", values_by_tuple(standing.stopped_chains))
+        yield from poll_families(standing.polls)
         yield make_family("series_limit", standing.series_limit)
         yield make_family("series_folded", standing.series_folded)
+
+
+def poll_families(polls: Mapping[str, PollStatus]) -> Iterator[AnyFamily]:
+    """Yield every metric of the accounts that are asked."""
+
+    def by_part(member: str) -> dict[tuple[str, ...], float]:
+        return {
+            (source, *(part if isinstance(part, tuple) else (part,))): value
+            for source, poll in polls.items()
+            for part, value in getattr(poll, member).items()
+        }
+
+    def by_source(member: str) -> dict[tuple[str, ...], float]:
+        return {(source,): float(getattr(poll, member)) for source, poll in polls.items()}
+
+    yield make_family("api_requests", by_part("requests"))
+    yield make_family("api_budget_wait_seconds", by_source("waited_seconds"))
+    yield make_family("api_walks", by_part("walks"))
+    yield make_family("api_last_walk_timestamp_seconds", by_part("last_walk"))
+    yield make_family("api_lag_seconds", by_part("lag"))
+    yield make_family("api_key_refused", by_source("is_refused"))
+    yield make_family("api_evidence_bytes", by_source("evidence_bytes"))
 
 
 class UsageCollector(Collector):

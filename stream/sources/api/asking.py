@@ -12,11 +12,12 @@ from stream.sources.api.answers import Answer, read_answer
 from stream.sources.api.backoff import LONGEST_PAUSE
 from stream.sources.api.budget import Budget
 from stream.sources.api.query import Query
-from stream.sources.api.refusals import Refusal, shorten_text
+from stream.sources.api.refusals import LATER, Refusal, shorten_text
 
 __all__ = ["Asker", "Reply", "Transport"]
 
 TOO_MANY: Final = 429
+LONGEST_FAULT: Final = 260
 
 
 class Reply(NamedTuple):
@@ -68,7 +69,8 @@ class Asker:
             reply = await self._transport.get(query.path, query.parameters(cursor))
         except Unavailable as error:
             self.requests[query.entry, "none"] += 1
-            return Answer(refusal=Refusal("busy", shorten_text(one_line(str(error)))))
+            text = shorten_text(one_line(str(error)), LONGEST_FAULT)
+            return Answer(refusal=Refusal("busy", f"{text}; {LATER}"))
         self.requests[query.entry, f"{reply.status // 100}xx"] += 1
         answer = read_answer(query, reply.status, reply.headers, reply.body, self._clock())
         if reply.status == TOO_MANY and answer.refusal and answer.refusal.retry_seconds:
