@@ -48,8 +48,8 @@ def show_progress() -> Iterator[Observer]:
 
 
 @contextmanager
-def show_advance(total: int) -> Iterator[Callable[[], None]]:
-    """Show pages as they are made, of about so many, where stderr is a terminal."""
+def show_advance(total: int | None) -> Iterator[Callable[[], None]]:
+    """Show pages as they are made, of about so many, if that is known, on a terminal."""
     if not is_watched():
         yield lambda: None
         return

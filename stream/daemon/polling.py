@@ -13,6 +13,7 @@ from typing import Final
 
 import aiofiles.os
 import anyio
+
 from stream.daemon.config import PollSettings
 from stream.daemon.health import Health
 from stream.records.errors import BadInput, Unavailable
@@ -84,9 +85,7 @@ class Poller:
             settings.organization,
             max_bytes=MOST_BYTES,
         )
-        budget = Budget(
-            settings.requests_per_minute, settings.burst, time.monotonic, anyio.sleep
-        )
+        budget = Budget(settings.requests_per_minute, settings.burst, time.monotonic, anyio.sleep)
         self.asker = Asker(self._transport, budget, clock)
         self.api = Api(settings.name, settings.plan, self.asker, journal, clock)
         self.evidence_bytes = 0
@@ -153,4 +152,3 @@ class Poller:
             evidence_bytes=self.evidence_bytes,
             is_refused=bool(self.api.refusal),
         )
-

@@ -1,4 +1,4 @@
-"""An account of the twin, asked in a time of its own: nothing sleeps, and anything may be killed."""
+"""An account of the twin, asked in a time of its own: nothing sleeps, and all may be killed."""
 
 from __future__ import annotations
 
@@ -111,9 +111,8 @@ class LiveAccount:
         self.place, self.plan, self.kill = place, plan, kill
         self.clock = TestClock(now)
         self.twin = Twin(seed, self.clock, **twin)
-        self.random = random.Random(seed)  # noqa: S311 -- a test's own
-        self.key = DEFAULT_KEY
-        self.asked: list[tuple[float, float]] = []
+        self.random = random.Random(seed)
+        self.twin_key = self.key = DEFAULT_KEY
         self.open()
 
     @property
@@ -121,14 +120,14 @@ class LiveAccount:
         """Where the answers are kept."""
         return self.place / "evidence"
 
-    def open(self) -> None:
-        """Begin as a process does, with what is kept."""
+    def open(self, *, patient: bool = True) -> None:
+        """Begin as a process does, with what is kept; without patience no turn is waited for."""
         files = DayFiles(self.evidence / self.plan.label, self.clock)
         journal = KilledJournal(self.evidence / ".walks" / self.plan.label, files)
         journal.strike = self.strike
         self.files = files
         transport = TwinTransport(self.twin, self.clock, self.key, self.strike)
-        budget = Budget(50, 10, self.clock, self.clock.sleep)
+        budget = Budget(50, 10 if patient else 10_000, self.clock, self.clock.sleep)
         asker = Asker(transport, budget, self.clock)
         self.api = Api(self.plan.label, self.plan, asker, journal, self.clock)
 

@@ -131,6 +131,8 @@ def live_start(plan: Plan, endpoint: Endpoint, progress: Progress, now: float) -
         return max(floor, end)
     closed = settled_range(plan, endpoint, floor, now)[1]
     behind = progress.settled[-1][1] if progress.settled else floor
+    for _, group_floor in endpoint.group_floors:
+        behind = max(behind, min(group_floor, closed))
     if floor <= behind and closed - behind <= page_seconds(plan, endpoint):
         return max(floor, min(behind, closed))
     return max(floor, closed // DAY * DAY)
