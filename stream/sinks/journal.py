@@ -23,6 +23,7 @@ __all__ = ["Appender", "WalkJournal"]
 
 LENGTH: Final = 4
 CHECK: Final = 8
+OWNER: Final = 0o600
 PROGRESS: Final = "progress.json"
 WALK: Final = ".walk"
 
@@ -85,14 +86,14 @@ class WalkJournal:
                 found[path.name] = records
         return found
 
-    async def keep_record(self, part: str, record: bytes, *, first: bool) -> None:
-        """Keep a record of a part's walk; the ``first`` takes the place of all before.
+    async def keep_records(self, part: str, records: Sequence[bytes], *, anew: bool) -> None:
+        """Keep more records of a part's walk; ``anew``: in the place of all before.
 
         Raises:
-            Unavailable: it cannot be written.
+            Unavailable: they cannot be written.
         """
         path = self.directory / f"{xxh3_64_digest(part.encode()).hex()}{WALK}"
-        await aiofiles.os.wrap(write_record)(path, record, first=first)
+        await aiofiles.os.wrap(write_records)(path, records, anew=anew)
 
     async def add_walk(self, lines: Sequence[bytes]) -> None:
         """Put a whole walk into the evidence, where it is safe when this returns.
@@ -129,17 +130,18 @@ def read_if_there(path: Path) -> bytes | None:
         raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def write_record(path: Path, record: bytes, *, first: bool) -> None:
-    """Write a record at a file's end, or in the place of all that it has.
+def write_records(path: Path, records: Sequence[bytes], *, anew: bool) -> None:
+    """Write records at a file's end, or in the place of all that it has.
 
     Raises:
-        Unavailable: it cannot be written.
+        Unavailable: they cannot be written.
     """
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if first else os.O_APPEND)
-    packed = len(record).to_bytes(LENGTH, "little") + xxh3_64_digest(record) + record
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)
+    packed = b"".join(
+        len(one).to_bytes(LENGTH, "little") + xxh3_64_digest(one) + one for one in records
+    )
     try:
-        descriptor = os.open(path, flags, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(path, flags, OWNER), "wb") as file:
             file.write(packed)
     except OSError as error:
         raise unwritable_file(path, error) from None

@@ -88,10 +88,10 @@ class KilledJournal(WalkJournal):
         await super().keep_progress(saved)
         self.strike()
 
-    async def keep_record(self, part: str, record: bytes, *, first: bool) -> None:
-        """Keep it, unless the process ends."""
+    async def keep_records(self, part: str, records: Sequence[bytes], *, anew: bool) -> None:
+        """Keep them, unless the process ends."""
         self.strike()
-        await super().keep_record(part, record, first=first)
+        await super().keep_records(part, records, anew=anew)
         self.strike()
 
     async def add_walk(self, lines: Sequence[bytes]) -> None:

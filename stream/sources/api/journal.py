@@ -9,7 +9,7 @@ import msgspec
 
 from stream.sources.api.progress import OpenWalk
 
-__all__ = ["Journal", "KeptPage", "StoredWalk", "keep_page", "load_walks", "start_walk"]
+__all__ = ["Journal", "KeptPage", "StoredWalk", "keep_page", "load_walks"]
 
 
 class KeptPage(NamedTuple):
@@ -50,8 +50,8 @@ class Journal(Protocol):
     async def load_walks(self) -> dict[str, list[bytes]]:
         """Return the records of the walks that are kept."""
 
-    async def keep_record(self, part: str, record: bytes, *, first: bool) -> None:
-        """Keep a record of a part's walk; the ``first`` takes the place of all before."""
+    async def keep_records(self, part: str, records: Sequence[bytes], *, anew: bool) -> None:
+        """Keep more records of a part's walk; ``anew``: in the place of all before."""
 
     async def add_walk(self, lines: Sequence[bytes]) -> None:
         """Put a whole walk into the evidence, where it is safe when this returns."""
@@ -62,14 +62,12 @@ WALK: Final = msgspec.msgpack.Decoder(StoredWalk).decode
 PAGE: Final = msgspec.msgpack.Decoder(KeptPage).decode
 
 
-async def start_walk(journal: Journal, part: str, walk: OpenWalk) -> None:
-    """Keep that a walk has begun."""
-    await journal.keep_record(part, ENCODE(StoredWalk(part, walk)), first=True)
-
-
-async def keep_page(journal: Journal, part: str, page: KeptPage) -> None:
-    """Keep another page of a walk."""
-    await journal.keep_record(part, ENCODE(page), first=False)
+async def keep_page(
+    journal: Journal, part: str, walk: OpenWalk, page: KeptPage, *, first: bool
+) -> None:
+    """Keep another page of a walk; with the ``first`` it is said which walk that is."""
+    records = [ENCODE(StoredWalk(part, walk)), ENCODE(page)] if first else [ENCODE(page)]
+    await journal.keep_records(part, records, anew=first)
 
 
 async def load_walks(journal: Journal) -> list[tuple[StoredWalk, list[KeptPage]]]:

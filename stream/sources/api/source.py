@@ -21,7 +21,7 @@ from stream.records.errors import KeyRefused, first_of
 from stream.records.windows import DAY, timestamp
 from stream.sources.api.asking import Asker
 from stream.sources.api.backoff import pause_after
-from stream.sources.api.journal import Journal, KeptPage, load_walks, start_walk
+from stream.sources.api.journal import Journal, KeptPage, load_walks
 from stream.sources.api.progress import OpenWalk, Progress, read_progress, write_progress
 from stream.sources.api.ranges import add_range
 from stream.sources.api.refusals import Refusal
@@ -43,6 +43,8 @@ AT_ONCE: Final = 4
 REFUSED_REST: Final = 3_600.0
 """Seconds until something is tried again that was refused for good: somebody may have mended it."""
 KEY_REST: Final = 300.0
+SAVE_SECONDS: Final = 10.0
+"""How often it is kept how far everything has been asked, while something is asked."""
 FOR_GOOD: Final = frozenset({"scope", "query"})
 """Kinds of refusals that asking again does not mend."""
 KEPT: Final = frozenset({"busy", "broken"})
@@ -108,6 +110,8 @@ class Api:
         """Is told of each whole walk: the endpoint or list, and its pages."""
         self._pages: dict[str, list[KeptPage]] = {}
         """Part → the pages of its walk that is under way."""
+        self._saved_at = 0.0
+        self._has_changed = False
         self._is_loaded = False
         self._rest_until = 0.0
         self._asking: set[str] = set()
@@ -137,7 +141,14 @@ class Api:
                     self._ended = anyio.Event()
         except BaseExceptionGroup as group:
             raise first_of(group) from None
+        if self._has_changed:
+            await self._save()
         return pause
+
+    async def _save(self) -> None:
+        """Keep how far everything has been asked; what is not kept is in the journal's walks."""
+        self._saved_at, self._has_changed = self.clock(), False
+        await self.journal.keep_progress(write_progress(self.parts))
 
     async def _load(self) -> None:
         """Take up what is known of earlier runs."""
@@ -198,19 +209,20 @@ class Api:
     async def _ask(self, job: Job) -> None:
         """Make one walk, or go on with it, and note what came of that."""
         progress, now = self.parts.setdefault(job.part, Progress()), self.clock()
+        self._has_changed = True
         try:
             if progress.walk is None:
                 revision = max(int(now * MICRO), progress.revision + 1)
                 progress.walk = OpenWalk(job.query, revision, job.is_live)
                 self._pages[job.part] = []
-                await start_walk(self.journal, job.part, progress.walk)
             walk, pages = progress.walk, self._pages[job.part]
             refusal = await go_on(self.asker, self.journal, job.part, walk, pages, now)
             if refusal is not None:
                 self._note_refusal(job.part, progress, refusal)
             else:
                 await self._finish(job.part, progress, walk, pages)
-            await self.journal.keep_progress(write_progress(self.parts))
+            if now - self._saved_at >= SAVE_SECONDS:
+                await self._save()
         finally:
             self._asking.discard(job.part)
             self._ended.set()

@@ -69,7 +69,7 @@ async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to
         elif empty > MOST_EMPTY or len(pages) >= MOST_PAGES:
             return Refusal("endless", "the walk has pages without an end, and nothing in them")
         page = kept_page_of(walk, cursor, answer, following)
-        await keep_page(journal, part, page)
+        await keep_page(journal, part, walk, page, first=not pages)
         pages.append(page)
         handed_out.add(following)
     return None

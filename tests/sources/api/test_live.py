@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from msgspec.structs import replace
 
 from stream.recordings.twin import parse_faults
 from stream.sources.api.schedule import Plan
@@ -33,6 +35,9 @@ PLAN = Plan(
     costs_settle=6 * DAY,
     lists_every=float(DAY),
 )
+
+
+SHORT = replace(PLAN, since=START - 2 * DAY)
 
 
 def account(place: Path, seed: int = 1, plan: Plan = PLAN, **more: Any) -> LiveAccount:
@@ -98,7 +103,7 @@ def test_weeks_with_faults_and_kills_end_with_the_truth(seed: int, tmp_path: Pat
 def test_evidence_is_packed_and_dropped(tmp_path: Path) -> None:
     """Days that are over are packed, and gone when they are older than they are kept."""
     live = account(tmp_path)
-    live.run_until(START + 3 * DAY + 7_200)
+    live.run_until(START + 3 * DAY + 3_600)
     before = figures_of(live)
     live.files.tidy(None)
     names = sorted(path.name for path in (live.evidence / "acme").iterdir())
@@ -111,20 +116,16 @@ def test_evidence_is_packed_and_dropped(tmp_path: Path) -> None:
 
 def test_a_walk_goes_on_where_it_was(tmp_path: Path) -> None:
     """A process that ends in the middle of a walk asks for its next page, not for its first."""
-    live = account(tmp_path, plan=Plan(since=START - 30 * DAY, label="acme", width="1m"))
-    live.run_until(START + 60)
-    live.twin.set_faults(parse_faults("500@usage/completions:1"))
-    live.run_until(START + 3 * DAY)
-    live.twin.set_faults(())
-    live.kill = 0.1
-    live.twin.requests.clear()
-    live.run_until(START + 3 * DAY + 600)
+    plan = replace(SHORT, since=START, width="1m", endpoints=("usage/completions",))
+    live = account(tmp_path, plan=replace(plan, lists_every=None))
+    live.clock.now = START + 0.99 * DAY + 30 * 3_600  # what is settled and what is not: two pages
+    live.twin.set_faults(parse_faults("500/none@usage/completions:0.6"))
+    live.kill = 0.2
+    assert live.run_until(live.clock.now + 4_000)
+    pages = [note.query for note in live.twin.requests if note.status == 200]
+    assert len(pages) == len(set(pages))
+    assert any("page=" in one for one in pages)
     live.kill = 0.0
-    live.open()
-    live.run_until(START + 3 * DAY + 3_600)
-    pages = [note.query for note in live.twin.requests if note.path.endswith("/completions")]
-    assert len(pages) > 3
-    assert len({one for one in pages if "page=" in one}) >= 1
     check_requests(live)
     figures_of(live)
 
@@ -132,7 +133,7 @@ def test_a_walk_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["500", "html", "error", "cut", "type", "redirect", "429/none"])
 def test_a_failed_walk_moves_nothing(fault: str, tmp_path: Path) -> None:
     """What is no page is never an empty one: nothing is counted, and nothing is skipped."""
-    live = account(tmp_path, plan=Plan(since=START - 2 * DAY, label="acme"))
+    live = account(tmp_path, plan=SHORT)
     live.twin.set_faults(parse_faults(f"{fault}:1"))
     live.run_until(START + 600)
     assert not list((live.evidence / "acme").iterdir())
@@ -143,7 +144,7 @@ def test_a_failed_walk_moves_nothing(fault: str, tmp_path: Path) -> None:
 
 def test_one_endpoint_without_a_scope_holds_up_no_other(tmp_path: Path) -> None:
     """A project that answers with errors for hours, and a refused list, leave the rest alone."""
-    live = account(tmp_path, plan=Plan(since=START - 2 * DAY, label="acme"))
+    live = account(tmp_path, plan=SHORT)
     live.twin.set_faults(parse_faults("500@projects/*/api_keys:1,500@usage/images:1"))
     live.run_until(START + 7_200)
     failing = {part for part, one in live.api.parts.items() if one.refusal}
@@ -155,7 +156,7 @@ def test_one_endpoint_without_a_scope_holds_up_no_other(tmp_path: Path) -> None:
 
 def test_a_refused_key_is_said_once_and_the_account_rests(tmp_path: Path) -> None:
     """Nobody asks on with a key that is refused; with another one everything goes on."""
-    live = account(tmp_path, plan=Plan(since=START - 2 * DAY, label="acme"))
+    live = account(tmp_path, plan=SHORT)
     live.key = "sk-admin-somebody-elses-0001"
     live.open()
     live.run_until(START + 3_000)
@@ -176,15 +177,15 @@ def test_an_old_start_steps_forward(tmp_path: Path) -> None:
     assert progress.floor >= START - 40 * DAY
     assert "nothing before" in progress.message
     assert progress.settled[0][0] == progress.floor
-    assert len(live.twin.requests) < 60
+    assert len(live.twin.requests) < 100
 
 
 def test_evidence_names_no_person(tmp_path: Path) -> None:
     """Addresses and names are masked, those of projects are not, and the report is the same."""
-    live = account(tmp_path, plan=Plan(since=START - DAY, label="acme"))
+    live = account(tmp_path, plan=SHORT)
     live.run_until(START + 1_800)
     kept = b"".join(path.read_bytes() for path in live.evidence.rglob("*") if path.is_file())
-    assert b"@" not in kept
+    assert re.search(rb"[\w.]+@[\w.]+\.\w", kept) is None
     assert live.key.encode() not in kept
     assert b'"name":"' in kept
     people = [one["name"] for one in live.twin.organization.users]
