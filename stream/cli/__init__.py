@@ -1,8 +1,9 @@
 """The command line: one file for each command, and here what they end in.
 
-``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``, ``generate``,
-``export``, ``dead_letters`` and ``flink`` are the commands. ``basics`` has the options that several
-commands take, ``progress`` the bar on a terminal, ``standard_input`` what ``-`` stands for,
+``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
+``generate``, ``export``, ``dead_letters`` and ``flink`` are the commands. ``basics`` has the
+options that several commands take, ``progress`` what people see on a terminal, ``standard_input``
+what ``-`` stands for,
 ``streams`` what keeps a full or closed stdout from being a traceback.
 """
 
@@ -32,6 +33,7 @@ FILES: Final = {
     "replay": "replay",
     "daemon": "daemon",
     "check-config": "daemon",
+    "check-key": "check_key",
     "verify": "verify",
     "capture": "capture",
     "generate": "generate",

@@ -37,6 +37,9 @@ class ListPage(NamedTuple):
 def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) -> ListPage:
     """Decode a page of a list; times may be Unix seconds or ISO texts.
 
+    A page that says that more follows, and has no ``last_id``, is led on by its last element's id,
+    as it is for the official client.
+
     Tolerant, a bad element is cut out and listed in ``rejections``.
 
     Raises:
@@ -57,6 +60,8 @@ def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) ->
         (root[name] for name in ("next_page", "next", "last_id") if root.get(name) is not None),
         None,
     )
+    if cursor is None and has_more and data and isinstance(data[-1], dict):
+        cursor = data[-1].get("id")
     if cursor is not None and not isinstance(cursor, str):
         raise bad_value("type", "$.next_page", cursor, "a text or null")
     next_page = (cursor or "").strip() or None

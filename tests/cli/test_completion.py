@@ -45,7 +45,7 @@ def completed(*words: str) -> list[str]:
     ("words", "wanted"),
     [
         (["rep"], ["replay"]),
-        (["c"], ["capture", "check-config"]),
+        (["c"], ["capture", "check-config", "check-key"]),
         (["flink", "s"], ["submit"]),
         (["replay", "--allow"], ["--allow-incomplete"]),
         (["replay", "--on-error", "f"], ["fail"]),

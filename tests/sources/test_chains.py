@@ -143,10 +143,10 @@ def test_the_cursor_of_a_url_is_its_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"last_id": "proj_a"}, {"next": "2"}, {"next_page": "2"}, {"first_id": "x", "next": "2"}],
+    [{"last_id": "proj_a"}, {"next": "2"}, {"next_page": "2"}, {"first_id": "x", "next": "2"}, {}],
 )
 def test_lists_are_chains_too(more: Json, tmp_path: Path) -> None:
-    """A list goes on at its last id or its cursor, and both of its pages define objects."""
+    """A list goes on at its cursor, its last id or its last element; both pages define objects."""
     files: dict[str, Content] = {
         "projects_list_fixture.json": listed({"id": "proj_a"}, has_more=True, **more),
         "projects_list_fixture_page2.json": listed({"id": "proj_b"}),

@@ -104,8 +104,9 @@ def test_the_end_of_a_walk_is_what_has_more_says() -> None:
 
 def test_a_cursor_is_the_one_that_a_replay_reads() -> None:
     """Lists are led on by what the decoder of lists goes by."""
-    body = json.dumps(listing(PROJECT, last_id="proj_z", has_more=True)).encode()
-    assert read(PROJECTS, body).next_cursor == decode_list(LISTS["projects"], body).next_page
+    for shown in ({"last_id": "proj_z"}, {"next": "n"}, {"next_page": "p", "last_id": "z"}, {}):
+        body = json.dumps(listing(PROJECT, has_more=True, **shown)).encode()
+        assert read(PROJECTS, body).next_cursor == decode_list(LISTS["projects"], body).next_page
 
 
 @pytest.mark.parametrize("cursor", [None, "", "  "])

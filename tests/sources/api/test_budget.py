@@ -40,21 +40,35 @@ async def test_a_burst_is_free_and_then_turns_are_evenly_spread() -> None:
 
 
 async def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
-    """Nobody overtakes who has waited longer."""
+    """Nobody overtakes who has waited longer, not even who asks when the turn has just come."""
     clock = SteppingClock()
-    budget = Budget(60, 1, clock.read, clock.sleep)
-    turns: list[int] = []
+    wakes: list[anyio.Event] = []
+    turns: list[str] = []
 
-    async def ask(number: int) -> None:
+    async def sleep_until_woken(_: float) -> None:
+        wakes.append(anyio.Event())
+        await wakes[-1].wait()
+
+    budget = Budget(60, 1, clock.read, sleep_until_woken)
+    await budget.take()
+
+    async def ask(name: str) -> None:
         await budget.take()
-        turns.append(number)
+        turns.append(name)
 
     async with anyio.create_task_group() as group:
-        for number in range(8):
-            group.start_soon(ask, number)
-            await anyio.lowlevel.checkpoint()
-    assert turns == list(range(8))
-    assert clock.now == pytest.approx(1_007)
+        for name in ("first", "second"):
+            group.start_soon(ask, name)
+            await anyio.wait_all_tasks_blocked()
+        clock.now += 1
+        group.start_soon(ask, "third")
+        await anyio.wait_all_tasks_blocked()
+        assert turns == []
+        for woken in range(3):
+            wakes[woken].set()
+            await anyio.wait_all_tasks_blocked()
+            clock.now += 1
+    assert turns == ["first", "second", "third"]
 
 
 async def test_a_pause_holds_for_everyone_and_the_latest_counts() -> None:

@@ -79,6 +79,14 @@ def test_a_floor_is_found_in_other_words(said: str, floor: int) -> None:
     assert (found.kind, found.floor) == ("start", floor)
 
 
+def test_a_floor_is_not_the_end_of_the_query() -> None:
+    """A message that repeats what was asked for names its end, which is no floor."""
+    end = FLOOR - 86_400
+    query = Query("costs", PRIMARY, start=1_700_000_000, end=end, group_by=("api_key_id",))
+    error = {"message": f"1700000000 to {end} is before {FLOOR}", "param": "start_time"}
+    assert refuse(query, 400, error).floor == FLOOR
+
+
 @pytest.mark.parametrize("days", [730, 365, 180, 90, 30, 7])
 def test_lookback_goes_down_in_steps(days: int) -> None:
     """Where the API names no start, the next step is a whole day, later than the start."""
