@@ -217,7 +217,7 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
     return FrozenState(
-        intake.state.windows(store),
+        intake.windows(store),
         intake.summaries(),
         dict(intake.objects.pages),
         intake.account.freeze_entries(),
