@@ -150,10 +150,12 @@ def survey_directory(directory: Directory, intake: Intake, observer: Observer) -
     """See what is to be read, and tell the observer.
 
     Raises:
-        BadInput: there is nothing.
+        BadInput: there is nothing, or what says how pages were asked for is broken.
         Unavailable: the directory cannot be read.
     """
     survey = directory.survey()
+    for fault in survey.request_faults:
+        raise fault
     if not survey.chains and not survey.captures and not intake.account.packed_entries:
         few = "; ".join(f"{name}: {reason}" for name, reason in survey.left_out[:3])
         raise BadInput(
