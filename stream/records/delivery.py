@@ -46,7 +46,8 @@ class Page(NamedTuple):
 
     A page that is not ``final`` may come again as something else, in the place of what it was:
     the end of a file that is still written to. ``seconds`` is how long reading it took, and
-    ``nul_bytes`` is how many NUL bytes stood in front of it, and were passed over.
+    ``nul_bytes`` is how many NUL bytes stood in front of it, and were passed over. One that
+    ``is_bare`` has no envelope in its capture: what it was asked with is said elsewhere.
     """
 
     chain: Chain
@@ -59,6 +60,7 @@ class Page(NamedTuple):
     final: bool = True
     seconds: float = 0.0
     nul_bytes: int = 0
+    is_bare: bool = False
 
     def seconds_ahead(self, now: int) -> int:
         """Return how many seconds before its walk may be taken in; ``now`` is in Unix seconds.
