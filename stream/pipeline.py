@@ -149,10 +149,12 @@ def survey_directory(directory: Directory, intake: Intake, observer: Observer) -
     """See what is to be read, and tell the observer.
 
     Raises:
-        BadInput: there is nothing.
+        BadInput: there is nothing, or what says how pages were asked for is broken.
         Unavailable: the directory cannot be read.
     """
     survey = directory.survey()
+    for fault in survey.request_faults:
+        raise fault
     if not survey.chains and not survey.captures and not intake.account.packed_entries:
         few = "; ".join(f"{name}: {reason}" for name, reason in survey.left_out[:3])
         raise BadInput(
@@ -208,7 +210,7 @@ async def ingest_pages(
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
     return FrozenState(
-        intake.state.windows(store),
+        intake.windows(store),
         intake.summaries(),
         dict(intake.objects.pages),
         intake.account.freeze_entries(),

@@ -3,8 +3,7 @@
 ``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
 ``generate``, ``export``, ``dead_letters`` and ``flink`` are the commands. ``basics`` has the
 options that several commands take, ``progress`` what people see on a terminal, ``standard_input``
-what ``-`` stands for,
-``streams`` what keeps a full or closed stdout from being a traceback.
+what ``-`` stands for, ``streams`` what keeps a full or closed stdout from being a traceback.
 """
 
 from __future__ import annotations

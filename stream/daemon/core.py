@@ -76,7 +76,8 @@ class Core:
         self.state_lock = anyio.Lock()
         """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0
-        windows = self.intake.state.windows()
+        windows = self.intake.windows()
+        self._former_chains = windows.former_chains
         held = ((chain, slot) for chain in windows.chains for slot in windows.slots(chain))
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
@@ -194,7 +195,10 @@ class Core:
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
-        draft = self.ledger.draft(self.intake.state.windows(), changed)
+        windows, known = self.intake.windows(), self._former_chains
+        self._former_chains = windows.former_chains
+        left = [(one, slot) for one in known ^ self._former_chains for slot in windows.slots(one)]
+        draft = self.ledger.draft(windows, changed.union(left))
         self.intake.store(draft.saved_series)
         return draft
 

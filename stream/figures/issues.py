@@ -10,8 +10,9 @@ from stream.providers.openai import LISTS
 from stream.records.chains import ChainSummary
 from stream.records.money import plain_text_of
 from stream.records.windows import Window, timestamp
+from stream.state.windows import Windows
 
-__all__ = ["chain_issues", "figure_issues", "figure_warnings", "list_remarks"]
+__all__ = ["chain_issues", "figure_issues", "figure_warnings", "list_remarks", "view_issues"]
 
 
 def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
@@ -28,6 +29,19 @@ def chain_issues(runs: Iterable[ChainSummary]) -> Iterator[str]:
             )
         if run.sums.letters:
             yield f"{name} has dead letters: what they hold is not counted."
+
+
+def view_issues(windows: Windows) -> Iterator[str]:
+    """Name labels of which windows count that no page was read of since its request has changed."""
+    for former in sorted(windows.former_chains):
+        endpoint, label, _ = former
+        others = [one for one in windows.chains_of(endpoint) if one.label == label]
+        now = {slot for one in set(others) - windows.former_chains for slot in windows.slots(one)}
+        if now and any(slot not in now for slot in windows.slots(former)):
+            yield (
+                f"{endpoint} (label {label}) was read with another request before, and windows of "
+                "which no page came since still count as they did."
+            )
 
 
 def list_remarks(runs: Iterable[ChainSummary]) -> Iterator[str]:

@@ -11,7 +11,13 @@ from stream import __version__
 from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.figures.expectations import Expectations
-from stream.figures.issues import chain_issues, figure_issues, figure_warnings, list_remarks
+from stream.figures.issues import (
+    chain_issues,
+    figure_issues,
+    figure_warnings,
+    list_remarks,
+    view_issues,
+)
 from stream.figures.relations import (
     DEFINED_FOR_EVER,
     DELETED_IN_TIME,
@@ -94,6 +100,7 @@ def outline_of(
     )
     issues = [
         *chain_issues(state.runs),
+        *view_issues(state.windows),
         *figure_issues(figures.values()),
         *relationships.sentences(),
         *foreign_keys.sentences(DEFINED_FOR_EVER),

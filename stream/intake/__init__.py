@@ -5,6 +5,7 @@
 - ``page_counter`` counts a page into state, and sets aside what is bad in it;
 - ``reading`` reads a page: its buckets or objects, and its link to the next (pure);
 - ``account`` has an entry for each part: position, digest, what it brought;
+- ``former`` tells the chains that no part is of any more, since it was read under another view;
 - ``walks`` judges a walk by its links (pure), and ``standing`` knows which walks are not whole;
 - ``changes`` names figures that fell in a page that has changed;
 - ``letters`` makes dead letters of what cannot be counted, and ``retries`` has parts read again.

@@ -236,6 +236,10 @@ class Account:
         """Return every chain of which something was brought."""
         return {chain for _, chain in self._sums}
 
+    def sources_of(self, chain: Chain) -> set[str]:
+        """Return the sources that have brought something of a chain."""
+        return {origin.source for origin in self._sums if origin.chain == chain}
+
     def freeze_entries(self) -> list[bytes]:
         """Return all entries as they stand, as bytes."""
         if not self.open:

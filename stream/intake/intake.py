@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from stream.intake.account import Account, Contribution, Entry, Tail
+from stream.intake.former import former_chains
 from stream.intake.letters import refusal_in, rename_letter
 from stream.intake.page_counter import PageCounter
 from stream.intake.rules import Rules
@@ -21,6 +22,7 @@ from stream.state.checkpoints import Checkpoints
 from stream.state.objects import Objects
 from stream.state.saved_series import SavedSeries
 from stream.state.sqlite.store import Store
+from stream.state.windows import OrderedWindows, Windows
 
 __all__ = ["Intake", "TakeResult"]
 
@@ -97,6 +99,8 @@ class Intake:
         """The dead letters of the page that is taken."""
         self._deserted: set[Chain] = set()
         """Chains of which parts were forgotten; perhaps nothing is left of them."""
+        self._former: set[Chain] = set()
+        """Chains that pages have left which were counted in them: that still counts."""
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -124,10 +128,12 @@ class Intake:
         if known is not None and delivery.begins_anew:
             self.account.soil(part, known)
             if page is not None and known.number:
+                self._leave_chains(part, known, page.chain)
                 before, known = known, None
             else:
                 known = self._begin_anew(part, known)
-        entry = known or Entry(delivery.name)
+        is_rewritten = before is not None and before.is_rewritten
+        entry = known or Entry(delivery.name, is_rewritten=is_rewritten)
         if page is not None:
             entry = self._take_page(delivery, page, entry, before)
         else:
@@ -142,6 +148,20 @@ class Intake:
         counted = any(one.sums.pages or one.sums.letters for one in known.contributions)
         is_changed = counted and not known.is_retried
         return Entry(known.name, is_rewritten=known.is_rewritten or is_changed)
+
+    def _leave_chains(self, part: Part, known: Entry, chain: Chain) -> None:
+        """Let a page be of a chain alone: what was known of it can be of another view.
+
+        Where other sources have pages of that one too, what the page had brought of it is named.
+        """
+        others = [one for one in known.contributions if one.chain != chain]
+        if others:
+            self._forget_pages(part)
+        for one in others:
+            (self._former if one.sums.pages else self._deserted).add(one.chain)
+            is_shared = bool(self.account.sources_of(one.chain) - {part.source})
+            known.is_rewritten = known.is_rewritten or (is_shared and one.sums.pages > 0)
+        known.contributions = [one for one in known.contributions if one.chain == chain]
 
     def _forget_pages(self, part: Part) -> None:
         """Forget what a part's pages said of their walks, and their dead letters."""
@@ -289,6 +309,15 @@ class Intake:
         self.standing.mark(found)
         return found
 
+    def windows(self, store: OrderedWindows | None = None) -> Windows:
+        """Return all windows as they stand, and which chains no page is of any more.
+
+        ``store`` is another view of where those are that are not in memory.
+        """
+        windows = self.state.windows(store)
+        windows.former_chains = former_chains(windows.chains, self.account)
+        return windows
+
     def store(self, series: Callable[[], list[SavedSeries]] = list) -> None:
         """Store a checkpoint; ``series`` gives the series that move with it.
 
@@ -314,7 +343,7 @@ class Intake:
         """Know nothing of chains any more of which no part is left."""
         if self._deserted and self.share.first:  # the others do not know which parts count
             left = {origin.chain for origin in self.account.sums_by_origin()}
-            self.state.chains -= self._deserted - left
+            self.state.chains -= self._deserted - left - self._former
             self._deserted = set()
 
 

@@ -14,7 +14,7 @@ from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.figures.expectations import decode_expectations
 from stream.pipeline import Replay, replay
 from stream.providers.openai import ENDPOINTS as REGISTRY
-from stream.records.chains import Chain, ChainSummary
+from stream.records.chains import ChainSummary
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
@@ -144,8 +144,7 @@ def unexpected_chains(content: dict[str, bytes], runs: list[ChainSummary]) -> It
     """Name chains of usage and costs that no expectation speaks of."""
     if EXPECTATIONS in content:
         chains = decode_expectations(content[EXPECTATIONS]).chains
-        expected = {Chain(one.endpoint, one.label) for one in chains}
-        for run in runs:
-            endpoint, label, _ = run.chain
-            if endpoint in REGISTRY and run.chain not in expected:
+        expected = {(one.endpoint, one.label) for one in chains}
+        for endpoint, label in dict.fromkeys(run.chain[:2] for run in runs):
+            if endpoint in REGISTRY and (endpoint, label) not in expected:
                 yield f"{EXPECTATIONS}: nothing is expected of {endpoint} (label {label})"

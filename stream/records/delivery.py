@@ -47,7 +47,8 @@ class Page(NamedTuple):
     A page that is not ``final`` may come again as something else, in the place of what it was:
     the end of a file that is still written to. ``seconds`` is how long reading it took, and
     ``nul_bytes`` is how many NUL bytes stood in front of it, and were passed over. ``ends_walk``:
-    whoever asked ended the walk there, whatever the page says.
+    whoever asked ended the walk there, whatever the page says. One that ``is_bare`` has no envelope
+    in its capture: what it was asked with is said elsewhere.
     """
 
     chain: Chain
@@ -61,6 +62,7 @@ class Page(NamedTuple):
     seconds: float = 0.0
     nul_bytes: int = 0
     ends_walk: bool = False
+    is_bare: bool = False
 
     def seconds_ahead(self, now: int) -> int:
         """Return how many seconds before its walk may be taken in; ``now`` is in Unix seconds.

@@ -125,6 +125,9 @@ class Emission:
                 ):
                     return False
                 page = page_of(line, file.capture)
+                bare = page.chain.endpoint, page.chain.view
+                if page.is_bare and bare not in place.bare_views:
+                    place = place._replace(bare_views=(*place.bare_views, bare))
                 if not line.final:  # the last one: all of the file has been read
                     place = place._replace(signature=reader.signature)
                     await self._send(file, page, place, send, reader.sha256, anew=anew)

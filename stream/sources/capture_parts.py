@@ -45,7 +45,8 @@ class CapturePlace(NamedTuple):
     A file that is read as a whole has pages in the place of lines, and no offset. ``is_cut``: what
     follows is still of that line, which had no line break. ``signature`` is the file's when that
     was all of it. ``name`` is what the file is called, ``inode`` and ``first_line`` tell it from
-    others, and ``waiting_lines`` are read again when it is time.
+    others, and ``waiting_lines`` are read again when it is time. ``bare_views`` are the views
+    that pages without an envelope were read with, by the keys of endpoints.
     """
 
     line: int = 0
@@ -57,6 +58,7 @@ class CapturePlace(NamedTuple):
     inode: str = ""
     first_line: FirstLine = FirstLine()
     waiting_lines: tuple[WaitingLine, ...] = ()
+    bare_views: tuple[tuple[str, str], ...] = ()
 
 
 START: Final = CapturePlace()

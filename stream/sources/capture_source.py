@@ -157,6 +157,10 @@ class Captures:
             Unavailable: it cannot be read.
         """
         place = self.parts.places[file.part]
+        views = file.capture.views
+        if any(views.get(key, "") != view for key, view in place.bare_views):
+            look.parts_there.add(file.part)
+            return await self._deliver_start(file, send)
         signature = signature_of(file.capture.path)
         if signature is not None and place.signature == signature:
             look.parts_there.add(file.part)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from stream.decode.foreign import foreign_bytes
@@ -48,13 +50,15 @@ NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 class Capture(NamedTuple):
     """A file of many pages; ``name`` is what people are told.
 
-    ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it.
+    ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it, and
+    ``views`` what such pages were asked with, by the keys of endpoints.
     """
 
     path: Path
     name: str
     entry: Endpoint | ObjectList | None = None
     label: str = PRIMARY
+    views: Mapping[str, str] = MappingProxyType({})
 
 
 def is_capture(name: str) -> bool:
@@ -123,8 +127,9 @@ def page_of(line: Line, capture: Capture) -> Page:
         except BadInput as error:
             found = (entry_in(content) or capture.entry) if is_bare(content) else None
             if found is not None:
-                chain = Chain(found.key, capture.label)
-                return Page(chain, line.number, content, final=line.final, nul_bytes=line.nul_bytes)
+                chain = Chain(found.key, capture.label, capture.views.get(found.key, ""))
+                page = Page(chain, line.number, content, final=line.final, is_bare=True)
+                return page._replace(nul_bytes=line.nul_bytes)
             fault = fault_in(content, error)
         else:
             chain = Chain(one.entry.key, one.label, one.view)

@@ -100,7 +100,8 @@ class Directory:
         """Emit what is news; return after how many seconds to look again, ``None``: never.
 
         Raises:
-            Unavailable: the directory or a file in it cannot be read; all else was emitted.
+            Unavailable: the directory or a file in it cannot be read; all else was emitted. As
+                long as nobody knows what pages were asked with, nothing is.
         """
         self.unreadable_files = {}
         return await self.deliver(await aiofiles.os.wrap(self.survey)(), send)
@@ -112,6 +113,9 @@ class Directory:
             Unavailable: as :meth:`look`.
         """
         self.left_out, self.has_survey = survey.left_out, True
+        if survey.request_faults:
+            self.unreadable_files = {str(one.place): str(one) for one in survey.request_faults}
+            raise Unavailable(str(survey.request_faults[0]))
         self.settling.forget_changed()
         failed, whole = None, True
         try:

@@ -33,10 +33,12 @@ from stream.sources.names import (
     FixtureName,
     is_companion,
     is_copy,
+    is_request,
     label_below,
     parse_name,
     stem_of_name,
 )
+from stream.sources.queries import NO_VIEWS, FolderViews, Views
 from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.tree import TreeFile, files_below
 
@@ -56,21 +58,29 @@ Recognise: TypeAlias = Callable[[Path, Endpoint | ObjectList | None], Recognitio
 
 
 class FixtureChain(NamedTuple):
-    """One chain's files in page order, and what is wrong with the set of them, by page."""
+    """One chain's files in page order, and what is wrong with the set of them, by page.
+
+    ``views`` are what the pages beside them were asked with, by the keys of endpoints.
+    """
 
     chain: Chain
     directory: Path
     files: Sequence[PageFile] = ()
     faults: Mapping[int, list[tuple[str, BadInput]]] = MappingProxyType({})
     missing_pages: Sequence[int] = ()
+    views: Views = NO_VIEWS
 
 
 class Survey(NamedTuple):
-    """What stands below a path: chains of pages, files of many pages, and what is not read."""
+    """What stands below a path: chains of pages, files of many pages, and what is not read.
+
+    ``request_faults`` say why nobody knows what pages were asked with.
+    """
 
     chains: list[FixtureChain]
     captures: list[Capture]
     left_out: list[LeftOut]
+    request_faults: Sequence[BadInput] = ()
 
 
 class NamedFile(NamedTuple):
@@ -104,6 +114,8 @@ def survey_place(
     if is_one(place):
         return survey_file(place, look)
     files, left_out = files_below(place, passed_over)
+    requests = {one.name.rpartition("/")[0]: one for one in files if is_request(one.name)}
+    asked = FolderViews(place, requests)
     chains: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
     captures: list[Capture] = []
     for file in files:
@@ -119,16 +131,18 @@ def survey_place(
         else:
             capture, reason = capture_of(place, file, look)
             if capture is not None:
-                captures.append(capture)
+                captures.append(capture._replace(views=asked.views_in(folder)))
             elif reason:
                 left_out.append(LeftOut(spell_name(file.name), reason))
     if final:
         chains = rename_lone_pages(chains)
-    return Survey(
-        [chain_of(Chain(*key), place, chains[key]) for key in sorted(chains)],
-        captures,
-        sorted(left_out),
-    )
+    found_chains = []
+    for key, label in sorted(chains):
+        files_found = chains[key, label]
+        views = asked.views_of(key, [one.file.name for one in files_found])
+        chain = chain_of(Chain(key, label, views.get(key, "")), place, files_found)
+        found_chains.append(chain._replace(views=views))
+    return Survey(found_chains, captures, sorted(left_out), asked.faults)
 
 
 def survey_file(place: Path, look: Recognise) -> Survey:
@@ -172,15 +186,14 @@ def rename_lone_pages(
     return found
 
 
-def discover_chains(directory: Path) -> tuple[list[FixtureChain], list[str]]:
-    """Find the chains of a directory; return them, and the names of other files, not looked at.
+def discover_chains(directory: Path) -> Survey:
+    """Find the chains of a directory; files with other names are left out, and not looked at.
 
     Raises:
         Unavailable: the directory is not there, or cannot be read.
     """
     nothing = Recognition("not looked at")
-    survey = survey_place(directory, look=lambda *_: nothing)
-    return survey.chains, [one.name for one in survey.left_out]
+    return survey_place(directory, look=lambda *_: nothing)
 
 
 def chain_of(chain: Chain, directory: Path, found: Sequence[NamedFile]) -> FixtureChain:

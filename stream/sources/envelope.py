@@ -24,9 +24,16 @@ from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
 from stream.sources.contents import entry_in
-from stream.sources.request import CURSORS, VIEW, Cursor, Request, json_value, view_of
+from stream.sources.request import CURSORS, Cursor, Request, json_value, request_of, view_of
 
-__all__ = ["Envelope", "decode_envelope", "revision_of"]
+__all__ = [
+    "Envelope",
+    "decode_envelope",
+    "entry_named",
+    "members_of",
+    "plain_name_of",
+    "revision_of",
+]
 
 PAGE: Final = b'"page":'
 BLANK: Final = b" \t\r\n"
@@ -243,10 +250,8 @@ def request_in(members: dict[str, Raw]) -> Request | None:
     if written == b"null":
         return None
     query = members_of(written, "$.request", "an object or null")
-    kept: dict[str, Any] = {name: query[name] for name in VIEW if name in query}
-    kept |= {f"{name}_array": query[f"{name}[]"] for name in VIEW if f"{name}[]" in query}
     page, after = (cursor_in(query, name) for name in CURSORS)
-    return Request(page, after, **kept)
+    return request_of(query, page, after)
 
 
 def cursor_in(query: dict[str, Raw], name: str) -> Cursor:
@@ -267,10 +272,15 @@ def entry_of(name: str) -> Endpoint | ObjectList:
     Raises:
         BadInput: the registry has none.
     """
-    found = NAMES.get(name) or entry_at(name)
+    found = entry_named(name)
     if found is None:
         raise unknown_endpoint(name)
     return found
+
+
+def entry_named(name: str) -> Endpoint | ObjectList | None:
+    """Return the registry's entry as :func:`entry_of` does; ``None``: there is none."""
+    return NAMES.get(name) or entry_at(name)
 
 
 @lru_cache(maxsize=64)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import aiofiles.os
 import anyio
-from xxhash import xxh3_64_digest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -112,14 +114,14 @@ class Fixtures:
         """Forget files that are gone, or that have changed, and may be pages now."""
         if self.other_files:
             there = {
-                part_name_of(chain.chain, file.page): file.path
+                part_name_of(chain.chain, file.page): (file.path, chain.chain.view)
                 for chain in chains
                 for file in chain.files
             }
             self.other_files = {
                 part: (mark, capture)
                 for part, (mark, capture) in self.other_files.items()
-                if part in there and mark == mark_of(signature_of(there[part]))
+                if part in there and mark == file_mark_of(*there[part])
             }
 
     async def _deliver_chain(self, chain: FixtureChain, send: Send) -> bool:
@@ -141,26 +143,26 @@ class Fixtures:
             elif page is None or not self._is_settled(page):
                 whole = False
             elif not page.is_page or is_of_another(chain.chain, page.content):
-                self._give_away(chain.chain, page)
+                self._give_away(chain, page)
             else:
                 await self._send(chain, page, send)
         if failed is not None:
             raise failed
         return whole
 
-    def _give_away(self, chain: Chain, page: FilePage) -> None:
+    def _give_away(self, chain: FixtureChain, page: FilePage) -> None:
         """Note that a file is to be read by its content, and not as a page of its chain."""
-        name = spell_name(page.file.name)
-        capture = Capture(page.file.path, name, entry_of_key(chain.endpoint), chain.label)
-        part = part_name_of(chain, page.file.page)
-        self.other_files[part] = mark_of(page.signature), capture
+        name, (endpoint, label, view) = spell_name(page.file.name), chain.chain
+        capture = Capture(page.file.path, name, entry_of_key(endpoint), label, chain.views)
+        part = part_name_of(chain.chain, page.file.page)
+        self.other_files[part] = mark_of(page.signature, view), capture
 
     async def _deliver_fault(
         self, chain: FixtureChain, number: int, name: str, error: BadInput, send: Send
     ) -> None:
         """Emit a file that is one of several for its page, or that has an impossible number."""
         part = rival_of(chain.chain, number, name)
-        position = mark_of(signature_of(chain.directory / name)) + FAULTY
+        position = file_mark_of(chain.directory / name, chain.chain.view) + FAULTY
         if self.known_pages.get(part) != position:
             page = Page(chain.chain, number, b"", number, error=error)
             await send(
@@ -178,7 +180,7 @@ class Fixtures:
             if (part := part_name_of(chain.chain, file.page)) not in self.other_files
             and (
                 (known := self.known_pages.get(part)) is None
-                or known[:MARK] != mark_of(signature_of(file.path))
+                or known[:MARK] != file_mark_of(file.path, chain.chain.view)
             )
         ]
 
@@ -229,7 +231,9 @@ class Fixtures:
         """Emit a page; one whose content is what it was brings a position alone."""
         number, error = read.file.page, read.error
         name = part_name_of(chain.chain, number)
-        position, page = position_of(read) if self.options.has_positions else b"", None
+        position, page = b"", None
+        if self.options.has_positions:
+            position = position_of(read, chain.chain.view)
         known = self.known_pages.get(name) if self.known_pages else None
         if known is None or error is not None or not known.endswith(position[-MARK:]):
             page = Page(
@@ -265,15 +269,31 @@ def part_name_of(chain: Chain, number: int) -> str:
     return f"{chain.endpoint}/{chain.label}/{number}"
 
 
-def position_of(read: FilePage) -> bytes:
-    """Return a file as it was read: what tells its signature, and its content, from others."""
-    seen = mark_of(read.signature)
-    return seen + FAULTY if read.error is not None else seen + xxh3_64_digest(read.content)
+def position_of(read: FilePage, view: str) -> bytes:
+    """Return a file as it was read: what tells its signature, and its content, from others.
+
+    What was asked for in another way is other content.
+    """
+    seen = mark_of(read.signature, view)
+    if read.error is not None:
+        return seen + FAULTY
+    return seen + xxh3_64_digest(read.content, seed_of(view))
 
 
-def mark_of(signature: str | None) -> bytes:
-    """Return eight bytes that tell a signature from others."""
-    return xxh3_64_digest(str(signature).encode())
+def file_mark_of(path: Path, view: str) -> bytes:
+    """Return the mark of a file as it is now."""
+    return mark_of(signature_of(path), view)
+
+
+def mark_of(signature: str | None, view: str) -> bytes:
+    """Return eight bytes that tell a signature, of a page of a view, from others."""
+    return xxh3_64_digest(str(signature).encode(), seed_of(view))
+
+
+@lru_cache(maxsize=64)
+def seed_of(view: str) -> int:
+    """Return what digests begin with: 0 where nobody knows the view."""
+    return xxh3_64_intdigest(view.encode()) if view else 0
 
 
 def rival_of(chain: Chain, number: int, name: str) -> str:

@@ -14,10 +14,12 @@ from stream.records.privacy import shield_value
 __all__ = [
     "EXPECTATIONS",
     "NAMES_WANTED",
+    "REQUEST",
     "FixtureName",
     "is_companion",
     "is_copy",
     "is_expectations",
+    "is_request",
     "label_below",
     "parse_name",
     "parse_stem",
@@ -26,6 +28,8 @@ __all__ = [
 
 EXPECTATIONS: Final = "expectations.json"
 """What must come out of the pages beside it."""
+REQUEST: Final = "request.json"
+"""What the pages beside it were asked with."""
 COMPANIONS: Final = frozenset(
     {
         "checksums.sha256",
@@ -143,10 +147,16 @@ def is_expectations(name: str) -> bool:
     return name == EXPECTATIONS or name.endswith(EXPECTED)
 
 
+def is_request(name: str) -> bool:
+    """Tell whether a file, wherever it stands, says what the pages beside it were asked with."""
+    return name == REQUEST or name.endswith(f"/{REQUEST}")
+
+
 def is_companion(name: str) -> bool:
     """Tell whether a file of that name is none that anybody expects to be read."""
-    lower = name.lower()
-    return lower in COMPANIONS or is_expectations(name) or EDITORS.fullmatch(name) is not None
+    if is_expectations(name) or is_request(name):
+        return True
+    return name.lower() in COMPANIONS or EDITORS.fullmatch(name) is not None
 
 
 def is_copy(name: str) -> bool:

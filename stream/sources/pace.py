@@ -219,10 +219,12 @@ def schedule_pages(directory: Path, max_page_bytes: int) -> Schedule:
     Raises:
         Unavailable: the directory or a file in it cannot be read, or holds no fixtures.
     """
-    chains, _ = discover_chains(directory)
+    survey = discover_chains(directory)
+    for fault in survey.request_faults:
+        raise Unavailable(f"{directory}: {fault}")
     pages: list[DuePage] = []
     starts: list[int] = []
-    for chain in chains:
+    for chain in survey.chains:
         at = 0
         for file in chain.files:
             starts_, end = windows_of(chain, file, max_page_bytes)

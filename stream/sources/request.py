@@ -10,7 +10,7 @@ with commas, or values as ``parse_qs`` has them, each in an array of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -22,7 +22,7 @@ from stream.decode.values import bad_value, text_of
 from stream.providers.endpoint import FILTERS
 from stream.records.errors import BadInput
 
-__all__ = ["CURSORS", "VIEW", "Cursor", "Request", "json_value", "view_of"]
+__all__ = ["CURSORS", "VIEW", "Cursor", "Request", "json_value", "request_of", "view_of"]
 
 CACHED: Final = 4_096
 
@@ -87,6 +87,13 @@ class Request(
 VIEW_FIELDS: Final = tuple(
     field for field in msgspec.structs.fields(Request) if field.name not in CURSORS
 )
+
+
+def request_of(query: Mapping[str, Raw], page: Cursor = None, after: Cursor = None) -> Request:
+    """Return the request of a query's members, as far as they make its view, and its cursors."""
+    kept: dict[str, Any] = {name: query[name] for name in VIEW if name in query}
+    kept |= {f"{name}_array": query[f"{name}[]"] for name in VIEW if f"{name}[]" in query}
+    return Request(page, after, **kept)
 
 
 def cursor_text_of(cursor: Cursor) -> str | None:

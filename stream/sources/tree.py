@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
-from stream.sources.names import is_companion, parse_name
+from stream.sources.names import is_companion, is_request, parse_name
 
 __all__ = ["TreeFile", "files_below"]
 
@@ -94,12 +94,12 @@ class TreeWalk:
             return
         is_directory = stat.S_ISDIR(mode)
         if not any(part.startswith(".") for part in Path(below).parts):  # met by its own name
-            if is_directory or parse_name(base_of(below)) or not parse_name(base_of(name)):
+            if is_directory or is_telling(below) or not is_telling(name):
                 return
             self._renamed.add(below)
         if not is_directory:
             known = self._targets.setdefault(target, name)
-            if parse_name(base_of(name)) and not parse_name(base_of(known)):
+            if is_telling(name) and not is_telling(known):
                 self._targets[target] = name
         elif target not in self._followed:
             self._followed.add(target)
@@ -116,14 +116,21 @@ class TreeWalk:
                 self._leave_out(name, f"a directory that cannot be read ({error.strerror})")
 
     def _leave_out(self, name: str, reason: str) -> None:
-        """Name what is not read, unless nobody expects it to be."""
-        if not is_companion(base_of(name)):
+        """Name what is not read, unless nobody expects it to be; a request has to be."""
+        if is_request(name):
+            self.files.append(TreeFile(name))  # who reads it says why it cannot be read
+        elif not is_companion(base_of(name)):
             self.left_out.append(LeftOut(name, reason))
 
 
 def base_of(name: str) -> str:
     """Return the last part of a name below the directory."""
     return name.rpartition("/")[2]
+
+
+def is_telling(name: str) -> bool:
+    """Tell whether a name says what its file is: a page of a chain, or a request."""
+    return is_request(name) or parse_name(base_of(name)) is not None
 
 
 def files_below(

@@ -7,16 +7,25 @@ arrives. What is rendered goes through all windows in order, wherever they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from heapq import merge as in_order
+from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from stream.records.chains import Chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
 from stream.state.dedupe import merge_bucket
 
-__all__ = ["Glance", "HeldWindow", "KeyedState", "Place", "WindowStore", "Windows"]
+__all__ = [
+    "Glance",
+    "HeldWindow",
+    "KeyedState",
+    "OrderedWindows",
+    "Place",
+    "WindowStore",
+    "Windows",
+]
 
 UNBOUNDED: Final = 1 << 62
 KEPT: Final = 0.5
@@ -228,7 +237,13 @@ class KeyedState:
 
 
 class Windows:
-    """All windows at one moment: those in memory, and those in a store that does not change."""
+    """All windows at one moment: those in memory, and those in a store that does not change.
+
+    Pages of ``former_chains`` were read anew under another view of their label: what that says of a
+    window stands in the place of what they said.
+    """
+
+    former_chains: AbstractSet[Chain] = frozenset()
 
     def __init__(
         self,
@@ -260,13 +275,24 @@ class Windows:
             yield from self._of_one(chains[0], span)
             return
         found = [self._of_one(chain, span) for chain in chains]
-        yield from in_order(*found, key=lambda held: (held.slot, held.chain))
+        held = in_order(*found, key=lambda held: (held.slot, held.chain))
+        yield from self._leave_replaced(held) if self.former_chains else held
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
         held = self._held.get(chain, {})
         stored = (slot for slot in self.store.slots(chain) if slot not in held)
         yield from in_order(sorted(held), stored)
+
+    def _leave_replaced(self, windows: Iterable[HeldWindow]) -> Iterator[HeldWindow]:
+        """Leave out windows of former chains that another view of their label has as well."""
+        former = self.former_chains
+        for _, found in groupby(windows, key=lambda held: held.slot):
+            alike = list(found)
+            labels = {one.chain.label for one in alike if one.chain not in former}
+            for one in alike:
+                if one.chain not in former or one.chain.label not in labels:
+                    yield one
 
     def stand_apart(self, chain: Chain) -> bool:
         """Tell whether no window of a chain touches another one, and none is a rollup."""

@@ -13,7 +13,8 @@ from stream.intake.walks import Verdict, Walk
 from stream.records.chains import Chain
 from tests.support.appending import FIRST, of_day
 from tests.support.daemons import Daemon, daemon, tokens
-from tests.support.pages import put
+from tests.support.pages import bucket, page, put, put_all, used
+from tests.support.queries import FILES, GROUPS
 from tests.support.running import replay
 from tests.support.writers import writer
 
@@ -126,3 +127,21 @@ def test_a_walk_that_moves_is_not_overdue() -> None:
     assert overdue.seconds_until_next(10) is None
     assert overdue.walks == {walk}
     assert overdue.look({}, 10)
+
+
+def test_a_broken_request_is_named_until_it_is_mended(tmp_path: Path) -> None:
+    """Pages wait until somebody knows what they were asked with; the daemon goes on meanwhile."""
+    pages = put_all(tmp_path / "pages", {**FILES, "request.json": GROUPS})
+    with daemon(tmp_path, sources=SOURCES) as found:
+        found.until(lambda: tokens(found) == 14, "the pages")
+        put(pages, "request.json", '{"group_by": 5}')
+        put(pages, "usage_embeddings.json", page(bucket(used(3))))
+        bad = partial(shows, found, "request.json", metric="unreadable_files", value=1)
+        found.until(bad, "that the request is broken")
+        assert (tokens(found), found.ready()) == (14, True)
+        put(pages, "request.json", GROUPS)
+        good = partial(shows, found, "request.json", metric="unreadable_files", value=0)
+        found.until(good, "that it is mended")
+        found.until(lambda: tokens(found) == 17, "the page from meanwhile")
+        assert found.stop() == 0
+        assert (tmp_path / "report.json").read_bytes() == replay(pages, "--no-details").raw

@@ -259,6 +259,10 @@ REFUSED: dict[str, tuple[list[bytes], str]] = {
         [line(MORE, request={"group_by": "model"}), line(END, request={"page": "c2"})],
         "$.request",
     ),
+    "two views of labels": (
+        [line(END, request={}), line(END, label="eu", request={"models": "m"})],
+        "$.request",
+    ),
     "a view and none": ([line(MORE, request={}), line(END)], "$.request"),
     "a label with a slash": ([line(END, label="a/b")], "$.label"),
     "a label that is a page": ([line(END, label="page2")], "$.label"),
@@ -313,7 +317,7 @@ def test_chains_of_one_walk_each_may_be_mixed(tmp_path: Path) -> None:
     nothing_but(
         tmp_path / "a" / "back",
         *(ONE, TWO, "usage_completions_fixture_eu.json", "usage_completions_fixture_eu_page2.json"),
-        *("projects_list_fixture.json", "costs_fixture.json", "CHECKSUMS.sha256"),
+        *("projects_list_fixture.json", "costs_fixture.json", "CHECKSUMS.sha256", "request.json"),
     )
 
 

@@ -29,6 +29,7 @@ from stream.engines.workers.worker import (
 )
 from stream.figures.endpoint import EndpointFigures
 from stream.intake.account import join_entries
+from stream.intake.former import former_chains
 from stream.intake.intake import Intake
 from stream.pipeline import (
     Observer,
@@ -191,6 +192,7 @@ class Pool:
             intake.refuse_letters()
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
+            windows.former_chains = former_chains(windows.chains, intake.account)
             state = freeze_state(intake)._replace(windows=windows, left_out=parts[0].left_out)
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()

@@ -144,7 +144,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         finally:
             entries = intake.account.changes()
             intake.store()
-        windows = intake.state.windows()
+        windows = intake.windows()
         pipe.send(share_result_of(intake, entries, windows, survey.left_out))
         try:
             request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)

@@ -29,11 +29,15 @@ class Conversion(Struct, rename="camel"):
 
 
 class ChainProgress(Struct):
-    """How far a chain was followed: its pages, the cursors that they handed out, and the last."""
+    """How far a chain was followed: its pages, the cursors that they handed out, and the last.
+
+    ``cursor`` is that one as its page has it, ``None`` where no page follows.
+    """
 
     pages: int = 0
     given_marks: set[int] = field(default_factory=set)
     last_mark: int = 0
+    cursor: str | None = None
 
 
 class Chains:
@@ -61,9 +65,8 @@ class Chains:
         """
         known = self._followed.setdefault(chain, ChainProgress())
         number = known.pages + 1
-        link = self._reader.read_page(
-            Page(chain, number, content, number, asked_cursor=cursor)
-        ).link
+        reading = self._reader.read_page(Page(chain, number, content, number, asked_cursor=cursor))
+        link = reading.link
         if known.pages and link.asked_mark and link.asked_mark != known.last_mark:
             raise BadInput(
                 "several_walks",
@@ -77,7 +80,13 @@ class Chains:
             raise BadInput(*fault, path="$.next_page")
         known.pages, known.last_mark = number, link.given_mark
         known.given_marks.add(link.given_mark)
+        known.cursor = reading.content.next_page if link.given_mark else None
         return number
+
+    def cursor_to(self, chain: Chain) -> str | None:
+        """Return the cursor that leads to the next page of a chain; ``None`` to its first."""
+        known = self._followed.get(chain)
+        return None if known is None else known.cursor
 
 
 def expectations_at(path: Path) -> bytes | None:

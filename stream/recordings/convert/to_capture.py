@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.recordings.convert.chains import Chains, Conversion, expectations_at
 from stream.records.capture_line import line_of
+from stream.records.chains import Chain
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
@@ -16,20 +20,29 @@ from stream.sinks.captures import capture_file
 from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.files import read_pages, several_pages
+from stream.sources.queries import Views
 
 __all__ = ["to_capture"]
 
 
-async def to_capture(
-    directory: Path, out: Path, revision: int, max_page_bytes: int, observer: Observer
+async def to_capture(  # noqa: PLR0913, PLR0917 -- what a capture says of pages, and their bounds
+    directory: Path,
+    out: Path,
+    revision: int,
+    views: Views | None,
+    max_page_bytes: int,
+    observer: Observer,
 ) -> Conversion:
     """Write a directory of fixtures as a capture of one walk for each chain.
+
+    ``revision`` is when they were asked for, in microseconds since 1970, or 0. ``views`` are what
+    they were asked with; ``None``: what a file beside them says, if there is one.
 
     Raises:
         BadInput: a page, or the set of pages, cannot be trusted; nothing is written.
         Unavailable: the fixtures cannot be read, or the capture not written.
     """
-    chains = chains_in(directory, observer)
+    chains = chains_in(directory, views, observer)
     observer.on_total(sum(len(chain.files) for chain in chains))
     expected = expectations_at(directory / EXPECTATIONS)
     beside = expectations_beside(out)
@@ -48,18 +61,22 @@ async def to_capture(
     return Conversion(spell_name(str(out)), len(followed), followed.pages, expected is not None)
 
 
-def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
-    """Find the chains of a directory, each with all its pages from 1 on.
+def chains_in(directory: Path, views: Views | None, observer: Observer) -> list[FixtureChain]:
+    """Find the chains of a directory, each with all its pages from 1 on, and with its view.
 
     Raises:
-        BadInput: two files are one page, a page is missing, or there is none at all.
+        BadInput: two files are one page, a page is missing, or there is none at all; or what says
+            how they were asked for is broken, and ``views`` do not.
         Unavailable: the directory cannot be read.
     """
-    chains, unknown = discover_chains(directory)
+    survey = discover_chains(directory)
+    chains = survey.chains if views is None else [put_view(one, views) for one in survey.chains]
+    for fault in survey.request_faults if views is None else ():
+        raise fault
     for capture in captures_in(directory):
         raise BadInput("file", "found a capture, expected fixtures alone").name_place(capture.name)
-    for name in unknown:
-        observer.on_left_out(name, "its name is no fixture's")
+    for one in survey.left_out:
+        observer.on_left_out(one.name, "its name is no fixture's")
     for chain in chains:
         for faults in chain.faults.values():
             name, error = faults[0]
@@ -70,6 +87,20 @@ def chains_in(directory: Path, observer: Observer) -> list[FixtureChain]:
     if not chains:
         raise BadInput("no_fixtures", f"found no fixtures in {directory}, expected some")
     return chains
+
+
+def put_view(found: FixtureChain, views: Views) -> FixtureChain:
+    """Return a chain with the view that its endpoint has."""
+    endpoint = found.chain.endpoint
+    return found._replace(chain=found.chain._replace(view=views.get(endpoint, "")))
+
+
+def request_of(chain: Chain, cursor: str | None) -> dict[str, Any] | None:
+    """Return the query of a chain's page, as its view and its cursor say; ``None``: not known."""
+    if not chain.view:
+        return None
+    query: dict[str, Any] = msgspec.json.decode(chain.view)
+    return query if cursor is None else {**query, "page": cursor}
 
 
 async def lines_of(
@@ -87,8 +118,9 @@ async def lines_of(
                 raise page.error
             if not page.is_page:
                 raise several_pages()
+            request = request_of(chain.chain, followed.cursor_to(chain.chain))
             followed.add(chain.chain, page.content)
-            yield line_of(chain.chain.endpoint, chain.chain.label, revision, None, page.content)
+            yield line_of(chain.chain.endpoint, chain.chain.label, revision, request, page.content)
         except BadInput as error:
             where = f"{spell_name(page.file.name)} (page {page.file.page} of {chain.chain})"
             raise error.name_place(where) from None

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import aiofiles.os
+import msgspec
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
 from stream.providers.endpoint import Endpoint, ObjectList
+from stream.providers.openai import ENDPOINTS
 from stream.recordings.convert.chains import Chains, Conversion, expectations_at
 from stream.records.chains import PRIMARY, Chain
 from stream.records.errors import BadInput
@@ -20,6 +22,7 @@ from stream.sources.captures import expectations_beside
 from stream.sources.discovery import FixtureName, parse_name
 from stream.sources.envelope import Envelope, decode_envelope
 from stream.sources.lines import CaptureReader, Line
+from stream.sources.names import REQUEST
 
 __all__ = ["to_fixtures"]
 
@@ -49,6 +52,8 @@ async def to_fixtures(
             raise BadInput("no_pages", "found no pages, expected some").name_place(unfolding.name)
         if expected is not None:
             await drawer.put(EXPECTATIONS, expected)
+        if (request := unfolding.request_of_all()) is not None:
+            await drawer.put(REQUEST, request)
     followed = unfolding.chains
     return Conversion(spell_name(str(out)), len(followed), followed.pages, expected is not None)
 
@@ -73,7 +78,7 @@ class FixtureMaker:
         """Start before the first line; ``name`` is the capture's."""
         self.name = name
         self.chains = Chains()
-        self._views: dict[Chain, str] = {}
+        self._views: dict[str, str] = {}
         self._revisions: dict[str, int] = {}
 
     def fixture_of(self, line: Line) -> tuple[str, bytes]:
@@ -95,7 +100,7 @@ class FixtureMaker:
             raise error.name_place(f"{self.name} (line {line.number})") from None
 
     def _compare(self, envelope: Envelope, chain: Chain) -> None:
-        """See that all lines of an endpoint are of one revision, those of a chain of one view.
+        """See that all lines of an endpoint are of one revision, and of one view.
 
         Raises:
             BadInput: they are not, and fixtures could not tell.
@@ -108,13 +113,24 @@ class FixtureMaker:
                 "expected one: fixtures hold one revision",
                 path="$.observed_at",
             )
-        if self._views.setdefault(chain, envelope.view) != envelope.view:
+        if self._views.setdefault(chain.endpoint, envelope.view) != envelope.view:
             raise BadInput(
                 "views",
-                f"found other groups or filters than in the lines of {chain.endpoint}, "
-                f"label {chain.label}, before, expected one view for a label",
+                f"found other groups or filters than in the lines of {chain.endpoint} before, "
+                f"expected one view: {REQUEST} says it of an endpoint",
                 path="$.request",
             )
+
+    def request_of_all(self) -> bytes | None:
+        """Return what goes beside the fixtures: what they were asked with, where it is known."""
+        known = {
+            endpoint: msgspec.Raw(view.encode())
+            for endpoint, view in self._views.items()
+            if view and endpoint in ENDPOINTS
+        }
+        if not known:
+            return None
+        return msgspec.json.format(msgspec.json.encode(known, order="sorted")) + b"\n"
 
 
 def name_of(entry: Endpoint | ObjectList, label: str, page: int) -> str:

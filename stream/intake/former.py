@@ -1,0 +1,20 @@
+"""Chains that no page is of any more: what was read is known to be asked for in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from stream.intake.account import Account
+from stream.records.chains import Chain
+
+__all__ = ["former_chains"]
+
+
+def former_chains(chains: AbstractSet[Chain], account: Account) -> frozenset[Chain]:
+    """Return which chains have windows, and no part that brought anything of them.
+
+    Of a label with one view there is none that anything stands in the place of, and nobody asks.
+    """
+    if len({chain[:2] for chain in chains}) == len(chains):
+        return frozenset()
+    return frozenset(chains - {origin.chain for origin in account.sums_by_origin()})
