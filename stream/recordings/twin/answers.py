@@ -91,7 +91,7 @@ def answer_instead(fault: Fault, path: str, now: float) -> TwinAnswer | None:
             return make_answer(302, b"", location=f"{ELSEWHERE}{path}")
         case status if status.isdecimal():
             drawn_form = RETRY_FORMS[drawn % USUAL_FORMS] if status == "429" else "none"
-            wait = int(rule.seconds if rule.seconds is not None else 1 + drawn % 20)
+            wait = int(rule.read_seconds(1 + drawn % 20))
             return refuse_with(int(status), retry_headers(rule.form or drawn_form, wait, now))
     return None
 
@@ -151,7 +151,7 @@ def spoil_answer(answer: TwinAnswer, faults: list[Fault]) -> TwinAnswer:
                 answer.headers["content-encoding"] = "gzip"
                 answer = answer._replace(body=pack_blanks(int(rule.form or BOMB)))
             case "hang":
-                answer = answer._replace(hang=HANG if rule.seconds is None else rule.seconds)
+                answer = answer._replace(hang=rule.read_seconds(HANG))
             case "cut":
                 answer = answer._replace(cut=True)
     answer.headers["content-length"] = str(len(answer.body))

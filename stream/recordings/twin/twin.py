@@ -30,7 +30,7 @@ from stream.recordings.twin.query import (
     group_parameters,
     read_query,
 )
-from stream.recordings.twin.traffic import DAY, Traffic
+from stream.recordings.twin.traffic import DAY, HOUR, Traffic
 
 __all__ = ["DEFAULT_KEY", "LOOKBACK", "RequestNote", "Twin"]
 
@@ -111,11 +111,8 @@ class Twin:
         path, _, query = target.partition("?")
         now = self.clock()
         faults = self._plan.choose(path.removeprefix(PLACE), target, now)
-        shown = now + sum(
-            3600.0 if rule.seconds is None else rule.seconds
-            for rule, _ in faults
-            if rule.kind == "clock"
-        )
+        ahead = [rule.read_seconds(HOUR) for rule, _ in faults if rule.kind == "clock"]
+        shown = now + sum(ahead)
         parameters = group_parameters(parse_qsl(query, keep_blank_values=True))
         answer = refuse_at_once(faults, path, parameters, shown) or self._answer_request(
             method, path, parameters, headers, shown, faults
