@@ -1,9 +1,10 @@
 """The command line: one file for each command, and here what they end in.
 
 ``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
-``generate``, ``export``, ``dead_letters`` and ``flink`` are the commands. ``basics`` has the
-options that several commands take, ``progress`` what people see on a terminal, ``standard_input``
-what ``-`` stands for, ``streams`` what keeps a full or closed stdout from being a traceback.
+``generate``, ``export``, ``dead_letters``, ``flink`` and ``twin`` are the commands. ``basics`` has
+the options that several commands take, ``progress`` what people see on a terminal,
+``standard_input`` what ``-`` stands for, ``streams`` what keeps a full or closed stdout from being
+a traceback.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ FILES: Final = {
     "pull": "pull",
     "dead-letters": "dead_letters",
     "flink": "flink",
+    "twin": "twin",
 }
 """Where each command is."""
 

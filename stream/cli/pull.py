@@ -17,7 +17,7 @@ from stream.cli.basics import EXIT_CODES, FILE, Moment, show_summary
 from stream.cli.progress import show_advance
 from stream.engines.signals import until_signalled
 from stream.providers.openai import ENDPOINTS
-from stream.recordings.pull import Pulled, pull
+from stream.recordings.pull import PullSummary, pull
 from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
 from stream.records.privacy import one_line
@@ -26,7 +26,7 @@ from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
 from stream.sources.api.http import OPENAI_URL, HttpTransport
 from stream.sources.api.key import KEY_VARIABLE, AdminKey
-from stream.sources.api.schedule import Plan
+from stream.sources.api.schedule import PollPlan
 from stream.sources.captures import is_capture
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
@@ -79,7 +79,7 @@ class GroupList(click.ParamType[tuple[str, ...]]):
         return found
 
 
-class Until(Moment):
+class UntilMoment(Moment):
     """A moment, or ``now``."""
 
     def convert(
@@ -97,7 +97,7 @@ class Until(Moment):
 @click.option(
     "--until",
     metavar="TIME",
-    type=Until(),
+    type=UntilMoment(),
     default=NOW,
     show_default=True,
     help="The end, which is not asked for any more.",
@@ -190,33 +190,33 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     if until is not None and until <= since:
         raise click.UsageError("--until is not behind --since: there is nothing to ask for")
     key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
-    plan = Plan(
-        since=since // DAY * DAY,
-        until=None if until is None else -(-until // DAY) * DAY,
+    plan = PollPlan(
+        start=since // DAY * DAY,
+        end=None if until is None else -(-until // DAY) * DAY,
         label=label,
         once=True,
         endpoints=endpoints,
         width=width,
         group_by=group_by,
-        lists_every=DAY if lists else None,
+        lists_interval=DAY if lists else None,
     )
-    if plan.until is not None and plan.until > time.time():
-        plan = msgspec.structs.replace(plan, until=None)
+    if plan.end is not None and plan.end > time.time():
+        plan = msgspec.structs.replace(plan, end=None)
     transport = HttpTransport(base_url, key, organization, max_bytes=DEFAULT_PAGE_BYTES)
     with show_advance(None) as advance:
         work = partial(pull_all, out, plan, transport, requests_per_minute, advance)
-        pulled: Pulled = anyio.run(until_signalled, work)
+        pulled: PullSummary = anyio.run(until_signalled, work)
     show_summary(msgspec.json.format(msgspec.json.encode(describe_pull(pulled)), indent=2))
     context.exit(0 if pulled.is_whole else UNREACHED if pulled.may_go_on else 1)
 
 
 async def pull_all(
     out: Path,
-    plan: Plan,
+    plan: PollPlan,
     transport: HttpTransport,
     per_minute: int,
     advance: Callable[[], None],
-) -> Pulled:
+) -> PullSummary:
     """Ask for everything.
 
     Raises:
@@ -232,7 +232,7 @@ async def pull_all(
             await transport.aclose()
 
 
-def describe_pull(pulled: Pulled) -> dict[str, Any]:
+def describe_pull(pulled: PullSummary) -> dict[str, Any]:
     """Return what it took, as JSON has it."""
     return {
         "capture": pulled.capture,
@@ -241,5 +241,5 @@ def describe_pull(pulled: Pulled) -> dict[str, Any]:
         "requests": pulled.requests,
         "retried": pulled.retries,
         "secondsWaited": round(pulled.seconds_waited, 3),
-        "refused": [one._asdict() for one in pulled.refused],
+        "refused": [one._asdict() for one in pulled.refused_parts],
     }

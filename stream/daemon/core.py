@@ -14,7 +14,7 @@ from stream.daemon.config import Settings
 from stream.daemon.delivery_log import log_delivery
 from stream.daemon.health import Health
 from stream.daemon.overdue import OverdueWalks
-from stream.daemon.polling import Poller
+from stream.daemon.poller import Poller
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake

@@ -12,7 +12,7 @@ import structlog
 
 from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSettings
 from stream.daemon.core import CaughtUp, Core
-from stream.daemon.polling import Poller, check_poll
+from stream.daemon.poller import Poller, check_poll
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory

@@ -15,10 +15,10 @@ from stream.sinks.atomic import prepare_parent, unwritable_file
 from stream.sinks.captures import PackedAppender
 from stream.sinks.journal import WalkJournal
 from stream.sources.api.asking import Asker
-from stream.sources.api.schedule import Plan
+from stream.sources.api.schedule import PollPlan
 from stream.sources.api.source import Api
 
-__all__ = ["Pulled", "RefusedPart", "journal_beside", "pull"]
+__all__ = ["PullSummary", "RefusedPart", "journal_beside", "pull"]
 
 PLAN: Final = "plan.json"
 LONGEST_PAUSE: Final = 3_600.0
@@ -32,7 +32,7 @@ class RefusedPart(NamedTuple):
     message: str
 
 
-class Pulled(NamedTuple):
+class PullSummary(NamedTuple):
     """What it took: requests, those of them that were asked again, and seconds waited for turns."""
 
     capture: str
@@ -41,17 +41,17 @@ class Pulled(NamedTuple):
     requests: int
     retries: int
     seconds_waited: float
-    refused: list[RefusedPart]
+    refused_parts: list[RefusedPart]
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that was asked for was answered."""
-        return not self.refused
+        return not self.refused_parts
 
     @property
     def may_go_on(self) -> bool:
         """Whether another run would get more: something was not answered, and not refused."""
-        return any(one.kind not in LASTING for one in self.refused)
+        return any(one.kind not in LASTING for one in self.refused_parts)
 
 
 LASTING: Final = frozenset({"scope", "query", "start", "gone"})
@@ -64,8 +64,12 @@ def journal_beside(out: Path) -> Path:
 
 
 async def pull(
-    out: Path, plan: Plan, asker: Asker, clock: Callable[[], float], on_page: Callable[[], object]
-) -> Pulled:
+    out: Path,
+    plan: PollPlan,
+    asker: Asker,
+    clock: Callable[[], float],
+    on_page: Callable[[], object],
+) -> PullSummary:
     """Ask for everything once; a run that was broken off goes on.
 
     Raises:
@@ -95,7 +99,7 @@ async def pull(
         if progress.message
     ]
     requests = sum(asker.requests.values())
-    pulled = Pulled(
+    pulled = PullSummary(
         spell_name(str(out)),
         counts["walks"],
         counts["pages"],
@@ -109,7 +113,7 @@ async def pull(
     return pulled
 
 
-def open_journal(out: Path, plan: Plan) -> WalkJournal:
+def open_journal(out: Path, plan: PollPlan) -> WalkJournal:
     """Open a capture for the first time, or one that an earlier run has begun.
 
     Raises:

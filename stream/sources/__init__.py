@@ -16,5 +16,5 @@ and emits deliveries. ``channel`` is where they go.
   their files are called by now, ``capture_parts`` knows where each was left, and
   ``capture_emission`` emits their lines;
 - ``pace`` replays fixtures in event time;
-- ``api`` has how the live API is asked for a page.
+- ``api`` asks the live API, and keeps what it answers as captures.
 """

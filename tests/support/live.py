@@ -18,7 +18,7 @@ from stream.sinks.evidence import DayFiles
 from stream.sinks.journal import WalkJournal
 from stream.sources.api.asking import Asker, Reply
 from stream.sources.api.budget import Budget
-from stream.sources.api.schedule import Plan
+from stream.sources.api.schedule import PollPlan
 from stream.sources.api.source import Api
 
 __all__ = ["Killed", "LiveAccount", "TestClock"]
@@ -105,7 +105,7 @@ class LiveAccount:
     """One account: the twin, the plan, and what is kept of it in ``place``."""
 
     def __init__(
-        self, place: Path, seed: int, plan: Plan, now: float, kill: float = 0.0, **twin: Any
+        self, place: Path, seed: int, plan: PollPlan, now: float, kill: float = 0.0, **twin: Any
     ) -> None:
         """Begin; ``kill`` is how likely each step is the last of its process."""
         self.place, self.plan, self.kill = place, plan, kill
@@ -161,7 +161,7 @@ class LiveAccount:
 
     def truth(self, now: float) -> dict[str, dict[str, Any]]:
         """Return what is true of each endpoint at a moment, by counter."""
-        ledger, since = self.twin.ledger, self.plan.since
+        ledger, since = self.twin.ledger, self.plan.start
         return {key: ledger.totals(key, since, int(now) + 1, now=now) for key in ENDPOINTS}
 
 

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import PRIMARY
-from stream.sources.api.schedule import Plan
+from stream.sources.api.schedule import PollPlan
 
 __all__ = ["PollSettings"]
 
@@ -80,23 +80,23 @@ class PollSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return None if self.keep is None else seconds_of(self.keep)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> PollPlan:
         """What is asked, and how often.
 
         Raises:
             ValueError: the day is none.
         """
         day = dt.datetime.fromisoformat(f"{self.since}T00:00:00+00:00")
-        return Plan(
-            since=int(day.timestamp()),
+        return PollPlan(
+            start=int(day.timestamp()),
             label=self.name,
             endpoints=self.endpoints,
             width=self.width,
-            every=seconds_of(self.every),
+            interval=seconds_of(self.every),
             settle=seconds_of(self.settle),
-            costs_every=seconds_of(self.costs_every),
+            costs_interval=seconds_of(self.costs_every),
             costs_settle=seconds_of(self.costs_settle),
-            lists_every=seconds_of(self.lists_every) if self.lists else None,
+            lists_interval=seconds_of(self.lists_every) if self.lists else None,
         )
 
 

@@ -9,12 +9,12 @@
                 ├▶ a query, read or refused                  query
                 ├▶ buckets, and lists                        buckets, lists
                 └▶ what goes wrong with it                   faults, answers
-                     └▶ one request after another            twin
+                     └▶ one request after another            twin, server
 
 ``Twin`` answers without sockets and without waiting, so that a test may drive it in a time of its
-own. ``TwinLedger`` adds the same events up in its own way, and is what the
-figures of whoever reads the twin are held against. Everything is a function of the seed, the moment
-and the query: nothing is kept, for years of time.
+own; ``server`` puts it on a socket. ``TwinLedger`` adds the same events up in its own way, and is
+what the figures of whoever reads the twin are held against. Everything is a function of the seed,
+the moment and the query: nothing is kept, for years of time.
 """
 
 from stream.recordings.twin.answers import TwinAnswer

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from stream.recordings.twin.faults import RETRY_FORMS, Fault
-from stream.recordings.twin.query import Refusal
+from stream.recordings.twin.query import TwinRefusal
 
 __all__ = ["TwinAnswer", "bend_list", "refuse_at_once", "spoil_answer"]
 
@@ -63,17 +63,17 @@ def refuse_at_once(
     return None
 
 
-def refusal_of(kind: str, parameters: dict[str, list[str]], now: float) -> Refusal | None:
+def refusal_of(kind: str, parameters: dict[str, list[str]], now: float) -> TwinRefusal | None:
     """Return the refusal that a kind of fault stands for."""
     match kind:
         case "revoked":
-            return Refusal(401, "The API key has been revoked.", None, "invalid_api_key")
+            return TwinRefusal(401, "The API key has been revoked.", None, "invalid_api_key")
         case "expired" if "page" in parameters:
-            return Refusal(400, "The page token has expired.", "page", "invalid_page_token")
+            return TwinRefusal(400, "The page token has expired.", "page", "invalid_page_token")
         case "future":
             ends = parameters.get("end_time", [])
             if any(one.isdecimal() and int(one) > now for one in ends):
-                return Refusal(400, "'end_time' is in the future.", "end_time")
+                return TwinRefusal(400, "'end_time' is in the future.", "end_time")
     return None
 
 
@@ -91,7 +91,7 @@ def answer_instead(fault: Fault, path: str, now: float) -> TwinAnswer | None:
             return make_answer(302, b"", location=f"{ELSEWHERE}{path}")
         case status if status.isdecimal():
             drawn_form = RETRY_FORMS[drawn % USUAL_FORMS] if status == "429" else "none"
-            wait = int(rule.seconds if rule.seconds is not None else 1 + drawn % 20)
+            wait = int(rule.read_seconds(1 + drawn % 20))
             return refuse_with(int(status), retry_headers(rule.form or drawn_form, wait, now))
     return None
 
@@ -104,7 +104,7 @@ def refuse_with(status: int, headers: dict[str, str]) -> TwinAnswer:
     return TwinAnswer(
         status,
         {"content-type": JSON, **headers},
-        Refusal(status, message, None, code, kind).body(),
+        TwinRefusal(status, message, None, code, kind).body(),
     )
 
 
@@ -151,7 +151,7 @@ def spoil_answer(answer: TwinAnswer, faults: list[Fault]) -> TwinAnswer:
                 answer.headers["content-encoding"] = "gzip"
                 answer = answer._replace(body=pack_blanks(int(rule.form or BOMB)))
             case "hang":
-                answer = answer._replace(hang=HANG if rule.seconds is None else rule.seconds)
+                answer = answer._replace(hang=rule.read_seconds(HANG))
             case "cut":
                 answer = answer._replace(cut=True)
     answer.headers["content-length"] = str(len(answer.body))

@@ -60,17 +60,17 @@ KINDS: Final[dict[str, str]] = {
     "no-cursor": "has_more without a cursor",
     "overrun": "a cursor that leads to an empty page behind the last",
     "endless": "empty pages behind the last one, for ever",
-    "hang": "no answer for so many seconds (3600)",
+    "hang": "no answer for so many seconds (form, 3600)",
     "cut": "the body ends early",
     "type": "JSON with the content type of text",
     "gzip": "the body is packed",
     "bomb": "so many MiB of blanks (form, 256), packed",
-    "clock": "the clock is so many seconds ahead (3600)",
+    "clock": "the clock is so many seconds ahead (form, 3600)",
 }
 """Every kind of fault, and what it does."""
 
 
-class FaultRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One fault: from ``since`` until ``until``, ``share`` of the requests for ``path``.
 
     ``seconds`` is how long it hangs, when to come again, or how wrong the clock is; ``times`` how
@@ -82,14 +82,21 @@ class FaultRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     share: float = 1.0
     path: str = "*"
     since: Time = 0.0
-    until: Time = inf
+    until: Time | None = None
     seconds: float | None = None
     times: int | None = None
 
     def covers(self, path: str, now: float) -> bool:
         """Tell whether it may happen to a path, without ``/v1/organization/``, at a moment."""
-        in_time = unix_time(self.since) <= now < unix_time(self.until)
+        end = inf if self.until is None else unix_time(self.until)
+        in_time = unix_time(self.since) <= now < end
         return in_time and fnmatchcase(path, self.path)
+
+    def read_seconds(self, usual: float) -> float:
+        """Return ``seconds``, or the form where that is a number, or what is usual."""
+        if self.seconds is not None:
+            return self.seconds
+        return float(self.form) if self.form.isdecimal() else usual
 
 
 class Fault(NamedTuple):
@@ -190,7 +197,7 @@ def fault_of(rule: FaultRule) -> str | None:
         return f'there is no kind "{rule.kind}"; there are {", ".join(KINDS)}'
     if not 0 <= rule.share <= 1:
         return f"{rule.kind} has the share {rule.share}; give a number from 0 to 1"
-    number = rule.kind in {"html", "bomb"}
+    number = rule.kind in {"html", "bomb", "hang", "clock"}
     forms = RETRY_FORMS if rule.kind.isdecimal() else ()
     if rule.form and not (number and rule.form.isdecimal()) and rule.form not in forms:
         known = "a number" if number else ", ".join(forms) or "none"

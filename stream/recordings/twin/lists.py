@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from stream.providers.openai import LISTS
 from stream.recordings.twin.organization import Json, Organization
-from stream.recordings.twin.query import Parameters, Refusal, wrong
+from stream.recordings.twin.query import Parameters, TwinRefusal, wrong
 
 __all__ = ["ListAnswers", "find_list"]
 
@@ -46,17 +46,17 @@ class ListAnswers:
         """Answer for an organization."""
         self.organization = organization
 
-    def page(self, name: str, project: str | None, parameters: Parameters) -> Json | Refusal:
+    def page(self, name: str, project: str | None, parameters: Parameters) -> Json | TwinRefusal:
         """Return a page of a list, or say why it is refused: an archived project has no lists."""
         place = 0
         if project is not None:
             ids = [one["id"] for one in self.organization.projects]
             if project not in ids:
-                return Refusal(404, f"No such project: {project}.", "project_id", "not_found")
+                return TwinRefusal(404, f"No such project: {project}.", "project_id", "not_found")
             place = ids.index(project)
             if place == self.organization.size:
                 message = f"Project {project} has been archived."
-                return Refusal(400, message, "project_id", "project_archived")
+                return TwinRefusal(400, message, "project_id", "project_archived")
         for one, values in parameters.items():
             if one not in {"after", "limit", *OWN.get(name, ())}:
                 return wrong(one, f"Unknown parameter: '{one}'.", "unknown_parameter")
@@ -96,7 +96,7 @@ def select_elements(name: str, elements: list[Json], parameters: Parameters) -> 
     return elements
 
 
-def page_of(elements: list[Json], parameters: Parameters) -> Json | Refusal:
+def page_of(elements: list[Json], parameters: Parameters) -> Json | TwinRefusal:
     """Return the page behind ``after``, of ``limit`` elements; last_id stands on every page."""
     text = parameters.get("limit", [str(DEFAULT_LIMIT)])[0]
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST:

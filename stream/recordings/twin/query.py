@@ -14,7 +14,7 @@ import msgspec
 from stream.providers.endpoint import FILTERS, Endpoint
 from stream.records.windows import DAY, timestamp
 
-__all__ = ["Parameters", "Refusal", "UsageQuery", "cursor_at", "group_parameters", "read_query"]
+__all__ = ["Parameters", "TwinRefusal", "UsageQuery", "cursor_at", "group_parameters", "read_query"]
 
 SECONDS: Final = {"1m": 60, "1h": 3600, "1d": 86_400}
 SINGLE: Final = ("start_time", "end_time", "bucket_width", "limit", "page")
@@ -26,7 +26,7 @@ Parameters = dict[str, list[str]]
 """A query's parameters by name, without ``[]`` behind it."""
 
 
-class Refusal(NamedTuple):
+class TwinRefusal(NamedTuple):
     """An error as the API answers with it: the body's members, and the status."""
 
     status: int
@@ -71,14 +71,14 @@ def group_parameters(pairs: list[tuple[str, str]]) -> Parameters:
     return dict(found)
 
 
-def wrong(param: str, message: str, code: str = "invalid_request_error") -> Refusal:
+def wrong(param: str, message: str, code: str = "invalid_request_error") -> TwinRefusal:
     """Refuse a parameter."""
-    return Refusal(400, message, param, code)
+    return TwinRefusal(400, message, param, code)
 
 
 def read_query(
     endpoint: Endpoint, parameters: Parameters, seed: int, now: float, lookback: float
-) -> UsageQuery | Refusal:
+) -> UsageQuery | TwinRefusal:
     """Read a query, or say why it is refused; ``lookback`` is how many seconds back it may go."""
     reader = QueryReader(endpoint, parameters)
     start, end = reader.read_times(int(now - lookback) // DAY * DAY)
@@ -101,7 +101,7 @@ class QueryReader:
         """Look at the names, and at what may be there once."""
         self.endpoint = endpoint
         self.parameters = parameters
-        self.refusal: Refusal | None = None
+        self.refusal: TwinRefusal | None = None
         self.single: dict[str, str] = {}
         known = {*SINGLE, "group_by", *endpoint.filters}
         for name, values in parameters.items():

@@ -48,7 +48,7 @@ STEADY: Final = frozenset(["usage/completions"])
 CHOICES: Final[dict[str, tuple[str | None, ...]]] = {
     "service_tier": ("default", "default", "default", "flex", "priority", None),
     "api_source": ("unlabeled", "unlabeled", "unlabeled", "agents_api"),
-    "size": ("1024x1024", "1792x1024", "512x512"),
+    "size": ("1024x1024", "1024x1792", "512x512"),
     "source": ("image.generation", "image.edit", "image.variation"),
     "context_level": ("low", "medium", "high"),
 }

@@ -24,13 +24,13 @@ from stream.recordings.twin.ledger import TwinLedger
 from stream.recordings.twin.lists import ListAnswers, find_list
 from stream.recordings.twin.query import (
     Parameters,
-    Refusal,
+    TwinRefusal,
     UsageQuery,
     cursor_at,
     group_parameters,
     read_query,
 )
-from stream.recordings.twin.traffic import DAY, Traffic
+from stream.recordings.twin.traffic import DAY, HOUR, Traffic
 
 __all__ = ["DEFAULT_KEY", "LOOKBACK", "RequestNote", "Twin"]
 
@@ -111,11 +111,8 @@ class Twin:
         path, _, query = target.partition("?")
         now = self.clock()
         faults = self._plan.choose(path.removeprefix(PLACE), target, now)
-        shown = now + sum(
-            3600.0 if rule.seconds is None else rule.seconds
-            for rule, _ in faults
-            if rule.kind == "clock"
-        )
+        ahead = [rule.read_seconds(HOUR) for rule, _ in faults if rule.kind == "clock"]
+        shown = now + sum(ahead)
         parameters = group_parameters(parse_qsl(query, keep_blank_values=True))
         answer = refuse_at_once(faults, path, parameters, shown) or self._answer_request(
             method, path, parameters, headers, shown, faults
@@ -141,7 +138,7 @@ class Twin:
         now: float,
         faults: list[Fault],
     ) -> TwinAnswer:
-        found: dict[str, Any] | Refusal | None = self._refuse(method, path, headers)
+        found: dict[str, Any] | TwinRefusal | None = self._refuse(method, path, headers)
         if found is None:
             below = path.removeprefix(ROOT)
             if below in BY_PATH:
@@ -149,39 +146,43 @@ class Twin:
             else:
                 name, project = find_list(below) or ("", None)
                 found = self._lists.page(name, project, parameters)
-                if not isinstance(found, Refusal):
+                if not isinstance(found, TwinRefusal):
                     bend_list(found, faults, parameters.get("after", [None])[0])
-        if isinstance(found, Refusal):
+        if isinstance(found, TwinRefusal):
             return make_answer(found.status, found.body())
         return make_answer(200, encode_page(found))
 
-    def _refuse(self, method: str, path: str, headers: Mapping[str, str]) -> Refusal | None:
+    def _refuse(self, method: str, path: str, headers: Mapping[str, str]) -> TwinRefusal | None:
         """Say why a request is refused whatever it asks for: path, method, key, scope."""
         below = path.removeprefix(ROOT)
         if not path.startswith(PLACE) or (below not in BY_PATH and find_list(below) is None):
-            return Refusal(404, f"Unknown request URL: {method} {path}.", None, "unknown_url")
+            return TwinRefusal(404, f"Unknown request URL: {method} {path}.", None, "unknown_url")
         if method != "GET":
-            return Refusal(405, f"Not allowed to {method} on {path}.", None, "method_not_supported")
+            return TwinRefusal(
+                405, f"Not allowed to {method} on {path}.", None, "method_not_supported"
+            )
         named = {name.lower(): value for name, value in headers.items()}
         scheme, _, key = named.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
-            return Refusal(401, "You didn't provide an API key.")
+            return TwinRefusal(401, "You didn't provide an API key.")
         if key in self._scopeless:
             scope = "api.usage.read" if below in BY_PATH else "api.management.read"
             message = (
                 f"You have insufficient permissions for this operation. Missing scopes: {scope}."
             )
-            return Refusal(403, message, kind="server_error")
+            return TwinRefusal(403, message, kind="server_error")
         if key not in self._keys:
             shown = f"{key[:3]}***{key[-4:]}"
-            return Refusal(401, f"Incorrect API key provided: {shown}.", None, "invalid_api_key")
+            return TwinRefusal(
+                401, f"Incorrect API key provided: {shown}.", None, "invalid_api_key"
+            )
         return None
 
     def _usage_page(
         self, path: str, parameters: Parameters, now: float, faults: list[Fault]
-    ) -> dict[str, Any] | Refusal:
+    ) -> dict[str, Any] | TwinRefusal:
         query = read_query(BY_PATH[path], parameters, self.seed, now, self._lookback)
-        if isinstance(query, Refusal):
+        if isinstance(query, TwinRefusal):
             return query
         page = self._buckets.page(query, now)
         for rule, _ in faults:

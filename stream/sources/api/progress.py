@@ -29,7 +29,7 @@ class OpenWalk(Struct):
 class Progress(Struct):
     """How far one endpoint, or one list, has been asked. Times are in Unix seconds.
 
-    ``settled`` ranges will not be asked for again, and below ``floor`` the provider answers
+    ``settled_ranges`` will not be asked for again, and below ``floor`` the provider answers
     nothing. ``live_at`` is when the newest windows, or the list, were last asked for and whole;
     ``revision`` is that of the newest walk, and ``digest`` tells what the last live one said.
     ``projects`` are those that a list of them named as active. Of one that fails, ``attempts``
@@ -37,7 +37,7 @@ class Progress(Struct):
     the words of what is wrong.
     """
 
-    settled: list[Range] = []
+    settled_ranges: list[Range] = []
     floor: int = 0
     live_at: float = 0.0
     revision: int = 0

@@ -91,7 +91,7 @@ class Refusal(NamedTuple):
     floor: int | None = None
 
 
-class Fault(NamedTuple):
+class ErrorBody(NamedTuple):
     """What an error body says: texts, each empty where it is absent."""
 
     message: str
@@ -99,7 +99,7 @@ class Fault(NamedTuple):
     param: str
 
 
-NOTHING: Final = Fault("", "", "")
+NOTHING: Final = ErrorBody("", "", "")
 
 
 def shorten_text(text: str, longest: int = LONGEST) -> str:
@@ -129,7 +129,7 @@ def refusal_of(
     return refuse_other(query, status, headers, fault)
 
 
-def refuse_access(query: Query, status: int, fault: Fault, body: bytes) -> Refusal:
+def refuse_access(query: Query, status: int, fault: ErrorBody, body: bytes) -> Refusal:
     """Tell apart a key that is not accepted and one that may not read this."""
     if fault == NOTHING and (foreign := foreign_bytes(body)):
         text = compose_text(query, status, foreign.message, "something stands before the API")
@@ -139,13 +139,13 @@ def refuse_access(query: Query, status: int, fault: Fault, body: bytes) -> Refus
     return refuse_scope(query, status, fault)
 
 
-def refuse_key(fault: Fault) -> Refusal:
+def refuse_key(fault: ErrorBody) -> Refusal:
     """Say that the key is not accepted, without the API's words: they may show the key's end."""
     code = f", {shorten_text(fault.code, 60)}" if fault.code else ""
     return Refusal("key", f"the API does not accept the key (401{code}); {MAKE_KEY}")
 
 
-def refuse_scope(query: Query, status: int, fault: Fault) -> Refusal:
+def refuse_scope(query: Query, status: int, fault: ErrorBody) -> Refusal:
     """Say what the key lacks."""
     found = SCOPES.search(fault.message)
     if found is None:
@@ -155,7 +155,7 @@ def refuse_scope(query: Query, status: int, fault: Fault) -> Refusal:
     return Refusal("scope", compose_text(query, status, text, MAKE_KEY))
 
 
-def refuse_query(query: Query, status: int, fault: Fault, now: float) -> Refusal:
+def refuse_query(query: Query, status: int, fault: ErrorBody, now: float) -> Refusal:
     """Tell apart why a query is bad: its start, its cursor, or all of it."""
     floor = floor_of(query, fault, now)
     if floor is not None:
@@ -169,7 +169,7 @@ def refuse_query(query: Query, status: int, fault: Fault, now: float) -> Refusal
     return Refusal("query", compose(query, status, fault, "change what is asked for"))
 
 
-def floor_of(query: Query, fault: Fault, now: float) -> int | None:
+def floor_of(query: Query, fault: ErrorBody, now: float) -> int | None:
     """Return from when on the API may answer; ``None``: the start is not what is wrong.
 
     It is later than the query's start: what the API names, else the floor of a group, else the
@@ -207,7 +207,9 @@ def moments_in(text: str) -> Iterator[int]:
         yield int(moment.timestamp())
 
 
-def refuse_other(query: Query, status: int, headers: Mapping[str, str], fault: Fault) -> Refusal:
+def refuse_other(
+    query: Query, status: int, headers: Mapping[str, str], fault: ErrorBody
+) -> Refusal:
     """Say what came that is neither a page nor an error of the API."""
     if REDIRECT <= status < CLIENT:
         text = f"a redirect{place_of(headers.get('location', ''))}, which is not followed"
@@ -229,7 +231,7 @@ def place_of(location: str) -> str:
     return f" to {shorten_text(one_line(host), 60)}" if host else ""
 
 
-def compose(query: Query, status: int, fault: Fault, advice: str) -> str:
+def compose(query: Query, status: int, fault: ErrorBody, advice: str) -> str:
     """Write a message that quotes the API."""
     return compose_text(query, status, fault.message or fault.code or "no reason", advice)
 
@@ -240,7 +242,7 @@ def compose_text(query: Query, status: int, text: str, advice: str) -> str:
     return f"{path} answered {status}: {shorten_text(one_line(text), LONGEST_QUOTE)}; {advice}"
 
 
-def fault_of(body: bytes) -> Fault:
+def fault_of(body: bytes) -> ErrorBody:
     """Read an error body; what is none has nothing to say."""
     try:
         root: Any = msgspec.json.decode(body) if len(body) <= LONGEST_ERROR else None
@@ -248,8 +250,8 @@ def fault_of(body: bytes) -> Fault:
         root = None
     error = root.get("error") if isinstance(root, dict) else None
     if isinstance(error, str):
-        return Fault(one_line(error), "", "")
+        return ErrorBody(one_line(error), "", "")
     if not isinstance(error, dict):
         return NOTHING
     texts = (error.get(name) for name in ("message", "code", "param"))
-    return Fault(*(one_line(text) if isinstance(text, str) else "" for text in texts))
+    return ErrorBody(*(one_line(text) if isinstance(text, str) else "" for text in texts))

@@ -8,7 +8,6 @@ before it is **backfilled** by whole pages, the newest first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -21,7 +20,7 @@ from stream.sources.api.progress import Progress
 from stream.sources.api.query import Query, finest_groups
 from stream.sources.api.ranges import Range, gaps_in
 
-__all__ = ["PROJECTS", "Job", "Plan", "due_job", "parts_of", "settled_range"]
+__all__ = ["PROJECTS", "DueWalk", "PollPlan", "due_walk", "parts_of", "settled_range"]
 
 SECONDS: Final = {"1m": 60, "1h": 3_600, "1d": DAY}
 PROJECTS: Final = "projects"
@@ -30,43 +29,43 @@ URGENT, USUAL, BACKFILL, FANNED_OUT = range(4)
 """In which order jobs are done that are due."""
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class PollPlan(Struct, frozen=True, kw_only=True):
     """What is to be asked of an account. Times are in Unix seconds.
 
-    With ``once`` everything is asked for one time, up to ``until``, or else to now; otherwise the
-    newest windows are asked for every ``every`` seconds, costs every ``costs_every``, and windows
-    count as settled ``settle`` and ``costs_settle`` seconds after their end. ``endpoints`` are
-    keys of the registry, and lists come every ``lists_every`` seconds, ``None``: never.
+    With ``once`` everything is asked for one time, up to ``end``, or else to now; otherwise the
+    newest windows are asked for every ``interval`` seconds, costs every ``costs_interval``, and
+    windows count as settled ``settle`` and ``costs_settle`` seconds after their end. ``endpoints``
+    are keys of the registry, and lists come every ``lists_interval`` seconds, ``None``: never.
     """
 
-    since: int
+    start: int
     label: str = PRIMARY
-    until: int | None = None
+    end: int | None = None
     once: bool = False
     endpoints: tuple[str, ...] = tuple(ENDPOINTS)
     width: str = "1h"
     group_by: tuple[str, ...] | None = None
-    every: float = 300.0
+    interval: float = 300.0
     settle: int = 1_800
-    costs_every: float = 3_600.0
+    costs_interval: float = 3_600.0
     costs_settle: int = 3 * DAY
-    lists_every: float | None = 3_600.0
+    lists_interval: float | None = 3_600.0
 
 
-class Job(NamedTuple):
+class DueWalk(NamedTuple):
     """A walk that is to be made: of which part, its query, and how urgent it is."""
 
     rank: int
-    since: float
+    asked_at: float
     part: str
     query: Query
     is_live: bool
 
 
-def parts_of(plan: Plan, projects: list[str]) -> list[str]:
+def parts_of(plan: PollPlan, projects: list[str]) -> list[str]:
     """Return what is asked for: endpoints, and lists; a list of each project has its own part."""
     parts = [key for key in ENDPOINTS if key in plan.endpoints]
-    if plan.lists_every is not None:
+    if plan.lists_interval is not None:
         for name, entry in LISTS.items():
             if "*" in entry.path:
                 parts += [f"{name}/{project}" for project in projects]
@@ -75,7 +74,7 @@ def parts_of(plan: Plan, projects: list[str]) -> list[str]:
     return parts
 
 
-def due_job(plan: Plan, part: str, progress: Progress, now: float) -> Job | float | None:
+def due_walk(plan: PollPlan, part: str, progress: Progress, now: float) -> DueWalk | float | None:
     """Return what of a part is to be asked now, or else when there is, or ``None``: never.
 
     A walk that is under way goes on before another begins.
@@ -83,54 +82,56 @@ def due_job(plan: Plan, part: str, progress: Progress, now: float) -> Job | floa
     if progress.rest_until > now:
         return progress.rest_until
     if (walk := progress.walk) is not None:
-        return Job(URGENT, progress.live_at, part, walk.query, walk.is_live)
+        return DueWalk(URGENT, progress.live_at, part, walk.query, walk.is_live)
     endpoint = ENDPOINTS.get(part)
     if endpoint is None:
         return due_list(plan, part, progress, now)
     return due_range(plan, endpoint, progress, now)
 
 
-def due_list(plan: Plan, part: str, progress: Progress, now: float) -> Job | float | None:
+def due_list(plan: PollPlan, part: str, progress: Progress, now: float) -> DueWalk | float | None:
     """Return a list that is to be asked for, or when it is."""
-    assert plan.lists_every is not None  # noqa: S101 -- or it would be no part
-    due = progress.live_at + plan.lists_every if progress.live_at else now
+    assert plan.lists_interval is not None  # noqa: S101 -- or it would be no part
+    due = progress.live_at + plan.lists_interval if progress.live_at else now
     if due > now:
         return None if plan.once else due
     name, _, project = part.partition("/")
     rank = FANNED_OUT if project else USUAL
     query = Query(entry=name, label=project or plan.label, project=project)
-    return Job(rank, progress.live_at, part, query, is_live=True)
+    return DueWalk(rank, progress.live_at, part, query, is_live=True)
 
 
-def due_range(plan: Plan, endpoint: Endpoint, progress: Progress, now: float) -> Job | float | None:
+def due_range(
+    plan: PollPlan, endpoint: Endpoint, progress: Progress, now: float
+) -> DueWalk | float | None:
     """Return a range of an endpoint that is to be asked for, or when there is one."""
     key = endpoint.key
-    floor, start = max(plan.since, progress.floor), live_start(plan, endpoint, progress, now)
-    every = plan.costs_every if key == "costs" else plan.every
+    floor, start = max(plan.start, progress.floor), live_start(plan, endpoint, progress, now)
+    every = plan.costs_interval if key == "costs" else plan.interval
     due = progress.live_at + every if progress.live_at else now
-    if plan.once and (progress.live_at or plan.until is not None):
+    if plan.once and (progress.live_at or plan.end is not None):
         due = float("inf")
     if due <= now:
         query = query_of(plan, endpoint, start, None)
-        return Job(URGENT, progress.live_at, key, query, is_live=True)
-    for gap in reversed(gaps_in(progress.settled, floor, start)):
+        return DueWalk(URGENT, progress.live_at, key, query, is_live=True)
+    for gap in reversed(gaps_in(progress.settled_ranges, floor, start)):
         chunk = newest_page(plan, endpoint, gap)
         query = query_of(plan, endpoint, *chunk)
-        return Job(BACKFILL, -float(chunk[1]), key, query, is_live=False)
+        return DueWalk(BACKFILL, -float(chunk[1]), key, query, is_live=False)
     return None if plan.once else due
 
 
-def live_start(plan: Plan, endpoint: Endpoint, progress: Progress, now: float) -> int:
+def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: float) -> int:
     """Return where the range begins that is asked for again and again.
 
     What one page holds since the last settled window is asked for with it; more is backfilled.
     """
-    floor = max(plan.since, progress.floor)
+    floor = max(plan.start, progress.floor)
     if plan.once:
-        end = int(now) // DAY * DAY if plan.until is None else plan.until
+        end = int(now) // DAY * DAY if plan.end is None else plan.end
         return max(floor, end)
     closed = settled_range(plan, endpoint, floor, now)[1]
-    behind = progress.settled[-1][1] if progress.settled else floor
+    behind = progress.settled_ranges[-1][1] if progress.settled_ranges else floor
     for _, group_floor in endpoint.group_floors:
         behind = max(behind, min(group_floor, closed))
     if floor <= behind and closed - behind <= page_seconds(plan, endpoint):
@@ -138,7 +139,7 @@ def live_start(plan: Plan, endpoint: Endpoint, progress: Progress, now: float) -
     return max(floor, closed // DAY * DAY)
 
 
-def settled_range(plan: Plan, endpoint: Endpoint, start: int, now: float) -> Range:
+def settled_range(plan: PollPlan, endpoint: Endpoint, start: int, now: float) -> Range:
     """Return what of a range that is asked for now is settled then; it is empty, or ends later."""
     if plan.once:
         return start, int(now)
@@ -147,7 +148,7 @@ def settled_range(plan: Plan, endpoint: Endpoint, start: int, now: float) -> Ran
     return start, max(start, int(now - settle) // width * width)
 
 
-def newest_page(plan: Plan, endpoint: Endpoint, gap: Range) -> Range:
+def newest_page(plan: PollPlan, endpoint: Endpoint, gap: Range) -> Range:
     """Return the end of a gap, as long as the largest page; it begins with a UTC day."""
     start = max(gap[0], -(-(gap[1] - page_seconds(plan, endpoint)) // DAY) * DAY)
     for _, floor in endpoint.group_floors:  # on each side of it other groups are asked for
@@ -156,20 +157,20 @@ def newest_page(plan: Plan, endpoint: Endpoint, gap: Range) -> Range:
     return start, gap[1]
 
 
-def page_seconds(plan: Plan, endpoint: Endpoint) -> int:
+def page_seconds(plan: PollPlan, endpoint: Endpoint) -> int:
     """Return how long a time the largest page holds."""
     width = width_of(plan, endpoint)
     most = next(one.maximum for one in endpoint.limits if one.width == width)
     return most * SECONDS[width]
 
 
-def width_of(plan: Plan, endpoint: Endpoint) -> str:
+def width_of(plan: PollPlan, endpoint: Endpoint) -> str:
     """Return the width of the buckets that are asked for: the plan's, if the endpoint has it."""
     widths = [one.width for one in endpoint.limits]
     return plan.width if plan.width in widths else widths[0]
 
 
-def query_of(plan: Plan, endpoint: Endpoint, start: int, end: int | None) -> Query:
+def query_of(plan: PollPlan, endpoint: Endpoint, start: int, end: int | None) -> Query:
     """Return the query for a range; it groups as finely as the endpoint lets it."""
     groups = finest_groups(endpoint, start)
     if plan.group_by is not None:
@@ -182,11 +183,3 @@ def query_of(plan: Plan, endpoint: Endpoint, start: int, end: int | None) -> Que
         width=width_of(plan, endpoint),
         group_by=groups,
     )
-
-
-def pending_jobs(
-    plan: Plan, parts: Mapping[str, Progress], now: float
-) -> Iterator[tuple[str, Job | float | None]]:
-    """Yield what each part has to ask, or when."""
-    for part in parts_of(plan, parts[PROJECTS].projects if PROJECTS in parts else []):
-        yield part, due_job(plan, part, parts.get(part, Progress()), now)

@@ -27,9 +27,9 @@ from stream.sources.api.ranges import add_range
 from stream.sources.api.refusals import Refusal
 from stream.sources.api.schedule import (
     PROJECTS,
-    Job,
-    Plan,
-    due_job,
+    DueWalk,
+    PollPlan,
+    due_walk,
     parts_of,
     settled_range,
 )
@@ -90,7 +90,7 @@ class Api:
     def __init__(
         self,
         name: str,
-        plan: Plan,
+        plan: PollPlan,
         asker: Asker,
         journal: Journal,
         clock: Callable[[], float],
@@ -173,8 +173,8 @@ class Api:
         """Return how one part stands."""
         progress = self.parts.get(part, Progress())
         due = self._due(part, now)
-        next_at = now if isinstance(due, Job) else due
-        ends = [end for _, end in progress.settled[-1:]]
+        next_at = now if isinstance(due, DueWalk) else due
+        ends = [end for _, end in progress.settled_ranges[-1:]]
         lag = now - ends[0] if ends else None
         asking, message = part in self._asking, progress.message or self.refusal
         return PartStatus(part, asking, next_at, progress.live_at, lag, progress.refusal, message)
@@ -183,21 +183,21 @@ class Api:
         projects = self.parts[PROJECTS].projects if PROJECTS in self.parts else []
         return parts_of(self.plan, projects)
 
-    def _due(self, part: str, now: float) -> Job | float | None:
+    def _due(self, part: str, now: float) -> DueWalk | float | None:
         """Return what of a part is to be asked, or when."""
         if part in self._given_up:
             return None
-        due = due_job(self.plan, part, self.parts.get(part, Progress()), now)
+        due = due_walk(self.plan, part, self.parts.get(part, Progress()), now)
         if due is None or self._rest_until <= now:
             return due
-        return self._rest_until if isinstance(due, Job) else max(due, self._rest_until)
+        return self._rest_until if isinstance(due, DueWalk) else max(due, self._rest_until)
 
     def _start_due(self, tasks: anyio.abc.TaskGroup) -> float | None:
         """Start the most urgent walks that are due; return when the next is, in seconds."""
-        now, jobs, times = self.clock(), list[Job](), list[float]()
+        now, jobs, times = self.clock(), list[DueWalk](), list[float]()
         for part in self._wanted_parts():
             due = None if part in self._asking else self._due(part, now)
-            if isinstance(due, Job):
+            if isinstance(due, DueWalk):
                 jobs.append(due)
             elif due is not None:
                 times.append(due)
@@ -206,7 +206,7 @@ class Api:
             tasks.start_soon(self._ask, job)
         return max(min(times) - now, 0.0) if times else None
 
-    async def _ask(self, job: Job) -> None:
+    async def _ask(self, job: DueWalk) -> None:
         """Make one walk, or go on with it, and note what came of that."""
         progress, now = self.parts.setdefault(job.part, Progress()), self.clock()
         self._has_changed = True
@@ -244,7 +244,7 @@ class Api:
         if endpoint is not None:
             end = settled_range(self.plan, endpoint, query.start, begun)[1]
             end = end if query.end is None else min(end, query.end)
-            progress.settled = add_range(progress.settled, query.start, end)
+            progress.settled_ranges = add_range(progress.settled_ranges, query.start, end)
         if part == PROJECTS:
             progress.projects = active_projects(pages)
             self._given_up &= set(ENDPOINTS)  # a project may be active again

@@ -15,7 +15,7 @@ from stream.records.capture_line import line_of
 from stream.sources.api.answers import Answer
 from stream.sources.api.asking import Asker
 from stream.sources.api.journal import Journal, KeptPage, keep_page
-from stream.sources.api.masking import mask_page
+from stream.sources.api.masks import mask_page
 from stream.sources.api.progress import OpenWalk
 from stream.sources.api.query import Query
 from stream.sources.api.refusals import Refusal

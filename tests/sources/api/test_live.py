@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from stream.recordings.twin import parse_faults
-from stream.sources.api.schedule import Plan
+from stream.sources.api.schedule import PollPlan
 from tests.support.live import LiveAccount
 from tests.support.running import replay
 
@@ -26,21 +26,21 @@ FAULTS = (
     "429:0.04,500:0.03,503:0.02,hang:0.01,cut:0.02,html:0.02,error:0.02,type:0.01,redirect:0.01,"
     "expired:0.02,repeat:0.02,no-cursor:0.02,overrun:0.05,gzip:0.05,408:0.01,409:0.01,project:0.3"
 )
-PLAN = Plan(
-    since=START - 10 * DAY,
+PLAN = PollPlan(
+    start=START - 10 * DAY,
     label="acme",
-    every=21_600.0,
+    interval=21_600.0,
     settle=30 * 3_600,
-    costs_every=43_200.0,
+    costs_interval=43_200.0,
     costs_settle=6 * DAY,
-    lists_every=float(DAY),
+    lists_interval=float(DAY),
 )
 
 
-SHORT = replace(PLAN, since=START - 2 * DAY)
+SHORT = replace(PLAN, start=START - 2 * DAY)
 
 
-def account(place: Path, seed: int = 1, plan: Plan = PLAN, **more: Any) -> LiveAccount:
+def account(place: Path, seed: int = 1, plan: PollPlan = PLAN, **more: Any) -> LiveAccount:
     """Make an account whose usage begins ten days before it is asked."""
     return LiveAccount(place, seed, plan, float(START), volume=0.3, **more)
 
@@ -116,8 +116,8 @@ def test_evidence_is_packed_and_dropped(tmp_path: Path) -> None:
 
 def test_a_walk_goes_on_where_it_was(tmp_path: Path) -> None:
     """A process that ends in the middle of a walk asks for its next page, not for its first."""
-    plan = replace(SHORT, since=START, width="1m", endpoints=("usage/completions",))
-    live = account(tmp_path, plan=replace(plan, lists_every=None))
+    plan = replace(SHORT, start=START, width="1m", endpoints=("usage/completions",))
+    live = account(tmp_path, plan=replace(plan, lists_interval=None))
     live.clock.now = START + 0.99 * DAY + 30 * 3_600  # what is settled and what is not: two pages
     live.twin.set_faults(parse_faults("500/none@usage/completions:0.6"))
     live.kill = 0.2
@@ -137,7 +137,7 @@ def test_a_failed_walk_moves_nothing(fault: str, tmp_path: Path) -> None:
     live.twin.set_faults(parse_faults(f"{fault}:1"))
     live.run_until(START + 600)
     assert not list((live.evidence / "acme").iterdir())
-    assert all(not one.settled and one.refusal for one in live.api.parts.values())
+    assert all(not one.settled_ranges and one.refusal for one in live.api.parts.values())
     settle(live)
     check_truth(live)
 
@@ -170,13 +170,15 @@ def test_a_refused_key_is_said_once_and_the_account_rests(tmp_path: Path) -> Non
 
 def test_an_old_start_steps_forward(tmp_path: Path) -> None:
     """What the API does not know any more is said, and everything after it is asked for."""
-    plan = Plan(since=START - 900 * DAY, label="acme", width="1d", endpoints=("usage/completions",))
+    plan = PollPlan(
+        start=START - 900 * DAY, label="acme", width="1d", endpoints=("usage/completions",)
+    )
     live = account(tmp_path, plan=plan, lookback=40.0 * DAY)
     live.run_until(START + 7_200)
     progress = live.api.parts["usage/completions"]
     assert progress.floor >= START - 40 * DAY
     assert "nothing before" in progress.message
-    assert progress.settled[0][0] == progress.floor
+    assert progress.settled_ranges[0][0] == progress.floor
     assert len(live.twin.requests) < 100
 
 

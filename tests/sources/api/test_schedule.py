@@ -8,48 +8,48 @@ from hypothesis import strategies as st
 from stream.providers.openai import ENDPOINTS
 from stream.sources.api.progress import Progress
 from stream.sources.api.ranges import add_range, gaps_in
-from stream.sources.api.schedule import Job, Plan, due_job, parts_of, settled_range
+from stream.sources.api.schedule import DueWalk, PollPlan, due_walk, parts_of, settled_range
 
 DAY = 86_400
 START = 20_600 * DAY
 COMPLETIONS = ENDPOINTS["usage/completions"]
 
 
-def job_of(plan: Plan, progress: Progress, now: float, part: str = COMPLETIONS.key) -> Job:
+def job_of(plan: PollPlan, progress: Progress, now: float, part: str = COMPLETIONS.key) -> DueWalk:
     """Return the job that is due, which there must be."""
-    due = due_job(plan, part, progress, now)
-    assert isinstance(due, Job), due
+    due = due_walk(plan, part, progress, now)
+    assert isinstance(due, DueWalk), due
     return due
 
 
-def finish(plan: Plan, progress: Progress, job: Job, now: float) -> None:
+def finish(plan: PollPlan, progress: Progress, job: DueWalk, now: float) -> None:
     """Note that a walk was whole, as the source does."""
     query = job.query
     end = settled_range(plan, ENDPOINTS[job.part], query.start, now)[1]
     end = end if query.end is None else min(end, query.end)
-    progress.settled = add_range(progress.settled, query.start, end)
+    progress.settled_ranges = add_range(progress.settled_ranges, query.start, end)
     if job.is_live:
         progress.live_at = now
 
 
 def test_the_newest_is_asked_first_and_without_an_end() -> None:
     """A new account is asked for today, then for what was before, whole pages, newest first."""
-    plan, progress, now = Plan(since=START), Progress(), START + 20.5 * DAY
+    plan, progress, now = PollPlan(start=START), Progress(), START + 20.5 * DAY
     first = job_of(plan, progress, now)
     assert (first.is_live, first.query.start, first.query.end) == (True, START + 20 * DAY, None)
     finish(plan, progress, first, now)
     chunks = []
-    while isinstance(due := due_job(plan, COMPLETIONS.key, progress, now), Job):
+    while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, now), DueWalk):
         chunks.append((due.query.start, due.query.end))
         finish(plan, progress, due, now)
     days = [(13, 20), (6, 13), (0, 6)]
     assert chunks == [(START + one * DAY, START + other * DAY) for one, other in days]
-    assert due == now + plan.every
+    assert due == now + plan.interval
 
 
 def test_what_is_settled_is_not_asked_again() -> None:
     """The live range begins where the last settled window ended, and so has no more than it has."""
-    plan, progress = Plan(since=START, settle=1_800), Progress()
+    plan, progress = PollPlan(start=START, settle=1_800), Progress()
     for step in range(40):
         now = START + step * 1_000.0
         job = job_of(plan, progress, now) if step % 2 == 0 else None
@@ -62,8 +62,8 @@ def test_what_is_settled_is_not_asked_again() -> None:
 
 def test_a_long_silence_is_filled_from_its_end() -> None:
     """After weeks without a process today comes first, and the gap after it, newest first."""
-    plan = Plan(since=START)
-    progress = Progress(settled=[(START, START + DAY)], live_at=START + DAY)
+    plan = PollPlan(start=START)
+    progress = Progress(settled_ranges=[(START, START + DAY)], live_at=START + DAY)
     now = START + 30.25 * DAY
     live = job_of(plan, progress, now)
     assert (live.is_live, live.query.start) == (True, START + 30 * DAY)
@@ -75,7 +75,7 @@ def test_a_long_silence_is_filled_from_its_end() -> None:
 def test_costs_are_asked_by_the_day_and_by_key_where_that_is_known() -> None:
     """Costs have buckets of a day alone, three days are asked again, and the floor cuts a page."""
     floor = dict(ENDPOINTS["costs"].group_floors)["api_key_id"]
-    plan, progress = Plan(since=floor - 5 * DAY), Progress()
+    plan, progress = PollPlan(start=floor - 5 * DAY), Progress()
     now = floor + 10.5 * DAY
     live = job_of(plan, progress, now, "costs")
     assert (live.query.width, live.query.start) == ("1d", floor)
@@ -90,27 +90,27 @@ def test_costs_are_asked_by_the_day_and_by_key_where_that_is_known() -> None:
 
 def test_lists_come_each_hour_and_those_of_projects_for_each() -> None:
     """A list of each project is a part of its own; a plan without lists has none."""
-    plan = Plan(since=START, endpoints=())
+    plan = PollPlan(start=START, endpoints=())
     parts = parts_of(plan, ["p1", "p2"])
     assert {"projects", "users", "api_keys/p1", "service_accounts/p2"} <= set(parts)
-    assert parts_of(Plan(since=START, endpoints=(), lists_every=None), ["p1"]) == []
+    assert parts_of(PollPlan(start=START, endpoints=(), lists_interval=None), ["p1"]) == []
     progress = Progress()
     job = job_of(plan, progress, START, "api_keys/p1")
     assert (job.query.label, job.query.project) == ("p1", "p1")
     progress.live_at = START
-    assert due_job(plan, "api_keys/p1", progress, START + 60) == START + 3_600
+    assert due_walk(plan, "api_keys/p1", progress, START + 60) == START + 3_600
 
 
 def test_once_is_once() -> None:
     """A plan that asks once covers its range with no gap, and then has nothing more to ask."""
     for until in (None, START + 9 * DAY):
-        plan, progress = Plan(since=START, until=until, once=True, width="1d"), Progress()
+        plan, progress = PollPlan(start=START, end=until, once=True, width="1d"), Progress()
         now = START + 45.5 * DAY
-        while isinstance(due := due_job(plan, COMPLETIONS.key, progress, now), Job):
+        while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, now), DueWalk):
             finish(plan, progress, due, now)
         assert due is None
         end = int(now) if until is None else until
-        assert gaps_in(progress.settled, START, end) == []
+        assert gaps_in(progress.settled_ranges, START, end) == []
 
 
 @settings(max_examples=60)
@@ -123,24 +123,24 @@ def test_nothing_is_left_out_and_nothing_settled_asked(
     width: str, pauses: list[float], settle: int
 ) -> None:
     """Whenever a process runs, all from the first day on is settled, each window once."""
-    plan, progress = Plan(since=START, width=width, settle=settle), Progress()
+    plan, progress = PollPlan(start=START, width=width, settle=settle), Progress()
     now = float(START + 2 * DAY)
     for pause in pauses:
         now += pause
         for _ in range(200):
-            due = due_job(plan, COMPLETIONS.key, progress, now)
-            if not isinstance(due, Job):
+            due = due_walk(plan, COMPLETIONS.key, progress, now)
+            if not isinstance(due, DueWalk):
                 break
             query = due.query
             assert query.start >= START
             if not due.is_live:
                 assert query.end is not None
-                assert gaps_in(progress.settled, query.start, query.end) == [
+                assert gaps_in(progress.settled_ranges, query.start, query.end) == [
                     (query.start, query.end)
                 ]
             finish(plan, progress, due, now)
     seconds = {"1m": 60, "1h": 3_600, "1d": DAY}[width]
     closed = int(now - settle) // seconds * seconds
-    live = progress.settled[-1][1] if progress.settled else START
+    live = progress.settled_ranges[-1][1] if progress.settled_ranges else START
     if now - START < 150 * DAY or width != "1m":
-        assert gaps_in(progress.settled, START, min(live, closed)) == []
+        assert gaps_in(progress.settled_ranges, START, min(live, closed)) == []
