@@ -147,18 +147,16 @@ class PackedAppender:
     """
 
     def __init__(self, path: Path) -> None:
-        """Make the file, or go on behind what is whole in it.
+        """Go on behind what is whole in the file, if it is there; the first lines make it.
 
         Raises:
             OSError: it cannot be read or written.
         """
         self.path = path
-        self.bytes = whole_frames_in(path) if path.exists() else 0
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, OWNER)
-        try:
-            os.ftruncate(descriptor, self.bytes)
-        finally:
-            os.close(descriptor)
+        self.bytes = 0
+        if path.exists():
+            self.bytes = whole_frames_in(path)
+            os.truncate(path, self.bytes)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Append lines, and see that they are on the disk.
@@ -168,7 +166,8 @@ class PackedAppender:
         """
         packer = packer_for(self.path.suffix)
         packed = packer.compress(b"".join(lines)) + packer.flush()
-        with self.path.open("r+b", buffering=0) as file:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, OWNER)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
             file.seek(self.bytes)
             try:
                 rest = memoryview(packed)

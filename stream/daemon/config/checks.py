@@ -72,8 +72,12 @@ def check_polls(settings: Settings, path: Path) -> None:
             plan = poll.plan
         except ValueError:
             raise BadConfiguration(f'{key}.since: found "{poll.since}", expected a day') from None
-        for name in ("every", "costs_every", "lists_every"):
-            if getattr(plan, name) == 0:
+        for name, seconds in (
+            ("every", plan.interval),
+            ("costs_every", plan.costs_interval),
+            ("lists_every", plan.lists_interval),
+        ):
+            if seconds == 0:
                 raise BadConfiguration(f'{key}.{name}: found "0", expected more than that')
         for watch in settings.watch:
             if os.path.realpath(watch.path) == os.path.realpath(poll.evidence):

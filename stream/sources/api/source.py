@@ -42,6 +42,8 @@ AT_ONCE: Final = 4
 """How many walks are under way at once."""
 REFUSED_REST: Final = 3_600.0
 """Seconds until something is tried again that was refused for good: somebody may have mended it."""
+MOST_ATTEMPTS: Final = 8
+"""How often in a row somebody who asks once asks for the same page."""
 KEY_REST: Final = 300.0
 SAVE_SECONDS: Final = 10.0
 """How often it is kept how far everything has been asked, while something is asked."""
@@ -284,7 +286,8 @@ class Api:
                 progress.floor, progress.attempts, progress.refusal = floor, 0, ""
                 progress.message = f"nothing before {timestamp(floor)}: {refusal.message}"
                 return
-        if kind == "gone" or (kind in {*FOR_GOOD, "start"} and self.plan.once):
+        is_tried = progress.attempts >= MOST_ATTEMPTS or kind in {*FOR_GOOD, "start"}
+        if kind == "gone" or (is_tried and self.plan.once):
             self._given_up.add(part)
         pause = pause_after(progress.attempts, refusal.retry_seconds, self._random)
         progress.rest_until = now + (REFUSED_REST if kind in {*FOR_GOOD, "start"} else pause)
