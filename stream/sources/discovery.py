@@ -222,17 +222,26 @@ def chain_of(chain: Chain, directory: Path, found: Sequence[NamedFile]) -> Fixtu
 
 
 def captures_alone(place: Path) -> list[Capture]:
-    """Return the captures in a directory, for one who reads no fixtures.
+    """Return the captures in a directory, for one who reads lines, and nothing else.
 
     Raises:
-        BadInput: there are fixtures too, which a replay would count.
+        BadInput: there is something else, which a replay would count, or name.
         Unavailable: the directory cannot be read.
     """
     captures = captures_in(place)
-    for name in sorted(os.listdir(place)) if place.is_dir() else ():  # noqa: PTH208 -- only names are wanted
-        if parse_name(name) is not None:
-            wanted = "expected captures alone: usage-stream capture makes one of fixtures"
-            raise BadInput("captures", f"found {name}, which is a fixture; {wanted}").name_place(
-                str(place)
-            )
+    if not place.is_dir():
+        return captures
+    survey, wanted = survey_place(place), {capture.path for capture in captures}
+    found = [
+        *(f"{chain.files[0].name}, which is a fixture" for chain in survey.chains if chain.files),
+        *(
+            f"{capture.name}, which has pages and is no capture here"
+            for capture in survey.captures
+            if capture.path not in wanted
+        ),
+        *(f"{one.name} ({one.reason})" for one in survey.left_out),
+    ]
+    for one in found[:1]:
+        advice = "expected captures alone: usage-stream capture makes one of fixtures"
+        raise BadInput("captures", f"found {one}; {advice}").name_place(str(place))
     return captures

@@ -92,6 +92,23 @@ def test_fixtures_beside_captures_are_refused(captures: Path, tmp_path: Path) ->
     assert named in refused(65, "report", captures, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("below/c.ndjson", "found below/c.ndjson, which has pages"),
+        ("notes.csv", "found notes.csv (found CSV"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_nothing_beside_captures_is_left_out_in_silence(
+    name: str, found: str, captures: Path, tmp_path: Path
+) -> None:
+    """What a replay would count, or name, a job does not read, and says so."""
+    (captures / name).parent.mkdir(exist_ok=True)
+    (captures / name).write_text("x,y\n", "utf-8")
+    assert found in refused(65, "submit", captures, tmp_path / "out")
+
+
 @pytest.mark.usefixtures("home")
 def test_each_run_writes_to_a_directory_of_its_own(captures: Path, tmp_path: Path) -> None:
     """What another run has written is left alone."""
