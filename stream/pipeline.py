@@ -181,7 +181,7 @@ async def ingest_pages(
     if not intake.checkpoints.is_lasting:  # or there may be windows that never were in memory
         intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
-    with Channel[Delivery](run.channel_capacity) as channel:
+    with closing(Channel[Delivery](run.channel_capacity)) as channel:
 
         async def feed() -> None:
             await directory.deliver(survey, channel.send)
