@@ -11,7 +11,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from stream.cli.basics import EXIT_CODES, FILE, add_options, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, show_json, show_summary
 from stream.records.delivery import Part
 from stream.records.errors import Unavailable
 from stream.records.privacy import one_line
@@ -34,14 +34,12 @@ class ListedLetter(Struct):
     message: str
 
 
-state_option = add_options(
-    click.option(
-        "--state",
-        metavar="FILE",
-        type=FILE,
-        required=True,
-        help="The state file of a replay or a daemon.",
-    )
+state_option = click.option(
+    "--state",
+    metavar="FILE",
+    type=FILE,
+    required=True,
+    help="The state file of a replay or a daemon.",
 )
 
 
@@ -82,7 +80,7 @@ def show_command(state: Path, number: int) -> None:
     for one, letter in letters_in(state):
         if one.number == number:
             where = {"source": one.source, "part": one.part}
-            show_summary(msgspec.json.format(msgspec.json.encode({**where, **letter}), indent=2))
+            show_json({**where, **letter})
             return
     raise click.UsageError(f"there is no dead letter {number}; see usage-stream dead-letters list")
 
@@ -126,7 +124,7 @@ def retry_command(state: Path, names: tuple[str, ...]) -> None:
         wanted = [part for part in chosen if not names or part.name in names]
         found = retry_parts(store, wanted, restart_position)
     parts = [{"source": part.source, "part": part.name} for part in found]
-    show_summary(msgspec.json.format(msgspec.json.encode({"parts": parts}), indent=2))
+    show_json({"parts": parts})
 
 
 def letters_in(state: Path) -> Iterator[tuple[ListedLetter, dict[str, Any]]]:
