@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from stream.intake.rules import Rules
-from stream.intake.walks import FAULTS, PlacedLink, Verdict, Walk, judge_all, judge_walk
+from stream.intake.walks import FAULTS, Verdict, Walk, judge_all, judge_walk
 from stream.providers.openai import LISTS
-from stream.records.chains import Chain, ChainSummary, Link
+from stream.records.chains import Chain, ChainSummary
 from stream.records.delivery import Part
 from stream.records.errors import BadInput
+from stream.state.checkpoints import Checkpoints
 
 __all__ = ["Standing", "mark_standing", "refuse_broken"]
-
-
-class Links(Protocol):
-    """Where the links of pages are."""
-
-    def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
-        """Yield all of them, in the order of chains and revisions."""
-
-    def links_of(self, walk: Walk) -> Iterator[PlacedLink]:
-        """Yield those of one walk."""
 
 
 class Standing:
@@ -31,7 +21,7 @@ class Standing:
     Where runs ``wait`` for more pages, those that can still come are no error.
     """
 
-    def __init__(self, links: Links, *, wait: bool) -> None:
+    def __init__(self, links: Checkpoints, *, wait: bool) -> None:
         """Know of no walk yet."""
         self.links = links
         self.wait = wait
