@@ -7,7 +7,7 @@ identity's own order is :data:`IDENTITY_ORDER`. Source: the API's schema and the
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from stream.providers.endpoint import Endpoint, ObjectList
 
@@ -15,7 +15,6 @@ __all__ = [
     "ENDPOINTS",
     "LISTS",
 ]
-
 
 USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
 
@@ -40,16 +39,8 @@ TOKENS: Final = (
 )
 
 
-def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
-    name: str,
-    counts: tuple[str, ...],
-    grouped_by: tuple[str, ...],
-    *,
-    result: str = "",
-    money: tuple[str, ...] = (),
-    breakdowns: tuple[tuple[str, str], ...] = (),
-    levels: tuple[str, ...] = (),
-    aliases: tuple[str, ...] = (),
+def usage_endpoint(
+    name: str, counts: tuple[str, ...], grouped_by: tuple[str, ...], result: str = "", **more: Any
 ) -> Endpoint:
     """Make the entry of a usage endpoint; its first count is the main one."""
     return Endpoint(
@@ -57,12 +48,9 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
         path=f"/organization/usage/{name}",
         result=f"organization.usage.{result or name}.result",
         counts=counts,
-        money=money,
         grouped_by=grouped_by,
         main=counts[0],
-        breakdowns=breakdowns,
-        levels=levels,
-        aliases=aliases,
+        **more,
     )
 
 
@@ -127,7 +115,6 @@ ENDPOINTS: Final = {
     )
 }
 """Every endpoint, by the name that the report gives it."""
-
 
 LISTS: Final = {
     entry.name: entry
