@@ -15,7 +15,7 @@ import zstandard
 
 from stream.records.errors import BadInput
 
-__all__ = ["Compression", "compression_of", "expand", "expand_whole", "too_many_bytes"]
+__all__ = ["Compression", "compression_of", "expand", "join_pieces", "too_many_bytes"]
 
 ALLOWED: Final = 64 << 20
 RATIO: Final = 1_000
@@ -90,15 +90,15 @@ def expand(chunks: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
         raise broken_file(kind, "it ends too early")
 
 
-def expand_whole(packed: bytes, kind: Compression, most: int) -> bytes:
-    """Expand bytes to ``most`` at most.
+def join_pieces(pieces: Iterable[bytes], most: int) -> bytes:
+    """Join expanded bytes, ``most`` at most.
 
     Raises:
         BadInput: they are broken, or come to more.
     """
     held: list[bytes] = []
     size = 0
-    for piece in expand([packed], kind):
+    for piece in pieces:
         size += len(piece)
         if size > most:
             raise too_many_bytes(size, most)
