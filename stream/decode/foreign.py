@@ -78,7 +78,8 @@ def foreign_answer(root: Mapping[str, Any]) -> BadInput | None:
     """Say what JSON is that is no page and no list of this API; ``None``: nobody knows."""
     elements = root.get("data")
     first = first_element(elements)
-    if is_archive(root):
+    log = root.get("log")
+    if isinstance(log, dict) and "entries" in log:  # a browser's recording of requests
         found = "a HAR file"
         return refusal("har", found, "take out what stands at log.entries[].response.content")
     if LEGACY & root.keys():
@@ -121,12 +122,6 @@ def first_element(elements: Any) -> Mapping[str, Any]:
     if isinstance(elements, list) and elements and isinstance(elements[0], dict):
         return elements[0]
     return {}
-
-
-def is_archive(root: Mapping[str, Any]) -> bool:
-    """Tell whether something is a browser's recording of requests."""
-    log = root.get("log")
-    return isinstance(log, dict) and "entries" in log
 
 
 def is_theirs(element: Mapping[str, Any]) -> bool:
