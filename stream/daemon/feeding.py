@@ -11,7 +11,7 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.config import PaceSettings, Settings, WatchSettings
-from stream.daemon.core import CaughtUp, Core
+from stream.daemon.core import Core
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.directory import Directory
@@ -116,9 +116,7 @@ class Feeding:
         that the settings had before is taken first.
         """
         with scope:
-            mark = CaughtUp()
-            await self.core.channel.send(mark)
-            await mark.stored_event.wait()
+            await self.core.wait_until_stored()
             async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
             source = source_of(wanted, self.core.settings, positions, self.core.clock)
@@ -195,9 +193,7 @@ class Feeding:
     async def _caught_up(self, wanted: SourceSettings) -> None:
         """Wait until all that a source has delivered is stored, the first time."""
         if wanted in self._behind:
-            mark = CaughtUp()
-            await self.core.channel.send(mark)
-            await mark.stored_event.wait()
+            await self.core.wait_until_stored()
             self._behind.discard(wanted)
             self._see_who_is_behind()
 
