@@ -41,17 +41,11 @@ class Table(NamedTuple):
     counters: Columns
     sources: Sequence[tuple[str, ...]]
 
-    def rows(self, endpoint: Endpoint) -> Iterator[ResolvedRecord]:
-        """Yield the records one by one, by the API's names, what is absent left out."""
-        for window, sources, (dimensions, counters) in zip(
-            self.windows, self.sources, pair_rows(self), strict=True
-        ):
-            yield ResolvedRecord(
-                window,
-                sources,
-                present_values(endpoint.dimensions, dimensions),
-                present_values(endpoint.counters, counters),
-            )
+    def rows(self, endpoint: Endpoint) -> Iterator[tuple[Window, dict[str, Any], Counters]]:
+        """Yield the records one by one: window, dimensions, counters; what is absent left out."""
+        for window, (dimensions, counters) in zip(self.windows, pair_rows(self), strict=True):
+            known = present_values(endpoint.dimensions, dimensions)
+            yield window, known, present_values(endpoint.counters, counters)
 
     def records_by_window(self) -> Iterator[tuple[Window, Table]]:
         """Yield each window with its records."""
@@ -71,15 +65,6 @@ class Table(NamedTuple):
                     [self.sources[place] for place in some],
                 ),
             )
-
-
-class ResolvedRecord(NamedTuple):
-    """One resolved record, as the report and the expectations see it."""
-
-    window: Window
-    sources: tuple[str, ...]
-    dimensions: dict[str, Any]
-    counters: Counters
 
 
 def present_values(names: Iterable[str], values: Column) -> dict[str, Any]:
