@@ -35,18 +35,6 @@ class Packer(Protocol):
     def flush(self) -> bytes: ...
 
 
-class PlainPacker:
-    """Leaves bytes as they are."""
-
-    def compress(self, content: bytes, /) -> bytes:
-        """Return the bytes."""
-        return content
-
-    def flush(self) -> bytes:
-        """Return what is left: nothing."""
-        return b""
-
-
 class Gzip:
     """Makes one gzip member, whose header tells nothing of this machine."""
 
@@ -70,8 +58,8 @@ class Gzip:
         return self._head + self._deflate.flush() + end
 
 
-def packer_for(suffix: str) -> Packer:
-    """Return what packs a file whose name ends in that suffix.
+def packer_for(suffix: str) -> Packer | None:
+    """Return what packs a file whose name ends in that suffix; ``None``: bytes stay as they are.
 
     The same lines are packed to the same bytes, by one thread; another version of zlib or zstd may
     make others.
@@ -80,18 +68,17 @@ def packer_for(suffix: str) -> Packer:
         return Gzip()
     if suffix == ".zst":
         return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compressobj()
-    return PlainPacker()
+    return None
 
 
 class CaptureFile:
     """A capture that is being written; ``bytes`` is its size as it is stored."""
 
-    def __init__(self, file: AsyncBufferedIOBase, packer: Packer) -> None:
+    def __init__(self, file: AsyncBufferedIOBase, packer: Packer | None) -> None:
         """Start before the first line."""
         self.bytes = 0
         self._file = file
-        self._compress = aiofiles.os.wrap(packer.compress)
-        self._flush = aiofiles.os.wrap(packer.flush)
+        self._packer = packer
         self._waiting: list[bytes] = []
         self._size = 0
 
@@ -105,13 +92,16 @@ class CaptureFile:
     async def end(self) -> None:
         """Write all that is not written yet."""
         await self._pack()
-        await self._store(await self._flush())
+        if self._packer is not None:
+            await self._store(await aiofiles.os.wrap(self._packer.flush)())
 
     async def _pack(self) -> None:
         """Pack and write the lines that wait."""
         lines = b"".join(self._waiting)
         self._waiting, self._size = [], 0
-        await self._store(await self._compress(lines))
+        if self._packer is not None:
+            lines = await aiofiles.os.wrap(self._packer.compress)(lines)
+        await self._store(lines)
 
     async def _store(self, packed: bytes) -> None:
         """Write bytes as they are."""
