@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -18,7 +18,7 @@ from stream.records.privacy import one_line
 
 __all__ = ["dead_command"]
 
-COLUMNS = ("number", "source", "part", "page", "reason", "message")
+COLUMNS: Final[tuple[str, ...]] = ("number", "source", "part", "page", "reason", "message")
 
 
 class ListedLetter(Struct):
@@ -65,7 +65,8 @@ def list_command(state: Path, style: str) -> None:
         for one in found:
             show_summary(msgspec.json.encode(one))
         return
-    rows = [COLUMNS, *(cells_of(one) for one in found)]
+    rows = [COLUMNS]
+    rows += [tuple(one_line(str(getattr(one, name))) for name in COLUMNS) for one in found]
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -146,8 +147,3 @@ def letters_in(state: Path) -> Iterator[tuple[ListedLetter, dict[str, Any]]]:
                 ListedLetter(number, *part, page, chain.endpoint, chain.label, reason, message),
                 letter,
             )
-
-
-def cells_of(one: ListedLetter) -> tuple[str, ...]:
-    """Return the cells of a letter's row."""
-    return tuple(one_line(str(getattr(one, column))) for column in COLUMNS)

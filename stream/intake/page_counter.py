@@ -7,6 +7,8 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from stream.decode import BucketPage, ListPage, Rejection, count_all, know_nothing
 from stream.intake.account import Account, Contribution
 from stream.intake.changes import Changes
@@ -25,7 +27,7 @@ from stream.state.windows import KeyedState
 __all__ = ["PageCount", "PageCounter"]
 
 
-class PageCount:
+class PageCount(Struct):
     """What came of a page.
 
     ``contribution`` is what it brought of its chain, and ``link`` what it says of its walk, unless
@@ -33,13 +35,11 @@ class PageCount:
     which figures of a page fell that was counted before.
     """
 
-    def __init__(self, chain: Chain) -> None:
-        """Start with nothing counted."""
-        self.contribution = Contribution(chain, PageSums(pages=1))
-        self.link: Link | None = None
-        self.is_sound = True
-        self.falls: list[str] = []
-        self.letters: list[Letter] = []
+    contribution: Contribution
+    link: Link | None = None
+    is_sound: bool = True
+    falls: list[str] = []
+    letters: list[Letter] = []
 
 
 class Letter(NamedTuple):
@@ -80,7 +80,8 @@ class PageCounter:
         Raises:
             BadInput: it cannot be trusted, unless bad input is set aside.
         """
-        counted, tally, endpoint = PageCount(page.chain), self.tally, page.chain.endpoint
+        counted = PageCount(Contribution(page.chain, PageSums(pages=1)))
+        tally, endpoint = self.tally, page.chain.endpoint
         tally.page_bytes += len(page.content)
         tally.page_read.observe(page.seconds)
         try:

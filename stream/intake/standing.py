@@ -21,9 +21,9 @@ class Standing:
     Where runs ``wait`` for more pages, those that can still come are no error.
     """
 
-    def __init__(self, links: Checkpoints, *, wait: bool) -> None:
-        """Know of no walk yet."""
-        self.links = links
+    def __init__(self, checkpoints: Checkpoints, *, wait: bool) -> None:
+        """Know of no walk yet; ``checkpoints`` have what pages say of them."""
+        self.checkpoints = checkpoints
         self.wait = wait
         self.open: dict[Walk, Verdict] = {}
         """Walks that are not whole."""
@@ -38,7 +38,7 @@ class Standing:
         Raises:
             BadInput, Unavailable: the links cannot be read.
         """
-        self.open = dict(judge_all(self.links.all_links(), self.wait))
+        self.open = dict(judge_all(self.checkpoints.all_links(), self.wait))
         self.touched_walks = set()
 
     def judge_touched(self) -> None:
@@ -49,7 +49,7 @@ class Standing:
         """
         for walk in sorted(self.touched_walks):
             # Another walk of the same revision may have begun: it will have an end of its own.
-            verdict = judge_walk(self.links.links_of(walk), self.wait)
+            verdict = judge_walk(self.checkpoints.store.links_of(walk), self.wait)
             if verdict is None:
                 self.open.pop(walk, None)
             else:

@@ -116,14 +116,6 @@ class Checkpoints:
             yield chain, part, link
         self.links = HeldLinks()  # nothing lasts, and nobody asks twice
 
-    def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
-        """Yield what the pages of one walk say, as far as it is stored.
-
-        Raises:
-            BadInput, Unavailable: the state file cannot be read.
-        """
-        return self.store.links_of(walk)
-
     def flush_links(self) -> None:
         """Put links into the file outside of a checkpoint: pages say all of it again."""
         self.store.put_links(self.forgotten_parts, self.links.rows())
