@@ -41,14 +41,10 @@ def check_directories(settings: Settings) -> None:
         discover_chains(path)
 
 
-def options_of(settings: Settings) -> ReadOptions:
-    """Return how files are read."""
-    return ReadOptions(settings.max_page_bytes)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how long watched directories are waited for."""
-    return Patience(settings.settle_seconds, settings.rescan_seconds)
+def look_options_of(settings: Settings) -> tuple[ReadOptions, Patience]:
+    """Return how files are read, and how long watched directories are waited for."""
+    patience = Patience(settings.settle_seconds, settings.rescan_seconds)
+    return ReadOptions(settings.max_page_bytes), patience
 
 
 def source_of(
@@ -58,9 +54,8 @@ def source_of(
     clock: Callable[[], int],
 ) -> Directory | Pace:
     """Build a source, to go on where ``positions`` say."""
-    options = options_of(settings)
+    options, patience = look_options_of(settings)
     if isinstance(wanted, WatchSettings):
-        patience = patience_of(settings)
         return Directory(wanted.path, wanted.name, positions, options, patience, clock=clock)
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
@@ -94,7 +89,7 @@ class Feeding:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = USUAL_THREADS + len(settings.watch)
         for source in self.sources.values():
-            source.follow(options_of(settings), patience_of(settings))
+            source.follow(*look_options_of(settings))
         if self._tasks is None:
             return
         for one in self.scopes.keys() - wanted:
