@@ -83,7 +83,8 @@ def expand(chunks: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
                 rest, expander = expander.unused_data, None
             made += len(piece)
             if made > ALLOWED + RATIO * fed:
-                raise too_large_file(made, fed)
+                expected = f"expected at most {ALLOWED} and {RATIO} times the bytes"
+                raise BadInput("expansion", f"found {made} bytes packed into {fed}, {expected}")
             yield piece
             piece = b""  # not held while the next one is made
     if expander or not members:
@@ -121,9 +122,3 @@ def too_many_bytes(size: int, most: int) -> BadInput:
 def broken_file(kind: Compression, why: str) -> BadInput:
     """Say that a file does not expand."""
     return BadInput("capture", f"found broken {kind.name} ({why}), expected a whole file")
-
-
-def too_large_file(made: int, fed: int) -> BadInput:
-    """Say that a file expands to more than anybody would have written."""
-    expected = f"at most {ALLOWED} and {RATIO} times the bytes"
-    return BadInput("expansion", f"found {made} bytes packed into {fed}, expected {expected}")

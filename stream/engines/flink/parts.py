@@ -118,7 +118,8 @@ class DayPart:
         one = decode(body, type=PackedBucket)
         chain, slot = Chain(self.endpoint, one.label, one.view), Slot(one.window, one.rollup)
         name = window_name_of(chain, slot)
-        kept = self._find(name)
+        entry = self.entries.get(name)
+        kept = None if entry is None else decode(entry, type=PackedWindow)
         if kept is not None and kept.digest and kept.digest == one.digest:
             if one.revision < kept.revision:
                 return Outcomes(superseded=one.rows), None
@@ -140,10 +141,6 @@ class DayPart:
             name, encode(PackedWindow(after.revision, after.rows, after.digest, packed))
         )
         return outcomes, name
-
-    def _find(self, name: str) -> PackedWindow | None:
-        entry = self.entries.get(name)
-        return None if entry is None else decode(entry, type=PackedWindow)
 
     def _unpack(self, kept: PackedWindow | PackedBucket) -> Snapshot:
         return self.codec.unpack(self.endpoint, kept.revision, kept.digest, kept.body)
