@@ -21,14 +21,7 @@ from stream.records.windows import DAY, MAX_TIME, Bucket, Window, day_of
 
 __all__ = ["careful_page"]
 
-WIDTHS: Final = {
-    "minute": 60,
-    "1m": 60,
-    "hour": 3600,
-    "1h": 3600,
-    "day": DAY,
-    "1d": DAY,
-}
+WIDTHS: Final = {"minute": 60, "1m": 60, "hour": 3600, "1h": 3600, "day": DAY, "1d": DAY}
 BUCKET_FIELDS: Final = frozenset(
     {
         "object",

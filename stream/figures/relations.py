@@ -18,13 +18,7 @@ from stream.providers.endpoint import Kind
 from stream.providers.openai import LISTS
 from stream.state.objects import ObjectPages, Reference
 
-__all__ = [
-    "DEFINED_FOR_EVER",
-    "DELETED_IN_TIME",
-    "ForeignKeyIssues",
-    "Relations",
-    "Relationships",
-]
+__all__ = ["DEFINED_FOR_EVER", "DELETED_IN_TIME", "ForeignKeyIssues", "Relations", "Relationships"]
 
 NAMES: Final[dict[Kind, str]] = {
     "projects": "project",

@@ -11,10 +11,7 @@ from typing import Any, Final
 
 from stream.providers.endpoint import Endpoint, ObjectList
 
-__all__ = [
-    "ENDPOINTS",
-    "LISTS",
-]
+__all__ = ["ENDPOINTS", "LISTS"]
 
 USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
 
