@@ -49,6 +49,9 @@ Walk: TypeAlias = tuple[Chain, int]
 """One pass over a chain: the chain, and its revision."""
 PlacedLink: TypeAlias = tuple[Part, Link]
 """What a page says, and the part that it stands in."""
+Step: TypeAlias = tuple[Part, int, str, str | None]
+"""What is kept of a numbered page that waits, as there may be a great many: its part, the cursor
+that it hands out, why nobody knows that, and the cursor as it may be shown."""
 
 
 class Verdict(NamedTuple):
@@ -107,7 +110,7 @@ class NumberedWalk:
         """Start without a page."""
         self.fault: Verdict | None = None
         """The first fault of the pages that came in order."""
-        self._waiting: dict[int, PlacedLink] = {}
+        self._waiting: dict[int, Step] = {}
         """Pages that did not come in order, by number."""
         self._seen: set[int] = set()
         self._last = 0
@@ -120,38 +123,38 @@ class NumberedWalk:
 
     def add(self, part: Part, link: Link) -> None:
         """Take a page; rivals of one that counts were set aside, and say nothing."""
+        step = part, link.given_mark, link.fault, link.cursor
         known = self._waiting.get(link.number)
         if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
-            self._follow(part, link)
-        elif link.number > self._last and (known is None or known[1].fault == LOST):
-            self._waiting[link.number] = part, link
+            self._follow(link.number, *step)
+        elif link.number > self._last and (known is None or known[2] == LOST):
+            self._waiting[link.number] = step
 
-    def _follow(self, part: Part, link: Link) -> None:
+    def _follow(self, number: int, part: Part, after: int, fault: str, cursor: str | None) -> None:
         """Follow the walk to its next page."""
-        number, after = link.number, link.given_mark
         self._missing = self._missing or (self._last + 1 if number > self._last + 1 else 0)
         self._last = number
-        if link.fault == LOST:
+        if fault == LOST:
             return
         self._sound = number
         wrong: tuple[str, str] | None = None
         if self._ended:
             wrong = "after_end", AFTER_END
-        elif link.fault:
-            wrong = link.fault, FAULTS[link.fault]
+        elif fault:
+            wrong = fault, FAULTS[fault]
         elif after and after in self._seen:
             wrong = "repeated_cursor", REPEATED
         if wrong is not None:
             self.fault = self.fault or Verdict(*wrong, part, number)
             self._cursor = None
         else:
-            self._ended, self._cursor = not after, link.cursor
+            self._ended, self._cursor = not after, cursor
             self._seen.add(after)
 
     def judge(self) -> Verdict | None:
         """Say what is wrong with the walk, if anything is; no page comes after that."""
         for number in sorted(self._waiting):
-            self._follow(*self._waiting[number])
+            self._follow(number, *self._waiting[number])
         unended, cursor = not self._ended, None if self._ended else self._cursor
         if self.fault is not None:
             return self.fault._replace(open=unended, cursor=cursor)

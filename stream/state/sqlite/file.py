@@ -27,8 +27,8 @@ class StateFile(WindowReader):
         """Open the file, or make a new one that its owner alone can read.
 
         Read-only, it must be there, and may be in use: a reader sees the last checkpoint.
-        Without a path it is a scratch file, of which SQLite keeps on disk what is much. Of one that
-        no run ``outlives`` nothing will be wanted after a power cut.
+        Without a path it is a scratch file, of which SQLite keeps on disk what is much. Unless a
+        file ``outlives`` its run, nothing of it will be wanted after a power cut.
 
         Raises:
             Unavailable: it cannot be opened, or another process holds it.
