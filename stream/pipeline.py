@@ -42,7 +42,6 @@ from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
     "DEFAULT_REPORT",
-    "SIDE_FILES",
     "Observer",
     "Outputs",
     "Replay",
@@ -52,11 +51,11 @@ __all__ = [
     "freeze_state",
     "ingest_pages",
     "replay",
+    "state_files_of",
     "survey_directory",
 ]
 
-SIDE_FILES = (".lock", "-wal", "-shm", "-journal")
-"""What stands beside a state file while it is in use."""
+STATE_FILES = ("", ".lock", "-wal", "-shm", "-journal")
 DEFAULT_REPORT = Path("out/admin_ingestion_report.json")
 
 
@@ -139,10 +138,14 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
 
 def files_of(run: Replay) -> frozenset[Path]:
     """Return the files and directories that a run writes, by their real paths."""
-    state = run.rules.state
-    beside = [state.with_name(state.name + end) for end in SIDE_FILES] if state else []
-    found = (run.report, state, run.rules.dead_letters, *beside, *run.side_outputs)
+    found = (run.report, run.rules.dead_letters, *state_files_of(run.rules), *run.side_outputs)
     return frozenset(Path(os.path.realpath(path)) for path in found if path is not None)
+
+
+def state_files_of(rules: Rules) -> list[Path]:
+    """Return the state file, and what stands beside it while it is in use."""
+    state = rules.state
+    return [state.with_name(state.name + end) for end in STATE_FILES] if state else []
 
 
 def survey_directory(directory: Directory, intake: Intake, observer: Observer) -> Survey:
@@ -182,7 +185,7 @@ async def ingest_pages(
     if not intake.checkpoints.is_lasting:  # or there may be windows that never were in memory
         intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
-    with Channel[Delivery](run.channel_capacity) as channel:
+    with closing(Channel[Delivery](run.channel_capacity)) as channel:
 
         async def feed() -> None:
             await directory.deliver(survey, channel.send)

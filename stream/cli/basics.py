@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
+import msgspec
 
+from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
+from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = [
     "EXIT_CODES",
     "FILE",
-    "Moment",
     "add_options",
-    "check_dead_letters",
     "clock_option",
+    "end_run",
     "page_bytes_option",
+    "read_time",
     "report_options",
+    "rules_of",
+    "show_json",
     "show_summary",
-    "show_warnings",
+    "show_warning",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,36 +49,29 @@ Exit codes:
   130, 143  interrupted; no report
 """
 
-
 FILE: Final = click.Path(path_type=Path)
 
 
-class Moment(click.ParamType[int]):
-    """The clock, as Unix seconds or as a time in RFC 3339; UTC where it has no zone."""
+def read_time(value: str | int) -> int:
+    """Read a time as Unix seconds or in RFC 3339, UTC where it has no zone; return Unix seconds.
 
-    name = "time"
-
-    def convert(
-        self,
-        value: str | int,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int:
-        """Return Unix seconds."""
-        text = str(value)
-        try:
-            if text.isascii() and text.isdigit():
-                seconds = int(text)
-            else:
-                moment = dt.datetime.fromisoformat(text)
-                zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-                seconds = int(zoned.timestamp())
-        except ValueError:
-            seconds = -1
-        if not 0 <= seconds <= MAX_TIME:
-            shown = f"{one_line(text)!r} is no time"
-            self.fail(f"{shown}; give Unix seconds or 2024-11-01T00:00:00Z", param, ctx)
-        return seconds
+    Raises:
+        click.BadParameter: it is none.
+    """
+    text = str(value)
+    try:
+        if text.isascii() and text.isdigit():
+            seconds = int(text)
+        else:
+            moment = dt.datetime.fromisoformat(text)
+            zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            seconds = int(zoned.timestamp())
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= MAX_TIME:
+        shown = f"{one_line(text)!r} is no time"
+        raise click.BadParameter(f"{shown}; give Unix seconds or 2024-11-01T00:00:00Z")
+    return seconds
 
 
 def add_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -104,7 +102,7 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
     return click.option(
         "--now",
         metavar="TIME",
-        type=Moment(),
+        type=read_time,
         default=lambda: int(time.time()),
         envvar="SOURCE_DATE_EPOCH",
         help=f"The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.{use}",
@@ -146,20 +144,36 @@ report_options = add_options(
 """Gives a command the options that say how a report is made."""
 
 
-def check_dead_letters(on_error: str, dead_letters: Path | None) -> None:
-    """See that what is set aside has a place.
+def rules_of(
+    on_error: str, dead_letters: Path | None, *, allow_incomplete: bool, **more: Any
+) -> Rules:
+    """Return the rules that the options ask for; what is set aside must have a place.
 
     Raises:
-        click.UsageError: one of the options is there without the other.
+        click.UsageError: one of the options for that is there without the other.
     """
     if (on_error == "dead-letter") != (dead_letters is not None):
         raise click.UsageError("--on-error dead-letter and --dead-letters DIR go together")
+    unfinished: Literal["report", "refuse"] = "report" if allow_incomplete else "refuse"
+    return Rules(dead_letters=dead_letters, unfinished_walks=unfinished, **more)
 
 
-def show_warnings(warnings: Iterable[str]) -> None:
-    """Say on stderr what may be wrong, and changes no exit code."""
-    for warning in warnings:
-        click.echo(f"usage-stream: warning: {one_line(warning)}", err=True)
+def end_run(context: click.Context, summary: bytes, report: Report) -> None:
+    """Print the summary of a run, say what may be wrong and changes no exit code, and exit."""
+    show_summary(summary)
+    for warning in report.outline.warnings:
+        show_warning(one_line(warning))
+    context.exit(report.outline.exit_code)
+
+
+def show_warning(text: str) -> None:
+    """Say on stderr what may be wrong; whatever came from outside is masked in it already."""
+    click.echo(f"usage-stream: warning: {text}", err=True)
+
+
+def show_json(value: Any) -> None:
+    """Write a value to stdout as JSON for people too; as :func:`show_summary`."""
+    show_summary(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def show_summary(summary: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, show_json
 from stream.daemon.config import load_settings, settings_of
 from stream.records.privacy import spell_name
 
@@ -85,5 +85,4 @@ def check_command(path: Path, **flags: str | None) -> None:
     What is wrong is named by its key's path, its variable or its flag; exit 78.
     """
     settings = load_settings(path, os.environ, given_flags(flags))
-    shown = msgspec.json.encode(settings, enc_hook=lambda path: spell_name(str(path)))
-    show_summary(msgspec.json.format(shown, indent=2))
+    show_json(msgspec.to_builtins(settings, enc_hook=lambda path: spell_name(str(path))))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 from msgspec import Struct
 
-from stream.cli.basics import EXIT_CODES, FILE, add_options, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, show_json, show_summary
 from stream.records.delivery import Part
 from stream.records.errors import Unavailable
 from stream.records.privacy import one_line
 
 __all__ = ["dead_command"]
 
-COLUMNS = ("number", "source", "part", "page", "reason", "message")
+COLUMNS: Final[tuple[str, ...]] = ("number", "source", "part", "page", "reason", "message")
 
 
 class ListedLetter(Struct):
@@ -34,14 +34,12 @@ class ListedLetter(Struct):
     message: str
 
 
-state_option = add_options(
-    click.option(
-        "--state",
-        metavar="FILE",
-        type=FILE,
-        required=True,
-        help="The state file of a replay or a daemon.",
-    )
+state_option = click.option(
+    "--state",
+    metavar="FILE",
+    type=FILE,
+    required=True,
+    help="The state file of a replay or a daemon.",
 )
 
 
@@ -67,7 +65,8 @@ def list_command(state: Path, style: str) -> None:
         for one in found:
             show_summary(msgspec.json.encode(one))
         return
-    rows = [COLUMNS, *(cells_of(one) for one in found)]
+    rows = [COLUMNS]
+    rows += [tuple(one_line(str(getattr(one, name))) for name in COLUMNS) for one in found]
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -82,7 +81,7 @@ def show_command(state: Path, number: int) -> None:
     for one, letter in letters_in(state):
         if one.number == number:
             where = {"source": one.source, "part": one.part}
-            show_summary(msgspec.json.format(msgspec.json.encode({**where, **letter}), indent=2))
+            show_json({**where, **letter})
             return
     raise click.UsageError(f"there is no dead letter {number}; see usage-stream dead-letters list")
 
@@ -126,7 +125,7 @@ def retry_command(state: Path, names: tuple[str, ...]) -> None:
         wanted = [part for part in chosen if not names or part.name in names]
         found = retry_parts(store, wanted, restart_position)
     parts = [{"source": part.source, "part": part.name} for part in found]
-    show_summary(msgspec.json.format(msgspec.json.encode({"parts": parts}), indent=2))
+    show_json({"parts": parts})
 
 
 def letters_in(state: Path) -> Iterator[tuple[ListedLetter, dict[str, Any]]]:
@@ -148,8 +147,3 @@ def letters_in(state: Path) -> Iterator[tuple[ListedLetter, dict[str, Any]]]:
                 ListedLetter(number, *part, page, chain.endpoint, chain.label, reason, message),
                 letter,
             )
-
-
-def cells_of(one: ListedLetter) -> tuple[str, ...]:
-    """Return the cells of a letter's row."""
-    return tuple(one_line(str(getattr(one, column))) for column in COLUMNS)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_json
 
 __all__ = ["export_command"]
 
@@ -25,13 +24,7 @@ def export_command() -> None:
     required=True,
     help="The state file; it may be in use, and is only read.",
 )
-@click.option(
-    "--out",
-    metavar="FILE",
-    type=FILE,
-    required=True,
-    help="Where the history goes.",
-)
+@click.option("--out", metavar="FILE", type=FILE, required=True, help="Where the history goes.")
 @clock_option(" Windows that have not ended by then are left out.")
 def openmetrics_command(state: Path, out: Path, now: int) -> None:
     """Write recorded usage with each window's own time, ready for a backfill of Prometheus.
@@ -49,5 +42,4 @@ def openmetrics_command(state: Path, out: Path, now: int) -> None:
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     from stream.sinks.exports.openmetrics import export_openmetrics  # noqa: PLC0415 -- only this command needs it
 
-    exported = export_openmetrics(state, out, now)
-    show_summary(msgspec.json.format(msgspec.json.encode(exported), indent=2))
+    show_json(export_openmetrics(state, out, now))

@@ -13,17 +13,16 @@ from stream.cli.basics import (
     EXIT_CODES,
     FILE,
     add_options,
-    check_dead_letters,
     clock_option,
+    end_run,
     page_bytes_option,
     report_options,
+    rules_of,
     show_summary,
-    show_warnings,
 )
 from stream.engines.flink.job import Job
-from stream.engines.flink.report import write_engine_report as reported
+from stream.engines.flink.report import write_engine_report
 from stream.engines.flink.submit import Submission, submit_job
-from stream.intake.rules import Rules
 from stream.pipeline import Replay
 from stream.sinks.summary import summary_of
 
@@ -151,17 +150,7 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     Example:
       usage-stream flink report captures out/flink --report out/report.json
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    check_dead_letters(on_error, dead_letters)
-    run = Replay(
-        directory=captures,
-        now=now,
-        report=report,
-        details=details,
-        rules=Rules(
-            dead_letters=dead_letters, unfinished_walks="report" if allow_incomplete else "refuse"
-        ),
-    )
-    written = anyio.run(reported, run, out)
-    show_summary(summary_of(report, written))
-    show_warnings(written.outline.warnings)
-    context.exit(written.outline.exit_code)
+    rules = rules_of(on_error, dead_letters, allow_incomplete=allow_incomplete)
+    run = Replay(directory=captures, now=now, report=report, details=details, rules=rules)
+    written = anyio.run(write_engine_report, run, out)
+    end_run(context, summary_of(report, written), written)

@@ -10,9 +10,8 @@ from typing import Any, TypeAlias
 
 import anyio
 import click
-import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, Moment, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, read_time, show_json, show_warning
 from stream.cli.progress import show_advance
 from stream.engines.signals import until_signalled
 from stream.providers.openai import ENDPOINTS
@@ -30,21 +29,14 @@ AHEAD = 300
 """Seconds that a capture's time may be ahead of the clock."""
 
 
-class EndpointNames(click.ParamType[tuple[str, ...]]):
-    """Endpoints with commas between them, by the registry's names or the short ones."""
+def read_names(value: str) -> tuple[str, ...]:
+    """Read endpoints with commas between them, by the registry's names or the short ones.
 
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the registry's names; what is none is left as it is, to be refused later."""
-        if isinstance(value, tuple):
-            return value
-        del param, ctx
-        short = {entry.name: key for key, entry in ENDPOINTS.items()}
-        found = [short.get(one.strip(), one.strip()) for one in str(value).split(",")]
-        return tuple(ENDPOINTS) if "all" in found else tuple(found)
+    What is none is left as it is, to be refused later.
+    """
+    short = {entry.name: key for key, entry in ENDPOINTS.items()}
+    found = [short.get(one.strip(), one.strip()) for one in value.split(",")]
+    return tuple(ENDPOINTS) if "all" in found else tuple(found)
 
 
 def count_option(name: str, most: int, text: str) -> Decorator:
@@ -78,7 +70,7 @@ def share_option(name: str, text: str) -> Decorator:
 @click.option(
     "--endpoints",
     metavar="NAMES",
-    type=EndpointNames(),
+    type=read_names,
     multiple=True,
     default=DEFAULT.endpoints,
     show_default=True,
@@ -117,7 +109,7 @@ def share_option(name: str, text: str) -> Decorator:
 @click.option(
     "--start",
     metavar="TIME",
-    type=Moment(),
+    type=read_time,
     default=DEFAULT.start,
     help="The first bucket's start: Unix seconds or RFC 3339, rounded down. [default: 2020-01-01]",
 )
@@ -155,12 +147,11 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
     with show_advance(Generator(shape).most_pages) as on_page:
         made = anyio.run(until_signalled, partial(generate_set, shape, out, on_page))
     if shape.capture and made.last_observed > time.time() + AHEAD:
-        click.echo(
-            f"usage-stream: warning: the last walk is dated {timestamp(made.last_observed)}, and a "
-            "replay before then sets its pages aside; give an earlier --start",
-            err=True,
+        show_warning(
+            f"the last walk is dated {timestamp(made.last_observed)}, and a replay before then "
+            "sets its pages aside; give an earlier --start"
         )
-    show_summary(msgspec.json.format(msgspec.json.encode(made), indent=2))
+    show_json(made)
 
 
 def describe_occupant(out: Path, *, capture: bool) -> str | None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
+from stream.cli.basics import show_warning
 from stream.pipeline import Observer
 from stream.records.privacy import one_line
 
@@ -20,15 +19,12 @@ __all__ = ["show_advance", "show_progress", "show_table"]
 
 def warn_of_file(name: str, reason: str) -> None:
     """Say that a file was left out."""
-    click.echo(
-        f"usage-stream: warning: {one_line(name)} was left out: {one_line(reason)}", err=True
-    )
+    show_warning(f"{one_line(name)} was left out: {one_line(reason)}")
 
 
 def warn_of_hole(place: str, length: int) -> None:
     """Say that something emptied a file while it was written to."""
-    told = f"{length} NUL bytes in front were passed over"
-    click.echo(f"usage-stream: warning: {one_line(place)}: {told}", err=True)
+    show_warning(f"{one_line(place)}: {length} NUL bytes in front were passed over")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, Moment, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, read_time, show_json
 from stream.cli.progress import show_advance
 from stream.engines.signals import until_signalled
 from stream.providers.openai import ENDPOINTS
@@ -37,67 +37,69 @@ NOW: Final = "now"
 UNREACHED: Final = 69
 
 
-class EndpointList(click.ParamType[tuple[str, ...]]):
-    """Endpoints by their keys or names, with commas between them; or all."""
+def read_endpoints(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Read endpoints by their keys or names, with commas between them, or all; return their keys.
 
-    name = "endpoints"
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return their keys."""
-        if isinstance(value, tuple):
-            return value
-        if value == ALL:
-            return tuple(ENDPOINTS)
-        keys = {name: key for key, one in ENDPOINTS.items() for name in (key, one.name)}
-        found = [one.strip() for one in value.split(",")]
-        for one in found:
-            if one not in keys:
-                wanted = ", ".join([ALL, *ENDPOINTS])
-                self.fail(f"{one_line(one)!r} is no endpoint; give some of {wanted}", param, ctx)
-        return tuple(key for key in ENDPOINTS if key in {keys[one] for one in found})
+    Raises:
+        click.BadParameter: one is none.
+    """
+    if isinstance(value, tuple):
+        return value
+    if value == ALL:
+        return tuple(ENDPOINTS)
+    keys = {name: key for key, one in ENDPOINTS.items() for name in (key, one.name)}
+    found = [one.strip() for one in value.split(",")]
+    check_known(found, keys, "endpoint", [ALL, *ENDPOINTS])
+    return tuple(key for key in ENDPOINTS if key in {keys[one] for one in found})
 
 
-class GroupList(click.ParamType[tuple[str, ...]]):
-    """What usage is grouped by, with commas between."""
+def read_groups(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Read what usage is grouped by, with commas between.
 
-    name = "groups"
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the groups."""
-        if isinstance(value, tuple):
-            return value
-        known = {name for one in ENDPOINTS.values() for name in one.groups}
-        found = tuple(one.strip() for one in value.split(",") if one.strip())
-        for one in found:
-            if one not in known:
-                wanted = ", ".join(sorted(known))
-                self.fail(f"{one_line(one)!r} is no group; give some of {wanted}", param, ctx)
-        return found
+    Raises:
+        click.BadParameter: nothing is grouped by one of them.
+    """
+    if isinstance(value, tuple):
+        return value
+    known = sorted({name for one in ENDPOINTS.values() for name in one.groups})
+    found = tuple(one.strip() for one in value.split(",") if one.strip())
+    check_known(found, known, "group", known)
+    return found
 
 
-class UntilMoment(Moment):
-    """A moment, or ``now``."""
+def check_known(
+    found: Iterable[str], known: Container[str], noun: str, wanted: Iterable[str]
+) -> None:
+    """See that all names are known.
 
-    def convert(
-        self, value: str | int | None, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
-        """Return Unix seconds, ``None`` for now."""
-        return None if value in {NOW, None} else super().convert(value or 0, param, ctx)
+    Raises:
+        click.BadParameter: one is not.
+    """
+    for one in found:
+        if one not in known:
+            raise click.BadParameter(
+                f"{one_line(one)!r} is no {noun}; give some of {', '.join(wanted)}"
+            )
+
+
+def read_end(value: str | int) -> int:
+    """Read a moment, or ``now``; return Unix seconds, 0 for now.
+
+    Raises:
+        click.BadParameter: it is neither.
+    """
+    return 0 if value in {NOW, 0} else read_time(value)
 
 
 @click.command("pull", epilog=EXIT_CODES)
 @click.argument("out", metavar="OUT", type=FILE)
 @click.option(
-    "--since", metavar="TIME", type=Moment(), required=True, help="The first day, as 2026-11-01."
+    "--since", metavar="TIME", type=read_time, required=True, help="The first day, as 2026-11-01."
 )
 @click.option(
     "--until",
     metavar="TIME",
-    type=UntilMoment(),
+    type=read_end,
     default=NOW,
     show_default=True,
     help="The end, which is not asked for any more.",
@@ -105,7 +107,7 @@ class UntilMoment(Moment):
 @click.option(
     "--endpoints",
     metavar="NAMES",
-    type=EndpointList(),
+    type=read_endpoints,
     default=ALL,
     show_default=True,
     help="Which endpoints, with commas: completions,costs.",
@@ -120,7 +122,7 @@ class UntilMoment(Moment):
 @click.option(
     "--group-by",
     metavar="NAMES",
-    type=GroupList(),
+    type=read_groups,
     help="What to group by, with commas. Without it: all that an endpoint has.",
 )
 @click.option(
@@ -157,7 +159,7 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     context: click.Context,
     out: Path,
     since: int,
-    until: int | None,
+    until: int,
     endpoints: tuple[str, ...],
     width: str,
     group_by: tuple[str, ...] | None,
@@ -187,12 +189,12 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     if not is_capture(out.name):
         raise click.UsageError(f"{out}: name a capture: NAME.ndjson, or with .gz or .zst behind it")
-    if until is not None and until <= since:
+    if until and until <= since:
         raise click.UsageError("--until is not behind --since: there is nothing to ask for")
     key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
     plan = PollPlan(
         start=since // DAY * DAY,
-        end=None if until is None else -(-until // DAY) * DAY,
+        end=-(-until // DAY) * DAY or None,
         label=label,
         once=True,
         endpoints=endpoints,
@@ -206,7 +208,7 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     with show_advance(None) as advance:
         work = partial(pull_all, out, plan, transport, requests_per_minute, advance)
         pulled: PullSummary = anyio.run(until_signalled, work)
-    show_summary(msgspec.json.format(msgspec.json.encode(describe_pull(pulled)), indent=2))
+    show_json(describe_pull(pulled))
     context.exit(0 if pulled.is_whole else UNREACHED if pulled.may_go_on else 1)
 
 

@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 import anyio
 import click
@@ -15,22 +16,23 @@ import click
 from stream.cli.basics import (
     EXIT_CODES,
     FILE,
-    check_dead_letters,
     clock_option,
+    end_run,
     page_bytes_option,
     report_options,
-    show_summary,
-    show_warnings,
+    rules_of,
+    show_warning,
 )
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
 from stream.engines.signals import until_signalled
-from stream.intake.rules import DEFAULT_BUDGET, Rules
-from stream.pipeline import SIDE_FILES, Replay, replay
+from stream.intake.rules import DEFAULT_BUDGET
+from stream.pipeline import Replay, replay, state_files_of
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+from stream.sinks.report import Report
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.discovery import is_pages_input
@@ -38,27 +40,22 @@ from stream.sources.recognition import recognise_file
 
 __all__ = ["replay_command"]
 
-
-class WorkerCount(click.ParamType[int]):
-    """How many worker processes; ``auto`` is one for each core that may be used."""
-
-    name = "count"
-
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the number."""
-        if value == "auto":
-            affinity = getattr(os, "sched_getaffinity", None)  # on Linux alone
-            return len(affinity(0)) if affinity else os.cpu_count() or 1
-        text = str(value)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS):
-            wanted = f"a number from 1 to {MOST_WORKERS}, or auto"
-            self.fail(f"{one_line(text)!r} is not {wanted}", param, ctx)
-        return int(text)
+MOST_WORKERS: Final = 256
 
 
-MOST_WORKERS = 256
+def read_worker_count(value: str) -> int:
+    """Read how many worker processes to use; ``auto`` is one for each core that may be used.
+
+    Raises:
+        click.BadParameter: it is no such number.
+    """
+    if value == "auto":
+        affinity = getattr(os, "sched_getaffinity", None)  # on Linux alone
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MOST_WORKERS):
+        wanted = f"a number from 1 to {MOST_WORKERS}, or auto"
+        raise click.BadParameter(f"{one_line(value)!r} is not {wanted}")
+    return int(value)
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -82,7 +79,7 @@ MOST_WORKERS = 256
 @click.option(
     "--workers",
     metavar="N",
-    type=WorkerCount(),
+    type=read_worker_count,
     default="1",
     show_default=True,
     help="Worker processes that decode and deduplicate; auto: one for each core.",
@@ -111,21 +108,19 @@ MOST_WORKERS = 256
 @click.pass_context
 def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it has options
     context: click.Context,
+    /,
     directory: Path,
     report: Path,
     dead_letters: Path | None,
     state: Path | None,
     on_error: str,
-    now: int,
     notes: Path | None,
     metrics: Path | None,
     *,
-    details: bool,
     allow_incomplete: bool,
-    channel_capacity: int,
-    max_page_bytes: int,
     row_budget: int,
     workers: int,
+    **options: Any,
 ) -> None:
     """Replay the recorded pages at PATH into a report, and print its summary as JSON.
 
@@ -144,41 +139,20 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream replay month.ndjson.zst --no-details --workers auto
       curl -sS "$URL" -H "Authorization: Bearer $OPENAI_ADMIN_KEY" | usage-stream replay -
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    check_dead_letters(on_error, dead_letters)
-    run = Replay(
-        directory=context.with_resource(spool_input(directory)),
-        now=now,
-        report=report,
-        details=details,
-        rules=Rules(
-            state=state,
-            dead_letters=dead_letters,
-            unfinished_walks="report" if allow_incomplete else "refuse",
-            row_budget=row_budget,
-        ),
-        channel_capacity=channel_capacity,
-        max_page_bytes=max_page_bytes,
-        side_outputs=tuple(filter(None, (notes, metrics))),
+    rules = rules_of(
+        on_error,
+        dead_letters,
+        allow_incomplete=allow_incomplete,
+        state=state,
+        row_budget=row_budget,
     )
-    check_outputs(run, notes, metrics)
+    place = context.with_resource(spool_input(directory))
+    beside = tuple(filter(None, (notes, metrics)))
+    run = Replay(directory=place, report=report, rules=rules, side_outputs=beside, **options)
+    check_outputs(run)
     before = previous_summary(report) if notes else None
     tally = Tally()
-    if workers > 1 and not hasattr(os, "fork"):  # Windows
-        click.echo(
-            "usage-stream: warning: no worker processes on this platform: one process", err=True
-        )
-        workers = 1
-    if workers > 1:
-        from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
-
-        with (
-            closing(Pool(run, workers, tally)) as pool,
-            show_progress() as observer,
-        ):  # forks before there are threads
-            written = anyio.run(until_signalled, partial(pool.replay, observer))
-    else:
-        with show_progress() as observer:
-            written = anyio.run(until_signalled, partial(replay, run, tally, observer))
+    written = run_replay(run, tally, workers)
     after = summary_of(report, written)
     if metrics:
         from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
@@ -188,9 +162,24 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
         append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
-    show_summary(after)
-    show_warnings(written.outline.warnings)
-    context.exit(written.outline.exit_code)
+    end_run(context, after, written)
+
+
+def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
+    """Replay in this process, or in so many workers of it."""
+    if workers > 1 and not hasattr(os, "fork"):  # Windows
+        show_warning("no worker processes on this platform: one process")
+        workers = 1
+    if workers > 1:
+        from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+
+        with (
+            closing(Pool(run, workers, tally)) as pool,
+            show_progress() as observer,
+        ):  # forks before there are threads
+            return anyio.run(until_signalled, partial(pool.replay, observer))
+    with show_progress() as observer:
+        return anyio.run(until_signalled, partial(replay, run, tally, observer))
 
 
 def holds_pages(place: Path) -> bool:
@@ -198,18 +187,18 @@ def holds_pages(place: Path) -> bool:
     return place.is_file() and recognise_file(place).holds_pages
 
 
-def check_outputs(run: Replay, notes: Path | None, metrics: Path | None) -> None:
+def check_outputs(run: Replay) -> None:
     """See that everything can be written, and that nothing overwrites a fixture or each other.
 
     Raises:
         click.UsageError: two outputs are one file, or one is among what DIR is read for.
         Unavailable: a file cannot be written.
     """
-    state, dead = run.rules.state, run.rules.dead_letters
+    dead = run.rules.dead_letters
     letters = None if dead is None else dead / DEAD_LETTERS
     taken: set[Path] = set()
-    beside = [state.with_name(state.name + end) for end in SIDE_FILES] if state else []
-    for path in filter(None, (run.report, notes, metrics, letters, state, *beside)):
+    outputs = (run.report, *run.side_outputs, letters, *state_files_of(run.rules))
+    for path in filter(None, outputs):
         place = prepare_file(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")

@@ -12,7 +12,7 @@ import anyio
 import click
 import msgspec
 
-from stream.cli.basics import EXIT_CODES, Moment, show_summary
+from stream.cli.basics import EXIT_CODES, read_time, show_summary
 from stream.recordings.twin.faults import KINDS, FaultRule, parse_faults
 from stream.recordings.twin.twin import DEFAULT_KEY, LOOKBACK, Twin
 from stream.records.errors import Unavailable
@@ -98,7 +98,7 @@ def time_option(name: str, metavar: str, default: float, text: str) -> Decorator
     help="How many times as fast as real time goes on.",
 )
 @click.option(
-    "--start", metavar="TIME", type=Moment(), help="When it starts, by its clock. [default: now]"
+    "--start", metavar="TIME", type=read_time, help="When it starts, by its clock. [default: now]"
 )
 @click.option(
     "--key",

@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 
 import click
-import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, show_json
 from stream.records.privacy import one_line
 
 __all__ = ["verify_command"]
@@ -30,6 +29,5 @@ def verify_command(context: click.Context, directory: Path) -> None:
     lines = [one_line(finding) for finding in (*findings.files, *findings.content)]
     for line in lines:
         click.echo(line, err=True)
-    shown = {"directory": str(directory), "findings": lines}
-    show_summary(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    show_json({"directory": str(directory), "findings": lines})
     context.exit(findings.exit_code)

@@ -31,9 +31,6 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         body, content_type = core.scrape(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
-    async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
     async def readyz(_: Request) -> Response:
         reason = core.health.why_not_ready()
         return PlainTextResponse(f"{reason or 'ready'}\n", 503 if reason else 200)
@@ -42,12 +39,6 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         reason = await reload()
         return PlainTextResponse(f"{reason or 'reloaded'}\n", 400 if reason else 200)
 
-    async def no_icon(_: Request) -> Response:
-        return Response(status_code=204)
-
-    async def style(_: Request) -> Response:
-        return Response(STYLE, media_type="text/css")
-
     async def glance(_: Request) -> Response:
         async with core.state_lock:
             return HTMLResponse(render_page(core))
@@ -55,10 +46,10 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
     return Starlette(
         routes=[
             Route("/", glance),
-            Route("/style.css", style),
-            Route("/favicon.ico", no_icon),
+            Route("/style.css", Response(STYLE, media_type="text/css"), methods=["GET"]),
+            Route("/favicon.ico", Response(status_code=204), methods=["GET"]),
             Route("/metrics", metrics),
-            Route("/healthz", healthz),
+            Route("/healthz", PlainTextResponse("ok\n"), methods=["GET"]),
             Route("/readyz", readyz),
             Route("/report", ReportAnswer(core), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),

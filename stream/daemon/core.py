@@ -27,22 +27,15 @@ from stream.sinks.dead_letters import write_letters
 from stream.sinks.metrics import DaemonStatus, Exposition
 from stream.sources.channel import Channel
 
-__all__ = ["CaughtUp", "Core"]
+__all__ = ["Core"]
 
 HEARTBEAT: Final = 60.0
 """Seconds after which a checkpoint is stored although nothing changed: to see that it can be."""
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 15.0
 
-Arrival: TypeAlias = "Delivery | CaughtUp"
-
-
-class CaughtUp:
-    """Comes after the last page of a source's first look; set when all of that is stored."""
-
-    def __init__(self) -> None:
-        """Start unset."""
-        self.stored_event = anyio.Event()
+Arrival: TypeAlias = Delivery | anyio.Event
+"""What comes through the channel; an event is set when all that came before it is stored."""
 
 
 class Core:
@@ -109,10 +102,14 @@ class Core:
             elif delivery is None:
                 self.see_overdue()
         await self.checkpoint()
-        if (
-            self.intake.checkpoints.pending_deliveries
-        ):  # faults of walks, found behind that checkpoint
+        if self.intake.checkpoints.pending_deliveries:  # faults of walks, found behind that one
             await self.checkpoint()
+
+    async def wait_until_stored(self) -> None:
+        """Wait until all that has been sent through the channel by now is stored."""
+        stored_event = anyio.Event()
+        await self.channel.send(stored_event)
+        await stored_event.wait()
 
     async def _next(self) -> Arrival | None:
         """Return what comes next; ``None`` when it is time to see whether a checkpoint is due."""
@@ -129,9 +126,9 @@ class Core:
     async def _take(self, delivery: Arrival) -> None:
         """Take one page or line, or store everything when a source has caught up."""
         self.health.busy_since = time.monotonic()
-        if isinstance(delivery, CaughtUp):
+        if isinstance(delivery, anyio.Event):
             await self.checkpoint()
-            delivery.stored_event.set()
+            delivery.set()
         else:
             taken = self.intake.take(delivery)
             self.changes += 1
@@ -230,7 +227,7 @@ class Core:
         standing.watermarks = coverage.watermarks()
         standing.missing_windows = coverage.missing_windows()
         standing.records = self._records + self.intake.state.added_rows
-        standing.state_bytes = self.intake.checkpoints.size
+        standing.state_bytes = self.intake.checkpoints.store.size
         standing.series_folded = len(self.ledger.folds)
         standing.fallen_pages = dict.fromkeys(standing.watermarks, 0) | self.intake.account.falls
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 import structlog
 
 from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSettings
-from stream.daemon.core import CaughtUp, Core
+from stream.daemon.core import Core
 from stream.daemon.poller import Poller, check_poll
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
@@ -45,14 +45,10 @@ def check_directories(settings: Settings) -> None:
         discover_chains(path)
 
 
-def options_of(settings: Settings) -> ReadOptions:
-    """Return how files are read."""
-    return ReadOptions(settings.max_page_bytes)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how long watched directories are waited for."""
-    return Patience(settings.settle_seconds, settings.rescan_seconds)
+def look_options_of(settings: Settings) -> tuple[ReadOptions, Patience]:
+    """Return how files are read, and how long watched directories are waited for."""
+    patience = Patience(settings.settle_seconds, settings.rescan_seconds)
+    return ReadOptions(settings.max_page_bytes), patience
 
 
 def source_of(
@@ -62,9 +58,8 @@ def source_of(
     clock: Callable[[], int],
 ) -> Directory | Pace:
     """Build a source, to go on where ``positions`` say."""
-    options = options_of(settings)
+    options, patience = look_options_of(settings)
     if isinstance(wanted, WatchSettings):
-        patience = patience_of(settings)
         return Directory(wanted.path, wanted.name, positions, options, patience, clock=clock)
     return Pace(wanted.path, wanted.name, positions, options, rate=wanted.rate, loop=wanted.loop)
 
@@ -98,7 +93,7 @@ class Feeding:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = USUAL_THREADS + len(settings.watches)
         for source in self.sources.values():
-            source.follow(options_of(settings), patience_of(settings))
+            source.follow(*look_options_of(settings))
         if self._tasks is None:
             return
         for one in self.scopes.keys() - wanted:
@@ -133,9 +128,7 @@ class Feeding:
         that the settings had before is taken first.
         """
         with scope:
-            mark = CaughtUp()
-            await self.core.channel.send(mark)
-            await mark.stored_event.wait()
+            await self.core.wait_until_stored()
             async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
             source = source_of(wanted, self.core.settings, positions, self.core.clock)
@@ -212,9 +205,7 @@ class Feeding:
     async def _caught_up(self, wanted: SourceSettings) -> None:
         """Wait until all that a source has delivered is stored, the first time."""
         if wanted in self._behind:
-            mark = CaughtUp()
-            await self.core.channel.send(mark)
-            await mark.stored_event.wait()
+            await self.core.wait_until_stored()
             self._behind.discard(wanted)
             self._see_who_is_behind()
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from operator import attrgetter
 from typing import Final
 
 import anyio
@@ -32,8 +33,8 @@ from stream.sources.settling import LEASES
 
 __all__ = ["Daemon", "run_daemon"]
 
-FIXED: Final = ("state", "channel_capacity", "series_limit")
-"""What cannot change while the daemon runs; neither can the address that it listens on."""
+FIXED: Final = ("state", "channel_capacity", "series_limit", "http.listen")
+"""What cannot change while the daemon runs."""
 
 Load = Callable[[], Settings]
 
@@ -203,8 +204,6 @@ class Daemon:
             BadConfiguration: such a setting has changed.
         """
         now = self.core.settings
-        changed = [name for name in FIXED if getattr(now, name) != getattr(settings, name)]
-        if now.http.listen != settings.http.listen:
-            changed.append("http.listen")
+        changed = [name for name in FIXED if attrgetter(name)(now) != attrgetter(name)(settings)]
         if changed:
             raise BadConfiguration(f"{', '.join(changed)}: changed, which wants a restart")

@@ -19,12 +19,14 @@ __all__ = ["set_up"]
 def set_up(log: Log, stream: TextIO | None = None) -> None:
     """Log as the settings say, on ``stream`` (stderr); other libraries' own logs are silent.
 
+    A line that stderr cannot take is lost (``cli.streams``), and not the daemon's end.
+
     Text on a terminal has colours, unless ``NO_COLOR`` is set to anything (https://no-color.org).
     """
-    out = Sturdy(stream)
-    text = log.format == "text" or (log.format == "auto" and out.is_terminal)
+    is_terminal = (stream or sys.stderr).isatty()
+    text = log.format == "text" or (log.format == "auto" and is_terminal)
     renderer: Callable[..., str | bytes] = (
-        structlog.dev.ConsoleRenderer(colors=out.is_terminal and not os.environ.get("NO_COLOR"))
+        structlog.dev.ConsoleRenderer(colors=is_terminal and not os.environ.get("NO_COLOR"))
         if text
         else structlog.processors.JSONRenderer()
     )
@@ -36,7 +38,7 @@ def set_up(log: Log, stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=out),  # type: ignore[arg-type]  # what it writes to
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     for name in ("uvicorn", "asyncio", "watchfiles"):
@@ -57,36 +59,3 @@ def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
         else one_line(str(value))
         for name, value in event.items()
     }
-
-
-class Sturdy:
-    """Writes to a stream that may be closed, or full: a log line lost is not the daemon's end."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        """Write to ``stream``, or to stderr as it is then."""
-        self._stream = stream
-
-    @property
-    def stream(self) -> TextIO | None:
-        """What is written to."""
-        return self._stream or sys.stderr
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether a person reads."""
-        return self.stream is not None and self.stream.isatty()
-
-    def write(self, text: str) -> int:
-        """Write, if that is possible."""
-        try:
-            return self.stream.write(text) if self.stream is not None else 0
-        except (OSError, ValueError):
-            return 0
-
-    def flush(self) -> None:
-        """Hand on what was written, if that is possible."""
-        try:
-            if self.stream is not None:
-                self.stream.flush()
-        except (OSError, ValueError):
-            return

@@ -46,15 +46,10 @@ class ReportWriter:
                     failed = True
                     patience = self.core.settings.give_up_seconds
                     self.core.health.note_failure("report", error, patience)
-            waits = not self.core.health.caught_up or failed
-            await anyio.sleep(
-                min(RETRY if failed else 0.2, self.interval) if waits else self.interval
-            )
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one report to the next."""
-        return self.core.settings.report_seconds
+            pause = self.core.settings.report_seconds
+            if not self.core.health.caught_up or failed:
+                pause = min(RETRY if failed else 0.2, pause)
+            await anyio.sleep(pause)
 
     async def write(self) -> None:
         """Write the report as state stands.

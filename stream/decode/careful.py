@@ -21,14 +21,7 @@ from stream.records.windows import DAY, MAX_TIME, Bucket, Window, day_of
 
 __all__ = ["careful_page"]
 
-WIDTHS: Final = {
-    "minute": 60,
-    "1m": 60,
-    "hour": 3600,
-    "1h": 3600,
-    "day": DAY,
-    "1d": DAY,
-}
+WIDTHS: Final = {"minute": 60, "1m": 60, "hour": 3600, "1h": 3600, "day": DAY, "1d": DAY}
 BUCKET_FIELDS: Final = frozenset(
     {
         "object",
@@ -107,14 +100,13 @@ class BucketReader:
         if shape is not None and not (isinstance(shape, str) and shape.endswith("bucket")):
             raise bad_value("type", f"{path}.object", shape, '"bucket"')
         window = window_of(element, path)
-        self.unknown.update(
-            f"bucket.{shield_value(name)}" for name in element.keys() - BUCKET_FIELDS
-        )
+        others = element.keys() - BUCKET_FIELDS
+        self.unknown.update(f"bucket.{shield_value(name)}" for name in others)
         name = "result" if element.get("results") is None and "result" in element else "results"
         rows = element.get(name)
         if rows is None:  # an idle window, unless its rows have another name
-            nested = [value for value in unknown_members(element) if isinstance(value, list | dict)]
-            rows = element.get(name, ABSENT) if nested else []
+            is_nested = any(isinstance(element[name], list | dict) for name in others)
+            rows = element.get(name, ABSENT) if is_nested else []
         if name == "results" and element.get("result") is not None:
             raise bad_value(
                 "type", f"{path}.result", element["result"], "results alone, or result alone"
@@ -147,11 +139,6 @@ class BucketReader:
                     raise
                 self.rejections.append(Rejection(error, 1, masked_copy_of(element), window.start))
         self.buckets.append(columns_of(self.endpoint, window, rows, rollup=rollup))
-
-
-def unknown_members(element: dict[str, Any]) -> list[Any]:
-    """Return the values that a bucket has under names that no bucket has."""
-    return [element[name] for name in element.keys() - BUCKET_FIELDS]
 
 
 def window_of(element: dict[str, Any], path: str) -> Window:

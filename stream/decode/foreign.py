@@ -24,9 +24,18 @@ MAGIC: Final = {
     b"SQLite format 3": ("sqlite", "an SQLite database", "export its pages as JSON"),
     b"PAR1": ("parquet", "Parquet", "export its pages as JSON"),
 }
-HTTP: Final = re.compile(rb"(?:[<>*] )?(?:HTTP/[0-9.]+ [0-9]{3}|GET /)|[*>] [^\n]*\n")
+HTTP: Final = rb"(?:[<>*] )?(?:HTTP/[0-9.]+ [0-9]{3}|GET /)|[*>] [^\n]*\n"
 CELL: Final = rb'"?[\w .()$/-]{0,60}"?'
-CSV: Final = re.compile(rb'(?=["A-Za-z_])' + CELL + rb"(?:[,;\t]" + CELL + rb")+\r?(?:\n|$)")
+CSV: Final = rb'(?=["A-Za-z_])' + CELL + rb"(?:[,;\t]" + CELL + rb")+\r?(?:\n|$)"
+TEXTS: Final = {
+    re.compile(HTTP): (
+        "http",
+        "an HTTP dump, with its headers",
+        "save the body alone (curl without -i)",
+    ),
+    re.compile(rb"<"): ("html", "HTML or XML", "ask the API, not the site"),
+    re.compile(CSV): ("csv", "CSV, as the dashboard exports it", "ask the API for its pages"),
+}
 HEAD: Final = 4096
 
 LEGACY: Final = frozenset(
@@ -49,9 +58,9 @@ UNREAD: Final = {
 def foreign_bytes(payload: bytes) -> BadInput | None:
     """Say what a file is that is no JSON; ``None``: nobody knows."""
     start = payload[:HEAD].lstrip()
-    for magic, (reason, found, remedy) in MAGIC.items():
+    for magic, what in MAGIC.items():
         if start.startswith(magic):
-            return refusal(reason, found, remedy)
+            return refusal(*what)
     if start.startswith(UTF_16):
         return refusal("utf16", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8")
     at = payload.find(b"\0")
@@ -59,26 +68,15 @@ def foreign_bytes(payload: bytes) -> BadInput | None:
         count = len(payload) - at - len(payload[at:].lstrip(b"\0"))
         found = f"{count} NUL bytes from byte {at} on"
         return refusal("nul", found, "remove them (a log that was truncated while it was written)")
-    return foreign_text(start)
-
-
-def foreign_text(start: bytes) -> BadInput | None:
-    """Say what a text is that is no JSON; ``None``: nobody knows."""
-    if HTTP.match(start):
-        found = "an HTTP dump, with its headers"
-        return refusal("http", found, "save the body alone (curl without -i)")
-    if start.startswith(b"<"):
-        return refusal("html", "HTML or XML", "ask the API, not the site")
-    if CSV.match(start):
-        return refusal("csv", "CSV, as the dashboard exports it", "ask the API for its pages")
-    return None
+    return next((refusal(*what) for text, what in TEXTS.items() if text.match(start)), None)
 
 
 def foreign_answer(root: Mapping[str, Any]) -> BadInput | None:
     """Say what JSON is that is no page and no list of this API; ``None``: nobody knows."""
     elements = root.get("data")
     first = first_element(elements)
-    if is_archive(root):
+    log = root.get("log")
+    if isinstance(log, dict) and "entries" in log:  # a browser's recording of requests
         found = "a HAR file"
         return refusal("har", found, "take out what stands at log.entries[].response.content")
     if LEGACY & root.keys():
@@ -121,12 +119,6 @@ def first_element(elements: Any) -> Mapping[str, Any]:
     if isinstance(elements, list) and elements and isinstance(elements[0], dict):
         return elements[0]
     return {}
-
-
-def is_archive(root: Mapping[str, Any]) -> bool:
-    """Tell whether something is a browser's recording of requests."""
-    log = root.get("log")
-    return isinstance(log, dict) and "entries" in log
 
 
 def is_theirs(element: Mapping[str, Any]) -> bool:

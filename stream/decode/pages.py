@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple
+from xxhash import xxh3_128_digest
 
 from stream.decode.careful import careful_page
 from stream.decode.density import SMALL, check_density, check_rows
 from stream.decode.page import BucketPage
-from stream.decode.pieces import Piece, cut_page, digest_of
+from stream.decode.pieces import Piece, cut_page
 from stream.decode.values import NUMBER, Codes, Flags, Texts
 from stream.providers.endpoint import CODES, Endpoint
 from stream.records.money import canonical_money
@@ -98,7 +99,6 @@ UNFAMILIAR: Final = (
     ArithmeticError,
 )
 """What decoding raises for a page that is not as expected; only the careful path knows why."""
-
 
 RECENT: Final = 32
 """How many windows a decoder remembers."""
@@ -198,7 +198,7 @@ class Decoder:
             ValueError: it is not sound, or names two windows; the careful path says where.
         """
         window, content = piece
-        digest = digest_of(content)
+        digest = xxh3_128_digest(content)
         rows = known(window, digest)
         if rows is not None:
             return Bucket(window, rows, (), (), digest=digest, unread_json=content)

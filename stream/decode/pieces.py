@@ -8,14 +8,13 @@ that was. A page of any other shape is not cut, and is decoded as a whole.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
-from xxhash import xxh3_128_digest
 
 from stream.records.windows import Window
 
-__all__ = ["CutPage", "Piece", "cut_page", "digest_of"]
+__all__ = ["CutPage", "Piece", "cut_page"]
 
 S: Final = rb"[ \t\r\n]*"
 """What JSON allows between its tokens."""
@@ -99,8 +98,3 @@ def closing_of(payload: bytes, at: int) -> re.Match[bytes] | None:
             return closing
         at += 1
     return None
-
-
-def digest_of(content: Any) -> bytes:
-    """Return 16 bytes that tell one bucket's JSON from another's."""
-    return xxh3_128_digest(content)

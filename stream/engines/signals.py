@@ -26,28 +26,13 @@ def pass_over(_: int, __: object) -> None:
 async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
     """Await ``work``, unless SIGINT or SIGTERM comes first.
 
+    Where the whole process is ended by a signal (``stream.__main__``), later ones are ignored from
+    the first one on: what was begun is put in order.
+
     Raises:
         Interrupted: one came; the work was cancelled.
     """
     results: list[T] = []
-    with anyio.CancelScope() as scope, cancel_at_signal(scope) as received:
-        try:
-            results.append(await work())
-        except Exception:
-            if not received:
-                raise
-    if not results:
-        raise Interrupted(received[0])
-    return results[0]
-
-
-@contextmanager
-def cancel_at_signal(scope: anyio.CancelScope) -> Iterator[list[int]]:
-    """Cancel a scope at the first signal; yield the signals that have come.
-
-    Where the whole process is ended by a signal (``stream.__main__``), later ones are ignored from
-    the first one on: what was begun is put in order.
-    """
     received: list[int] = []
     loop = asyncio.get_running_loop()  # anyio has nothing that a signal may call
 
@@ -55,13 +40,20 @@ def cancel_at_signal(scope: anyio.CancelScope) -> Iterator[list[int]]:
         received.append(number)
         loop.call_soon_threadsafe(scope.cancel)
 
-    before = {number: signal.signal(number, cancel) for number in SIGNALS}
-    try:
-        yield received
-    finally:
-        for number, known in before.items():
-            owned = callable(known) and known is not signal.default_int_handler
-            signal.signal(number, pass_over if received and owned else known)
+    with anyio.CancelScope() as scope:
+        before = {number: signal.signal(number, cancel) for number in SIGNALS}
+        try:
+            results.append(await work())
+        except Exception:
+            if not received:
+                raise
+        finally:
+            for number, known in before.items():
+                owned = callable(known) and known is not signal.default_int_handler
+                signal.signal(number, pass_over if received and owned else known)
+    if not results:
+        raise Interrupted(received[0])
+    return results[0]
 
 
 @contextmanager

@@ -20,11 +20,7 @@ class Coverage:
         self._spans: defaultdict[Chain, Spans] = defaultdict(Spans)
         self._open: set[tuple[str, Window]] = set()
 
-    def take(
-        self,
-        changed: Iterable[tuple[Chain, Slot]],
-        now: int,
-    ) -> None:
+    def take(self, changed: Iterable[tuple[Chain, Slot]], now: int) -> None:
         """Take up windows that are new or changed; ``now`` is the clock, in Unix seconds."""
         for chain, slot in changed:
             if not slot.rollup:

@@ -201,10 +201,10 @@ def name_missing_survivor(
     where = f"of the {bucket} (label {survivor.label}; {wanted})"
     windows = figures[endpoint.key].windows_of(survivor.label) if endpoint.key in figures else ()
     for found in resolve_windows(endpoint, windows, ordered=False):
-        for row in found.table.rows(endpoint):
-            if row.window == window and all(
-                row.dimensions.get(name) == value for name, value in survivor.dimensions.items()
+        for place, dimensions, counters in found.table.rows(endpoint):
+            if place == window and all(
+                dimensions.get(name) == value for name, value in survivor.dimensions.items()
             ):
-                yield from name_differences(where, survivor.metrics, row.counters)
+                yield from name_differences(where, survivor.metrics, counters)
                 return
     yield f"Expected a record {where} to survive the dedupe, found none."

@@ -18,17 +18,20 @@ from stream.providers.endpoint import Kind
 from stream.providers.openai import LISTS
 from stream.state.objects import ObjectPages, Reference
 
-__all__ = [
-    "DEFINED_FOR_EVER",
-    "DELETED_IN_TIME",
-    "ForeignKeyIssues",
-    "Relations",
-    "Relationships",
-]
+__all__ = ["DEFINED_FOR_EVER", "DELETED_IN_TIME", "ForeignKeyIssues", "Relations", "Relationships"]
 
-DEFINED_FOR_EVER: Final = ("project", "service account", "certificate")
+NAMES: Final[dict[Kind, str]] = {
+    "projects": "project",
+    "service_accounts": "service account",
+    "service_account_keys": "service account key",
+    "certificates": "certificate",
+    "api_keys": "API key",
+    "users": "user",
+}
+"""What one of each kind is called; the kinds are in the order of the report."""
+DEFINED_FOR_EVER: Final[tuple[Kind, ...]] = ("projects", "service_accounts", "certificates")
 """What lists go on to name; usage of another one does not hold."""
-DELETED_IN_TIME: Final = ("service account key", "API key", "user")
+DELETED_IN_TIME: Final[tuple[Kind, ...]] = ("service_account_keys", "api_keys", "users")
 """What lists do not name any more once it is deleted, while its usage stays."""
 SHOWN_IDS: Final = 5
 REFER: Final = "The lists refer to"
@@ -86,26 +89,14 @@ class ForeignKeyIssues(Struct, rename="camel", frozen=True):
     unknown_api_keys: list[str]
     unknown_users: list[str]
 
-    def sentences(self, kinds: Iterable[str]) -> list[str]:
+    def sentences(self, kinds: Iterable[Kind]) -> list[str]:
         """Say what is referred to and not defined, a sentence for each of these kinds."""
-        named = {
-            "project": self.unknown_projects,
-            "service account": self.unknown_service_accounts,
-            "service account key": self.unknown_service_account_keys,
-            "certificate": self.unknown_certificates,
-            "API key": self.unknown_api_keys,
-            "user": self.unknown_users,
-        }
-        return [
-            write_sentence(
-                "Usage and costs refer to",
-                kind,
-                "that no list defines",
-                sorted({issue.partition(":")[2] for issue in named[kind]}),
-            )
-            for kind in kinds
-            if named[kind]
-        ]
+        found = []
+        for kind in kinds:
+            ids = sorted({one.partition(":")[2] for one in getattr(self, f"unknown_{kind}")})
+            sentence = "Usage and costs refer to", NAMES[kind], "that no list defines", ids
+            found += [write_sentence(*sentence)] if ids else []
+        return found
 
 
 def write_sentence(opening: str, kind: str, fault: str, ids: Sequence[str]) -> str:
@@ -174,11 +165,4 @@ class Relations:
         for endpoint, kind, wanted in references:
             if kind in defined and wanted not in defined[kind]:
                 issues[kind].add(f"{endpoint}:{wanted}")
-        return ForeignKeyIssues(
-            sorted(issues["projects"]),
-            sorted(issues["service_accounts"]),
-            sorted(issues["service_account_keys"]),
-            sorted(issues["certificates"]),
-            sorted(issues["api_keys"]),
-            sorted(issues["users"]),
-        )
+        return ForeignKeyIssues(*(sorted(issues[kind]) for kind in NAMES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -296,18 +297,9 @@ def files_in(packed: bytes) -> list[FileEntry]:
             one.chain.label,
             entry.number or None,
         )
-        for one in (
-            sorted(entry.contributions, key=chain_of)
-            if len(entry.contributions) > 1
-            else entry.contributions
-        )
+        for one in sorted(entry.contributions, key=attrgetter("chain"))
         if one.sums.pages or not entry.number
     ]
-
-
-def chain_of(brought: Contribution) -> Chain:
-    """Return the chain, to sort by."""
-    return brought.chain
 
 
 def join_entries(entries: Iterable[bytes]) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from stream.intake.account import Account
 from stream.records.chains import Chain
-from stream.records.delivery import Part
+from stream.records.delivery import Delivery, Part
 from stream.records.windows import Bucket, Slot, Window, timestamp
 from stream.state.dedupe import has_fallen
 from stream.state.windows import KeyedState
@@ -35,10 +35,9 @@ class Changes:
         if chain in self._spans and span is not None:
             self._spans[chain][part] = span
 
-    def name_falls(  # noqa: PLR0913, PLR0917 -- what it was, what it is, and whose
+    def name_falls(
         self,
-        part: Part,
-        name: str,
+        delivery: Delivery,
         chain: Chain,
         span: Window | None,
         buckets: list[Bucket],
@@ -52,7 +51,7 @@ class Changes:
             return []
         if chain not in self._spans:
             self._spans[chain] = self._account.spans_of(chain)
-        others = [one for other, one in self._spans[chain].items() if other != part]
+        others = [one for other, one in self._spans[chain].items() if other != delivery.part]
         again: dict[Slot, Bucket] = {}
         for bucket in buckets:
             slot = Slot(bucket.window, bucket.rollup)
@@ -65,7 +64,7 @@ class Changes:
             shared = any(one.start <= window.start and window.end <= one.end for one in others)
             if not shared or has_fallen(held, now, sole=False):
                 found.append(
-                    f"{name} has changed, and figures of {timestamp(window.start)} in it "
+                    f"{delivery.name} has changed, and figures of {timestamp(window.start)} in it "
                     "fell or are gone: what had been counted still counts."
                 )
         return found

@@ -59,38 +59,22 @@ class Intake:
         self.clock = clock
         self.share = share
         self.objects = Objects()
-        self.account = Account(tracked=rules.state is not None or share != ALL)
+        lasting = rules.state is not None
+        self.account = Account(tracked=lasting or share != ALL)
         opened = store or Store(rules.state)
         try:
-            if rules.state is not None and store is None:
+            if lasting and store is None:
                 opened.take_shards([])  # or they could come later, over what is newer
-            self.checkpoints = Checkpoints(
-                opened,
-                self.objects,
-                tally,
-                rules.row_budget,
-                lasting=rules.state is not None,
-            )
-            self.account.restore(self.checkpoints.parts, counted=share.first)
+            budget = rules.row_budget
+            self.checkpoints = Checkpoints(opened, self.objects, tally, budget, lasting=lasting)
             self.state = self.checkpoints.state
-            known = {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
-            for chain in sorted(self.state.chains - known):  # left by workers that were ended
-                opened.check_chain(chain)
+            self._restore_account()
         except BaseException:
             opened.close()
             raise
-        self.checkpoints.parts = {}
-        self.state.chains |= known
         self.standing = Standing(self.checkpoints, wait=rules.unfinished_walks == "wait")
-        self.counter = PageCounter(
-            self.state,
-            self.objects,
-            self.account,
-            tally,
-            clock,
-            share=share,
-            tolerant=rules.tolerant,
-        )
+        counted = self.state, self.objects, self.account, tally, clock
+        self.counter = PageCounter(*counted, share=share, tolerant=rules.tolerant)
         self.letters_changed = True
         """Whether the dead letters on disk are not those of the pages any more."""
         self.forgotten_parts: set[Part] = set()
@@ -102,9 +86,18 @@ class Intake:
         self._former: set[Chain] = set()
         """Chains that pages have left which were counted in them: that still counts."""
 
+    def _restore_account(self) -> None:
+        """Take up what the state file knows of parts, and so of the chains that they are of."""
+        self.account.restore(self.checkpoints.parts, counted=self.share.first)
+        self.checkpoints.parts = {}
+        known = {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
+        for chain in sorted(self.state.chains - known):  # left by workers that were ended
+            self.checkpoints.store.check_chain(chain)
+        self.state.chains |= known
+
     def close(self) -> None:
         """Give up what is held open."""
-        self.checkpoints.close()
+        self.checkpoints.store.close()
 
     def take(self, delivery: Delivery) -> TakeResult:
         """Take one delivery.
@@ -241,7 +234,7 @@ class Intake:
             entry.tail = Tail(chain, page.place, len(self._letters))
         self.account.put(part, entry, chain, counted.contribution.sums)
         if counted.link is not None:
-            self.checkpoints.put_link(part, page.place, chain, counted.link)
+            self.checkpoints.links.put(part, page.place, chain, counted.link)
         if self._letters or had_letters:
             self.checkpoints.put_letters(part, page.place, chain, self._letters)
             self.letters_changed = True

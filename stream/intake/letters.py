@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from stream.decode import Rejection
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_json, one_line
@@ -31,15 +32,9 @@ class DeadLetter(Struct, rename="camel", frozen=True):
     content: Any
 
 
-def letter_of(
-    chain: Chain,
-    page: tuple[int, str, str | None],
-    error: BadInput,
-    rows: int,
-    content: Any,
-) -> bytes:
+def letter_of(chain: Chain, page: tuple[int, str, str | None], rejected: Rejection) -> bytes:
     """Write a dead letter as a line of JSON; ``page`` is its number, name and digest."""
-    number, name, sha256 = page
+    (number, name, sha256), error = page, rejected.error
     path = None if error.path is None else one_line(error.path)
     letter = DeadLetter(
         chain.endpoint,
@@ -49,9 +44,9 @@ def letter_of(
         path,
         error.reason,
         one_line(error.message),
-        rows,
+        rejected.rows,
         sha256,
-        content,
+        rejected.content,
     )
     return msgspec.json.encode(letter) + b"\n"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from stream.decode import BucketPage, ListPage, count_all, know_nothing
+from msgspec import Struct
+
+from stream.decode import BucketPage, ListPage, Rejection, count_all, know_nothing
 from stream.intake.account import Account, Contribution
 from stream.intake.changes import Changes
 from stream.intake.letters import letter_of, mask_page
@@ -25,7 +27,7 @@ from stream.state.windows import KeyedState
 __all__ = ["PageCount", "PageCounter"]
 
 
-class PageCount:
+class PageCount(Struct):
     """What came of a page.
 
     ``contribution`` is what it brought of its chain, and ``link`` what it says of its walk, unless
@@ -33,13 +35,11 @@ class PageCount:
     which figures of a page fell that was counted before.
     """
 
-    def __init__(self, chain: Chain) -> None:
-        """Start with nothing counted."""
-        self.contribution = Contribution(chain, PageSums(pages=1))
-        self.link: Link | None = None
-        self.is_sound = True
-        self.falls: list[str] = []
-        self.letters: list[Letter] = []
+    contribution: Contribution
+    link: Link | None = None
+    is_sound: bool = True
+    falls: list[str] = []
+    letters: list[Letter] = []
 
 
 class Letter(NamedTuple):
@@ -80,7 +80,8 @@ class PageCounter:
         Raises:
             BadInput: it cannot be trusted, unless bad input is set aside.
         """
-        counted, tally, endpoint = PageCount(page.chain), self.tally, page.chain.endpoint
+        counted = PageCount(Contribution(page.chain, PageSums(pages=1)))
+        tally, endpoint = self.tally, page.chain.endpoint
         tally.page_bytes += len(page.content)
         tally.page_read.observe(page.seconds)
         try:
@@ -93,7 +94,7 @@ class PageCounter:
                 self._count_objects(delivery, page, counted)
         except BadInput as error:
             content = mask_page(page.content) if page.content else None
-            self._set_aside(counted, delivery, page, error, 0, content)
+            self._set_aside(counted, delivery, page, Rejection(error, 0, content))
             counted.contribution.sums, counted.is_sound = PageSums(), False
             counted.link = lost_link(page)
         tally.pages[endpoint, "ok" if counted.is_sound else "dead_lettered"] += 1
@@ -117,7 +118,7 @@ class PageCounter:
         assert isinstance(content, ListPage)  # noqa: S101 -- its endpoint says so
         self.objects.take((page.chain.endpoint, *delivery.part, page.place), content.elements)
         for rejected in content.rejections:
-            self._set_aside(counted, delivery, page, rejected.error, 1, rejected.content)
+            self._set_aside(counted, delivery, page, rejected)
 
     def _count_buckets(
         self, delivery: Delivery, page: Page, counted: PageCount, before: Contribution | None
@@ -135,13 +136,12 @@ class PageCounter:
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
         if before is not None:
-            part, name, span = delivery.part, delivery.name, before.sums.window
-            counted.falls = self.changes.name_falls(part, name, chain, span, own.buckets, mine)
+            span = before.sums.window
+            counted.falls = self.changes.name_falls(delivery, chain, span, own.buckets, mine)
         delivered.window = self.merge(chain, own.buckets, page.revision)
         for rejected in own.rejections:
-            error, rows, content = rejected.error, rejected.rows, rejected.content
-            tally.records[endpoint, "dead_lettered"] += rows
-            self._set_aside(counted, delivery, page, error, rows, content, own=True)
+            tally.records[endpoint, "dead_lettered"] += rejected.rows
+            self._set_aside(counted, delivery, page, rejected, own=True)
         if own.unknown_fields:
             tally.unknown_fields[endpoint] += len(own.unknown_fields)
             delivered.unknown_fields |= own.unknown_fields
@@ -168,14 +168,12 @@ class PageCounter:
                     self.tally.records[key, outcome] += count
         return window
 
-    def _set_aside(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
+    def _set_aside(
         self,
         counted: PageCount,
         delivery: Delivery,
         page: Page,
-        error: BadInput,
-        rows: int,
-        content: Any,
+        rejected: Rejection,
         *,
         own: bool = False,
     ) -> None:
@@ -184,11 +182,11 @@ class PageCounter:
         Raises:
             BadInput: nothing is set aside.
         """
-        error.name_place(page_place_of(delivery.name, page))
+        error = rejected.error.name_place(page_place_of(delivery.name, page))
         if not self.tolerant:
             raise error
         place = page.place, delivery.name, delivery.digest if page.number else None
-        body = letter_of(page.chain, place, error, rows, content)
+        body = letter_of(page.chain, place, rejected)
         counted.letters.append(Letter(body, error.reason, own))
 
 

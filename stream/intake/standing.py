@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from stream.intake.rules import Rules
-from stream.intake.walks import FAULTS, PlacedLink, Verdict, Walk, judge_all, judge_walk
+from stream.intake.walks import FAULTS, Verdict, Walk, judge_all, judge_walk
 from stream.providers.openai import LISTS
-from stream.records.chains import Chain, ChainSummary, Link
+from stream.records.chains import Chain, ChainSummary
 from stream.records.delivery import Part
 from stream.records.errors import BadInput
+from stream.state.checkpoints import Checkpoints
 
 __all__ = ["Standing", "mark_standing", "refuse_broken"]
-
-
-class Links(Protocol):
-    """Where the links of pages are."""
-
-    def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
-        """Yield all of them, in the order of chains and revisions."""
-
-    def links_of(self, walk: Walk) -> Iterator[PlacedLink]:
-        """Yield those of one walk."""
 
 
 class Standing:
@@ -31,9 +21,9 @@ class Standing:
     Where runs ``wait`` for more pages, those that can still come are no error.
     """
 
-    def __init__(self, links: Links, *, wait: bool) -> None:
-        """Know of no walk yet."""
-        self.links = links
+    def __init__(self, checkpoints: Checkpoints, *, wait: bool) -> None:
+        """Know of no walk yet; ``checkpoints`` have what pages say of them."""
+        self.checkpoints = checkpoints
         self.wait = wait
         self.open: dict[Walk, Verdict] = {}
         """Walks that are not whole."""
@@ -48,7 +38,7 @@ class Standing:
         Raises:
             BadInput, Unavailable: the links cannot be read.
         """
-        self.open = dict(judge_all(self.links.all_links(), self.wait))
+        self.open = dict(judge_all(self.checkpoints.all_links(), self.wait))
         self.touched_walks = set()
 
     def judge_touched(self) -> None:
@@ -59,7 +49,7 @@ class Standing:
         """
         for walk in sorted(self.touched_walks):
             # Another walk of the same revision may have begun: it will have an end of its own.
-            verdict = judge_walk(self.links.links_of(walk), self.wait)
+            verdict = judge_walk(self.checkpoints.store.links_of(walk), self.wait)
             if verdict is None:
                 self.open.pop(walk, None)
             else:

@@ -11,14 +11,23 @@ was handed out must have been asked for, and the other way round.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 
-__all__ = ["FAULTS", "LOST", "PlacedLink", "Verdict", "Walk", "fault_of", "judge_all", "judge_walk"]
+__all__ = [
+    "FAULTS",
+    "LOST",
+    "NumberedWalk",
+    "PlacedLink",
+    "Verdict",
+    "Walk",
+    "judge_all",
+    "judge_walk",
+]
 
 LOST: Final = "lost"
 """The fault of a page that was set aside as a whole."""
@@ -40,6 +49,9 @@ Walk: TypeAlias = tuple[Chain, int]
 """One pass over a chain: the chain, and its revision."""
 PlacedLink: TypeAlias = tuple[Part, Link]
 """What a page says, and the part that it stands in."""
+Step: TypeAlias = tuple[Part, int, str, str | None]
+"""What is kept of a numbered page that waits, as there may be a great many: its part, the cursor
+that it hands out, why nobody knows that, and the cursor as it may be shown."""
 
 
 class Verdict(NamedTuple):
@@ -72,15 +84,6 @@ def judge_all(
             yield walk, verdict
 
 
-class Step(NamedTuple):
-    """What is kept of a numbered page while its walk is judged: there may be a great many."""
-
-    part: Part
-    given_mark: int
-    fault: str
-    cursor: str | None
-
-
 def judge_walk(links: Iterable[PlacedLink], more: int = 0) -> Verdict | None:
     """Say what is wrong with one walk, if anything is.
 
@@ -105,10 +108,11 @@ class NumberedWalk:
 
     def __init__(self) -> None:
         """Start without a page."""
+        self.fault: Verdict | None = None
+        """The first fault of the pages that came in order."""
         self._waiting: dict[int, Step] = {}
         """Pages that did not come in order, by number."""
         self._seen: set[int] = set()
-        self._fault: Verdict | None = None
         self._last = 0
         self._sound = 0
         """The last page that was not set aside."""
@@ -119,24 +123,29 @@ class NumberedWalk:
 
     def add(self, part: Part, link: Link) -> None:
         """Take a page; rivals of one that counts were set aside, and say nothing."""
-        step = Step(part, link.given_mark, link.fault, link.cursor)
+        step = part, link.given_mark, link.fault, link.cursor
         known = self._waiting.get(link.number)
         if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
-            self._follow(link.number, step)
-        elif link.number > self._last and (known is None or known.fault == LOST):
+            self._follow(link.number, *step)
+        elif link.number > self._last and (known is None or known[2] == LOST):
             self._waiting[link.number] = step
 
-    def _follow(self, number: int, step: Step) -> None:
+    def _follow(self, number: int, part: Part, after: int, fault: str, cursor: str | None) -> None:
         """Follow the walk to its next page."""
         self._missing = self._missing or (self._last + 1 if number > self._last + 1 else 0)
         self._last = number
-        part, after, broken, cursor = step
-        if broken == LOST:
+        if fault == LOST:
             return
         self._sound = number
-        wrong = fault_of(after, broken, self._seen, ended=self._ended)
+        wrong: tuple[str, str] | None = None
+        if self._ended:
+            wrong = "after_end", AFTER_END
+        elif fault:
+            wrong = fault, FAULTS[fault]
+        elif after and after in self._seen:
+            wrong = "repeated_cursor", REPEATED
         if wrong is not None:
-            self._fault = self._fault or Verdict(*wrong, part, number)
+            self.fault = self.fault or Verdict(*wrong, part, number)
             self._cursor = None
         else:
             self._ended, self._cursor = not after, cursor
@@ -145,10 +154,10 @@ class NumberedWalk:
     def judge(self) -> Verdict | None:
         """Say what is wrong with the walk, if anything is; no page comes after that."""
         for number in sorted(self._waiting):
-            self._follow(number, self._waiting[number])
+            self._follow(number, *self._waiting[number])
         unended, cursor = not self._ended, None if self._ended else self._cursor
-        if self._fault is not None:
-            return self._fault._replace(open=unended, cursor=cursor)
+        if self.fault is not None:
+            return self.fault._replace(open=unended, cursor=cursor)
         if self._missing:
             message = f"page {self._missing} is missing, and later pages are there"
             return Verdict("gap", message, open=unended, cursor=cursor)
@@ -162,22 +171,6 @@ class NumberedWalk:
         if not last:
             return "no page of it could be read"
         return f"page {last} says that more follows, and no page {last + 1} could be counted"
-
-
-def fault_of(
-    after: int, fault: str, seen: Container[int], *, ended: bool
-) -> tuple[str, str] | None:
-    """Return the reason and the words for what is wrong with the next page of a numbered walk.
-
-    ``after`` is the cursor that it hands out, and ``seen`` are those that pages before it did.
-    """
-    if ended:
-        return "after_end", AFTER_END
-    if fault:
-        return fault, FAULTS[fault]
-    if after and after in seen:
-        return "repeated_cursor", REPEATED
-    return None
 
 
 def judge_cursors(links: Iterable[Link], more: int) -> Verdict | None:

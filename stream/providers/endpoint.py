@@ -41,7 +41,6 @@ IDENTITY_ORDER: Final = (
 )
 """Every grouping dimension; the first two are the key that state and totals are arranged by."""
 
-
 DESCRIBING: Final = frozenset(
     {
         "object",
@@ -64,10 +63,8 @@ DESCRIBING: Final = frozenset(
 )
 """Fields of a row that only describe it: neither counter nor dimension, and no news."""
 
-
 CODES: Final = frozenset({"currency", "quantity_unit"})
 """Dimensions whose values are codes: upper or lower case says nothing."""
-
 
 FILTERS: Final = {
     "project_ids": "project_id",

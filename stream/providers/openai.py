@@ -7,15 +7,11 @@ identity's own order is :data:`IDENTITY_ORDER`. Source: the API's schema and the
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from stream.providers.endpoint import Endpoint, ObjectList, PageLimit
 
-__all__ = [
-    "ENDPOINTS",
-    "LISTS",
-]
-
+__all__ = ["ENDPOINTS", "LISTS"]
 
 USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
 USUAL_FILTERS: Final = ("project_ids", "user_ids", "api_key_ids", "models")
@@ -43,17 +39,13 @@ TOKENS: Final = (
 )
 
 
-def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
+def usage_endpoint(
     name: str,
     counts: tuple[str, ...],
     grouped_by: tuple[str, ...],
-    *,
     result: str = "",
-    money: tuple[str, ...] = (),
-    breakdowns: tuple[tuple[str, str], ...] = (),
-    levels: tuple[str, ...] = (),
-    aliases: tuple[str, ...] = (),
-    filters: tuple[str, ...] = (),
+    filters: tuple[str, ...] = USUAL_FILTERS,
+    **more: Any,
 ) -> Endpoint:
     """Make the entry of a usage endpoint; its first count is the main one."""
     return Endpoint(
@@ -61,13 +53,10 @@ def usage_endpoint(  # noqa: PLR0913 -- a row of the registry has these columns
         path=f"/organization/usage/{name}",
         result=f"organization.usage.{result or name}.result",
         counts=counts,
-        money=money,
         grouped_by=grouped_by,
         main=counts[0],
-        breakdowns=breakdowns,
-        levels=levels,
-        aliases=aliases,
-        filters=filters or USUAL_FILTERS,
+        filters=filters,
+        **more,
     )
 
 
@@ -154,7 +143,6 @@ ENDPOINTS: Final = {
     )
 }
 """Every endpoint, by the name that the report gives it."""
-
 
 LISTS: Final = {
     entry.name: entry

@@ -22,7 +22,6 @@ __all__ = [
 
 MAX_INTEGER_DIGITS: Final = 38
 
-
 MAX_FRACTION_DIGITS: Final = 40
 
 

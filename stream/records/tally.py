@@ -33,6 +33,10 @@ class SavedTally(Struct, array_like=True):
     last_success: Singles = []
 
 
+TABLES: Final = SavedTally.__struct_fields__[1:]
+"""The counts that have keys."""
+
+
 class Counts:
     """Counts that must not fall: they are kept in the state file. Keys are label values."""
 
@@ -56,27 +60,14 @@ class Counts:
 
     def saved_counts(self) -> SavedTally:
         """Return the counts for a state file."""
-        return SavedTally(
-            self.page_bytes,
-            sorted(self.pages.items()),
-            sorted(self.records.items()),
-            sorted(self.dead_letters.items()),
-            sorted(self.anomalies.items()),
-            sorted(self.unknown_fields.items()),
-            sorted(self.cursor_updated.items()),
-            sorted(self.last_success.items()),
-        )
+        tables = (sorted(getattr(self, name).items()) for name in TABLES)
+        return SavedTally(self.page_bytes, *tables)
 
     def restore(self, saved: SavedTally) -> None:
         """Go on counting from what :meth:`saved_counts` returned."""
         self.page_bytes += saved.page_bytes
-        self.pages.update(dict(saved.pages))
-        self.records.update(dict(saved.records))
-        self.dead_letters.update(dict(saved.dead_letters))
-        self.anomalies.update(dict(saved.anomalies))
-        self.unknown_fields.update(dict(saved.unknown_fields))
-        self.cursor_updated.update(dict(saved.cursor_updated))
-        self.last_success.update(dict(saved.last_success))
+        for name in TABLES:
+            getattr(self, name).update(dict(getattr(saved, name)))
 
 
 class Histogram:

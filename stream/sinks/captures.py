@@ -43,18 +43,6 @@ class Unpacker(Protocol):
     def decompress(self, content: Any, /) -> bytes: ...
 
 
-class PlainPacker:
-    """Leaves bytes as they are."""
-
-    def compress(self, content: bytes, /) -> bytes:
-        """Return the bytes."""
-        return content
-
-    def flush(self) -> bytes:
-        """Return what is left: nothing."""
-        return b""
-
-
 class Gzip:
     """Makes one gzip member, whose header tells nothing of this machine."""
 
@@ -78,8 +66,8 @@ class Gzip:
         return self._head + self._deflate.flush() + end
 
 
-def packer_for(suffix: str) -> Packer:
-    """Return what packs a file whose name ends in that suffix.
+def packer_for(suffix: str) -> Packer | None:
+    """Return what packs a file whose name ends in that suffix; ``None``: bytes stay as they are.
 
     The same lines are packed to the same bytes, by one thread; another version of zlib or zstd may
     make others.
@@ -88,18 +76,17 @@ def packer_for(suffix: str) -> Packer:
         return Gzip()
     if suffix == ".zst":
         return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compressobj()
-    return PlainPacker()
+    return None
 
 
 class CaptureFile:
     """A capture that is being written; ``bytes`` is its size as it is stored."""
 
-    def __init__(self, file: AsyncBufferedIOBase, packer: Packer) -> None:
+    def __init__(self, file: AsyncBufferedIOBase, packer: Packer | None) -> None:
         """Start before the first line."""
         self.bytes = 0
         self._file = file
-        self._compress = aiofiles.os.wrap(packer.compress)
-        self._flush = aiofiles.os.wrap(packer.flush)
+        self._packer = packer
         self._waiting: list[bytes] = []
         self._size = 0
 
@@ -113,13 +100,16 @@ class CaptureFile:
     async def end(self) -> None:
         """Write all that is not written yet."""
         await self._pack()
-        await self._store(await self._flush())
+        if self._packer is not None:
+            await self._store(await aiofiles.os.wrap(self._packer.flush)())
 
     async def _pack(self) -> None:
         """Pack and write the lines that wait."""
         lines = b"".join(self._waiting)
         self._waiting, self._size = [], 0
-        await self._store(await self._compress(lines))
+        if self._packer is not None:
+            lines = await aiofiles.os.wrap(self._packer.compress)(lines)
+        await self._store(lines)
 
     async def _store(self, packed: bytes) -> None:
         """Write bytes as they are."""
@@ -164,8 +154,9 @@ class PackedAppender:
         Raises:
             OSError: they cannot be written; the file is then as it was.
         """
-        packer = packer_for(self.path.suffix)
-        packed = packer.compress(b"".join(lines)) + packer.flush()
+        packer, packed = packer_for(self.path.suffix), b"".join(lines)
+        if packer is not None:
+            packed = packer.compress(packed) + packer.flush()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, OWNER)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             file.seek(self.bytes)

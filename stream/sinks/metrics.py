@@ -6,7 +6,7 @@ the last checkpoint holds it, so that no counter goes back when a process dies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -44,6 +44,8 @@ __all__ = [
 PREFIX: Final = "usage_stream_"
 KEPT: Final = 4  # formats; scrapers ask for two
 AnyFamily = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+Measure = float | Histogram | Mapping[Any, float]
+"""One number, durations, or numbers by label: by one's value, or by a tuple of several."""
 
 
 class Metric(NamedTuple):
@@ -167,77 +169,80 @@ class DaemonStatus(Struct):
     polls: dict[str, PollStatus] = {}
 
 
-class TallyCollector(Collector):
+class KnownCollector(Collector):
+    """Names its metrics before they are collected, so that a registry can refuse doubles."""
+
+    def describe(self) -> Iterable[Any]:
+        """Name the metrics."""
+        return self.collect()
+
+
+class TallyCollector(KnownCollector):
     """Shows a tally to Prometheus at the moment of the scrape."""
 
     def __init__(self, tally: Tally) -> None:
         """Show ``tally``, which goes on counting."""
         self.tally = tally
 
-    def describe(self) -> Iterator[AnyFamily]:
-        """Name the metrics, so that a registry can refuse doubles."""
-        return self.collect()
-
-    def collect(self) -> Iterator[AnyFamily]:
-        """Yield every metric of a run."""
+    def collect(self) -> Iterable[AnyFamily]:
+        """Return every metric of a run."""
         tally, lasting = self.tally, self.tally.lasting_counts
-        yield make_family("build_info", {(__version__,): 1})
-        yield make_family("pages_read", lasting.pages)
-        yield make_family("page_bytes", lasting.page_bytes)
-        yield make_histogram("page_read_duration_seconds", tally.page_read)
-        yield make_histogram("page_decode_duration_seconds", tally.page_decode)
-        yield make_family("records", lasting.records)
-        yield make_family("dead_letters", lasting.dead_letters)
-        yield make_family("pagination_anomalies", values_by_tuple(lasting.anomalies))
-        yield make_family("unknown_fields", values_by_tuple(lasting.unknown_fields))
-        yield make_family("channel_depth", tally.channel_depth)
-        yield make_family("channel_capacity", tally.channel_capacity)
-        yield make_family("channel_blocked_seconds", tally.channel_blocked_seconds)
-        yield make_family(
-            "cursor_updated_timestamp_seconds", values_by_tuple(lasting.cursor_updated)
+        return make_families(
+            {
+                "build_info": {__version__: 1},
+                "pages_read": lasting.pages,
+                "page_bytes": lasting.page_bytes,
+                "page_read_duration_seconds": tally.page_read,
+                "page_decode_duration_seconds": tally.page_decode,
+                "records": lasting.records,
+                "dead_letters": lasting.dead_letters,
+                "pagination_anomalies": lasting.anomalies,
+                "unknown_fields": lasting.unknown_fields,
+                "channel_depth": tally.channel_depth,
+                "channel_capacity": tally.channel_capacity,
+                "channel_blocked_seconds": tally.channel_blocked_seconds,
+                "cursor_updated_timestamp_seconds": lasting.cursor_updated,
+                "last_success_timestamp_seconds": lasting.last_success,
+                "checkpoint_duration_seconds": tally.checkpoint,
+                "checkpoint_failures": tally.checkpoint_failures,
+                "checkpoint_last_success_timestamp_seconds": tally.checkpointed_at or 0,
+                "report_write_duration_seconds": tally.report_write,
+            }
         )
-        yield make_family("last_success_timestamp_seconds", values_by_tuple(lasting.last_success))
-        yield make_histogram("checkpoint_duration_seconds", tally.checkpoint)
-        yield make_family("checkpoint_failures", tally.checkpoint_failures)
-        yield make_family("checkpoint_last_success_timestamp_seconds", tally.checkpointed_at or 0)
-        yield make_histogram("report_write_duration_seconds", tally.report_write)
 
 
-class StatusCollector(Collector):
+class StatusCollector(KnownCollector):
     """Shows how a daemon stands."""
 
     def __init__(self, standing: DaemonStatus) -> None:
         """Show ``standing``, which changes in place."""
         self.status = standing
 
-    def describe(self) -> Iterator[AnyFamily]:
-        """Name the metrics, so that a registry can refuse doubles."""
-        return self.collect()
-
-    def collect(self) -> Iterator[AnyFamily]:
-        """Yield every metric of a daemon."""
-        standing = self.status
-        yield make_family("config_last_reload_successful", int(standing.config_ok))
-        yield make_family("watermark_timestamp_seconds", values_by_tuple(standing.watermarks))
-        yield make_family("state_records", standing.records)
-        yield make_family("state_open_windows", standing.open_windows)
-        yield make_family("state_bytes", standing.state_bytes)
-        yield make_family("windows_missing", values_by_tuple(standing.missing_windows))
-        yield make_family("relationship_issues", standing.issues)
-        yield make_family("fallen_pages", values_by_tuple(standing.fallen_pages))
-        failing = standing.failing_directories
-        is_up = {source: int(not count) for source, count in failing.items()}
-        yield make_family("source_up", values_by_tuple(is_up))
-        unreadable = values_by_tuple(standing.unreadable_files)
-        yield make_family("source_unreadable_files", unreadable)
-        yield make_family("source_stopped_chains", values_by_tuple(standing.stopped_chains))
-        yield from poll_families(standing.polls)
-        yield make_family("series_limit", standing.series_limit)
-        yield make_family("series_folded", standing.series_folded)
+    def collect(self) -> Iterable[AnyFamily]:
+        """Return every metric of a daemon."""
+        standing, failing = self.status, self.status.failing_directories
+        return make_families(
+            {
+                "config_last_reload_successful": int(standing.config_ok),
+                "watermark_timestamp_seconds": standing.watermarks,
+                "state_records": standing.records,
+                "state_open_windows": standing.open_windows,
+                "state_bytes": standing.state_bytes,
+                "windows_missing": standing.missing_windows,
+                "relationship_issues": standing.issues,
+                "fallen_pages": standing.fallen_pages,
+                "source_up": {source: int(not count) for source, count in failing.items()},
+                "source_unreadable_files": standing.unreadable_files,
+                "source_stopped_chains": standing.stopped_chains,
+                **values_of_polls(standing.polls),
+                "series_limit": standing.series_limit,
+                "series_folded": standing.series_folded,
+            }
+        )
 
 
-def poll_families(polls: Mapping[str, PollStatus]) -> Iterator[AnyFamily]:
-    """Yield every metric of the accounts that are asked."""
+def values_of_polls(polls: Mapping[str, PollStatus]) -> dict[str, Mapping[Any, float]]:
+    """Return every metric of the accounts that are asked."""
 
     def by_part(member: str) -> dict[tuple[str, ...], float]:
         return {
@@ -246,28 +251,26 @@ def poll_families(polls: Mapping[str, PollStatus]) -> Iterator[AnyFamily]:
             for part, value in getattr(poll, member).items()
         }
 
-    def by_source(member: str) -> dict[tuple[str, ...], float]:
-        return {(source,): float(getattr(poll, member)) for source, poll in polls.items()}
+    def by_source(member: str) -> dict[str, float]:
+        return {source: float(getattr(poll, member)) for source, poll in polls.items()}
 
-    yield make_family("api_requests", by_part("requests"))
-    yield make_family("api_budget_wait_seconds", by_source("waited_seconds"))
-    yield make_family("api_walks", by_part("walks"))
-    yield make_family("api_last_walk_timestamp_seconds", by_part("last_walk"))
-    yield make_family("api_lag_seconds", by_part("lag"))
-    yield make_family("api_key_refused", by_source("is_refused"))
-    yield make_family("api_evidence_bytes", by_source("evidence_bytes"))
+    return {
+        "api_requests": by_part("requests"),
+        "api_budget_wait_seconds": by_source("waited_seconds"),
+        "api_walks": by_part("walks"),
+        "api_last_walk_timestamp_seconds": by_part("last_walk"),
+        "api_lag_seconds": by_part("lag"),
+        "api_key_refused": by_source("is_refused"),
+        "api_evidence_bytes": by_source("evidence_bytes"),
+    }
 
 
-class UsageCollector(Collector):
+class UsageCollector(KnownCollector):
     """Shows a ledger: what was accepted, what was taken back, and gauges of what may change."""
 
     def __init__(self, ledger: Ledger) -> None:
         """Show ``ledger`` as its last checkpoint left it."""
         self.ledger = ledger
-
-    def describe(self) -> Iterator[AnyFamily]:
-        """Name the metrics, so that a registry can refuse doubles."""
-        return self.collect()
 
     def collect(self) -> Iterator[AnyFamily]:
         """Yield every metric of usage and costs."""
@@ -300,31 +303,25 @@ def add_series(
     return shown
 
 
-def values_by_tuple(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
-    """Return values by one label as values by a tuple of labels."""
-    return {(label,): value for label, value in values.items()}
+def make_families(values: Mapping[str, Measure]) -> list[AnyFamily]:
+    """Make metrics of what was measured, by their names."""
+    return [make_family(name, value) for name, value in values.items()]
 
 
-def make_family(name: str, values: float | Mapping[Any, float]) -> AnyFamily:
-    """Make a metric with a sample for each combination of label values, or with one alone."""
+def make_family(name: str, value: Measure) -> AnyFamily:
+    """Make a metric: of durations, or with a sample for each combination of label values."""
     kind, documentation, labels = METRICS[name]
+    if isinstance(value, Histogram):
+        return HistogramMetricFamily(
+            f"{PREFIX}{name}", documentation, buckets=value.buckets(), sum_value=value.sum
+        )
     made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
     shown: CounterMetricFamily | GaugeMetricFamily = made(
         f"{PREFIX}{name}", documentation, labels=labels
     )
-    for label_values, value in sorted(
-        (values if isinstance(values, Mapping) else {(): values}).items()
-    ):
-        shown.add_metric([*map(show_label, label_values)], value)
+    for key, number in sorted((value if isinstance(value, Mapping) else {(): value}).items()):
+        shown.add_metric([*map(show_label, (key,) if isinstance(key, str) else key)], number)
     return shown
-
-
-def make_histogram(name: str, found: Histogram) -> HistogramMetricFamily:
-    """Make a metric of durations."""
-    documentation = METRICS[name].help
-    return HistogramMetricFamily(
-        f"{PREFIX}{name}", documentation, buckets=found.buckets(), sum_value=found.sum
-    )
 
 
 class Exposition:

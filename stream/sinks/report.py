@@ -235,10 +235,7 @@ def show_levels(figures: EndpointFigures) -> dict[str, Any]:
 
 def show_level(figure: LevelFigure) -> dict[str, Any]:
     """Show a level."""
-    return {
-        "latest": plain_number_of(figure.latest),
-        "average": plain_number_of(figure.average),
-    }
+    return {name: plain_number_of(value) for name, value in figure._asdict().items()}
 
 
 def breakdown_of(figures: EndpointFigures, dimension: str) -> dict[str, Any]:

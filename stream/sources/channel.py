@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from time import perf_counter
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -12,6 +13,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 __all__ = ["DEFAULT_CAPACITY", "Channel"]
 
 T = TypeVar("T")
+
+DEFAULT_CAPACITY = 4
 
 
 class Channel(Generic[T]):
@@ -43,32 +46,19 @@ class Channel(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield what comes out until the end; while more is inside nobody else has a turn."""
-        while True:
-            try:
-                page = self.pages.receive_nowait()
-            except anyio.WouldBlock:
+        with suppress(anyio.EndOfStream):
+            while True:
                 try:
+                    page = self.pages.receive_nowait()
+                except anyio.WouldBlock:
                     page = await self.pages.receive()
-                except anyio.EndOfStream:
-                    return
-            except anyio.EndOfStream:
-                return
-            yield page
+                yield page
 
     def end(self) -> None:
         """Say that no more pages come; those inside are still delivered."""
         self._send.close()
 
-    def __enter__(self) -> Self:
-        return self
-
     def close(self) -> None:
         """Close both ends; pages inside are gone."""
         self._send.close()
         self.pages.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-DEFAULT_CAPACITY = 4

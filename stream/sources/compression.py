@@ -15,7 +15,7 @@ import zstandard
 
 from stream.records.errors import BadInput
 
-__all__ = ["Compression", "compression_of", "expand", "expand_whole", "too_many_bytes"]
+__all__ = ["Compression", "compression_of", "expand", "join_pieces", "too_many_bytes"]
 
 ALLOWED: Final = 64 << 20
 RATIO: Final = 1_000
@@ -83,22 +83,23 @@ def expand(chunks: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
                 rest, expander = expander.unused_data, None
             made += len(piece)
             if made > ALLOWED + RATIO * fed:
-                raise too_large_file(made, fed)
+                expected = f"expected at most {ALLOWED} and {RATIO} times the bytes"
+                raise BadInput("expansion", f"found {made} bytes packed into {fed}, {expected}")
             yield piece
             piece = b""  # not held while the next one is made
     if expander or not members:
         raise broken_file(kind, "it ends too early")
 
 
-def expand_whole(packed: bytes, kind: Compression, most: int) -> bytes:
-    """Expand bytes to ``most`` at most.
+def join_pieces(pieces: Iterable[bytes], most: int) -> bytes:
+    """Join expanded bytes, ``most`` at most.
 
     Raises:
         BadInput: they are broken, or come to more.
     """
     held: list[bytes] = []
     size = 0
-    for piece in expand([packed], kind):
+    for piece in pieces:
         size += len(piece)
         if size > most:
             raise too_many_bytes(size, most)
@@ -121,9 +122,3 @@ def too_many_bytes(size: int, most: int) -> BadInput:
 def broken_file(kind: Compression, why: str) -> BadInput:
     """Say that a file does not expand."""
     return BadInput("capture", f"found broken {kind.name} ({why}), expected a whole file")
-
-
-def too_large_file(made: int, fed: int) -> BadInput:
-    """Say that a file expands to more than anybody would have written."""
-    expected = f"at most {ALLOWED} and {RATIO} times the bytes"
-    return BadInput("expansion", f"found {made} bytes packed into {fed}, expected {expected}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.records.errors import Unavailable
-from stream.sources.compression import compression_of, expand, too_many_bytes
+from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.files import open_regular, status_signature_of
 
 __all__ = ["ExpandedFile"]
@@ -102,14 +102,7 @@ class ExpandedFile:
             BadInput: there are more, or the file is broken.
             Unavailable: it cannot be read.
         """
-        held: list[bytes] = []
-        size = 0
-        for piece in self.pieces:
-            size += len(piece)
-            if size > most:
-                raise too_many_bytes(size, most)
-            held.append(piece)
-        return b"".join(held)
+        return join_pieces(self.pieces, most)
 
 
 def unreadable_file(path: Path, error: OSError) -> Unavailable:

@@ -16,7 +16,7 @@ import aiofiles.os
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.records.shares import ALL
-from stream.sources.compression import compression_of, expand_whole, too_many_bytes
+from stream.sources.compression import compression_of, expand, join_pieces, too_many_bytes
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 
 __all__ = [
@@ -146,7 +146,7 @@ def page_in(stored: bytes, max_bytes: int) -> tuple[bytes, bool]:
         BadInput: the file cannot be expanded, or is an empty array.
     """
     kind = compression_of(stored)
-    content = expand_whole(stored, kind, max_bytes) if kind else stored
+    content = join_pieces(expand([stored], kind), max_bytes) if kind else stored
     if content.startswith(BYTE_ORDER_MARK):
         content = trim(content)
     if is_page_file(content):

@@ -55,7 +55,8 @@ class Checkpoints:
         tally.restore(saved.tally)
         self.forgotten_parts: set[Part] = set()
         """Parts of whose pages the store knows more than is so."""
-        self._pages = 0
+        self.pending_deliveries = 0
+        """How many deliveries the next checkpoint will store."""
         self._letters: dict[PagePlace, Letters] = {}
         self.letter_places: dict[PagePlace, Chain] = {}
         """Pages whose dead letters are others than they were when this was made."""
@@ -63,27 +64,9 @@ class Checkpoints:
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
 
-    def close(self) -> None:
-        """Let go of the file; what has not been stored is read again by the next run."""
-        self.store.close()
-
-    @property
-    def pending_deliveries(self) -> int:
-        """How many deliveries the next checkpoint will store."""
-        return self._pages
-
-    @property
-    def size(self) -> int:
-        """How many bytes the state file has."""
-        return self.store.size
-
     def count(self) -> None:
         """Note that a delivery has changed something that lasts."""
-        self._pages += self.is_lasting
-
-    def put_link(self, part: Part, place: int, chain: Chain, link: Link) -> None:
-        """Store what a page says of its walk with the next checkpoint."""
-        self.links.put(part, place, chain, link)
+        self.pending_deliveries += self.is_lasting
 
     def put_letters(self, part: Part, place: int, chain: Chain, letters: list[bytes]) -> None:
         """Store a page's dead letters with the next checkpoint, in the place of those it had."""
@@ -133,14 +116,6 @@ class Checkpoints:
             yield chain, part, link
         self.links = HeldLinks()  # nothing lasts, and nobody asks twice
 
-    def links_of(self, walk: WalkKey) -> Iterator[tuple[Part, Link]]:
-        """Yield what the pages of one walk say, as far as it is stored.
-
-        Raises:
-            BadInput, Unavailable: the state file cannot be read.
-        """
-        return self.store.links_of(walk)
-
     def flush_links(self) -> None:
         """Put links into the file outside of a checkpoint: pages say all of it again."""
         self.store.put_links(self.forgotten_parts, self.links.rows())
@@ -150,9 +125,10 @@ class Checkpoints:
         """Tell whether so many pages or seconds have passed; ``now`` is monotonic."""
         if len(self.links) > LINKS_HELD:
             return True
-        if self._pages and self._since is None:
+        if self.pending_deliveries and self._since is None:
             self._since = now
-        return self._since is not None and (now - self._since >= seconds or self._pages >= pages)
+        full = self.pending_deliveries >= pages
+        return self._since is not None and (now - self._since >= seconds or full)
 
     def save(
         self,
@@ -186,7 +162,7 @@ class Checkpoints:
                 series(),
             )
         )
-        self._since, self._pages = None, 0
+        self._since, self.pending_deliveries = None, 0
         self._letters = {}
         self.forgotten_parts = set()
         if flushed:
@@ -214,4 +190,4 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read.
         """
-        yield from self.store.letters()
+        return (body for _, _, body in self.store.placed_letters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -34,7 +35,7 @@ async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
         await directory.look(channel.send)
         channel.end()
 
-    with Channel[Delivery](CAPACITY) as channel:
+    with closing(Channel[Delivery](CAPACITY)) as channel:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(produce, channel)
             tracemalloc.start()

@@ -32,7 +32,7 @@ from stream.records.errors import BadInput
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sources.source import Send, Source
-from stream.state.sqlite.shard import Shard, Shards
+from stream.state.sqlite.shard import Shards, open_shard
 from stream.state.windows import Windows
 from tests.support.comparing import Json
 from tests.support.running import NOW
@@ -278,7 +278,7 @@ class Run:
                 workers: list[Intake] = []
                 for rank, path in enumerate(shards):
                     share = Share(rank, count)
-                    shard = Shard(path, state, share)
+                    shard = open_shard(path, state, share)
                     one = Intake(self.rules, Tally(), lambda: CLOCK, share, shard)
                     workers.append(working.enter_context(closing(one)))
                 place, parts, windows = self._take_shares(workers)

@@ -36,7 +36,6 @@ FRACTION_DIGITS: Final = 40
 LIMB: Final = 10**20
 """A fraction is two numbers of 20 digits: 10¹⁸ of those have a sum of 38, as Flink can hold it."""
 
-
 GROUP: Final = "group"
 """The kind of the sums by group, of which those by project and tier are made."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from stream.engines.flink.facts import GROUP, Fact, Facts, add_fact, key_of, read_number
@@ -64,16 +64,6 @@ def read_counts(figures: EndpointFigures, facts: list[Written]) -> None:
             figures.totals.take(int(value), {})
 
 
-def there_facts(figures: EndpointFigures) -> Iterator[Written]:
-    """Write which groups there are, whether they have a counter or not."""
-    return ((group, "", 0) for group in figures.totals.groups())
-
-
-def read_there(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`there_facts` wrote."""
-    figures.totals.take(0, {tuple(group): {} for group, _, _ in facts})
-
-
 def group_facts(figures: EndpointFigures) -> Iterator[Written]:
     """Write the sums by group."""
     for group, counters in figures.totals.groups().items():
@@ -89,73 +79,77 @@ def read_groups(figures: EndpointFigures, facts: list[Written]) -> None:
     figures.totals.take(0, groups)
 
 
-def finding_facts(figures: EndpointFigures) -> Iterator[Written]:
+def kind_of_keys(
+    keys: Callable[[EndpointFigures], Iterable[Sequence[Any]]],
+    take: Callable[[EndpointFigures, Any], None],
+) -> Kind:
+    """Return the kind of facts that are their keys alone; ``take`` reads one key again."""
+
+    def decode(figures: EndpointFigures, facts: list[Written]) -> None:
+        for key, _, _ in facts:
+            take(figures, key)
+
+    return Kind(lambda figures: ((key, "", 0) for key in keys(figures)), decode)
+
+
+def take_group(figures: EndpointFigures, group: Any) -> None:
+    """Read a group that is there, whether it has a counter or not."""
+    figures.totals.take(0, {tuple(group): {}})
+
+
+def finding_keys(figures: EndpointFigures) -> Iterator[Sequence[Any]]:
     """Write what rollups came to; figures as texts."""
     for place, one in enumerate(figures.findings):
         details = None if one.details is None else plain_text_of(one.details)
         figures_in = plain_text_of(one.rollup), details, plain_text_of(one.difference)
-        yield (*one.window, place, one.status, one.dimensions, one.counter, *figures_in), "", 0
+        yield (*one.window, place, one.status, one.dimensions, one.counter, *figures_in)
 
 
-def read_findings(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`finding_facts` wrote."""
-    for key, _, _ in facts:
-        start, end, _, status, dimensions, counter, rollup, details, difference = key
-        number = None if details is None else read_number(details)
-        numbers = read_number(rollup), number, read_number(difference)
-        window = Window(start, end)
-        figures.findings.append(Finding(status, window, dimensions, counter, *numbers))
+def take_finding(figures: EndpointFigures, key: Any) -> None:
+    """Read one of what :func:`finding_keys` wrote."""
+    start, end, _, status, dimensions, counter, rollup, details, difference = key
+    number = None if details is None else read_number(details)
+    numbers = read_number(rollup), number, read_number(difference)
+    figures.findings.append(Finding(status, Window(start, end), dimensions, counter, *numbers))
 
 
-def wider_facts(figures: EndpointFigures) -> Iterator[Written]:
-    """Write the windows that contain narrower ones, and how many."""
-    return (((*window, narrower), "", 0) for window, narrower in figures.wider_windows)
+def take_wider(figures: EndpointFigures, key: Any) -> None:
+    """Read a window that contains narrower ones, and how many."""
+    start, end, narrower = key
+    figures.wider_windows.append((Window(start, end), narrower))
 
 
-def read_wider(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`wider_facts` wrote."""
-    figures.wider_windows += [
-        (Window(start, end), narrower) for (start, end, narrower), _, _ in facts
-    ]
-
-
-def collision_facts(figures: EndpointFigures) -> Iterator[Written]:
+def collision_keys(figures: EndpointFigures) -> Iterator[Sequence[Any]]:
     """Write the records that one bucket gave different figures for."""
     for place, (label, window, dimensions) in enumerate(figures.collisions):
-        yield (label, *window, place, dimensions), "", 0
+        yield (label, *window, place, dimensions)
 
 
-def read_collisions(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`collision_facts` wrote."""
-    for (label, start, end, _, dimensions), _, _ in facts:
-        figures.collisions.append((label, Window(start, end), dimensions))
+def take_collision(figures: EndpointFigures, key: Any) -> None:
+    """Read one of what :func:`collision_keys` wrote."""
+    label, start, end, _, dimensions = key
+    figures.collisions.append((label, Window(start, end), dimensions))
 
 
-def overlap_facts(figures: EndpointFigures) -> Iterator[Written]:
-    """Write the windows that overlap."""
-    return (((*one, *other, counted), "", 0) for one, other, counted in figures.overlaps)
+def take_overlap(figures: EndpointFigures, key: Any) -> None:
+    """Read two windows that overlap, and the one that counts."""
+    start, end, other_start, other_end, counted = key
+    windows = Window(start, end), Window(other_start, other_end)
+    figures.overlaps.append(Overlap(*windows, counted and Window(*counted)))
 
 
-def read_overlaps(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`overlap_facts` wrote."""
-    for (start, end, other_start, other_end, counted), _, _ in facts:
-        windows = Window(start, end), Window(other_start, other_end)
-        figures.overlaps.append(Overlap(*windows, counted and Window(*counted)))
-
-
-def difference_facts(figures: EndpointFigures) -> Iterator[Written]:
+def difference_keys(figures: EndpointFigures) -> Iterator[Sequence[Any]]:
     """Write what labels say differently; figures as texts."""
     for place, (window, dimensions, counter, said) in enumerate(figures.label_differences):
         texts = {label: plain_text_of(value) for label, value in said.items()}
-        yield (*window, place, dimensions, counter, texts), "", 0
+        yield (*window, place, dimensions, counter, texts)
 
 
-def read_differences(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`difference_facts` wrote."""
-    for (start, end, _, dimensions, counter, texts), _, _ in facts:
-        said = {label: read_number(text) for label, text in texts.items()}
-        window = Window(start, end)
-        figures.label_differences.append(LabelDifference(window, dimensions, counter, said))
+def take_difference(figures: EndpointFigures, key: Any) -> None:
+    """Read one of what :func:`difference_keys` wrote."""
+    start, end, _, dimensions, counter, texts = key
+    said = {label: read_number(text) for label, text in texts.items()}
+    figures.label_differences.append(LabelDifference(Window(start, end), dimensions, counter, said))
 
 
 def place_of(project: Any) -> list[Any]:
@@ -189,27 +183,28 @@ def read_levels(figures: EndpointFigures, facts: list[Written]) -> None:
         level.join(part)
 
 
-def reference_facts(figures: EndpointFigures) -> Iterator[Written]:
-    """Write what records refer to."""
-    return ((reference, "", 0) for reference in figures.references)
-
-
-def read_references(figures: EndpointFigures, facts: list[Written]) -> None:
-    """Read what :func:`reference_facts` wrote."""
-    figures.references |= {(kind, one) for (kind, one), _, _ in facts}
+def take_reference(figures: EndpointFigures, key: Any) -> None:
+    """Read what records refer to."""
+    kind, one = key
+    figures.references.add((kind, one))
 
 
 KINDS: Final = {
     "count": Kind(count_facts, read_counts),
-    "there": Kind(there_facts, read_there),
+    "there": kind_of_keys(lambda figures: figures.totals.groups(), take_group),
     GROUP: Kind(group_facts, read_groups),
-    "finding": Kind(finding_facts, read_findings),
-    "wider": Kind(wider_facts, read_wider),
+    "finding": kind_of_keys(finding_keys, take_finding),
+    "wider": kind_of_keys(
+        lambda figures: ((*window, inside) for window, inside in figures.wider_windows), take_wider
+    ),
     "level": Kind(level_facts, read_levels),
-    "overlap": Kind(overlap_facts, read_overlaps),
-    "difference": Kind(difference_facts, read_differences),
-    "collision": Kind(collision_facts, read_collisions),
-    "reference": Kind(reference_facts, read_references),
+    "overlap": kind_of_keys(
+        lambda figures: ((*one, *other, counted) for one, other, counted in figures.overlaps),
+        take_overlap,
+    ),
+    "difference": kind_of_keys(difference_keys, take_difference),
+    "collision": kind_of_keys(collision_keys, take_collision),
+    "reference": kind_of_keys(lambda figures: figures.references, take_reference),
 }
 """Every kind of fact that an endpoint's figures are made of."""
 GROUPED: Final = frozenset({"there", GROUP})

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.msgpack import encode
 
-from stream.decode import BucketPage, ListPage
+from stream.decode import BucketPage, ListPage, Rejection
 from stream.engines.flink.facts import key_of
 from stream.engines.flink.parts import LineCounts, PackedBucket
 from stream.intake.letters import letter_of, mask_page
@@ -33,6 +33,10 @@ class CutLine(NamedTuple):
 
     parts: list[tuple[str, bytes]]
     letters: list[bytes]
+
+    def set_aside(self, capture: str, chain: Chain, rejected: Rejection) -> None:
+        """Set something aside; an engine does not know which line of a capture it reads."""
+        self.letters.append(letter_of(chain, (0, capture, None), rejected))
 
 
 class Lines:
@@ -62,7 +66,7 @@ class Lines:
                 paged = elements_of(cut, capture, page.chain, reading.content)
         except BadInput as bad:
             masked = mask_page(page.content) if page.content else None
-            letter_line_of(cut, capture, page.chain, bad, 0, masked)
+            cut.set_aside(capture, page.chain, Rejection(bad, 0, masked))
         if page.chain.endpoint != UNKNOWN_CHAIN:
             cut.parts.append((key_of(("walk", *page.chain, page.revision)), encode(link)))
         key = key_of(("pages", *page.chain, capture))
@@ -76,7 +80,7 @@ class Lines:
             key = key_of(("day", chain.endpoint, bucket.window.start // DAY))
             cut.parts.append((key, self._pack_bucket(chain, bucket, page.revision)))
         for rejected in found.rejections:
-            letter_line_of(cut, capture, chain, rejected.error, rejected.rows, rejected.content)
+            cut.set_aside(capture, chain, rejected)
         return LineCounts(1, found.rows, found.data_buckets, 0, sorted(found.unknown_fields), [])
 
     def _pack_bucket(self, chain: Chain, bucket: Bucket, revision: int) -> bytes:
@@ -99,15 +103,8 @@ class Lines:
 def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> LineCounts:
     """Note what a page of a list defines."""
     for rejected in page.rejections:
-        letter_line_of(cut, capture, chain, rejected.error, 1, rejected.content)
+        cut.set_aside(capture, chain, rejected)
     elements = [
         (one, sorted((str(kind), to) for kind, to in found)) for one, found in page.elements
     ]
     return LineCounts(1, 0, 0, 0, [], elements)
-
-
-def letter_line_of(  # noqa: PLR0913, PLR0917 -- a letter says where, why and what
-    cut: CutLine, capture: str, chain: Chain, error: BadInput, rows: int, content: Any
-) -> None:
-    """Set something aside; an engine does not know which line of a capture it reads."""
-    cut.letters.append(letter_of(chain, (0, capture, None), error, rows, content))

@@ -10,7 +10,7 @@ Run it with ``usage-stream flink submit``, or ``flink run -py`` this file and th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import zstandard
@@ -25,7 +25,7 @@ from pyflink.datastream import (
     RuntimeContext,
     StreamExecutionEnvironment,
 )
-from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.changelog_mode import ChangelogMode
 
@@ -97,27 +97,6 @@ class CutFunction(ProcessFunction):
         self.letters.inc(len(letters))
 
 
-class FlinkEntries:
-    """A part's byte strings, in Flink's state."""
-
-    def __init__(self, state: MapState) -> None:
-        """Read and write ``state``, which is that of the key at hand."""
-        self._state = state
-
-    def get(self, name: str) -> bytes | None:
-        """Return one; ``None``: it is not there."""
-        found: bytes | None = self._state.get(name)
-        return found
-
-    def put(self, name: str, entry: bytes) -> None:
-        """Put one in its place."""
-        self._state.put(name, entry)
-
-    def keys(self) -> Iterable[str]:
-        """Return all names, in any order."""
-        return list(self._state.keys())
-
-
 class PartsFunction(KeyedProcessFunction):
     """Holds the parts; each takes what comes, and says after a while what has changed."""
 
@@ -131,7 +110,7 @@ class PartsFunction(KeyedProcessFunction):
         entries = MapStateDescriptor("entries", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         changed = MapStateDescriptor("changed", Types.STRING(), Types.STRING())
         said = ValueStateDescriptor("said", Types.PICKLED_BYTE_ARRAY())
-        self.entries = FlinkEntries(runtime_context.get_map_state(entries))
+        self.entries = runtime_context.get_map_state(entries)
         self.changed_names = runtime_context.get_map_state(changed)
         self.last_facts = runtime_context.get_state(said)
         self.due_time = runtime_context.get_state(ValueStateDescriptor("due", Types.LONG()))

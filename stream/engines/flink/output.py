@@ -98,15 +98,7 @@ class Output:
         """
         facts: Facts = {}
         for row in self._rows(FIGURES, FigureRow):
-            fact = Fact(
-                row.endpoint,
-                row.view,
-                row.kind,
-                row.key,
-                row.counter,
-                row.project_id,
-                row.service_tier,
-            )
+            fact = Fact(*(getattr(row, name) for name in Fact._fields))
             if fact in facts:
                 raise self.unsettled_error()
             facts[fact] = Sum(row.times, self._number(row))

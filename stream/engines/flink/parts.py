@@ -46,7 +46,7 @@ NOWHERE: Final = SourcePart("", "")
 
 
 class Entries(Protocol):
-    """Where a part's byte strings are, by name."""
+    """Where a part's byte strings are, by name: a map of Flink's state, of the key at hand."""
 
     def get(self, name: str) -> bytes | None:
         """Return one; ``None``: it is not there."""
@@ -118,7 +118,8 @@ class DayPart:
         one = decode(body, type=PackedBucket)
         chain, slot = Chain(self.endpoint, one.label, one.view), Slot(one.window, one.rollup)
         name = window_name_of(chain, slot)
-        kept = self._find(name)
+        entry = self.entries.get(name)
+        kept = None if entry is None else decode(entry, type=PackedWindow)
         if kept is not None and kept.digest and kept.digest == one.digest:
             if one.revision < kept.revision:
                 return Outcomes(superseded=one.rows), None
@@ -141,10 +142,6 @@ class DayPart:
         )
         return outcomes, name
 
-    def _find(self, name: str) -> PackedWindow | None:
-        entry = self.entries.get(name)
-        return None if entry is None else decode(entry, type=PackedWindow)
-
     def _unpack(self, kept: PackedWindow | PackedBucket) -> Snapshot:
         return self.codec.unpack(self.endpoint, kept.revision, kept.digest, kept.body)
 
@@ -152,7 +149,7 @@ class DayPart:
         """Say what the day comes to."""
         self._names.clear()
         self._digests.clear()
-        for name in self.entries.keys():  # noqa: SIM118 -- entries are not a mapping
+        for name in list(self.entries.keys()):
             chain, slot = window_of_name(self.endpoint, name)
             self._names[chain][slot] = name
         figures = endpoint_figures(self.endpoint, Windows(frozenset(self._names), store=self))
@@ -226,7 +223,7 @@ class WalkPart:
         return facts
 
     def _links(self) -> Iterator[tuple[SourcePart, Link]]:
-        for name in self.entries.keys():  # noqa: SIM118 -- as above
+        for name in list(self.entries.keys()):
             link = Link(*msgspec.json.decode(name))
             for _ in range(decode(self.entries.get(name) or b"\x00")):
                 yield NOWHERE, link
@@ -277,7 +274,7 @@ class ChainPart:
         said = Fact(self.chain.endpoint, self.chain.view, "pages", key_of(where))
         for counter, value in zip(LineCounts._fields, sums, strict=False):
             add_fact(facts, said._replace(counter=counter), value)
-        for name in self.entries.keys():  # noqa: SIM118 -- as above
+        for name in list(self.entries.keys()):
             if name != self.SUMS:
                 kind, *what = msgspec.json.decode(name)
                 add_fact(facts, said._replace(kind=kind, key=key_of((*where, *what))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.engines.flink.facts import GROUP
+from stream.engines.flink.facts import GROUP, Fact
 from stream.engines.flink.job import Job
 from stream.engines.flink.output import FIGURES, LETTERS, TOTALS, WINDOWS
 
@@ -21,19 +21,11 @@ TOTAL_COLUMNS: Final = (
 )
 SUM_COLUMNS: Final = "whole DECIMAL(38, 0), fraction DECIMAL(38, 0), rest DECIMAL(38, 0)"
 FACT_COLUMNS: Final = (
-    ("endpoint", "STRING"),
-    ("view", "STRING"),
-    ("kind", "STRING"),
-    ("key", "STRING"),
-    ("counter", "STRING"),
-    ("project_id", "STRING"),
-    ("service_tier", "STRING"),
+    *((name, "STRING") for name in Fact._fields),
     ("times", "BIGINT"),
-    ("whole", "DECIMAL(38, 0)"),
-    ("fraction", "DECIMAL(38, 0)"),
-    ("rest", "DECIMAL(38, 0)"),
+    *((name, "DECIMAL(38, 0)") for name in ("whole", "fraction", "rest")),
 )
-"""A fact, as :class:`stream.engines.flink.facts.Fact` has it, and its figure as three numbers."""
+"""A fact as it is, and its figure as three numbers."""
 
 
 def define_source(job: Job) -> str:

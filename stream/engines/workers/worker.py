@@ -28,7 +28,7 @@ from stream.records.errors import BadInput, Interrupted, UsageStreamError
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.links import HeldLinks, PagePlace
-from stream.state.sqlite.shard import Shard
+from stream.state.sqlite.shard import open_shard
 from stream.state.windows import Windows
 
 __all__ = ["Failure", "FigureRequest", "Notice", "ShareResult", "Task", "run_task"]
@@ -135,7 +135,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
     """Take the share in; then give its figures when they are asked for."""
     run, share = task.run, task.share
     observer = observer_through(pipe) if share.first else Observer()
-    shard = Shard(task.shard, run.rules.state, share)
+    shard = open_shard(task.shard, run.rules.state, share)
     with closing(Intake(run.rules, Tally(), lambda: run.now, share, shard)) as intake:
         source = directory_of(run, intake)
         try:

@@ -6,7 +6,6 @@ from bisect import insort
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice, product
-from typing import Any
 
 from stream.figures.rollup.sums import (
     ComparedSum,
@@ -74,7 +73,8 @@ class Details:
             if left > 0 and self.vague:
                 if vague is None:
                     vague = [self.vague[values] for values in vaguer_keys(self.vague, one.values)]
-                giving = merge(*(pile.givers(name) for pile in vague), key=giver_order_of)
+                piles = (pile.givers(name) for pile in vague)
+                giving = merge(*piles, key=lambda giver: record_order_of(giver[0]))
                 left = cover_counter(name, left, giving, givers)
             one.coverers += givers
             latest = max((record.revision for record in givers), default=one.newest)
@@ -176,8 +176,3 @@ def cover_counter(
         if not left:
             break
     return left
-
-
-def giver_order_of(giver: tuple[Record, Pile]) -> tuple[Any, ...]:
-    """Give the canonical order of records that give."""
-    return record_order_of(giver[0])

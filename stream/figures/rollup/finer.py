@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
+from typing import Final
 
 from stream.figures.rollup.grains import Grain
 from stream.figures.rollup.layers import Layer
@@ -14,6 +15,8 @@ from stream.figures.rollup.table import Record, record_order_of
 from stream.records.windows import Window
 
 __all__ = ["FinerRecords"]
+
+start_of: Final = attrgetter("start")
 
 
 class FinerRecords:
@@ -78,11 +81,6 @@ class FinerRecords:
             for window in self._ordered[first:last]
             if window.end <= host.end and touches(window, own)
         ]
-
-
-def start_of(window: Window) -> int:
-    """Give a window's start."""
-    return window.start
 
 
 def touches(window: Window, own: list[Window]) -> bool:

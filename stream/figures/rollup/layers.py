@@ -125,8 +125,9 @@ def layer_of(endpoint: Endpoint, slot: Slot, grain: Grain, statements: list[Stat
             record = records.get(identity)
             counters = present_values(endpoint.counters, row)
             if record is None:
-                record = records[identity] = Record(endpoint, slot.window, identity)
-                record.grain, record.limits, record.counters = grain, limits, counters
+                named = present_values(endpoint.dimensions, identity)
+                record = Record(slot.window, identity, named, counters, grain, limits)
+                records[identity] = record
             else:
                 for name, value in counters.items():
                     record.counters[name] = larger_value(record.counters.get(name), value)

@@ -6,7 +6,9 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from stream.figures.rollup.table import Finding, Record, identity_of
+from msgspec import Struct
+
+from stream.figures.rollup.table import Finding, Record, identity_of, present_values
 from stream.providers.endpoint import Endpoint
 from stream.records.money import Number, exact_number
 from stream.records.windows import Counters, Window, canonical_order
@@ -39,24 +41,20 @@ class CounterVerdict(NamedTuple):
     rest: Number
 
 
-class ComparedSum:
+class ComparedSum(Struct, eq=False):
     """The rows of a coarser layer that are alike in the compared dimensions, added up.
 
     ``matches`` are the records that agree, ``match_sums`` what they have of each counter, and
     ``coverers`` others that cover some of what is left.
     """
 
-    __slots__ = ("coverers", "match_sums", "matches", "newest", "record", "rows", "values")
-
-    def __init__(self, record: Record, values: Values, rows: list[Record]) -> None:
-        """Start without details."""
-        self.record = record
-        self.values = values
-        self.rows = rows
-        self.matches: list[Record] = []
-        self.coverers: list[Record] = []
-        self.match_sums: Counters = {}
-        self.newest = 0
+    record: Record
+    values: Values
+    rows: list[Record]
+    matches: list[Record] = []
+    coverers: list[Record] = []
+    match_sums: Counters = {}
+    newest: int = 0
 
     def absorb(self) -> None:
         """Let the records that say the same name its sources too."""
@@ -87,8 +85,8 @@ def sum_rows(
     grain, found = frozenset(names), []
     for values, some in alike.items():
         identity = identity_of(endpoint, dict(zip(names, values, strict=True)))
-        record = Record(endpoint, host, identity, residual=True)
-        record.grain, record.limits = grain, some[0].limits
+        named = present_values(endpoint.dimensions, identity)
+        record = Record(host, identity, named, {}, grain, some[0].limits, residual=True)
         record.revision = max(row.revision for row in some)
         for row in some:
             record.sources |= row.sources

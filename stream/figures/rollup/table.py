@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from msgspec import Struct, field
+
 from stream.providers.endpoint import Endpoint
 from stream.records.money import Number, exact_number
 from stream.records.windows import (
@@ -39,17 +41,11 @@ class Table(NamedTuple):
     counters: Columns
     sources: Sequence[tuple[str, ...]]
 
-    def rows(self, endpoint: Endpoint) -> Iterator[ResolvedRecord]:
-        """Yield the records one by one, by the API's names, what is absent left out."""
-        for window, sources, (dimensions, counters) in zip(
-            self.windows, self.sources, pair_rows(self), strict=True
-        ):
-            yield ResolvedRecord(
-                window,
-                sources,
-                present_values(endpoint.dimensions, dimensions),
-                present_values(endpoint.counters, counters),
-            )
+    def rows(self, endpoint: Endpoint) -> Iterator[tuple[Window, dict[str, Any], Counters]]:
+        """Yield the records one by one: window, dimensions, counters; what is absent left out."""
+        for window, (dimensions, counters) in zip(self.windows, pair_rows(self), strict=True):
+            known = present_values(endpoint.dimensions, dimensions)
+            yield window, known, present_values(endpoint.counters, counters)
 
     def records_by_window(self) -> Iterator[tuple[Window, Table]]:
         """Yield each window with its records."""
@@ -69,15 +65,6 @@ class Table(NamedTuple):
                     [self.sources[place] for place in some],
                 ),
             )
-
-
-class ResolvedRecord(NamedTuple):
-    """One resolved record, as the report and the expectations see it."""
-
-    window: Window
-    sources: tuple[str, ...]
-    dimensions: dict[str, Any]
-    counters: Counters
 
 
 def present_values(names: Iterable[str], values: Column) -> dict[str, Any]:
@@ -101,39 +88,22 @@ class Finding(NamedTuple):
     difference: Number
 
 
-class Record:
+class Record(Struct, eq=False):
     """One record: its identity, its dimensions by name, and the counters that are present.
 
     ``grain`` are the dimensions that its layer can tell apart, ``limits`` what that lets through.
     """
 
-    __slots__ = (
-        "counters",
-        "dimensions",
-        "grain",
-        "identity",
-        "limits",
-        "order",
-        "residual",
-        "revision",
-        "sources",
-        "window",
-    )
-
-    def __init__(
-        self, endpoint: Endpoint, window: Window, identity: Identity, *, residual: bool = False
-    ) -> None:
-        """Start a record without figures."""
-        self.window = window
-        self.identity = identity
-        self.dimensions = present_values(endpoint.dimensions, identity)
-        self.counters: Counters = {}
-        self.sources: set[str] = set()
-        self.revision = 0
-        self.residual = residual
-        self.order: tuple[Any, ...] | None = None
-        self.grain: frozenset[str] = frozenset()
-        self.limits: Mapping[str, frozenset[Any]] = {}
+    window: Window
+    identity: Identity
+    dimensions: dict[str, Any]
+    counters: Counters
+    grain: frozenset[str]
+    limits: Mapping[str, frozenset[Any]]
+    sources: set[str] = field(default_factory=set)
+    revision: int = 0
+    residual: bool = False
+    order: tuple[Any, ...] | None = None
 
 
 def identity_of(endpoint: Endpoint, dimensions: Mapping[str, Any]) -> Identity:

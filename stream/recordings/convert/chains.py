@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from stream.intake.reading import PageReader
-from stream.intake.walks import fault_of
+from stream.intake.walks import NumberedWalk
 from stream.records.chains import Chain
-from stream.records.delivery import Page
+from stream.records.delivery import Page, Part
 from stream.records.errors import BadInput
 from stream.records.privacy import spell_name
 from stream.sources.files import read_regular
@@ -29,13 +29,13 @@ class Conversion(Struct, rename="camel"):
 
 
 class ChainProgress(Struct):
-    """How far a chain was followed: its pages, the cursors that they handed out, and the last.
+    """How far a chain was followed: its walk, its pages, and the cursor that the last hands out.
 
     ``cursor`` is that one as its page has it, ``None`` where no page follows.
     """
 
+    walk: NumberedWalk
     pages: int = 0
-    given_marks: set[int] = field(default_factory=set)
     last_mark: int = 0
     cursor: str | None = None
 
@@ -63,7 +63,7 @@ class Chains:
         Raises:
             BadInput: it is no page, or does not go on where the page before it led.
         """
-        known = self._followed.setdefault(chain, ChainProgress())
+        known = self._followed.setdefault(chain, ChainProgress(NumberedWalk()))
         number = known.pages + 1
         reading = self._reader.read_page(Page(chain, number, content, number, asked_cursor=cursor))
         link = reading.link
@@ -74,12 +74,10 @@ class Chains:
                 "expected one walk of each endpoint and label",
                 path="$.request.page",
             )
-        ended = bool(known.pages) and not known.last_mark
-        fault = fault_of(link.given_mark, link.fault, known.given_marks, ended=ended)
-        if fault is not None:
-            raise BadInput(*fault, path="$.next_page")
+        known.walk.add(Part("", ""), link)
+        if known.walk.fault is not None:
+            raise BadInput(*known.walk.fault[:2], path="$.next_page")
         known.pages, known.last_mark = number, link.given_mark
-        known.given_marks.add(link.given_mark)
         known.cursor = reading.content.next_page if link.given_mark else None
         return number
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from stream.providers.endpoint import Endpoint
-from stream.recordings.synth.draws import draw_number
+from stream.recordings.synth.draws import Memo, draw_number
 from stream.recordings.synth.shape import Shape
 
 __all__ = ["Axes", "Dimensions", "Key", "axes_of"]
@@ -86,12 +85,11 @@ def make_identifier(prefix: str, seed: int, place: int) -> str:
     return f"{prefix}_{place:04d}{letters}"
 
 
-class Dimensions(dict[int, bytes]):
-    """A record's number → the last part of its row; made when it is first asked for."""
+class Dimensions:
+    """The records of an endpoint, by their numbers; ``texts`` are the last parts of their rows."""
 
     def __init__(self, shape: Shape, endpoint: Endpoint) -> None:
         """Number the records so that any few of them in a row differ in every dimension."""
-        super().__init__()
         self.shape = shape
         self.endpoint = endpoint
         self.axes = axes_of(shape, endpoint)
@@ -102,8 +100,11 @@ class Dimensions(dict[int, bytes]):
             for one in range(int(universe * GOLDEN) + 1, 2 * universe + 2)
             if math.gcd(one, universe) == 1
         )
+        self.texts = Memo(self._write)
+        self.keys = Memo(self.key_of)
+        self.models: Memo[Any] = Memo(lambda record: self.values_of(record).get("model"))
 
-    def __missing__(self, record: int) -> bytes:
+    def _write(self, record: int) -> bytes:
         """Write a record's dimensions in the API's order, to the end of the row."""
         values = self.values_of(record)
         written = (
@@ -111,8 +112,7 @@ class Dimensions(dict[int, bytes]):
             for name in self.endpoint.grouped_by
             if name != "currency"  # stands with the amount
         )
-        self[record] = text = (",".join(written) + "},").encode()
-        return text
+        return (",".join(written) + "},").encode()
 
     def values_of(self, record: int) -> dict[str, Any]:
         """Return a record's dimensions; no two records have the same."""
@@ -131,43 +131,8 @@ class Dimensions(dict[int, bytes]):
             values["quantity_unit"] = "tokens" if values["line_item"] else None
         return values
 
-    @cached_property
-    def keys_of(self) -> Keys:
-        """Return the records' keys, by their numbers."""
-        return Keys(self)
-
-    @cached_property
-    def models_of(self) -> Models:
-        """Return the records' models, by their numbers."""
-        return Models(self)
-
-
-class Keys(dict[int, Key]):
-    """A record's number → its project and tier."""
-
-    def __init__(self, dimensions: Dimensions) -> None:
-        """Start with none."""
-        super().__init__()
-        self._dimensions = dimensions
-
-    def __missing__(self, record: int) -> Key:
-        """Look the key up."""
-        values = self._dimensions.values_of(record)
-        grouped = self._dimensions.endpoint.grouped_by
-        tier = values.get("service_tier") if "service_tier" in grouped else None
-        self[record] = key = values.get("project_id"), tier
-        return key
-
-
-class Models(dict[int, Any]):
-    """A record's number → its model."""
-
-    def __init__(self, dimensions: Dimensions) -> None:
-        """Start with none."""
-        super().__init__()
-        self._dimensions = dimensions
-
-    def __missing__(self, record: int) -> Any:
-        """Look the model up."""
-        self[record] = model = self._dimensions.values_of(record).get("model")
-        return model
+    def key_of(self, record: int) -> Key:
+        """Return a record's project and tier."""
+        values = self.values_of(record)
+        tier = values.get("service_tier") if "service_tier" in self.endpoint.grouped_by else None
+        return values.get("project_id"), tier

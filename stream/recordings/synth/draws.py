@@ -7,10 +7,12 @@ any order. Shares are kept by counting and not by chance: of 100 places a tenth 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from struct import unpack
-from typing import Final
+from typing import Final, TypeVar
 
 __all__ = [
+    "Memo",
     "ShareLimit",
     "chosen_places",
     "draw_number",
@@ -19,9 +21,28 @@ __all__ = [
     "share_limit_of",
 ]
 
+Drawn = TypeVar("Drawn")
+
 ONE: Final = 1 << 32
 ShareLimit = int
 """A share of something, from 0 to :data:`ONE`."""
+
+
+class Memo(dict[int, Drawn]):
+    """A number → what is made of it when it is first asked for; of so many at ``most``."""
+
+    def __init__(self, make: Callable[[int], Drawn], most: int | None = None) -> None:
+        """Start with none."""
+        super().__init__()
+        self._make = make
+        self._most = most
+
+    def __missing__(self, number: int) -> Drawn:
+        """Make one."""
+        if len(self) == self._most:
+            self.clear()
+        self[number] = found = self._make(number)
+        return found
 
 
 def draw_number(*place: object) -> int:

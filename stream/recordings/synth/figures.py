@@ -8,11 +8,11 @@ belongs together (cached and uncached tokens) stays in proportion. Money is coun
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Final, TypeAlias
 
 from stream.providers.endpoint import Endpoint
-from stream.recordings.synth.draws import draw_words
+from stream.recordings.synth.draws import Memo, draw_words
 
 __all__ = ["MOST_FALLS", "Figures", "Vector", "draw_starts", "expected_money_of", "metrics_of"]
 
@@ -48,60 +48,18 @@ def draw_starts() -> tuple[int, ...]:
     )
 
 
-class FigureTexts(dict[int, bytes]):
-    """A figure → the first part of its row; made when it is first asked for."""
-
-    def __init__(self, figures: Figures, *, quoted: bool = False) -> None:
-        """Write amounts as numbers, or quoted, as they have arrived too."""
-        super().__init__()
-        self._figures = figures
-        self._quoted = quoted
-
-    def __missing__(self, figure: int) -> bytes:
-        """Write a figure's counters in the API's order."""
-        if len(self) >= MOST_HELD:
-            self.clear()
-        endpoint, vector = self._figures.endpoint, self._figures.vector(figure)
-        fields = [f'{{"object":"{endpoint.result}"']
-        fields += [
-            f'"{name}":{value}' for name, value in zip(endpoint.counts, vector, strict=False)
-        ]
-        if "amount_value" in endpoint.money:
-            amount, quantity, given = vector
-            mark = '"' if self._quoted else ""
-            fields.append(
-                f'"amount":{{"value":{mark}{write_money(amount)}{mark},"currency":"usd"}}'
-            )
-            fields.append(f'"quantity":{write_money(quantity) if given else "null"}')
-        self[figure] = text = (",".join(fields) + ",").encode()
-        return text
-
-
-class Vectors(dict[int, Vector]):
-    """A figure → its counters; made when it is first asked for."""
-
-    def __init__(self, figures: Figures) -> None:
-        """Start with none."""
-        super().__init__()
-        self._figures = figures
-
-    def __missing__(self, figure: int) -> Vector:
-        """Work a figure's counters out."""
-        if len(self) >= MOST_HELD:
-            self.clear()
-        self[figure] = vector = self._figures.vector(figure)
-        return vector
-
-
 class Figures:
-    """One endpoint's figures."""
+    """One endpoint's figures: ``texts`` are the first parts of their rows.
+
+    Amounts are numbers there; in ``quoted_texts`` they are quoted, as they have arrived too.
+    """
 
     def __init__(self, seed: int, endpoint: Endpoint) -> None:
         """Start with none made."""
         self.endpoint = endpoint
-        self.texts = FigureTexts(self)
-        self.quoted_texts = FigureTexts(self, quoted=True)
-        self.vectors = Vectors(self)
+        self.texts = Memo(partial(self._write, quote=""), MOST_HELD)
+        self.quoted_texts = Memo(partial(self._write, quote='"'), MOST_HELD)
+        self.vectors = Memo(self.vector, MOST_HELD)
         self._course = cache(lambda number: course_of(endpoint, seed, number))
 
     def vector(self, figure: int) -> Vector:
@@ -109,6 +67,20 @@ class Figures:
         base, more = self._course(figure // COURSE)
         step = figure % COURSE
         return tuple(first + each * step for first, each in zip(base, more, strict=True))
+
+    def _write(self, figure: int, quote: str) -> bytes:
+        """Write a figure's counters in the API's order."""
+        endpoint, vector = self.endpoint, self.vector(figure)
+        fields = [f'{{"object":"{endpoint.result}"']
+        fields += [
+            f'"{name}":{value}' for name, value in zip(endpoint.counts, vector, strict=False)
+        ]
+        if "amount_value" in endpoint.money:
+            amount, quantity, given = vector
+            value = f"{quote}{write_money(amount)}{quote}"
+            fields.append(f'"amount":{{"value":{value},"currency":"usd"}}')
+            fields.append(f'"quantity":{write_money(quantity) if given else "null"}')
+        return (",".join(fields) + ",").encode()
 
 
 def course_of(endpoint: Endpoint, seed: int, course: int) -> tuple[Vector, Vector]:

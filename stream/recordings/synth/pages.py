@@ -168,7 +168,7 @@ class SynthChain:
         if not again:
             first = walks.first(bucket)
             if walk == walks.last(bucket):
-                keys = map(self.rows.dimensions.keys_of.__getitem__, made.records)
+                keys = map(self.rows.dimensions.keys.__getitem__, made.records)
                 self.expected_sums.add(keys, self.rows.sum_of(made))
             if walk > first:
                 counted.redelivered += 1

@@ -53,7 +53,7 @@ def sums_of(rows: Rows, last: int) -> dict[str, dict[str, int]]:
     """Add up the day that ends with a bucket, by model."""
     plan = rows.plan
     places = [plan.endpoint.counts.index(name) for name in NAMES]
-    models = rows.dimensions.models_of
+    models = rows.dimensions.models
     sums: dict[str, dict[str, int]] = {}
     day = plan.time_of(last) // DAY
     for bucket in range(max(0, last + 1 - DAY // plan.width), last + 1):

@@ -96,7 +96,7 @@ class Rows:
         texts = self.figures.quoted_texts if self.is_quoted(bucket) else self.figures.texts
         parts = [b""] * (2 * len(rows.records))
         parts[0::2] = map(texts.__getitem__, rows.figures)
-        parts[1::2] = map(self.dimensions.__getitem__, rows.records)
+        parts[1::2] = map(self.dimensions.texts.__getitem__, rows.records)
         parts[-1] = parts[-1][:-1]  # the last row has no comma behind it
         return b"".join((head, *parts, b"]}"))
 

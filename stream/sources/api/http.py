@@ -20,7 +20,7 @@ from stream.records.privacy import one_line
 from stream.sources.api.asking import Reply
 from stream.sources.api.key import AdminKey
 from stream.sources.api.refusals import shorten_text
-from stream.sources.compression import Compression, expand_whole
+from stream.sources.compression import Compression, expand, join_pieces
 
 if TYPE_CHECKING:
     import httpx2
@@ -186,7 +186,7 @@ def unpack_body(packed: bytes, coding: str, most: int) -> bytes:
         return packed
     if coding not in {"gzip", "x-gzip"}:
         raise BadInput("coding", f"a reply packed as {one_line(coding[:20])}, expected gzip")
-    return expand_whole(packed, GZIP, most)
+    return join_pieces(expand([packed], GZIP), most)
 
 
 def check_url(url: str) -> str:

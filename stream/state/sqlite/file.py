@@ -21,11 +21,14 @@ __all__ = ["StateFile"]
 class StateFile(WindowReader):
     """A state file that this process alone works on, or a scratch file that goes with it."""
 
-    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, *, read_only: bool = False, outlives: bool = True
+    ) -> None:
         """Open the file, or make a new one that its owner alone can read.
 
         Read-only, it must be there, and may be in use: a reader sees the last checkpoint.
-        Without a path it is a scratch file, of which SQLite keeps on disk what is much.
+        Without a path it is a scratch file, of which SQLite keeps on disk what is much. Unless a
+        file ``outlives`` its run, nothing of it will be wanted after a power cut.
 
         Raises:
             Unavailable: it cannot be opened, or another process holds it.
@@ -35,6 +38,7 @@ class StateFile(WindowReader):
         self._checksums: TableChecksums | None = None
         self.losses: list[str] = []
         """What the file has lost of what had been stored in it."""
+        self._synchronous = "FULL" if outlives else "OFF"
         self._lock = None if read_only or path is None else Lock(path)
         try:
             super().__init__(path, self._open(path, read_only=read_only))
@@ -100,7 +104,7 @@ class StateFile(WindowReader):
         elif version != schema.VERSION:
             wanted = f"expected {schema.VERSION}"
             raise self.bad_file(f"found state of version {version}, {wanted}; {REBUILD}")
-        ask("PRAGMA synchronous = FULL")
+        ask(f"PRAGMA synchronous = {self._synchronous}")
         ask("BEGIN")  # all of it at one moment
         mark = self._check()
         ask("COMMIT")

@@ -11,7 +11,7 @@ from stream.records.delivery import Part
 from stream.state.links import PagePlace
 from stream.state.sqlite.codec import check_row, seal_row
 
-__all__ = ["LETTERS", "Letters", "letters_in", "placed_letters_in", "put_letters"]
+__all__ = ["LETTERS", "Letters", "placed_letters_in", "put_letters"]
 
 Letters: TypeAlias = tuple[Chain, list[bytes]]
 """A page's dead letters, and the chain that they are counted with."""
@@ -35,16 +35,6 @@ def put_letters(database: sqlite3.Connection, letters: Mapping[PagePlace, Letter
             "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (seal_row((*key, *chain, place), body) for place, body in enumerate(bodies)),
         )
-
-
-def letters_in(database: sqlite3.Connection) -> Iterator[bytes]:
-    """Yield the letters in the order of chains and pages.
-
-    Raises:
-        ValueError: one is not what was written.
-    """
-    for _, _, body in placed_letters_in(database):
-        yield body
 
 
 def placed_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PagePlace, Chain, bytes]]:

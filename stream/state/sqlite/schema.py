@@ -43,7 +43,6 @@ CREATE TABLE series (
 """
 TABLES: Final = f"{PARTS}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{LINKS}"
 
-
 DESCRIBED: Final = "SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY name"
 
 

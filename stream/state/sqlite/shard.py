@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain as chain_of
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import SavedState, Store
 from stream.state.windows import Glance, Place
 
-__all__ = ["Shard", "Shards"]
+__all__ = ["Shard", "Shards", "open_shard"]
 
 
 class Shard(Store):
     """A worker's own state file; what it does not have is looked for in ``base``."""
 
-    def __init__(self, path: Path, base: Path | None, share: Share) -> None:
-        """Open the shard, and the state file that it began with, if there is one.
+    def __init__(self, path: Path, base: Path, share: Share) -> None:
+        """Open the shard, and the state file that it began with.
 
         Of the state file's windows it shows those of the ``share`` alone.
 
@@ -36,65 +37,45 @@ class Shard(Store):
             Unavailable, BadInput: as :class:`Store`.
         """
         super().__init__(path)
-        self._base: Store | None = None
         self._share = share
-        if base is None:  # nothing of it will be wanted after a power cut
-            self._database.execute("PRAGMA synchronous = OFF")
-        else:
-            try:
-                self._base = Store(base, read_only=True)
-            except BaseException:
-                self.close()
-                raise
+        try:
+            self._base = Store(base, read_only=True)
+        except BaseException:
+            super().close()
+            raise
 
     def close(self) -> None:
         """Let go of both files."""
         super().close()
-        if self._base is not None:
-            self._base.close()
+        self._base.close()
 
     def load(self) -> SavedState:
         """Return what the base holds beside windows; counts begin at zero."""
-        saved = super().load() if self._base is None else self._base.load()
-        return saved._replace(tally=SavedTally())
+        return self._base.load()._replace(tally=SavedTally())
 
     def glance(self, place: Place) -> Glance | None:
         """Return what is known of a window without reading its rows."""
-        seen = super().glance(place)
-        return self._base.glance(place) if seen is None and self._base else seen
+        return super().glance(place) or self._base.glance(place)
 
     def recall(self, place: Place) -> Snapshot | None:
         """Return a window; ``None`` when it is not there."""
-        found = super().recall(place)
-        return self._base.recall(place) if found is None and self._base else found
+        return super().recall(place) or self._base.recall(place)
 
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order; a window of the shard hides the base's."""
-        if self._base is None:
-            yield from super().scan(chain, span, but)
-            return
         others = ForeignSlots(self._share.days(chain.endpoint), but)
         own, base = super().scan(chain, span, but), self._base.scan(chain, span, others)
-        last: Slot | None = None
-        for slot, snapshot in merge(own, base, key=itemgetter(0)):  # equal slots: own comes first
-            if slot != last:
-                yield slot, snapshot
-            last = slot
+        by_slot = itemgetter(0)
+        for _, alike in groupby(merge(own, base, key=by_slot), by_slot):
+            yield next(alike)  # equal slots: own comes first
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
-        if self._base is None:
-            yield from super().slots(chain)
-            return
         others = ForeignSlots(self._share.days(chain.endpoint), ())
         base = (slot for slot in self._base.slots(chain) if slot not in others)
-        last: Slot | None = None
-        for slot in merge(super().slots(chain), base):
-            if slot != last:
-                yield slot
-            last = slot
+        yield from (slot for slot, _ in groupby(merge(super().slots(chain), base)))
 
     def _write_windows(
         self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
@@ -103,12 +84,20 @@ class Shard(Store):
         own = dict(raised)
         copies = []
         for place, revision in raised.items():
-            if self._base is not None and super().glance(place) is None:
-                found = self._base.recall(place)
-                if found is not None:
-                    copies.append((place, found._replace(revision=revision)))
-                    del own[place]
+            found = self._base.recall(place) if super().glance(place) is None else None
+            if found is not None:
+                copies.append((place, found._replace(revision=revision)))
+                del own[place]
         super()._write_windows(chain_of(copies, windows), own)
+
+
+def open_shard(path: Path, base: Path | None, share: Share) -> Store:
+    """Open a shard; without a ``base`` it goes with the run, and has nothing below it.
+
+    Raises:
+        Unavailable, BadInput: as :class:`Store`.
+    """
+    return Store(path, outlives=False) if base is None else Shard(path, base, share)
 
 
 class ForeignSlots:

@@ -19,12 +19,7 @@ from stream.state.links import PagePlace, WalkKey
 from stream.state.saved_series import SavedSeries
 from stream.state.sqlite.codec import check_row, checksum_of, seal_row
 from stream.state.sqlite.file import StateFile
-from stream.state.sqlite.letters import (
-    Letters,
-    letters_in,
-    placed_letters_in,
-    put_letters,
-)
+from stream.state.sqlite.letters import Letters, placed_letters_in, put_letters
 from stream.state.sqlite.links import forget_pages, links_in, links_of, put_links, walks_in
 from stream.state.windows import Place
 
@@ -94,17 +89,8 @@ class Store(StateFile):
             check_row(checksum, *row)
             yield SavedSeries(*row)
 
-    def letters(self) -> Iterator[bytes]:
-        """Yield the dead letters in the order of chains and pages.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.read_errors:
-            yield from letters_in(self._database)
-
     def placed_letters(self) -> Iterator[tuple[PagePlace, Chain, bytes]]:
-        """Yield the dead letters with their pages, in order.
+        """Yield the dead letters with their pages, in the order of chains and pages.
 
         Raises:
             BadInput, Unavailable: as :meth:`load`.
