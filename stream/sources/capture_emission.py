@@ -22,7 +22,7 @@ from stream.sources.capture_parts import (
     WaitingLine,
     inode_in,
 )
-from stream.sources.captures import Capture, is_capture, page_of
+from stream.sources.captures import Capture, has_lines, page_of
 from stream.sources.documents import DocumentReader
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling
@@ -68,7 +68,7 @@ class Emission:
         most, line = self.options.max_page_bytes, place.line - place.is_cut
         reader = CaptureReader(capture.path, most, offset=place.offset, line=line)
         name = capture.path.name
-        if place.offset or not reader.holds_documents(is_lines=is_capture(name)):
+        if place.offset or not reader.holds_documents(is_lines=has_lines(name)):
             return reader
         reader.close()
         return DocumentReader(capture.path, most, line)

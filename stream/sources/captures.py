@@ -31,6 +31,7 @@ __all__ = [
     "capture_named",
     "captures_in",
     "expectations_beside",
+    "has_lines",
     "is_capture",
     "is_input",
     "is_one",
@@ -43,6 +44,7 @@ NAME: Final = re.compile(
     r"(?P<stem>.+)\.ndjson(?:\.[0-9]+|-[0-9]{8,}(?:-[0-9]+)?)?(?P<packed>\.gz|\.zst)?", re.DOTALL
 )
 """A capture, packed or not; what turns logs over puts a number or a date behind the suffix."""
+LINES: Final = re.compile(r"\.(?:ndjson|jsonl)(?:[.-]|$)", re.IGNORECASE)
 UNNAMED: Final = "found a page whose rows do not say of which endpoint they are"
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
@@ -64,6 +66,11 @@ class Capture(NamedTuple):
 def is_capture(name: str) -> bool:
     """Tell whether a file of that name is a capture."""
     return NAME.fullmatch(name) is not None
+
+
+def has_lines(name: str) -> bool:
+    """Tell whether a file's name says that there is a page on each line."""
+    return LINES.search(name) is not None
 
 
 def is_input(name: str) -> bool:

@@ -229,14 +229,14 @@ def holds_documents(head: bytes, *, is_lines: bool) -> bool:
 
     ``is_lines``: its name says that it has lines.
     """
-    line, end, _ = trim(head).partition(b"\n")
+    line, end, rest = trim(head).partition(b"\n")
     line = line.strip(BETWEEN)
     if line.startswith(b"[") or head.lstrip().startswith(SEPARATOR):
         return True
     if not line.startswith(b"{") or is_json(line):
         return is_bucket(line)
-    if line == b"{":
-        return bool(end)
+    if line == b"{":  # of an object that goes on, and not of a line that was torn off
+        return rest.lstrip(BETWEEN).startswith((b'"', b"}"))
     return b"}{" in line or (bool(end) and not is_lines)
 
 

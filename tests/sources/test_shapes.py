@@ -244,3 +244,14 @@ def test_a_link_to_a_file_of_pages_is_one(tmp_path: Path) -> None:
     link = tmp_path / "latest.json"
     link.symlink_to(put(tmp_path, "usage.json", WHOLE))
     assert tokens(replay(link)) == 1_000
+
+
+@pytest.mark.parametrize("torn", ["{", '{"endpoint": "cos', '{"a": {'])
+@pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl", "a.ndjson.1"])
+def test_a_torn_first_line_costs_that_line_alone(name: str, torn: str, tmp_path: Path) -> None:
+    """Whoever appends lines may have torn one; what stands behind it is read as ever."""
+    files: dict[str, Content] = {name: f"{torn}\n{written(WHOLE)}\n{written(WHOLE)}\n"}
+    dead = ("--on-error", "dead-letter", "--dead-letters", str(tmp_path / "dead"))
+    replayed = replay(put_all(tmp_path / "in", files), *dead)
+    assert replayed.code == 1
+    assert tokens(replayed) == 1_000
