@@ -31,9 +31,11 @@ class Changes:
         """From where to where each part has windows of a chain, once a page of it has changed."""
 
     def note(self, part: Part, chain: Chain, span: Window | None) -> None:
-        """Note from where to where a part has windows now."""
-        if chain in self._spans and span is not None:
-            self._spans[chain][part] = span
+        """Note from where to where a part has windows now; ``None``: it has none any more."""
+        if chain in self._spans:
+            self._spans[chain].pop(part, None)
+            if span is not None:
+                self._spans[chain][part] = span
 
     def name_falls(
         self,

@@ -59,6 +59,9 @@ WORKERS = pytest.mark.parametrize("workers", [1, 2])
 SCRIPTS: dict[str, Script] = {
     "pages of a chain": [fixture(1, FIRST), PAUSE, fixture(2, SECOND)],
     "a changed page": [fixture(1, FIRST), fixture(2, SECOND), PAUSE, fixture(2, LOWER)],
+    "pages that leave their windows": [
+        *(fixture(1, SECOND), fixture(2, SECOND), fixture(1, FIRST), fixture(2, FIRST)),
+    ],
     "a page that breaks": [fixture(1, FIRST), fixture(2, SECOND), fixture(2, unread())],
     "a page that is mended": [fixture(1, FIRST), fixture(2, unread()), fixture(2, SECOND)],
     "a page that goes": [fixture(1, FIRST), fixture(2, SECOND), fixture_gone(2)],
