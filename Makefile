@@ -34,8 +34,8 @@ replay: $(STAMP) ## replay fixtures/ into out/, and print the summary
 verify: $(STAMP) ## check the fixtures: checksums, registration, expectations, nothing private
 	$(BIN)/usage-stream verify fixtures $(ARGS)
 
-test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run all tests, some at a time
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this machine: 4 GB, some minutes
 	$(BIN)/python -m pytest tests/engines/flink/cluster -o faulthandler_timeout=900 $(ARGS)
