@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import anyio
 import click
 import msgspec
 
 from stream.cli.basics import EXIT_CODES, FILE, page_bytes_option, show_summary
 from stream.cli.progress import show_progress
 from stream.decode.values import revision_of
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.records.errors import BadInput
 from stream.sources.captures import is_capture
 
@@ -78,7 +77,7 @@ def capture_command(
     else:
         raise click.UsageError("--observed-at is for a directory; fixtures hold no time of a walk")
     with show_progress() as observer:
-        written = anyio.run(until_signalled, partial(work, observer))
+        written = run_until_signalled(partial(work, observer))
     show_summary(msgspec.json.format(msgspec.json.encode(written), indent=2))
 
 

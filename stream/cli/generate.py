@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import anyio
 import click
 import msgspec
 
 from stream.cli.basics import EXIT_CODES, FILE, Moment, show_summary
 from stream.cli.progress import show_advance
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.synth.shape import Shape
 from stream.records.errors import Unavailable
@@ -153,7 +152,7 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
     if reason:
         raise click.UsageError(reason)
     with show_advance(Generator(shape).most_pages) as on_page:
-        made = anyio.run(until_signalled, partial(generate_set, shape, out, on_page))
+        made = run_until_signalled(partial(generate_set, shape, out, on_page))
     if shape.capture and made.last_observed > time.time() + AHEAD:
         click.echo(
             f"usage-stream: warning: the last walk is dated {timestamp(made.last_observed)}, and a "

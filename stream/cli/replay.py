@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from contextlib import closing
 from functools import partial
@@ -24,13 +25,15 @@ from stream.cli.basics import (
 )
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
-from stream.engines.signals import until_signalled
+from stream.engines.signals import defer_signals, until_signalled
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.pipeline import SIDE_FILES, Replay, replay
+from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
+from stream.sinks.report import Report
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.discovery import is_pages_input
@@ -168,29 +171,43 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             "usage-stream: warning: no worker processes on this platform: one process", err=True
         )
         workers = 1
-    if workers > 1:
-        from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+    with defer_signals():  # once there is a report, it and what goes with it are whole
+        written = replay_pages(run, workers, tally)
+        after = summary_of(report, written)
+        if metrics:
+            from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
-        with (
-            closing(Pool(run, workers, tally)) as pool,
-            show_progress() as observer,
-        ):  # forks before there are threads
-            written = anyio.run(until_signalled, partial(pool.replay, observer))
-    else:
-        with show_progress() as observer:
-            written = anyio.run(until_signalled, partial(replay, run, tally, observer))
-    after = summary_of(report, written)
-    if metrics:
-        from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+            write_metrics(metrics, tally)
+        if notes:
+            from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
-        write_metrics(metrics, tally)
-    if notes:
-        from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
-
-        append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
-    show_summary(after)
-    show_warnings(written.outline.warnings)
+            line = shlex.join(["usage-stream", *sys.argv[1:]])
+            append_notes(notes, line, written, before, after)
+    try:
+        show_summary(after)
+        show_warnings(written.outline.warnings)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        raise Interrupted(number, "the report is written") from None
     context.exit(written.outline.exit_code)
+
+
+def replay_pages(run: Replay, workers: int, tally: Tally) -> Report:
+    """Replay, in this process or in several, until a signal comes.
+
+    Raises:
+        BadInput, Unavailable, Interrupted: there is no report.
+    """
+    if workers == 1:
+        with show_progress() as observer:
+            return anyio.run(until_signalled, partial(replay, run, tally, observer))
+    from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+
+    with (
+        closing(Pool(run, workers, tally)) as pool,
+        show_progress() as observer,
+    ):  # forks before there are threads
+        return anyio.run(until_signalled, partial(pool.replay, observer))
 
 
 def holds_pages(place: Path) -> bool:
