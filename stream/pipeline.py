@@ -25,6 +25,7 @@ from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.records.delivery import Delivery
 from stream.records.errors import BadInput, first_of
+from stream.records.interruption import INTERRUPTION
 from stream.records.shares import ALL
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
@@ -114,8 +115,10 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         try:
             await ingest_pages(directory, survey, intake, run, observer)
             intake.judge()
-        finally:  # also when a signal or a bad page ends the run: what was taken in stays
-            intake.store()
+        except BaseException:  # a signal or a bad page ends the run: what was taken in stays
+            intake.store_rest()
+            raise
+        intake.store()
         intake.refuse_letters()
         letters, expected = intake.checkpoints.letters(), expected_in(run)
         state = freeze_state(intake)._replace(left_out=survey.left_out)
@@ -237,7 +240,8 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
         BadInput: state is damaged.
         Unavailable: a file cannot be written.
     """
-    outline = outline_of(state, now, expected, figures)
+    with INTERRUPTION.allow():
+        outline = outline_of(state, now, expected, figures)
     outline.issues += issues
     report = Report(outline)
     if outputs.dead_letters is not None:

@@ -22,6 +22,7 @@ from click.shell_completion import shell_complete
 from stream import __version__
 from stream.cli.basics import EXIT_CODES, show_summary
 from stream.records.errors import Interrupted, UsageStreamError
+from stream.records.memory import lacks_memory, no_memory
 from stream.records.privacy import one_line
 
 __all__ = ["app", "run_command"]
@@ -127,6 +128,8 @@ def explain_error(error: BaseException) -> int:
             return explain_error(Interrupted(error.args[0] if error.args else signal.SIGINT))
         case UsageStreamError():
             return complain(str(error), error.exit_code)
+        case _ if lacks_memory(error):
+            return explain_error(no_memory())
         case _ if sys.flags.dev_mode:
             raise error
     what = f"{type(error).__name__}: {error}"

@@ -6,14 +6,13 @@ import os
 from functools import partial
 from pathlib import Path
 
-import anyio
 import click
 import msgspec
 
 from stream.cli.basics import EXIT_CODES, FILE, page_bytes_option, show_summary
 from stream.cli.progress import show_progress
 from stream.decode.values import revision_of
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.records.errors import BadInput
 from stream.sources.captures import is_capture
 from stream.sources.queries import Views, decode_queries
@@ -113,7 +112,7 @@ def capture_command(
     else:
         work = partial(to_fixtures, given, out, max_page_bytes)
     with show_progress() as observer:
-        written = anyio.run(until_signalled, partial(work, observer))
+        written = run_until_signalled(partial(work, observer))
     show_summary(msgspec.json.format(msgspec.json.encode(written), indent=2))
 
 

@@ -18,7 +18,7 @@ from anyio import sleep
 
 from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_summary
 from stream.cli.progress import show_advance, show_table
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.sources.api.access import Permission, check_permissions, count_permissions
 from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
@@ -75,7 +75,7 @@ def check_command(
     key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
     transport = HttpTransport(base_url, key, organization, max_bytes=DEFAULT_PAGE_BYTES)
     with show_advance(count_permissions(), "checks") as advance:
-        found = anyio.run(until_signalled, partial(check_all, transport, now, advance))
+        found = run_until_signalled(partial(check_all, transport, now, advance))
     if as_json or not sys.stdout.isatty():
         show_summary(msgspec.json.format(msgspec.json.encode(describe_key(found)), indent=2))
     else:

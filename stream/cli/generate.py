@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import anyio
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE, read_time, show_json, show_warning
 from stream.cli.progress import show_advance
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.synth.shape import Shape
 from stream.records.errors import Unavailable
@@ -145,7 +144,7 @@ def generate_command(out: Path, endpoints: tuple[tuple[str, ...], ...], **option
     if reason:
         raise click.UsageError(reason)
     with show_advance(Generator(shape).most_pages) as on_page:
-        made = anyio.run(until_signalled, partial(generate_set, shape, out, on_page))
+        made = run_until_signalled(partial(generate_set, shape, out, on_page))
     if shape.capture and made.last_observed > time.time() + AHEAD:
         show_warning(
             f"the last walk is dated {timestamp(made.last_observed)}, and a replay before then "

@@ -15,7 +15,7 @@ import msgspec
 
 from stream.cli.basics import EXIT_CODES, FILE, read_time, show_json
 from stream.cli.progress import show_advance
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.pull import PullSummary, pull
 from stream.records.chains import PRIMARY
@@ -207,7 +207,7 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     transport = HttpTransport(base_url, key, organization, max_bytes=DEFAULT_PAGE_BYTES)
     with show_advance(None) as advance:
         work = partial(pull_all, out, plan, transport, requests_per_minute, advance)
-        pulled: PullSummary = anyio.run(until_signalled, work)
+        pulled: PullSummary = run_until_signalled(work)
     show_json(describe_pull(pulled))
     context.exit(0 if pulled.is_whole else UNREACHED if pulled.may_go_on else 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from contextlib import closing
 from functools import partial
@@ -25,9 +26,10 @@ from stream.cli.basics import (
 )
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
-from stream.engines.signals import until_signalled
+from stream.engines.signals import defer_signals, until_signalled
 from stream.intake.rules import DEFAULT_BUDGET
 from stream.pipeline import Replay, replay, state_files_of
+from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
@@ -152,34 +154,44 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     check_outputs(run)
     before = previous_summary(report) if notes else None
     tally = Tally()
-    written = run_replay(run, tally, workers)
-    after = summary_of(report, written)
-    if metrics:
-        from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+    with defer_signals():  # once there is a report, it and what goes with it are whole
+        written = run_replay(run, tally, workers)
+        after = summary_of(report, written)
+        if metrics:
+            from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
-        write_metrics(metrics, tally)
-    if notes:
-        from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
+            write_metrics(metrics, tally)
+        if notes:
+            from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
-        append_notes(notes, shlex.join(["usage-stream", *sys.argv[1:]]), written, before, after)
-    end_run(context, after, written)
+            line = shlex.join(["usage-stream", *sys.argv[1:]])
+            append_notes(notes, line, written, before, after)
+    try:
+        end_run(context, after, written)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        raise Interrupted(number, "the report is written") from None
 
 
 def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
-    """Replay in this process, or in so many workers of it."""
+    """Replay in this process, or in so many workers of it, until a signal comes.
+
+    Raises:
+        BadInput, Unavailable, Interrupted: there is no report.
+    """
     if workers > 1 and not hasattr(os, "fork"):  # Windows
         show_warning("no worker processes on this platform: one process")
         workers = 1
-    if workers > 1:
-        from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
+    if workers == 1:
+        with show_progress() as observer:
+            return anyio.run(until_signalled, partial(replay, run, tally, observer))
+    from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
-        with (
-            closing(Pool(run, workers, tally)) as pool,
-            show_progress() as observer,
-        ):  # forks before there are threads
-            return anyio.run(until_signalled, partial(pool.replay, observer))
-    with show_progress() as observer:
-        return anyio.run(until_signalled, partial(replay, run, tally, observer))
+    with (
+        closing(Pool(run, workers, tally)) as pool,
+        show_progress() as observer,
+    ):  # forks before there are threads
+        return anyio.run(until_signalled, partial(pool.replay, observer))
 
 
 def holds_pages(place: Path) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.records.errors import BadInput
+from stream.records.errors import BadInput, Unavailable
+from stream.records.memory import ADVICE, no_memory
 
-__all__ = ["SMALL", "check_density", "check_rows"]
+__all__ = ["SMALL", "blame_page", "check_density", "check_rows"]
 
 SMALL: Final = 1 << 20
 """Bytes of a page that may hold what it will."""
@@ -36,3 +37,13 @@ def check_rows(rows: int, size: int) -> None:
         least = ROW_BYTES // MOST_TIMES
         message = f"found objects of less than {least} bytes on average, expected rows"
         raise BadInput("density", message)
+
+
+def blame_page(size: int, place: str) -> BadInput | Unavailable:
+    """Say that memory ran out over a page; a small one is not to blame for that.
+
+    ``size`` is how many bytes of it there are, and ``place`` names it where it is not named later.
+    """
+    if size <= SMALL:
+        return no_memory(place)
+    return BadInput("memory", f"memory ran out over these {size} bytes; {ADVICE}")

@@ -60,7 +60,7 @@ def broken_json(payload: bytes, why: str) -> BadInput:
 def place_of_surrogate(payload: bytes) -> str | None:
     """Return the JSON path of a text with a lone surrogate; ``None``: nobody knows."""
     try:
-        stack = [("$", json.loads(payload))]
+        stack = [("$", json.loads(payload, parse_int=json_int))]
     except (ValueError, RecursionError):
         return None
     while stack:

@@ -16,6 +16,7 @@ from stream.intake.walks import Walk
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain, ChainSummary, PageSums
 from stream.records.delivery import Delivery, Page, Part
+from stream.records.interruption import INTERRUPTION
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.state.checkpoints import Checkpoints
@@ -314,11 +315,26 @@ class Intake:
     def store(self, series: Callable[[], list[SavedSeries]] = list) -> None:
         """Store a checkpoint; ``series`` gives the series that move with it.
 
+        Where a page could not be merged as a whole, the checkpoint before stays the last one.
+
         Raises:
             Unavailable: it cannot be written; nothing of it is lost.
         """
+        if self.counter.is_half_merged:
+            return
         started = perf_counter()
         self._leave_deserted()
+        if self.checkpoints.is_lasting:
+            self._save(series)
+        else:
+            with INTERRUPTION.allow():  # nobody goes on from a scratch file
+                self._save(series)
+        self.tally.checkpoint.observe(perf_counter() - started)
+        self.tally.checkpointed_at = self.clock()
+        self.tally.seal()
+
+    def _save(self, series: Callable[[], list[SavedSeries]]) -> None:
+        """Move what has changed to the store, and let windows leave memory."""
         lasting = self.checkpoints.is_lasting
         if lasting:
             self.standing.touched_walks |= self.checkpoints.walks()
@@ -328,9 +344,15 @@ class Intake:
         else:  # what one of several workers has counted is put together by the main process
             self.checkpoints.save({}, series)
         self.state.shed_windows()
-        self.tally.checkpoint.observe(perf_counter() - started)
-        self.tally.checkpointed_at = self.clock()
-        self.tally.seal()
+
+    def store_rest(self) -> None:
+        """Store what was taken in before the run was broken off, if anybody can go on from it.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        if self.checkpoints.is_lasting:
+            self.store()
 
     def _leave_deserted(self) -> None:
         """Know nothing of chains any more of which no part is left."""

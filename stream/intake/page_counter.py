@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from stream.decode import BucketPage, ListPage, Rejection, count_all, know_nothing
+from stream.decode import (
+    BucketPage,
+    KnownRows,
+    ListPage,
+    Rejection,
+    ShareTest,
+    count_all,
+    know_nothing,
+)
+from stream.decode.density import SMALL, blame_page
 from stream.intake.account import Account, Contribution
 from stream.intake.changes import Changes
 from stream.intake.letters import letter_of, mask_page
-from stream.intake.reading import PageReader, check_revision, lost_link
+from stream.intake.reading import PageReader, Reading, check_revision, lost_link
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain, Link, PageSums, span_of
 from stream.records.delivery import UNKNOWN_CHAIN, Delivery, Page
 from stream.records.errors import BadInput
+from stream.records.interruption import INTERRUPTION
+from stream.records.memory import no_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Window
@@ -73,12 +85,16 @@ class PageCounter:
         self.tolerant = tolerant
         self.reader = PageReader(tolerant=tolerant, follows=share.first)
         self.changes = Changes(state, account)
+        self.is_half_merged = False
+        """Whether state has half of a page: nothing of that is to be stored."""
 
     def count(self, delivery: Delivery, page: Page, before: Contribution | None) -> PageCount:
         """Count a page, in the place of what it had brought ``before``.
 
         Raises:
             BadInput: it cannot be trusted, unless bad input is set aside.
+            Unavailable: memory ran out, and the page is not to blame.
+            Interrupted: a signal came.
         """
         counted = PageCount(Contribution(page.chain, PageSums(pages=1)))
         tally, endpoint = self.tally, page.chain.endpoint
@@ -97,6 +113,8 @@ class PageCounter:
             self._set_aside(counted, delivery, page, Rejection(error, 0, content))
             counted.contribution.sums, counted.is_sound = PageSums(), False
             counted.link = lost_link(page)
+        except MemoryError:
+            raise no_memory(page_place_of(delivery.name, page)) from None
         tally.pages[endpoint, "ok" if counted.is_sound else "dead_lettered"] += 1
         if not page.place or endpoint == UNKNOWN_CHAIN:
             counted.link = None  # a page 0 is of no walk, and of this one nobody knows which
@@ -114,7 +132,7 @@ class PageCounter:
         Raises:
             BadInput: it cannot be trusted; nothing of it was counted.
         """
-        content, _, counted.link = self.reader.read_page(page)
+        content, _, counted.link = self._read_page(delivery, page)
         assert isinstance(content, ListPage)  # noqa: S101 -- its endpoint says so
         self.objects.take((page.chain.endpoint, *delivery.part, page.place), content.elements)
         for rejected in content.rejections:
@@ -131,14 +149,17 @@ class PageCounter:
         chain, delivered, tally = page.chain, counted.contribution.sums, self.tally
         endpoint, mine = chain.endpoint, self.share.days(chain.endpoint) or count_all
         started = perf_counter()
-        known = know_nothing if before is not None else partial(self.state.rows_of, chain)
-        _, own, counted.link = self.reader.read_page(page, known, mine)
+        known = know_nothing if before is not None else partial(self._rows_of, chain)
+        _, own, counted.link = self._read_page(delivery, page, known, mine)
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
         if before is not None:
             span = before.sums.window
             counted.falls = self.changes.name_falls(delivery, chain, span, own.buckets, mine)
-        delivered.window = self.merge(chain, own.buckets, page.revision)
+        self.is_half_merged = True
+        with INTERRUPTION.allow() if len(page.content) > SMALL else nullcontext():
+            delivered.window = self.merge(chain, own.buckets, page.revision)
+        self.is_half_merged = False
         for rejected in own.rejections:
             tally.records[endpoint, "dead_lettered"] += rejected.rows
             self._set_aside(counted, delivery, page, rejected, own=True)
@@ -148,6 +169,30 @@ class PageCounter:
         delivered.rows, delivered.buckets = own.rows, own.data_buckets
         if page.number:
             self.changes.note(delivery.part, chain, delivered.window)
+
+    def _read_page(
+        self,
+        delivery: Delivery,
+        page: Page,
+        known: KnownRows = know_nothing,
+        mine: ShareTest = count_all,
+    ) -> Reading:
+        """Read a page, which a signal may break off.
+
+        Raises:
+            BadInput: it cannot be trusted, or takes more memory than there is.
+            Unavailable: memory ran out, and the page is not to blame.
+        """
+        try:
+            with INTERRUPTION.allow():
+                return self.reader.read_page(page, known, mine)
+        except MemoryError:
+            raise blame_page(len(page.content), page_place_of(delivery.name, page)) from None
+
+    def _rows_of(self, chain: Chain, window: Window, digest: bytes) -> int | None:
+        """Return how many rows a bucket has that state knows; the store is asked in peace."""
+        with INTERRUPTION.suspend():
+            return self.state.rows_of(chain, window, digest)
 
     def merge(self, chain: Chain, buckets: list[Bucket], revision: int = 0) -> Window | None:
         """Merge a page's buckets into state; return the span of their windows."""

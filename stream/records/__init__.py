@@ -4,6 +4,7 @@
 a page is written down. ``chains`` names chains, and says what their pages delivered and how their
 walks stand. ``windows`` are buckets, windows and
 rows as columns, ``money`` exact numbers, ``tally`` counts of what a run did. ``shares`` says who of
-several workers counts what. ``errors`` are all errors with their exit codes, and ``privacy`` masks
-secrets and persons in whatever is written.
+several workers counts what, ``interruption`` what a signal may break off, and ``memory``
+what is said when none is left. ``errors`` are all errors with their exit codes, and ``privacy``
+masks secrets and persons in whatever is written.
 """

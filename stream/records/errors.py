@@ -81,8 +81,8 @@ class BadConfiguration(UsageStreamError):
 class Interrupted(UsageStreamError):
     """Raised when a signal ended a replay; run it again, nothing was left half-written."""
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"interrupted by signal {signal_number}; no report was written")
+    def __init__(self, signal_number: int, remains: str = "no report was written") -> None:
+        super().__init__(f"interrupted by signal {signal_number}; {remains}")
         self.signal_number = signal_number
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 
 from stream.records.errors import Unavailable
+from stream.records.interruption import INTERRUPTION
 from stream.sinks.scratch import make_scratch_file
 
 if TYPE_CHECKING:
@@ -124,13 +125,24 @@ async def open_together() -> AsyncIterator[AsyncExitStack]:
 
 async def write_pieces(file: AsyncBufferedIOBase, pieces: Iterable[bytes]) -> None:
     """Write many small pieces in few hops to a thread."""
+    rest = iter(pieces)
+    while chunk := join_some(rest):
+        await file.write(chunk)
+
+
+def join_some(pieces: Iterator[bytes]) -> bytes:
+    """Join the next pieces to a large one; working out what is in them may take long.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
     chunk = bytearray()
-    for piece in pieces:
-        chunk += piece
-        if len(chunk) > CHUNK:
-            await file.write(bytes(chunk))
-            chunk.clear()
-    await file.write(bytes(chunk))
+    with INTERRUPTION.allow():
+        for piece in pieces:
+            chunk += piece
+            if len(chunk) > CHUNK:
+                break
+    return bytes(chunk)
 
 
 async def sync_directory(directory: Path) -> None:

@@ -77,6 +77,8 @@ def expand(chunks: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
             try:
                 piece = expander.decompress(rest)
             except (zlib.error, zstandard.ZstdError) as error:
+                if "not enough memory" in str(error):  # and not a window that nobody should ask for
+                    raise MemoryError from None
                 raise broken_file(kind, str(error)) from None
             rest = b""
             if expander.eof:

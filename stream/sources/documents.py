@@ -8,7 +8,8 @@ from typing import Self
 
 from xxhash import xxh3_64
 
-from stream.records.errors import BadInput
+from stream.decode.density import blame_page
+from stream.records.errors import BadInput, Unavailable
 from stream.sources.contents import is_json, pages_in
 from stream.sources.expansion import ExpandedFile
 from stream.sources.lines import Line
@@ -30,7 +31,7 @@ class DocumentReader:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        self._file = ExpandedFile(path)
+        self._file, self._path = ExpandedFile(path), path
         self._most = max_bytes
         self._page = page
         self._lines: list[Line] | None = None
@@ -89,8 +90,12 @@ class DocumentReader:
             try:
                 pages = pages_in(self._file.read_whole(self._most))
             except BadInput as error:
-                self._file.finish()
-                self._lines = [Line(self._page + 1, 0, b"", error, complete=False)]
+                self._give_up(error)
+            except MemoryError:
+                fault = blame_page(self._file.size, str(self._path))
+                if isinstance(fault, Unavailable):
+                    raise fault from None
+                self._give_up(fault)
             else:
                 self._lines, digest = [], xxh3_64()
                 for number, page in enumerate(pages, 1):
@@ -98,4 +103,13 @@ class DocumentReader:
                     whole = number < len(pages) or is_json(page)
                     seen = digest.intdigest()
                     self._lines.append(Line(number, 0, page, None, complete=whole, prefix=seen))
-        return self._lines
+        return self._lines or []
+
+    def _give_up(self, error: BadInput) -> None:
+        """Have no pages but an error.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        self._file.finish()
+        self._lines = [Line(self._page + 1, 0, b"", error, complete=False)]

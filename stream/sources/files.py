@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import aiofiles.os
 
+from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.records.shares import ALL
@@ -116,13 +117,28 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
     """Read a page.
 
     Raises:
+        Unavailable: the file is gone, or may not be read; or memory ran out, and it is small.
+    """
+    try:
+        return read_whole_page(file, max_bytes, digests)
+    except BadInput as error:
+        return FilePage(file, b"", signature_of(file.path), error=error)
+    except MemoryError:
+        fault = blame_page(size_of(file.path), str(file.path))
+        if isinstance(fault, Unavailable):
+            raise fault from None
+        return FilePage(file, b"", signature_of(file.path), error=fault)
+
+
+def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+    """Read a page.
+
+    Raises:
+        BadInput: it is no regular file, or too large.
         Unavailable: the file is gone, or may not be read.
     """
     started = perf_counter()
-    try:
-        content, status = read_whole(file.path, max_bytes)
-    except BadInput as error:
-        return FilePage(file, b"", signature_of(file.path), error=error)
+    content, status = read_whole(file.path, max_bytes)
     digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
     fault, is_page = None, True
     if not is_page_file(content):
@@ -165,6 +181,14 @@ def signature_of(path: Path) -> str | None:
     except OSError:
         return None
     return status_signature_of(status)
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a file has; 0 when it is not there."""
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def status_signature_of(status: os.stat_result) -> str:

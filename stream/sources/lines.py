@@ -8,8 +8,9 @@ from typing import Final, NamedTuple, Self
 
 from xxhash import xxh3_64
 
+from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
-from stream.records.errors import BadInput
+from stream.records.errors import BadInput, Unavailable
 from stream.sources.contents import holds_documents
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
@@ -67,7 +68,7 @@ class CaptureReader:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        self._file = ExpandedFile(path)
+        self._file, self._path = ExpandedFile(path), path
         self._longest = max_line_bytes
         self._blank = re.compile(rb"(?:[ \t\r\x0b\f]{0,%d}+\n)++" % min(BLANKS, max_line_bytes))
         self._number = line
@@ -150,10 +151,24 @@ class CaptureReader:
                 if line.error or not (line.content.isspace() or not line.content):
                     lines.append(line)
         except BadInput as error:
-            self._file.finish()
-            self._held, self._length, self._behind, self._nul_bytes = [], 0, 0, 0
-            lines.append(Line(self._number + 1, self._end, b"", error, complete=False))
+            lines.append(self._give_up(error))
+        except MemoryError:
+            self._held = []
+            fault = blame_page(self._length, f"{self._path} (line {self._number + 1})")
+            if isinstance(fault, Unavailable):
+                raise fault from None
+            lines.append(self._give_up(fault))
         return lines
+
+    def _give_up(self, error: BadInput) -> Line:
+        """Read nothing more; return the line that says why.
+
+        Raises:
+            Unavailable: the file cannot be read.
+        """
+        self._file.finish()
+        self._held, self._length, self._behind, self._nul_bytes = [], 0, 0, 0
+        return Line(self._number + 1, self._end, b"", error, complete=False)
 
     def _next(self) -> Line | None:
         """Read the next line; ``None`` is the end.

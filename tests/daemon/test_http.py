@@ -22,6 +22,7 @@ PROMETHEUS = (
 )
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PROJECT = '<script>alert(1)</script>"&'
+TERMINAL = "a\x9b31mb\x1b]0;c\x07\u202ed\u200fe\u2066"
 LABEL = 'a<img src=x onerror=alert(1)>"&'
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -33,7 +34,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     rows = [used(7, output_tokens=3, num_model_requests=2, project_id=PROJECT), used(-1)]
     files = {
         f"usage_completions_fixture_{LABEL}.json": page(bucket(*rows), cursor="next&<b>"),
-        "usage_embeddings_fixture.json": page(bucket(used(1234567, project_id="p"))),
+        "usage_embeddings_fixture.json": page(
+            bucket(used(1234567, project_id="p"), used(1, project_id=TERMINAL))
+        ),
     }
     put_all(place / "pages", dict(files))
     with daemon(place) as found:
@@ -164,6 +167,15 @@ def test_what_came_from_outside_is_text_on_the_page(running: Daemon) -> None:
     assert html.escape(LABEL).replace("&quot;", "&#34;") in shown
     assert "<script" not in shown
     assert "<img" not in shown
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics"])
+@pytest.mark.parametrize("accept", ["*/*", PROMETHEUS], ids=["classic", "openmetrics"])
+def test_no_character_is_obeyed_by_a_terminal(path: str, accept: str, running: Daemon) -> None:
+    """Escapes, C1 and bidirectional characters of a project are shown as text."""
+    shown = running.ask(path, headers={"Accept": accept}).text
+    assert "x9b" in shown
+    assert {one for one in shown if not one.isprintable()} == {"\n"}
 
 
 def test_the_page_shows_how_everything_stands(running: Daemon) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,14 +43,53 @@ def test_a_signal_to_one_worker_ends_the_run(
     assert list(tmp_path.iterdir()) == []
 
 
+FIRST: dict[str, Callable[[Started], bool]] = {
+    "it listens": lambda run: listens_to(run.process.pid, signal.SIGTERM),
+    "there are workers": lambda run: len(run.children()) == 2,
+    "a worker listens": lambda run: listens_to(run.children()[0], signal.SIGTERM),
+    "shards are written": lambda run: any(run.report.parent.glob("*/shard-*")),
+    "the report is written": lambda run: run.has_file(),
+}
+"""When the first signal comes."""
+SECOND: dict[str, Callable[[Started], bool]] = {
+    "at once": lambda _: True,
+    "when a worker has ended": lambda run: len(run.living()) < 2,
+    "when all workers have ended": lambda run: not run.living(),
+    "when the scratch directory is gone": lambda run: not any(run.report.parent.iterdir()),
+}
+"""When the second one comes, unless the process has ended before."""
+
+
 @pytest.mark.parametrize("group", [False, True], ids=["the main process", "its group"])
-def test_signals_in_a_row_end_all_in_order(capture: Path, tmp_path: Path, *, group: bool) -> None:
-    """An impatient hand changes nothing: the first signal's code, one line, and nothing left."""
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("first", FIRST)
+def test_two_signals_end_all_in_order(
+    first: str, second: str, capture: Path, tmp_path: Path, *, group: bool
+) -> None:
+    """An impatient hand changes nothing, at whatever moment: a code, a line, and nothing left."""
+    started = Started(capture, tmp_path / "r.json")
+    send = os.killpg if group else os.kill
+    assert any(FIRST[first](started) for _ in moments())
+    send(started.process.pid, signal.SIGTERM)
+    assert any(SECOND[second](started) or started.has_ended() for _ in moments())
+    with suppress(ProcessLookupError):
+        send(started.process.pid, signal.SIGINT)
+    code, errors = started.end()
+    left = [path.name for path in tmp_path.iterdir()]
+    if first == "the report is written" and left:  # it was whole before the signal was seen
+        assert left == ["r.json"]
+        assert code == 0 or errors.endswith("the report is written\n")
+        return
+    assert code in {130, 143}, errors  # of two that wait, the lower number is seen first
+    assert (len(errors.splitlines()), left) == (1, []), errors
+
+
+def test_signals_in_a_row_end_all_in_order(capture: Path, tmp_path: Path) -> None:
+    """However many signals come, the first one's code and line are given, and nothing is left."""
     started = Started(capture, tmp_path / "r.json")
     children = started.children()
-    send = os.killpg if group else os.kill
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
-        send(started.process.pid, number)
+        os.killpg(started.process.pid, number)
     code, errors = started.end()
     assert (code, len(errors.splitlines())) == (130, 1), errors
     assert all(has_ended(child) for child in children)

@@ -11,7 +11,7 @@ import aiofiles.os
 import anyio
 import pytest
 
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.records.errors import Interrupted, Unavailable
 from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.directory import atomic_directory
@@ -28,7 +28,7 @@ def test_a_signal_counts_from_the_first_step() -> None:
         await anyio.sleep_forever()
 
     with pytest.raises((Interrupted, KeyboardInterrupt)) as raised:
-        anyio.run(until_signalled, work)
+        run_until_signalled(work)
     assert isinstance(raised.value, Interrupted)
     assert raised.value.signal_number == signal.SIGINT
 
@@ -44,9 +44,9 @@ def test_work_that_ends_gives_its_result() -> None:
         await anyio.lowlevel.checkpoint()
         raise ValueError("it failed")
 
-    assert anyio.run(until_signalled, work) == 7
+    assert run_until_signalled(work) == 7
     with pytest.raises(ValueError, match="it failed"):
-        anyio.run(until_signalled, failing)
+        run_until_signalled(failing)
 
 
 def test_an_interrupt_before_the_replay_is_130(

@@ -25,7 +25,8 @@ def test_a_huge_number_opens_no_side_door(value: str, tmp_path: Path) -> None:
     row = f'{{"input_tokens":1,"nested":[{HUGE}],"other":{value}}}'
     text = json.dumps(page(bucket("ROW"))).replace('"ROW"', row)
     replayed = replay(put_all(tmp_path, {ONE: text}))
-    assert (replayed.code, "found broken JSON" in replayed.errors) == (65, True), replayed.errors
+    wanted = "$.data[0].results[0].other" if "ud" in value else "found broken JSON"
+    assert (replayed.code, wanted in replayed.errors) == (65, True), replayed.errors
 
 
 def test_an_unknown_name_overwrites_no_known_one(tmp_path: Path) -> None:

@@ -147,11 +147,12 @@ def test_expectations_are_not_echoed(tmp_path: Path) -> None:
 
 
 def test_a_terminal_obeys_nothing(tmp_path: Path) -> None:
-    """Standard output and notes have no character that a terminal obeys, and say the same."""
-    pages = put_all(tmp_path / "pages", {ONE: page(bucket(used(1, **{TERMINAL: 1})))})
-    notes = tmp_path / "notes.md"
-    replayed = replay(pages, notes=notes)
-    for text in (replayed.output, notes.read_text("utf-8")):
+    """Standard output, notes and metrics have no character that a terminal obeys."""
+    row = used(1, **{TERMINAL: 1}, project_id=TERMINAL, model=TERMINAL, service_tier=TERMINAL)
+    pages = put_all(tmp_path / "pages", {ONE: page(bucket(row))})
+    notes, metrics = tmp_path / "notes.md", tmp_path / "m.prom"
+    replayed = replay(pages, notes=notes, metrics=metrics)
+    for text in (replayed.output, notes.read_text("utf-8"), metrics.read_text("utf-8")):
         assert [one for one in text if one != "\n" and not one.isprintable()] == []
     assert escape_json(b'"\xc2\x9b"') == b'"\\u009b"'
 

@@ -35,12 +35,29 @@ class Started:
 
     def children(self) -> list[int]:
         """Wait until its workers are there; return their process ids."""
-        place = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for _ in moments():
-            found = [int(one) for one in place.read_text("ascii").split()]
+            found = self._processes()
             if len(found) == 2:
                 return found
         raise AssertionError("no workers")
+
+    def living(self) -> list[int]:
+        """Return those of its workers that have not ended."""
+        return [one for one in self._processes() if not has_ended(one)]
+
+    def has_ended(self) -> bool:
+        """Tell whether it has ended."""
+        return self.process.poll() is not None
+
+    def has_file(self) -> bool:
+        """Tell whether it is writing a file beside the report, and not only a directory."""
+        return any(path.is_file() for path in self.report.parent.iterdir())
+
+    def _processes(self) -> list[int]:
+        place = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        with suppress(OSError):
+            return [int(one) for one in place.read_text("ascii").split()]
+        return []
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; return the exit code and what it said."""

@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 
 import anyio
 
-from stream.engines.signals import until_signalled
+from stream.engines.signals import run_until_signalled
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.intake import Intake
 from stream.intake.walks import Walk
 from stream.pipeline import Observer, Replay, directory_of, ingest_pages, survey_directory
 from stream.records.chains import Chain
 from stream.records.delivery import LeftOut, Part
-from stream.records.errors import BadInput, Interrupted, UsageStreamError
+from stream.records.errors import BadInput, Interrupted, Unavailable, UsageStreamError
+from stream.records.interruption import INTERRUPTION
+from stream.records.memory import lacks_memory, no_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.links import HeldLinks, PagePlace
@@ -101,7 +103,7 @@ def run_task(task: Task, pipe: Connection) -> None:
     asked: SimpleQueue[FigureRequest] = SimpleQueue()
     threading.Thread(target=relay_requests, args=(pipe, asked), daemon=True).start()
     try:
-        anyio.run(until_signalled, partial(take_share, task, pipe, asked))
+        run_until_signalled(partial(take_share, task, pipe, asked))
     except Interrupted as error:
         os.kill(os.getpid(), error.signal_number)  # so that the main process sees by what it ended
     except Exception as error:
@@ -118,6 +120,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(BadInput, (error.reason, error.message), error.path, error.place)
         case UsageStreamError():
             return Failure(type(error), (str(error),), None, None)
+        case _ if lacks_memory(error):
+            return Failure(Unavailable, (str(no_memory("a worker process")),), None, None)
     what = f"{type(error).__name__}: {error}"
     return Failure(UsageStreamError, (f"a bug in a worker process ({what})",), None, None)
 
@@ -141,9 +145,11 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         try:
             survey = survey_directory(source, intake, observer)
             await ingest_pages(source, survey, intake, run, observer)
-        finally:
-            entries = intake.account.changes()
-            intake.store()
+        except BaseException:
+            intake.store_rest()
+            raise
+        entries = intake.account.changes()
+        intake.store()
         windows = intake.windows()
         pipe.send(share_result_of(intake, entries, windows, survey.left_out))
         try:
@@ -153,7 +159,9 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
             raise
         if request.flush:
             intake.checkpoints.flush()
-        pipe.send(compute_figures(windows, request.wide))
+        with INTERRUPTION.allow():
+            figures = compute_figures(windows, request.wide)
+        pipe.send(figures)
 
 
 def observer_through(pipe: Connection) -> Observer:
