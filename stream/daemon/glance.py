@@ -11,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 
 from stream import __version__
+from stream.daemon.accounts import describe_accounts, describe_parts
 from stream.daemon.core import Core
 from stream.figures.ledger import Ledger
 from stream.records.money import plain_text_of
@@ -61,6 +62,7 @@ def render_page(core: Core) -> str:
     reason = core.health.why_not_ready()
     keys = sums_by_key(core.ledger)
     chains = chains_of(core, now)
+    pollers = [poller for _, poller in sorted(core.pollers.items())]
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
     for (endpoint, outcome), count in sorted(counts.records.items()):
         outcomes[endpoint][outcome] = count
@@ -77,6 +79,8 @@ def render_page(core: Core) -> str:
         more_chains=max(len(chains) - MOST_CHAINS, 0),
         outcomes=dict(outcomes),
         names=("new", "duplicate", "revised", "superseded", "dead_lettered"),
+        accounts=describe_accounts(pollers),
+        parts=describe_parts(pollers, write_span),
         keys=keys[:MOST_KEYS],
         more_keys=max(len(keys) - MOST_KEYS, 0),
         troubles=[(one.source or "–", one.message) for one in core.health.troubles],

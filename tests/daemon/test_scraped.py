@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream.providers.openai import ENDPOINTS
 from tests.support.contract import METRICS
 from tests.support.counters import wanted
 from tests.support.daemons import Daemon, daemon
@@ -22,11 +24,13 @@ from tests.support.dashboards import expressions
 from tests.support.pages import DAY, Content, bucket, page, put, put_all, used
 from tests.support.places import ROOT
 from tests.support.prometheus import Prometheus, prometheus
+from tests.support.twin_servers import TwinServer, poll_table, twin_server
 
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 FAMILIES = ("tokens", "requests", "images", "characters", "audio_seconds", "sessions", "calls")
 # Comparisons choose series; as questions they answer for each, with 0 or 1.
 COMPARISON = re.compile(r"(?<![=!<>~])(==|!=|>=|<=|>|<)(?![=~])")
+QUICK = ('every = "1h"', 'costs_settle = "0s"', "requests_per_minute = 10000")
 FLINK = "flink_"
 """What begins like this is Flink's, and no daemon shows it."""
 QUOTED = re.compile(r"(\{[^}]*\})")
@@ -60,6 +64,20 @@ def trouble(pages: Path) -> None:
     put_all(pages, names)
 
 
+def asking(place: Path, twin: TwinServer) -> str:
+    """Write the sources: the pages, and an account whose time stands still, asked once an hour."""
+    since = dt.datetime.fromtimestamp(time.time() - DAY, dt.UTC).date().isoformat()
+    polls = poll_table(place, twin, since, *QUICK)
+    return f'[[watch]]\npath = "pages"\n{polls}'
+
+
+def is_asked(found: Daemon) -> bool:
+    """Tell whether all that is shown of the account has come, and counts."""
+    lag = found.metrics().get("usage_stream_api_lag_seconds", {})
+    cost = found.value("openai_api_cost", project_id="p")
+    return len(lag) == len(ENDPOINTS) and bool(cost)
+
+
 def stamped(found: Daemon, moments: list[int]) -> str:
     """Write a scrape as OpenMetrics, as if it had been made at some moments of the past."""
     target = f'job="usage-stream",instance="127.0.0.1:{found.port}"'
@@ -82,7 +100,19 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     """Run both, with a day and a week of history, until the rules have been evaluated."""
     place = tmp_path_factory.mktemp("scraped")
     trouble(place / "pages")
-    with daemon(place, "--details", "true", variables={"SOURCE_DATE_EPOCH": ""}) as found:
+    real = {"SOURCE_DATE_EPOCH": ""}
+    with (
+        twin_server("--speed", "0", "--projects", "1") as twin,
+        daemon(
+            place,
+            "--details",
+            "true",
+            sources=asking(place, twin),
+            more="series_limit = 10000",
+            variables=real,
+        ) as found,
+    ):
+        found.until(lambda: is_asked(found), "walks over all endpoints and lists")
         put(place / "pages", "usage_completions_fixture_dual.json", page(bucket(used(1))))
         found.until(lambda: found.value("usage_stream_fallen_pages") == 1, "the fallen page")
         now = int(time.time())

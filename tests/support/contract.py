@@ -7,6 +7,10 @@ from typing import Final
 __all__ = ["METRICS"]
 
 GAUGES: Final = (
+    "usage_stream_api_evidence_bytes",
+    "usage_stream_api_key_refused",
+    "usage_stream_api_lag_seconds",
+    "usage_stream_api_last_walk_timestamp_seconds",
     "usage_stream_build_info",
     "usage_stream_channel_capacity",
     "usage_stream_channel_depth",
@@ -31,6 +35,9 @@ GAUGES: Final = (
 )
 
 COUNTERS: Final = (
+    "usage_stream_api_budget_wait_seconds",
+    "usage_stream_api_requests",
+    "usage_stream_api_walks",
     "usage_stream_channel_blocked_seconds",
     "usage_stream_checkpoint_failures",
     "usage_stream_dead_letters",

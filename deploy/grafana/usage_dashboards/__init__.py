@@ -1,5 +1,6 @@
 """Grafana dashboards as code: ``overview`` is for readers of figures, ``health`` for operators.
 
-``flink`` is for operators of the job on Apache Flink. ``queries`` writes PromQL, ``panels`` makes
-panels of one look, and ``board`` lays them out as JSON.
+``flink`` is for operators of the job on Apache Flink. The rows of ``health`` are in ``intake``,
+``live`` and ``upkeep``. ``queries`` writes PromQL, ``panels`` makes panels of one look, and
+``board`` lays them out as JSON.
 """

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from usage_dashboards.board import Names, Row, board, choice
 from usage_dashboards.intake import FRESHNESS, INTAKE, PAGES, PRESSURE
+from usage_dashboards.live import LIVE
 from usage_dashboards.panels import ALARM, WARN, Steps, colours, figure
 from usage_dashboards.queries import INSTANCE, STARTED, Query, age, of_the_process, or_none
 from usage_dashboards.upkeep import PROCESS, STATE
@@ -101,5 +102,5 @@ FOUND = Row(
 def health() -> str:
     """Write the dashboard of the machine."""
     return board(
-        NAMES, VARIABLES, (STATUS, FOUND, INTAKE, FRESHNESS, PRESSURE, PAGES, STATE, PROCESS)
+        NAMES, VARIABLES, (STATUS, FOUND, INTAKE, LIVE, FRESHNESS, PRESSURE, PAGES, STATE, PROCESS)
     )
