@@ -191,6 +191,8 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
         raise click.UsageError(f"{out}: name a capture: NAME.ndjson, or with .gz or .zst behind it")
     if until and until <= since:
         raise click.UsageError("--until is not behind --since: there is nothing to ask for")
+    if since > time.time():
+        raise click.UsageError("--since is in the future: there is nothing to ask for")
     key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
     plan = PollPlan(
         start=since // DAY * DAY,

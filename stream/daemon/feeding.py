@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import anyio
@@ -14,7 +15,7 @@ from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSett
 from stream.daemon.core import Core
 from stream.daemon.poller import Poller, check_poll
 from stream.records.delivery import LeftOut
-from stream.records.errors import Unavailable
+from stream.records.errors import BadConfiguration, Unavailable
 from stream.sources.directory import Directory
 from stream.sources.discovery import discover_chains
 from stream.sources.pace import Pace
@@ -73,6 +74,8 @@ class Feeding:
         self._tasks: anyio.abc.TaskGroup | None = None
         self.scopes: dict[SourceSettings, anyio.CancelScope] = {}
         self.sources: dict[SourceSettings, Directory | Pace] = {}
+        self._turns: dict[Path, anyio.Lock] = {}
+        """Evidence → who writes it; one at a time."""
         self._behind: set[SourceSettings] = set()
         """Sources that have not been looked through once."""
 
@@ -114,10 +117,25 @@ class Feeding:
         self._see_who_is_behind()
 
     async def _poll(self, wanted: PollSettings, scope: anyio.CancelScope) -> None:
-        """Ask one account; what it answers comes from its evidence."""
+        """Ask one account; what it answers comes from its evidence.
+
+        Whoever asked it before, with other settings, has ended first.
+        """
         with scope:
-            poller = self.core.pollers[wanted.name] = Poller(wanted, self.core.health)
-            await poller.run()
+            async with self._turns.setdefault(wanted.directory, anyio.Lock()):
+                poller = await self._open_poller(wanted)
+                self.core.pollers[wanted.name] = poller
+                await poller.run()
+
+    async def _open_poller(self, wanted: PollSettings) -> Poller:
+        """Open what is kept of an account; what hinders that is named, and tried again."""
+        while True:
+            try:
+                return Poller(wanted, self.core.health)
+            except (BadConfiguration, Unavailable) as error:
+                found = {str(wanted.directory): str(error)}
+                self.core.health.note_troubles(wanted.name, "directory", found)
+            await anyio.sleep(RETRY)
 
     async def _run_one(
         self, wanted: WatchSettings | PaceSettings, scope: anyio.CancelScope

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import aiofiles.os
@@ -16,7 +17,8 @@ import anyio
 
 from stream.daemon.config import PollSettings
 from stream.daemon.health import Health
-from stream.records.errors import BadInput, Unavailable
+from stream.records.errors import BadConfiguration, BadInput, Unavailable, first_of
+from stream.sinks.atomic import make_private, unwritable_file
 from stream.sinks.evidence import DayFiles
 from stream.sinks.journal import WalkJournal
 from stream.sinks.metrics import PollStatus
@@ -33,6 +35,8 @@ MOST_BYTES: Final = 64 << 20
 """How large an answer may be; the largest page has 1,440 buckets."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds after which evidence is looked after although nothing is asked."""
+NAMED: Final = (Unavailable, BadInput, BadConfiguration, OSError)
+"""What is named, and tried again."""
 WALKS: Final = ".walks"
 """The directory beside the evidence of accounts where walks are kept that are under way."""
 
@@ -46,10 +50,15 @@ def check_poll(settings: PollSettings) -> None:
     """
     key_of(settings)
     try:
-        settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (settings.directory, walks_of(settings)):
+            make_private(directory)
     except OSError as error:
-        message = f"{settings.directory}: cannot be written ({error.strerror})"
-        raise Unavailable(message) from None
+        raise unwritable_file(settings.directory, error) from None
+
+
+def walks_of(settings: PollSettings) -> Path:
+    """Return the directory of an account's walks that are under way."""
+    return settings.evidence / WALKS / settings.name
 
 
 def key_of(settings: PollSettings) -> AdminKey:
@@ -75,10 +84,11 @@ class Poller:
             BadConfiguration: there is no key.
             Unavailable: evidence cannot be written.
         """
+        check_poll(settings)
         self.settings = settings
         self.health = health
         self.files = DayFiles(settings.directory, clock)
-        journal = WalkJournal(settings.evidence / WALKS / settings.name, self.files)
+        journal = WalkJournal(walks_of(settings), self.files)
         self._transport = HttpTransport(
             settings.base_url,
             key_of(settings),
@@ -112,7 +122,12 @@ class Poller:
             pause = LONGEST_PAUSE if found is None else found
             await aiofiles.os.wrap(self.files.tidy)(self.settings.keep_seconds)
             self.evidence_bytes = await aiofiles.os.wrap(lambda: self.files.size)()
-        except (Unavailable, BadInput, OSError) as error:
+        except BaseExceptionGroup as group:
+            error = first_of(group)
+            if not isinstance(error, NAMED):
+                raise
+            troubles = {str(self.settings.directory): str(error)}
+        except OSError as error:
             troubles = {str(self.settings.directory): str(error)}
         self.health.note_troubles(name, "directory", troubles)
         self._note_statuses()
@@ -131,7 +146,7 @@ class Poller:
         self.health.note_troubles(name, "key", key)
         failing = {
             part: f"{name}, {part}: {progress.message}"
-            for part, progress in api.parts.items()
+            for part, progress in api.wanted_progress()
             if progress.refusal and progress.refusal != "key"
         }
         self.health.note_troubles(name, "endpoint", failing)

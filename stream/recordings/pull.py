@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -9,10 +10,11 @@ from typing import Final, NamedTuple
 import anyio
 import msgspec
 
-from stream.records.errors import Unavailable
+from stream.records.errors import KeyRefused, Unavailable
 from stream.records.privacy import spell_name
 from stream.sinks.atomic import prepare_parent, unwritable_file
 from stream.sinks.captures import PackedAppender
+from stream.sinks.evidence import append_synced
 from stream.sinks.journal import WalkJournal
 from stream.sources.api.asking import Asker
 from stream.sources.api.schedule import PollPlan
@@ -89,10 +91,14 @@ async def pull(
             on_page()
 
     api.on_walk = count
-    pause = await api.look()
-    while pause is not None:
-        await anyio.sleep(min(pause, LONGEST_PAUSE))
+    try:
         pause = await api.look()
+        while pause is not None:
+            await anyio.sleep(min(pause, LONGEST_PAUSE))
+            pause = await api.look()
+    except KeyRefused:
+        journal.remove_unused()
+        raise
     refused = [
         RefusedPart(part, progress.refusal or "start", progress.message)
         for part, progress in sorted(api.parts.items())
@@ -116,6 +122,8 @@ async def pull(
 def open_journal(out: Path, plan: PollPlan) -> WalkJournal:
     """Open a capture for the first time, or one that an earlier run has begun.
 
+    What stands beside a capture that somebody has removed tells of pages that are gone with it.
+
     Raises:
         Unavailable: it is there already and whole, or was begun in another way.
     """
@@ -131,9 +139,16 @@ def open_journal(out: Path, plan: PollPlan) -> WalkJournal:
                 )
         elif out.exists():
             raise Unavailable(f"{out}: is there already; remove it, or name another file")
-        directory.mkdir(mode=0o700, exist_ok=True)
+        elif directory.exists():
+            shutil.rmtree(directory)
         journal = WalkJournal(directory, PackedAppender(out))
-        kept.write_bytes(wanted)
+        if not out.exists():
+            journal.forget_progress()
+        if not kept.exists():
+            begun = kept.with_suffix(".new")
+            begun.unlink(missing_ok=True)
+            append_synced(begun, wanted)
+            begun.replace(kept)
     except OSError as error:
         raise unwritable_file(out, error) from None
     return journal

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic_file",
+    "make_private",
     "open_together",
     "prepare_file",
     "prepare_parent",
@@ -67,6 +68,17 @@ def prepare_parent(path: Path) -> Path:
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         raise unwritable_file(path, error) from None
     return path
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory, and those above it that are not there, for their owner alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [one for one in directory.parents if not one.exists()]
+    for one in (*reversed(missing), directory):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 def unwritable_file(path: Path, error: OSError | RuntimeError) -> Unavailable:

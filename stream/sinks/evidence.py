@@ -14,6 +14,7 @@ from typing import Final
 import zstandard
 
 from stream.records.windows import DAY
+from stream.sinks.atomic import make_private
 from stream.sinks.captures import ZSTD_LEVEL
 from stream.sinks.scratch import make_scratch_file
 
@@ -38,7 +39,7 @@ class DayFiles:
         """
         self.directory = directory
         self.clock = clock
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(directory)
 
     @property
     def size(self) -> int:
@@ -51,11 +52,15 @@ class DayFiles:
     def append(self, lines: Sequence[bytes]) -> None:
         """Append lines, whole ones, and see that they are on the disk.
 
+        A day that is packed is not begun anew, though the clock has gone back to it.
+
         Raises:
             OSError: they cannot be written; what was written of them is taken back.
         """
-        path = self.directory / f"{day_of(self.clock())}.ndjson"
-        append_synced(path, b"".join(lines))
+        moment = self.clock()
+        while (self.directory / f"{day_of(moment)}.ndjson.zst").exists():
+            moment += DAY
+        append_synced(self.directory / f"{day_of(moment)}.ndjson", b"".join(lines))
 
     def tidy(self, keep_seconds: float | None) -> None:
         """Pack the days that are over, and remove those that are older than they are kept.
@@ -148,4 +153,4 @@ def pack_file(path: Path) -> None:
         raise
     finally:
         scratch.let_go()
-    path.unlink()
+    path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import anyio
 from xxhash import xxh3_64_digest
 
 from stream.records.errors import Unavailable
-from stream.sinks.atomic import atomic_file, prepare_parent, unwritable_file
+from stream.sinks.atomic import atomic_file, make_private, prepare_parent, unwritable_file
 
 __all__ = ["Appender", "WalkJournal"]
 
@@ -51,6 +51,10 @@ class WalkJournal:
         self.directory = directory
         self.evidence = evidence
         self._turn = anyio.Lock()
+        try:
+            make_private(directory)
+        except OSError as error:
+            raise unwritable_file(directory, error) from None
         prepare_parent(directory / PROGRESS)
 
     async def load_progress(self) -> bytes | None:
@@ -67,8 +71,10 @@ class WalkJournal:
         Raises:
             Unavailable: it cannot be written.
         """
-        async with self._turn, atomic_file(self.directory / PROGRESS) as file:
-            await file.write(saved)
+        async with self._turn:
+            with anyio.CancelScope(shield=True):
+                async with atomic_file(self.directory / PROGRESS) as file:
+                    await file.write(saved)
 
     async def load_walks(self) -> dict[str, list[bytes]]:
         """Return the records of each walk under way, by the first of them.
@@ -81,7 +87,14 @@ class WalkJournal:
     def _load_walks(self) -> dict[str, list[bytes]]:
         found = {}
         for path in sorted(self.directory.glob(f"*{WALK}")):
-            records = list(records_in(read_if_there(path) or b""))
+            written = read_if_there(path) or b""
+            records = list(records_in(written))
+            whole = sum(LENGTH + CHECK + len(one) for one in records)
+            if whole < len(written):  # or what comes next would stand behind a torn record
+                try:
+                    os.truncate(path, whole)
+                except OSError as error:
+                    raise unwritable_file(path, error) from None
             if records:
                 found[path.name] = records
         return found
@@ -89,11 +102,14 @@ class WalkJournal:
     async def keep_records(self, part: str, records: Sequence[bytes], *, anew: bool) -> None:
         """Keep more records of a part's walk; ``anew``: in the place of all before.
 
+        A thread that writes is not broken off, and so who waits for it is not, either.
+
         Raises:
             Unavailable: they cannot be written.
         """
         path = self.directory / f"{xxh3_64_digest(part.encode()).hex()}{WALK}"
-        await aiofiles.os.wrap(write_records)(path, records, anew=anew)
+        with anyio.CancelScope(shield=True):
+            await aiofiles.os.wrap(write_records)(path, records, anew=anew)
 
     async def add_walk(self, lines: Sequence[bytes]) -> None:
         """Put a whole walk into the evidence, where it is safe when this returns.
@@ -107,6 +123,19 @@ class WalkJournal:
                     await aiofiles.os.wrap(self.evidence.append)(lines)
                 except OSError as error:
                     raise unwritable_file(self.directory.parent, error) from None
+
+    def forget_progress(self) -> None:
+        """Forget how far everything has been asked, but for the walks.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        (self.directory / PROGRESS).unlink(missing_ok=True)
+
+    def remove_unused(self) -> None:
+        """Remove all that is kept, unless some walk is under way, or was whole."""
+        if not any(self.directory.glob(f"*{WALK}")):
+            self.remove()
 
     def remove(self) -> None:
         """Remove all that is kept, but for the evidence: everything has been asked."""
@@ -131,18 +160,28 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 def write_records(path: Path, records: Sequence[bytes], *, anew: bool) -> None:
-    """Write records at a file's end, or in the place of all that it has.
+    """Write records at a file's end, or in the place of all that it has; none at all: remove it.
 
     Raises:
-        Unavailable: they cannot be written.
+        Unavailable: they cannot be written; the file is then as it was, or empty.
     """
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)
     packed = b"".join(
         len(one).to_bytes(LENGTH, "little") + xxh3_64_digest(one) + one for one in records
     )
     try:
-        with os.fdopen(os.open(path, flags, OWNER), "wb") as file:
-            file.write(packed)
+        if anew and not records:
+            path.unlink(missing_ok=True)
+            return
+        with os.fdopen(os.open(path, flags, OWNER), "wb", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                rest = memoryview(packed)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except OSError:
+                file.truncate(size)
+                raise
     except OSError as error:
         raise unwritable_file(path, error) from None
 

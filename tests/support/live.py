@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import anyio
 
-from stream.providers.openai import ENDPOINTS
 from stream.recordings.twin import DEFAULT_KEY, Twin
 from stream.records.errors import Unavailable
 from stream.sinks.evidence import DayFiles
@@ -20,9 +21,11 @@ from stream.sources.api.asking import Asker, Reply
 from stream.sources.api.budget import Budget
 from stream.sources.api.schedule import PollPlan
 from stream.sources.api.source import Api
+from tests.support.running import replay
 
-__all__ = ["Killed", "LiveAccount", "TestClock"]
+__all__ = ["Killed", "LiveAccount", "TestClock", "check_truth", "figures_of", "settle"]
 
+DAY = 86_400
 HANG = 120.0
 
 
@@ -162,7 +165,9 @@ class LiveAccount:
     def truth(self, now: float) -> dict[str, dict[str, Any]]:
         """Return what is true of each endpoint at a moment, by counter."""
         ledger, since = self.twin.ledger, self.plan.start
-        return {key: ledger.totals(key, since, int(now) + 1, now=now) for key in ENDPOINTS}
+        return {
+            key: ledger.totals(key, since, int(now) + 1, now=now) for key in self.plan.endpoints
+        }
 
 
 def is_kill(error: BaseException) -> bool:
@@ -170,3 +175,32 @@ def is_kill(error: BaseException) -> bool:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return isinstance(error, Killed)
+
+
+def figures_of(live: LiveAccount) -> dict[str, Any]:
+    """Replay the evidence, which must be whole; return its report."""
+    replayed = replay(live.evidence, "--no-details", now=int(live.clock.now))
+    assert replayed.code == 0, replayed.errors
+    return json.loads(replayed.raw, parse_float=Decimal)  # type: ignore[no-any-return]
+
+
+def settle(live: LiveAccount) -> None:
+    """Let everything become final, and ask for it in one moment."""
+    live.kill = 0.0
+    live.twin.set_faults(())
+    live.clock.now += 2 * DAY
+    live.open()
+    live.run_until(live.clock.now + 12 * 3_600)
+    live.clock.now += 2 * DAY
+    live.open(patient=False)
+    for _ in range(30):
+        live.look()
+
+
+def check_truth(live: LiveAccount) -> None:
+    """See that the figures are the ledger's, to the last digit."""
+    report, truth = figures_of(live), live.truth(live.clock.now)
+    for key, counters in truth.items():
+        metrics = report["endpoints"].get(key, {}).get("metrics", {})
+        shown = {name: Decimal(metrics.get(name) or 0) for name in counters}
+        assert shown == {name: Decimal(value) for name, value in counters.items()}, key

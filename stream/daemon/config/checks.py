@@ -41,7 +41,7 @@ def check_sources(settings: Settings, path: Path) -> None:
             f"{path}: watch: found no source, expected [[watch]], [[poll]] or [[pace]]"
         )
     check_polls(settings, path)
-    names = [one.name for one in sources]
+    names = [one.name for one in (*sources, *settings.poll)]
     for name in names:
         if names.count(name) > 1:
             said = f'two sources named "{name}"' if name else "two sources without a name"

@@ -68,6 +68,9 @@ def refusal_of(kind: str, parameters: dict[str, list[str]], now: float) -> TwinR
     match kind:
         case "revoked":
             return TwinRefusal(401, "The API key has been revoked.", None, "invalid_api_key")
+        case "scope":
+            message = "You have insufficient permissions for this operation. Missing scopes: api."
+            return TwinRefusal(403, f"{message}usage.read.", kind="server_error")
         case "expired" if "page" in parameters:
             return TwinRefusal(400, "The page token has expired.", "page", "invalid_page_token")
         case "future":

@@ -53,6 +53,7 @@ KINDS: Final[dict[str, str]] = {
     "error": "an error's body with 200",
     "redirect": "302 to another host",
     "revoked": "401: the key is not valid any more",
+    "scope": "403: the key may not read this",
     "project": "one active project's lists answer with 500, for six hours or not at all",
     "expired": "a cursor is refused, whatever its query",
     "future": "an end_time that is ahead of the clock is refused",

@@ -14,6 +14,7 @@ from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
 from stream.records.privacy import one_line
+from stream.sources.api.backoff import moment_of
 from stream.sources.api.query import Query
 from stream.sources.api.refusals import (
     LATER,
@@ -38,7 +39,8 @@ class Answer(NamedTuple):
 
     ``next_cursor`` is where the walk goes on, or ``None`` at its end. ``is_empty``: the page has no
     row, or no element; a walk of costs may be led past its last row for ever, so whoever walks has
-    to end it. ``request_id`` is what the provider's support asks for.
+    to end it. ``request_id`` is what the provider's support asks for, and ``moment`` when it was
+    answered by the provider's clock, in Unix seconds.
     """
 
     page: bytes | None = None
@@ -46,6 +48,7 @@ class Answer(NamedTuple):
     next_cursor: str | None = None
     is_empty: bool = False
     request_id: str | None = None
+    moment: float | None = None
 
 
 class ElementMark(Struct, gc=False):
@@ -120,7 +123,7 @@ def read_answer(
         text = f"found invalid UTF-8 at byte {error.start}, expected JSON"
         refusal = Refusal("broken", compose_text(query, status, text, LATER))
         return Answer(None, refusal, request_id=identity)
-    return Answer(body, None, cursor, is_empty, identity)
+    return Answer(body, None, cursor, is_empty, identity, moment_of(headers.get("date", "")))
 
 
 def check_type(written: str) -> None:

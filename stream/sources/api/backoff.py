@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from email.utils import mktime_tz, parsedate_tz
 from typing import Final
 
-__all__ = ["LONGEST_PAUSE", "pause_after", "retry_seconds_of"]
+__all__ = ["LONGEST_PAUSE", "moment_of", "pause_after", "retry_seconds_of"]
 
 LONGEST_PAUSE: Final = 300.0
 """Seconds that nobody waits longer than, unless the API asks for it."""

@@ -18,12 +18,15 @@ __all__ = ["OpenWalk", "Progress", "read_progress", "write_progress"]
 class OpenWalk(Struct):
     """A walk that is under way: it keeps its query, as cursors are bound to that.
 
-    ``revision`` is when it began, in microseconds since 1970.
+    ``revision`` is when it began, in microseconds since 1970, and later than that of any other walk
+    of the part; ``begun_at`` is when it really began, by the earlier of our clock and the
+    provider's, in Unix seconds.
     """
 
     query: Query
     revision: int
     is_live: bool
+    begun_at: float
 
 
 class Progress(Struct):

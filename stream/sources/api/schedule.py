@@ -92,7 +92,7 @@ def due_walk(plan: PollPlan, part: str, progress: Progress, now: float) -> DueWa
 def due_list(plan: PollPlan, part: str, progress: Progress, now: float) -> DueWalk | float | None:
     """Return a list that is to be asked for, or when it is."""
     assert plan.lists_interval is not None  # noqa: S101 -- or it would be no part
-    due = progress.live_at + plan.lists_interval if progress.live_at else now
+    due = next_time(progress, plan.lists_interval, now)
     if due > now:
         return None if plan.once else due
     name, _, project = part.partition("/")
@@ -108,7 +108,9 @@ def due_range(
     key = endpoint.key
     floor, start = max(plan.start, progress.floor), live_start(plan, endpoint, progress, now)
     every = plan.costs_interval if key == "costs" else plan.interval
-    due = progress.live_at + every if progress.live_at else now
+    due = next_time(progress, every, now)
+    if floor > now:
+        return None if plan.once else float(floor)
     if plan.once and (progress.live_at or plan.end is not None):
         due = float("inf")
     if due <= now:
@@ -121,6 +123,11 @@ def due_range(
     return None if plan.once else due
 
 
+def next_time(progress: Progress, interval: float, now: float) -> float:
+    """Return when something is asked for again: now, if the clock went back since it was."""
+    return progress.live_at + interval if 0 < progress.live_at <= now else now
+
+
 def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: float) -> int:
     """Return where the range begins that is asked for again and again.
 
@@ -131,7 +138,8 @@ def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: floa
         end = int(now) // DAY * DAY if plan.end is None else plan.end
         return max(floor, end)
     closed = settled_range(plan, endpoint, floor, now)[1]
-    behind = progress.settled_ranges[-1][1] if progress.settled_ranges else floor
+    width = SECONDS[width_of(plan, endpoint)]
+    behind = progress.settled_ranges[-1][1] // width * width if progress.settled_ranges else floor
     for _, group_floor in endpoint.group_floors:
         behind = max(behind, min(group_floor, closed))
     if floor <= behind and closed - behind <= page_seconds(plan, endpoint):
@@ -141,16 +149,20 @@ def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: floa
 
 def settled_range(plan: PollPlan, endpoint: Endpoint, start: int, now: float) -> Range:
     """Return what of a range that is asked for now is settled then; it is empty, or ends later."""
-    if plan.once:
-        return start, int(now)
     settle = plan.costs_settle if endpoint.key == "costs" else plan.settle
+    settle = 0 if plan.once else settle
     width = SECONDS[width_of(plan, endpoint)]
     return start, max(start, int(now - settle) // width * width)
 
 
 def newest_page(plan: PollPlan, endpoint: Endpoint, gap: Range) -> Range:
-    """Return the end of a gap, as long as the largest page; it begins with a UTC day."""
-    start = max(gap[0], -(-(gap[1] - page_seconds(plan, endpoint)) // DAY) * DAY)
+    """Return the end of a gap, as long as the largest page; it begins with a UTC day.
+
+    Where a gap begins inside a bucket, since the width was another one, all of that is asked for.
+    """
+    width = SECONDS[width_of(plan, endpoint)]
+    first = gap[0] // width * width
+    start = max(first, -(-(gap[1] - page_seconds(plan, endpoint)) // DAY) * DAY)
     for _, floor in endpoint.group_floors:  # on each side of it other groups are asked for
         if start < floor < gap[1]:
             start = floor

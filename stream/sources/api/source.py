@@ -23,6 +23,7 @@ from stream.sources.api.asking import Asker
 from stream.sources.api.backoff import pause_after
 from stream.sources.api.journal import Journal, KeptPage, load_walks
 from stream.sources.api.progress import OpenWalk, Progress, read_progress, write_progress
+from stream.sources.api.projects import active_projects, name_of
 from stream.sources.api.ranges import add_range
 from stream.sources.api.refusals import Refusal
 from stream.sources.api.schedule import (
@@ -33,7 +34,7 @@ from stream.sources.api.schedule import (
     parts_of,
     settled_range,
 )
-from stream.sources.api.walks import go_on
+from stream.sources.api.walks import go_on, last_end
 
 __all__ = ["Api", "PartStatus"]
 
@@ -69,23 +70,6 @@ class PartStatus(NamedTuple):
     message: str
 
 
-class Project(msgspec.Struct, gc=False):
-    """An element of the list of projects, as far as it is looked at."""
-
-    id: str = ""
-    status: str | None = None
-    archived_at: float | None = None
-
-
-class ProjectPage(msgspec.Struct, gc=False):
-    """A page of the list of projects."""
-
-    projects: list[Project] = msgspec.field(name="data", default_factory=list)
-
-
-PROJECT_PAGE: Final = msgspec.json.Decoder(ProjectPage).decode
-
-
 class Api:
     """Asks for what is due, and knows how everything stands."""
 
@@ -114,6 +98,8 @@ class Api:
         """Part → the pages of its walk that is under way."""
         self._saved_at = 0.0
         self._has_changed = False
+        self._unsaved: set[str] = set()
+        """Parts with a whole walk that only the walk's own file tells of."""
         self._is_loaded = False
         self._rest_until = 0.0
         self._asking: set[str] = set()
@@ -150,18 +136,29 @@ class Api:
     async def _save(self) -> None:
         """Keep how far everything has been asked; what is not kept is in the journal's walks."""
         self._saved_at, self._has_changed = self.clock(), False
-        await self.journal.keep_progress(write_progress(self.parts))
+        unsaved, self._unsaved = self._unsaved, set()
+        try:
+            await self.journal.keep_progress(write_progress(self.parts))
+        except BaseException:
+            self._has_changed, self._unsaved = True, unsaved | self._unsaved
+            raise
 
     async def _load(self) -> None:
         """Take up what is known of earlier runs."""
         self.parts = read_progress(await self.journal.load_progress(), self.name)
         for progress in self.parts.values():
             progress.walk = None  # its pages are what tells of it
+            if self.plan.once:  # who asks once more does not wait for what was refused before
+                progress.attempts, progress.rest_until = 0, 0.0
         for (part, walk), pages in await load_walks(self.journal):
             progress = self.parts.setdefault(part, Progress())
             if walk.revision > progress.revision:
                 progress.walk, self._pages[part] = walk, pages
         self._is_loaded = True
+
+    def wanted_progress(self) -> list[tuple[str, Progress]]:
+        """Return what is asked for, and how far it has been."""
+        return [(part, self.parts[part]) for part in self._wanted_parts() if part in self.parts]
 
     def statuses(self) -> list[PartStatus]:
         """Return how each endpoint and list stands; those of a project are left out."""
@@ -214,15 +211,17 @@ class Api:
         self._has_changed = True
         try:
             if progress.walk is None:
+                if job.part in self._unsaved:  # its file is what the next walk is written over
+                    await self._save()
                 revision = max(int(now * MICRO), progress.revision + 1)
-                progress.walk = OpenWalk(job.query, revision, job.is_live)
+                progress.walk = OpenWalk(job.query, revision, job.is_live, now)
                 self._pages[job.part] = []
             walk, pages = progress.walk, self._pages[job.part]
             refusal = await go_on(self.asker, self.journal, job.part, walk, pages, now)
             if refusal is not None:
                 self._note_refusal(job.part, progress, refusal)
             else:
-                await self._finish(job.part, progress, walk, pages)
+                await self._finish(job.part, progress, walk, pages, now)
             if now - self._saved_at >= SAVE_SECONDS:
                 await self._save()
         finally:
@@ -230,22 +229,24 @@ class Api:
             self._ended.set()
 
     async def _finish(
-        self, part: str, progress: Progress, walk: OpenWalk, pages: list[KeptPage]
+        self, part: str, progress: Progress, walk: OpenWalk, pages: list[KeptPage], now: float
     ) -> None:
         """Put a whole walk into the evidence, unless it says again what the last one said."""
-        digest = xxh3_64(msgspec.json.encode(walk.query))
+        begun = walk.begun_at
+        # Once a day it is said anyway: evidence may not be kept for longer.
+        digest = xxh3_64(msgspec.json.encode((walk.query, begun // DAY)))
         for one in pages:
             digest.update(one.page)
         mark = digest.intdigest()
         if not walk.is_live or mark != progress.digest:
             await self.journal.add_walk([one.line for one in pages])
-        begun = walk.revision / MICRO
         if walk.is_live:
-            progress.digest, progress.live_at = mark, begun
+            progress.digest, progress.live_at = mark, min(walk.revision / MICRO, now)
         endpoint, query = ENDPOINTS.get(part), walk.query
         if endpoint is not None:
             end = settled_range(self.plan, endpoint, query.start, begun)[1]
-            end = end if query.end is None else min(end, query.end)
+            # What an open range has no bucket of was not there yet, whatever our clock says.
+            end = min(end, last_end(pages) if query.end is None else query.end)
             progress.settled_ranges = add_range(progress.settled_ranges, query.start, end)
         if part == PROJECTS:
             progress.projects = active_projects(pages)
@@ -253,12 +254,23 @@ class Api:
         progress.revision = walk.revision
         progress.walk, progress.attempts, progress.rest_until = None, 0, 0.0
         del self._pages[part]
+        self._unsaved.add(part)
         progress.refusal = ""
         if not progress.floor:
             progress.message = ""
         self.refusal = ""
         self.walks[name_of(part), "whole"] += 1
+        if part == PROJECTS:
+            await self._forget_projects()
         self.on_walk(part, len(pages))
+
+    async def _forget_projects(self) -> None:
+        """Know nothing any more of projects that are gone."""
+        for part in self.parts.keys() - {*self._wanted_parts(), *ENDPOINTS} - self._asking:
+            if "/" in part:
+                del self.parts[part]
+                self._pages.pop(part, None)
+                await self.journal.keep_records(part, [], anew=True)
 
     def _note_refusal(self, part: str, progress: Progress, refusal: Refusal) -> None:
         """Note what was refused, and when it is tried again.
@@ -291,20 +303,3 @@ class Api:
             self._given_up.add(part)
         pause = pause_after(progress.attempts, refusal.retry_seconds, self._random)
         progress.rest_until = now + (REFUSED_REST if kind in {*FOR_GOOD, "start"} else pause)
-
-
-def name_of(part: str) -> str:
-    """Return the endpoint, or the list, that a part is of."""
-    return part if part in ENDPOINTS else part.partition("/")[0]
-
-
-def active_projects(pages: list[KeptPage]) -> list[str]:
-    """Return the projects that may be asked for what they have: archived ones may not."""
-    return sorted(
-        {
-            one.id
-            for page in pages
-            for one in PROJECT_PAGE(page.page).projects
-            if one.id and one.status != "archived" and one.archived_at is None
-        }
-    )

@@ -54,15 +54,17 @@ async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to
         Unavailable: a page cannot be kept.
     """
     handed_out = {page.next_cursor for page in pages}
-    empty = 0
+    empty, last = 0, last_end(pages)
     while not pages or pages[-1].next_cursor is not None:
         cursor = pages[-1].next_cursor if pages else None
         answer = await asker.ask(walk.query, cursor)
         if answer.refusal is not None:
             return answer.refusal
+        if not pages and answer.moment is not None:
+            walk.begun_at = min(walk.begun_at, answer.moment)
         empty = 0 if has_content(walk.query, answer) else empty + 1
         following = answer.next_cursor
-        if following is not None and empty and is_behind(walk.query, pages, empty, now):
+        if following is not None and answer.is_empty and is_behind(walk.query, last, empty, now):
             following = None
         elif following in handed_out and following is not None:
             return Refusal("cursor_repeated", "the walk came back to a cursor that it had before")
@@ -71,19 +73,25 @@ async def go_on(  # noqa: PLR0913, PLR0917 -- a walk, how far it is, and whom to
         page = kept_page_of(walk, cursor, answer, following)
         await keep_page(journal, part, walk, page, first=not pages)
         pages.append(page)
+        last = max(last, end_of(page.page))
         handed_out.add(following)
     return None
 
 
-def is_behind(query: Query, pages: list[KeptPage], empty: int, now: float) -> bool:
-    """Tell whether an empty page that says that more follows lies behind the end of its range.
+def is_behind(query: Query, last: int, empty: int, now: float) -> bool:
+    """Tell whether a page without a row that says that more follows lies behind its range's end.
 
-    A closed range has to be there as a whole; of an open one nobody knows what is still to come,
-    and the second page in a row without a bucket ends it.
+    ``last`` is the end of the last bucket before it, and ``empty`` how many pages in a row had no
+    bucket. A closed range has to be there as a whole; of an open one nobody knows what is still to
+    come, and the second page in a row without a bucket ends it.
     """
-    last = max((end_of(page.page) for page in pages), default=0)
     wanted = now if query.end is None else query.end
     return last >= wanted or (query.end is None and not query.is_list and empty > 1)
+
+
+def last_end(pages: list[KeptPage]) -> int:
+    """Return the end of the last bucket of some pages, in Unix seconds; 0: they have none."""
+    return max((end_of(page.page) for page in pages), default=0)
 
 
 def has_content(query: Query, answer: Answer) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,8 +13,7 @@ from msgspec.structs import replace
 
 from stream.recordings.twin import parse_faults
 from stream.sources.api.schedule import PollPlan
-from tests.support.live import LiveAccount
-from tests.support.running import replay
+from tests.support.live import LiveAccount, check_truth, figures_of, settle
 
 DAY = 86_400
 START = 20_700 * DAY
@@ -43,35 +40,6 @@ SHORT = replace(PLAN, start=START - 2 * DAY)
 def account(place: Path, seed: int = 1, plan: PollPlan = PLAN, **more: Any) -> LiveAccount:
     """Make an account whose usage begins ten days before it is asked."""
     return LiveAccount(place, seed, plan, float(START), volume=0.3, **more)
-
-
-def figures_of(live: LiveAccount) -> dict[str, Any]:
-    """Replay the evidence, which must be whole; return its report."""
-    replayed = replay(live.evidence, "--no-details", now=int(live.clock.now))
-    assert replayed.code == 0, replayed.errors
-    return json.loads(replayed.raw, parse_float=Decimal)  # type: ignore[no-any-return]
-
-
-def settle(live: LiveAccount) -> None:
-    """Let everything become final, and ask for it in one moment."""
-    live.kill = 0.0
-    live.twin.set_faults(())
-    live.clock.now += 2 * DAY
-    live.open()
-    live.run_until(live.clock.now + 12 * 3_600)
-    live.clock.now += 2 * DAY
-    live.open(patient=False)
-    for _ in range(30):
-        live.look()
-
-
-def check_truth(live: LiveAccount) -> None:
-    """See that the figures are the ledger's, to the last digit."""
-    report, truth = figures_of(live), live.truth(live.clock.now)
-    for key, counters in truth.items():
-        metrics = report["endpoints"].get(key, {}).get("metrics", {})
-        shown = {name: Decimal(metrics.get(name) or 0) for name in counters}
-        assert shown == {name: Decimal(value) for name, value in counters.items()}, key
 
 
 def check_requests(live: LiveAccount) -> None:

@@ -109,7 +109,7 @@ def test_once_is_once() -> None:
         while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, now), DueWalk):
             finish(plan, progress, due, now)
         assert due is None
-        end = int(now) if until is None else until
+        end = int(now) // DAY * DAY if until is None else until
         assert gaps_in(progress.settled_ranges, START, end) == []
 
 
