@@ -95,7 +95,7 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         f"series_limit = 0x{'f' * 5000}\n{BASE}{WATCH}",
         "series_limit: found a number of thousands of digits, expected a whole number from 1",
     ),
-    "no source": (BASE, "watch: found no source, expected [[watch]] or [[pace]]"),
+    "no source": (BASE, "watch: found no source, expected [[watch]], [[poll]] or [[pace]]"),
     "two names": (
         f'{BASE}{WATCH}name = "a"\n[[pace]]\npath = "b"\nname = "a"\nspeed = "1d/s"\n',
         'watch: found two sources named "a", expected a name for each',
