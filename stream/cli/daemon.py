@@ -58,9 +58,10 @@ def daemon_command(path: Path, **flags: str | None) -> None:
     """Take pages in as they land, for months; serve metrics, the report and a page at /.
 
     The configuration names the sources: [[watch]] directories whose pages are taken in as they
-    land, and [[pace]] directories of fixtures that are replayed in event time. SIGTERM and SIGINT
-    drain, checkpoint, write the report, and exit 0; SIGHUP and POST /-/reload load the
-    configuration again. A flag goes over a variable, that over the file, that over the default.
+    land, [[poll]] accounts that are asked for their usage, and [[pace]] directories of fixtures
+    that are replayed in event time. SIGTERM and SIGINT drain, checkpoint, write the report, and
+    exit 0; SIGHUP and POST /-/reload load the configuration again. A flag goes over a variable,
+    that over the file, that over the default.
 
     \b
     Example of a configuration:

@@ -12,4 +12,6 @@ agreement.py    everyone's figures are the same, or there is no table
 table.py        medians, spread, ratios, aims
 plot.py         the cost curve as a picture
 written.py      puts what was measured into README.md
+
+``python -m tests.bench.day_of_requests`` counts what the daemon asks of an account.
 """

@@ -18,7 +18,7 @@ from stream.sources.api.source import PartStatus
 from tests.support.browsers import browser, complaints, prefer, size
 from tests.support.daemons import Daemon, daemon
 from tests.support.pages import DAY
-from tests.support.twin_servers import TwinServer, poll_table, twin_server
+from tests.support.twin_processes import TwinServer, poll_table, twin_server
 
 REAL = {"SOURCE_DATE_EPOCH": ""}
 FAULT = "500@usage/images:1,500@projects/*/users:1"

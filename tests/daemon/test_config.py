@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
-from stream.daemon.config import Setting, load_settings, settings_of, token_of
+from stream.daemon.config import PollSettings, Setting, load_settings, settings_of, token_of
+from stream.providers.openai import ENDPOINTS
 from tests.support.configurations import (
     BAD_FILES,
     BAD_TEXTS,
@@ -161,6 +164,48 @@ def test_paths_of_sources_are_relative_to_the_file() -> None:
     assert found["state"] == "etc/state.db"
 
 
+def test_an_account_is_shown_as_it_is_asked() -> None:
+    """What comes of a ``[[poll]]`` has every key, paths from the file's directory, and no key."""
+    text = '[[poll]]\nname = "acme"\nsince = "2026-10-01"\nevidence = "kept"\nkey_file = "key"\n'
+    (found,) = settings(BASE + text)["poll"]
+    assert found.keys() == {field.name for field in msgspec.structs.fields(PollSettings)}
+    assert (found["evidence"], found["key_file"]) == ("etc/kept", "etc/key")
+    assert (found["width"], found["every"], found["costs_settle"]) == ("1h", "5m", "3d")
+    assert len(found["endpoints"]) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "since: found nothing, expected a day, such as 2026-10-01"),
+        ('since = "October"', 'since: found "October", expected a day, such as 2026-10-01'),
+        ('since = "2026-02-30"', 'since: found "2026-02-30", expected a day'),
+        ('name = "a/b"', 'name: found "a/b", expected up to 100 letters, digits and ._-'),
+        ('provider = "acme"', 'provider: found "acme", expected '),
+        ('keep = "long"', 'keep: found "long", expected a time, such as 90s, 5m, 12h or 400d'),
+        ('endpoints = ["usage/none"]', 'endpoints: found ["usage/none"], expected '),
+        ('width = "5m"', 'width: found "5m", expected one of "1d", "1h", "1m"'),
+        ('every = "0s"', 'every: found "0", expected more than that'),
+        ("costs_every = 60", "costs_every: found 60, expected a time"),
+        ('lists_every = "0h"', 'lists_every: found "0", expected more than that'),
+        ('settle = "1w"', 'settle: found "1w", expected a time'),
+        ('costs_settle = ""', 'costs_settle: found "", expected a time'),
+        ('lists = "no"', 'lists: found "no", expected true or false'),
+        ("requests_per_minute = 0", "requests_per_minute: found 0, expected a whole number from 1"),
+        ("burst = 1001", "burst: found 1001, expected a whole number from 1 to 1000"),
+        ("key_file = 1", "key_file: found 1, expected a path"),
+        ('evidence = ""', 'evidence: found "", expected a path'),
+        ('key = "sk"', "key: found an unknown key, expected one of name, provider, since, "),
+    ],
+)
+def test_a_bad_account_is_refused(line: str, message: str) -> None:
+    """What is wrong with a ``[[poll]]`` is named by its key, with what was expected."""
+    lines = {"since": 'since = "2026-10-01"', "evidence": 'evidence = "kept"'}
+    lines[line.partition(" ")[0] or "since"] = line
+    text = "\n".join(["[[poll]]", *lines.values(), ""])
+    assert refused(BASE + text).startswith(f"etc/config.toml: poll[0].{message}")
+
+
 def test_service_variables_of_a_cluster_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Kubernetes sets for a Service named usage-stream is no setting."""
     plain = settings(BASE + WATCH)
@@ -238,7 +283,9 @@ def test_what_is_deployed_is_a_configuration(name: str) -> None:
 
 def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     """What the deployed example shows behind a # is what holds without it."""
-    text = DEPLOYED["systemd"]
+    text = re.sub(
+        r"(?m)^# \[\[poll\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
+    )  # an example of its own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
     lines = [line for line in lines if not line.startswith(("hosts", "Keys"))]

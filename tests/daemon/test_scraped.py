@@ -24,7 +24,7 @@ from tests.support.dashboards import expressions
 from tests.support.pages import DAY, Content, bucket, page, put, put_all, used
 from tests.support.places import ROOT
 from tests.support.prometheus import Prometheus, prometheus
-from tests.support.twin_servers import TwinServer, poll_table, twin_server
+from tests.support.twin_processes import TwinServer, poll_table, twin_server
 
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 FAMILIES = ("tokens", "requests", "images", "characters", "audio_seconds", "sessions", "calls")

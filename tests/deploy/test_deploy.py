@@ -14,10 +14,12 @@ import pytest
 import yaml
 
 from stream import __version__
-from stream.daemon.config import Http, Log, PaceSettings, Settings, WatchSettings
+from stream.daemon.config import Http, Log, PaceSettings, PollSettings, Settings, WatchSettings
+from stream.records.errors import BadConfiguration, BadInput, KeyRefused
 from stream.records.privacy import find_secrets
 from tests.support.checkers import BIN, told
 from tests.support.places import DEPLOY, ROOT
+from tests.support.running import run
 
 STATE = "/var/lib/usage-stream"
 PORT = 9464
@@ -30,6 +32,7 @@ KEYS = {
             "": Settings,
             "watch": WatchSettings,
             "pace": PaceSettings,
+            "poll": PollSettings,
             "http": Http,
             "log": Log,
         }
@@ -48,14 +51,12 @@ CORE = sorted(MANIFESTS.keys() - {"servicemonitor"})
 SET = MANIFESTS["statefulset"]["spec"]
 POD = SET["template"]["spec"]
 DAEMON = POD["containers"][0]
-CONFIGURATIONS: dict[str, Any] = {
-    name: tomllib.loads(text)
-    for name, text in {
-        "compose": (DEPLOY / "compose" / "usage-stream.toml").read_text("utf-8"),
-        "kubernetes": MANIFESTS["configmap"]["data"]["usage-stream.toml"],
-        "systemd": (DEPLOY / "usage-stream.toml").read_text("utf-8"),
-    }.items()
+TEXTS: dict[str, str] = {
+    "compose": (DEPLOY / "compose" / "usage-stream.toml").read_text("utf-8"),
+    "kubernetes": MANIFESTS["configmap"]["data"]["usage-stream.toml"],
+    "systemd": (DEPLOY / "usage-stream.toml").read_text("utf-8"),
 }
+CONFIGURATIONS: dict[str, Any] = {name: tomllib.loads(text) for name, text in TEXTS.items()}
 
 
 def number(pattern: str, text: str) -> float:
@@ -184,10 +185,70 @@ def test_a_configuration_has_known_keys(name: str) -> None:
     found = CONFIGURATIONS[name]
     assert found.keys() >= {"state", "report", "dead_letters"}
     assert found.keys() <= KEYS[""]
-    for table in ("watch", "pace", "http", "log"):
+    for table in ("watch", "pace", "poll", "http", "log"):
         given = found.get(table, {})
         for one in given if isinstance(given, list) else [given]:
             assert one.keys() <= KEYS[table]
+
+
+def polling(text: str) -> str:
+    """Take the comment marks off a configuration's ``[[poll]]``."""
+    block = re.search(r"(?m)^# \[\[poll\]\]\n(?:^#.*\n)+", text)
+    assert block is not None
+    return text.replace(block[0], re.sub(r"(?m)^# ", "", block[0]))
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_an_account_can_be_asked(name: str, tmp_path: Path) -> None:
+    """The commented ``[[poll]]`` is right once its marks are gone, and keeps evidence in state."""
+    config = tmp_path / "config.toml"
+    config.write_text(re.sub("(?m)^token_file.*", "", polling(TEXTS[name])), "utf-8")
+    config.write_text(
+        config.read_text("utf-8").replace("0.0.0.0", "127.0.0.1"),  # noqa: S104 -- it is taken away
+        "utf-8",
+    )
+    code, output, errors = run(["check-config", "--config", str(config)])
+    assert (code, errors) == (0, "")
+    (poll,) = msgspec.json.decode(output)["poll"]
+    assert (poll["name"], poll["evidence"]) == ("acme", f"{STATE}/evidence")
+
+
+def test_every_key_of_an_account_is_explained() -> None:
+    """The example of the unit names each key of ``[[poll]]``; what has a default shows it."""
+    (poll,) = tomllib.loads(polling(TEXTS["systemd"]))["poll"]
+    assert poll.keys() == KEYS["poll"]
+    chosen = {"name", "since", "evidence", "keep", "key_file", "organization", "endpoints"}
+    plain = PollSettings(since=poll["since"], evidence=Path(poll["evidence"]))
+    assert {key: poll[key] for key in poll.keys() - chosen} == {
+        key: getattr(plain, key) for key in KEYS["poll"] - chosen
+    }
+
+
+def test_a_key_has_a_way_in_everywhere() -> None:
+    """Each supervisor shows, as a comment, where the admin key comes from; none starts it again."""
+    texts = [UNIT, (DEPLOY / "compose.yaml").read_text("utf-8")]
+    texts.append((DEPLOY / "kubernetes" / "statefulset.yaml").read_text("utf-8"))
+    assert ["OPENAI_ADMIN_KEY" in text for text in texts] == [True] * 3
+    (never,) = re.findall("(?m)^RestartPreventExitStatus=(.+)$", UNIT)
+    assert {int(code) for code in never.split()} == {
+        error.exit_code for error in (BadConfiguration, BadInput, KeyRefused)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"), [("statefulset", "env:"), ("networkpolicy", "egress:")], ids=["key", "way"]
+)
+def test_a_manifest_for_an_account_is_valid(name: str, mark: str, tmp_path: Path) -> None:
+    """With the comment marks gone the pod has its key, and the policy lets it out."""
+    text = (DEPLOY / "kubernetes" / f"{name}.yaml").read_text("utf-8")
+    block = re.search(rf"(?m)^ *# {mark}\n(?:^ *#  .*\n)+", text)
+    assert block is not None
+    changed = tmp_path / f"{name}.yaml"
+    whole = text.replace("  egress: []\n", "") if name == "networkpolicy" else text
+    whole = whole.replace(block[0], re.sub(r"(?m)^( *)# ", r"\1", block[0]))
+    changed.write_text(whole, "utf-8")
+    code, said = told(BIN / "kubernetes-validate", "--strict", changed)
+    assert (code, said.count(" passed for resource ")) == (0, 1), said
 
 
 def test_one_port_everywhere() -> None:

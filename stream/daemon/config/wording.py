@@ -37,5 +37,11 @@ def describe_type(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for
             return f"a number from {least} to {most}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(json.dumps(value) for value in values)}"
+        case inspect.UnionType(types=kinds):
+            return describe_type(next(one for one in kinds if one != inspect.NoneType()))
+        case inspect.VarTupleType(item_type=inner):
+            return f"a list of {describe_type(inner).removeprefix('one of ')}"
+        case inspect.StrType():
+            return "a text"
         case _:
             return "a path"
