@@ -6,7 +6,7 @@ Asked only of what cannot be read, or is read field by field anyway; the hot pat
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from stream.records.errors import BadInput
@@ -14,6 +14,7 @@ from stream.records.errors import BadInput
 __all__ = ["foreign_answer", "foreign_bytes"]
 
 EXPECTED: Final = "expected the JSON of the usage API"
+UTF_32: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"{\0\0\0", b"[\0\0\0")
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{", b"[\0", b"\0[")
 MAGIC: Final = {
     b"\x1f\x8b": ("gzip", "gzip", "unpack it once"),
@@ -24,7 +25,10 @@ MAGIC: Final = {
     b"SQLite format 3": ("sqlite", "an SQLite database", "export its pages as JSON"),
     b"PAR1": ("parquet", "Parquet", "export its pages as JSON"),
 }
-HTTP: Final = rb"(?:[<>*] )?(?:HTTP/[0-9.]+ [0-9]{3}|GET /)|[*>] [^\n]*\n"
+HTTP: Final = (
+    rb"(?:[<>*] )?(?:HTTP/[0-9.]+ [0-9]{3}|GET /)|[*>] [^\n]*\n"
+    rb"|(?i:date|server|connection|cache-control|content-[a-z]+|x-[a-z-]+|openai-[a-z-]+): "
+)
 CELL: Final = rb'"?[\w .()$/-]{0,60}"?'
 CSV: Final = rb'(?=["A-Za-z_])' + CELL + rb"(?:[,;\t]" + CELL + rb")+\r?(?:\n|$)"
 TEXTS: Final = {
@@ -37,6 +41,7 @@ TEXTS: Final = {
     re.compile(CSV): ("csv", "CSV, as the dashboard exports it", "ask the API for its pages"),
 }
 HEAD: Final = 4096
+PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
 
 LEGACY: Final = frozenset(
     {"current_usage_usd", "ft_data", "dalle_api_data", "whisper_api_data", "tts_api_data"}
@@ -44,9 +49,14 @@ LEGACY: Final = frozenset(
 BILLING: Final = frozenset(
     {"total_usage", "hard_limit_usd", "total_granted", "grants", "access_until"}
 )
-WRAPPERS: Final = ("body", "response", "page", "payload", "content", "result", "json", "text")
+ARCHIVE: Final = frozenset({"creator", "pages", "entries"})
+"""What a HAR file has in its log."""
+DEEPEST: Final = 4
+"""How many members a page may be wrapped in, to be looked for."""
 THEIRS: Final = frozenset({"workspace", "workspace_member", "user", "invite", "api_key"})
 """What the other provider's lists call their elements, as ``type``."""
+THEIR_ROWS: Final = frozenset({"starting_at", "core_metrics"})
+"""What the other provider's buckets and rows have, and those of no endpoint here."""
 UNREAD: Final = {
     "organization.admin_api_key": "a list of admin API keys",
     "organization.audit_log": "a list of audit logs",
@@ -61,6 +71,8 @@ def foreign_bytes(payload: bytes) -> BadInput | None:
     for magic, what in MAGIC.items():
         if start.startswith(magic):
             return refusal(*what)
+    if start.startswith(UTF_32):
+        return refusal("utf32", "UTF-32", "convert it: iconv -f UTF-32 -t UTF-8")
     if start.startswith(UTF_16):
         return refusal("utf16", "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8")
     at = payload.find(b"\0")
@@ -76,16 +88,16 @@ def foreign_answer(root: Mapping[str, Any]) -> BadInput | None:
     elements = root.get("data")
     first = first_element(elements)
     log = root.get("log")
-    if isinstance(log, dict) and "entries" in log:  # a browser's recording of requests
+    if isinstance(log, dict) and not log.keys().isdisjoint(ARCHIVE):  # requests of a browser
         found = "a HAR file"
         return refusal("har", found, "take out what stands at log.entries[].response.content")
-    if LEGACY & root.keys():
+    if LEGACY & root.keys() or "n_context_tokens_total" in first:
         found = "an answer of the legacy /v1/usage"
         return refusal("legacy", found, "ask /v1/organization/usage/completions, …")
     if BILLING & root.keys() and not isinstance(elements, list):
         found = "an answer of the legacy /dashboard/billing"
         return refusal("legacy", found, "ask /v1/organization/costs")
-    if "starting_at" in first or root.get("type") == "error" or is_theirs(first):
+    if THEIR_ROWS & first.keys() or root.get("type") == "error" or is_theirs(first):
         found = "an answer of Anthropic's API"
         return refusal("anthropic", found, "leave it out: it is not read yet")
     return foreign_elements(first) or (None if isinstance(elements, list) else wrapped_page(root))
@@ -101,12 +113,27 @@ def foreign_elements(first: Mapping[str, Any]) -> BadInput | None:
 
 def wrapped_page(root: Mapping[str, Any]) -> BadInput | None:
     """Say where a response has its page that a recorder has put something around."""
-    for name in WRAPPERS:
-        if is_wrapped(root.get(name)):
-            return refusal(
-                "wrapped", f"a response wrapped in {name}", f"take the page out of it: jq .{name}"
-            )
-    return None
+    path = next(paths_of_pages(root), None)
+    if path is None:
+        return None
+    where = path.removeprefix(".")
+    quoted = f"'{path}'" if "[" in path else path
+    return refusal("wrapped", f"a response wrapped in {where}", f"take it out: jq {quoted}")
+
+
+def paths_of_pages(value: Any, path: str = "") -> Iterator[str]:
+    """Yield where pages or buckets stand in a value, as jq spells it; the first is enough."""
+    if path and is_page(value):
+        yield path
+    elif path.count(".") < DEEPEST and isinstance(value, dict):
+        for name, inner in value.items():
+            if PLAIN_NAME.fullmatch(name):
+                yield from paths_of_pages(inner, f"{path}.{name}")
+    elif isinstance(value, list) and value:
+        if path and is_bucket(value[0]):
+            yield path
+        elif isinstance(value[0], dict):
+            yield from paths_of_pages(value[0], f"{path}[]")
 
 
 def refusal(reason: str, found: str, remedy: str) -> BadInput:
@@ -127,8 +154,13 @@ def is_theirs(element: Mapping[str, Any]) -> bool:
     return isinstance(kind, str) and kind in THEIRS and "object" not in element
 
 
-def is_wrapped(value: Any) -> bool:
+def is_page(value: Any) -> bool:
     """Tell whether a member holds a page, as an object or as its text."""
     if isinstance(value, dict):
         return isinstance(value.get("data"), list)
     return isinstance(value, str) and value.lstrip().startswith("{") and '"data"' in value
+
+
+def is_bucket(value: Any) -> bool:
+    """Tell whether a value is a bucket."""
+    return isinstance(value, dict) and "start_time" in value and "results" in value

@@ -13,13 +13,14 @@ from stream.decode.foreign import foreign_answer, foreign_bytes
 from stream.decode.values import ABSENT, bad_value, describe_value, json_float, member_path
 from stream.records.errors import BadInput
 
-__all__ = ["BYTE_ORDER_MARK", "object_head", "parse_object"]
+__all__ = ["BYTE_ORDER_MARK", "lone_surrogate", "object_head", "parse_object"]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
 LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
+ESCAPED: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_object(payload: bytes) -> dict[str, Any]:
@@ -51,10 +52,16 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 def broken_json(payload: bytes, why: str) -> BadInput:
     """Say what is wrong with JSON that cannot be read."""
-    if "surrogate" in why and (path := place_of_surrogate(payload)) is not None:
-        return BadInput("utf8", "found half of a surrogate pair, expected a text", path=path)
-    foreign = foreign_bytes(payload)
+    foreign = lone_surrogate(payload) or foreign_bytes(payload)
     return foreign or BadInput("json", f"found broken JSON ({why}), expected a page")
+
+
+def lone_surrogate(payload: bytes) -> BadInput | None:
+    """Say where JSON that cannot be read has half of a pair; ``None``: that is not why."""
+    path = place_of_surrogate(payload) if ESCAPED.search(payload) else None
+    if path is None:
+        return None
+    return BadInput("utf8", "found half of a surrogate pair, expected a text", path=path)
 
 
 def place_of_surrogate(payload: bytes) -> str | None:

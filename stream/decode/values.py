@@ -42,14 +42,16 @@ SHOWN: Final = 40
 PRINTABLE: Final = 4096
 COUNT_DIGITS: Final = 20  # a count has 19 at most
 DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-SECONDS: Final = re.compile(r"[0-9]{9,12}(?:\.0*)?", re.ASCII)  # eight digits are a date
+SECONDS: Final = re.compile(  # eight digits are a date; some stores write 1.7882208E9
+    r"[0-9]{9,12}(?:\.0*)?|[0-9]\.[0-9]{1,30}[eE]\+?[0-9]{1,2}", re.ASCII
+)
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 )
 LONGEST_SECONDS: Final = 12
 RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"
-    r"(?: ?(?:[Zz]|UTC|([+-][0-9]{2}:?[0-9]{2})))?"
+    r"(?: ?(?:[Zz]|UTC|([+-][0-9]{2}(?::?[0-9]{2})?)))?"
 )
 POINT_IN_TIME: Final = re.compile(r"([0-9]{9,19})(?:\.([0-9]{1,30}))?", re.ASCII)
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -227,10 +229,10 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
     """
     seconds = whole_number_of(value)
     if isinstance(value, str) and SECONDS.fullmatch(value.strip()):
-        seconds = int(Decimal(value.strip()))
+        seconds = whole_number_of(Decimal(value.strip()))
     elif isinstance(value, str):
         try:
-            moment = dt.datetime.fromisoformat(value.strip())
+            moment = dt.datetime.fromisoformat(value.strip().removesuffix(" UTC"))
         except ValueError:
             moment = None
         if moment is not None and (fractions or not moment.microsecond):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from stream.decode.parse import BYTE_ORDER_MARK
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.rollup import resolve_windows
 from stream.providers.openai import ENDPOINTS
@@ -91,7 +92,8 @@ def decode_expectations(payload: bytes) -> Expectations:
         BadInput: it is not of the documented shape, or names an endpoint that is not registered.
     """
     try:
-        expectations = msgspec.json.decode(payload, type=Expectations)
+        written = payload.removeprefix(BYTE_ORDER_MARK)
+        expectations = msgspec.json.decode(written, type=Expectations)
         for one in expectations.entries():
             one.metrics.update(
                 {name: canonical_figure(value) for name, value in one.metrics.items()}

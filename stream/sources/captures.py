@@ -16,12 +16,13 @@ from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
 from stream.sources.contents import entry_in, is_bare
-from stream.sources.envelope import decode_envelope
+from stream.sources.envelope import decode_envelope, foreign_line
 from stream.sources.lines import Line
 from stream.sources.names import (
     EXPECTATIONS,
     NAMES_WANTED,
     label_below,
+    label_told,
     parse_stem,
     stem_of_name,
 )
@@ -102,8 +103,9 @@ def expectations_beside(path: Path) -> Path:
 def capture_named(path: Path, name: str) -> Capture:
     """Return the capture of that name, below the directory that is read, as its name says it."""
     folder, _, base = name.rpartition("/")
-    named = parse_stem(stem_of(base))
-    label = label_below(folder, named.label if named else PRIMARY)
+    stem = stem_of(base)
+    named = parse_stem(stem)
+    label = label_below(folder, named.label if named else label_told(stem))
     return Capture(path, spell_name(name), named and named.entry, label)
 
 
@@ -159,5 +161,6 @@ def page_of(line: Line, capture: Capture) -> Page:
 def fault_in(content: bytes, fault: BadInput) -> BadInput:
     """Say better what is wrong with a line that is no envelope, where that is known."""
     if is_bare(content):
-        return BadInput("envelope", f"{UNNAMED}, expected a name as {NAMES_WANTED}")
-    return fault if content.startswith(b"{") else foreign_bytes(content) or fault
+        unnamed = BadInput("envelope", f"{UNNAMED}, expected a name as {NAMES_WANTED}")
+        return foreign_line(content) or unnamed
+    return foreign_bytes(content) or fault

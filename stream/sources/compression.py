@@ -24,6 +24,8 @@ GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
 PLAIN: Final = (b"{", b"[", b"\xef\xbb\xbf")
 """How JSON starts, with a byte order mark or without."""
+BLANK: Final = b"\0 \t\r\n\x0b\x0c"
+"""What may stand before it; NUL bytes are the hole of a file that was emptied."""
 
 
 class Expander(Protocol):
@@ -53,9 +55,12 @@ def compression_of(start: bytes, suffix: str = "") -> Compression | None:
 
     What starts as neither, and no JSON does, is what its file's suffix says.
     """
-    if start.startswith(GZIP) or (suffix == ".gz" and not start.lstrip().startswith(PLAIN)):
+    is_packed = start.startswith((GZIP, ZSTD))
+    if not is_packed and start.lstrip(BLANK).startswith(PLAIN):
+        return None
+    if start.startswith(GZIP) or (suffix == ".gz" and not is_packed):
         return Compression("gzip", lambda: zlib.decompressobj(wbits=31), 1 << 13, b"\0")
-    if start.startswith(ZSTD) or (suffix == ".zst" and not start.lstrip().startswith(PLAIN)):
+    if start.startswith(ZSTD) or (suffix == ".zst" and not is_packed):
         zstd = zstandard.ZstdDecompressor(max_window_size=WINDOW)
         return Compression("zstd", zstd.decompressobj, 1 << 10)
     return None

@@ -18,6 +18,7 @@ from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.errors import BadInput
 
 __all__ = [
+    "TOKEN",
     "entry_in",
     "entry_near",
     "holds_documents",
@@ -237,7 +238,7 @@ def holds_documents(head: bytes, *, is_lines: bool) -> bool:
         return is_bucket(line)
     if line == b"{":  # of an object that goes on, and not of a line that was torn off
         return rest.lstrip(BETWEEN).startswith((b'"', b"}"))
-    return b"}{" in line or (bool(end) and not is_lines)
+    return BOUNDARY.search(line) is not None or (bool(end) and not is_lines)
 
 
 def is_bare(document: bytes) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stream.decode.foreign import foreign_answer
+from stream.decode.parse import lone_surrogate
 from stream.decode.values import ABSENT, NUMBER, bad_value, member_path, revision_of
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -24,14 +25,22 @@ from stream.records.chains import PRIMARY
 from stream.records.errors import BadInput
 from stream.records.privacy import shield_value
 from stream.sources.contents import entry_in
-from stream.sources.request import CURSORS, Cursor, Request, json_value, request_of, view_of
+from stream.sources.request import (
+    CURSORS,
+    Cursor,
+    PlainRequest,
+    json_value,
+    plain_name_of,
+    query_at,
+    request_of,
+    view_of,
+)
 
 __all__ = [
     "Envelope",
     "decode_envelope",
     "entry_named",
     "members_of",
-    "plain_name_of",
     "revision_of",
 ]
 
@@ -41,6 +50,7 @@ OCCURRENCES: Final = 3  # the request's page, the envelope's, and one to spare
 LONGEST_HEAD: Final = 16_384
 LONGEST_TAIL: Final = 4_096
 LONGEST_LABEL: Final = 255
+URL: Final = re.compile(r"://|\?")
 PROJECT: Final = re.compile(r"^((?:/v1)?/organization/projects/)[^/]+(/[a-z_]+)$")
 NAMES: Final[dict[str, Endpoint | ObjectList]] = {
     **LISTS,
@@ -84,7 +94,7 @@ class Head(Struct, forbid_unknown_fields=True, gc=False):
     page: None
     label: str | None = None
     observed_at: str | None = None
-    request: Request | None = None
+    request: PlainRequest | None = None
     ends_walk: bool = False
 
 
@@ -121,12 +131,15 @@ def decode_envelope(line: bytes) -> Envelope:
     """
     line = line.strip(BLANK)
     head, payload = split_page_last(line) or split_any_order(line)
+    entry, request = entry_of(head.endpoint), head.request
+    if request is None and URL.search(head.endpoint):
+        request = request_at(head.endpoint, entry)
     return Envelope(
-        entry_of(head.endpoint),
+        entry,
         label_of(head.label),
-        view_of(head.request),
+        view_of(request),
         revision_of(head.observed_at),
-        head.request.cursor if head.request else None,
+        request.cursor if request else None,
         payload,
         head.ends_walk,
     )
@@ -168,21 +181,19 @@ def split_any_order(line: bytes) -> tuple[Head, bytes]:
     page = bytes(members.get("page", b""))
     if not page.startswith(b"{"):
         raise foreign_line(line) or bad_value("envelope", "$.page", value_in(page), "a page")
-    endpoint = text_in(members, "endpoint") or text_in(members, "url")
+    address = bytes(members.get("url", b"")).startswith(b'"') and text_in(members, "url")
+    endpoint = text_in(members, "endpoint") or address or None
     if endpoint is None:
         entry = entry_in(page)
         if entry is None:
             raise unknown_endpoint(None if "endpoint" in members else ABSENT)
         endpoint = entry.key
     request = request_in(members)
+    if request is None and address and not URL.search(endpoint):
+        request = request_at(address, entry_named(endpoint))
     ends = bytes(members.get("ends_walk", b"false")) == b"true"
     head = Head(endpoint, None, text_in(members, "label"), moment_in(members), request, ends)
     return head, page
-
-
-def plain_name_of(name: str) -> str:
-    """Return a member's name without what may be spelled in other ways."""
-    return name.replace("_", "").replace("-", "").strip().lower()
 
 
 def value_in(page: bytes) -> Any:
@@ -223,6 +234,8 @@ def members_of(written: bytes, path: str, expected: str) -> dict[str, Raw]:
     except UnicodeDecodeError:
         found = "found invalid UTF-8"
     except msgspec.MsgspecError as error:
+        if (half := lone_surrogate(written)) is not None:
+            raise half from None
         found = f"found broken JSON ({error})" if written else "found nothing"
     raise BadInput("envelope", f"{found}, expected {expected}", path=path)
 
@@ -240,7 +253,7 @@ def text_in(members: dict[str, Raw], name: str, path: str = "$") -> str | None:
     raise bad_value("envelope", where, value, "a text or null")
 
 
-def request_in(members: dict[str, Raw]) -> Request | None:
+def request_in(members: dict[str, Raw]) -> PlainRequest | None:
     """Return the query, ``None`` when it is not known.
 
     Raises:
@@ -249,7 +262,28 @@ def request_in(members: dict[str, Raw]) -> Request | None:
     written = bytes(members.get("request", b"null"))
     if written == b"null":
         return None
-    query = members_of(written, "$.request", "an object or null")
+    if written.startswith(b'"') and b"=" in written:
+        text = text_in(members, "request") or ""
+        return request_with(query_at(text if "?" in text else f"?{text}") or {})
+    return request_with(members_of(written, "$.request", "an object or null"))
+
+
+def request_at(address: str, entry: Endpoint | ObjectList | None) -> PlainRequest | None:
+    """Return the query of a URL; without one nobody knows, but of a list that is its start.
+
+    Raises:
+        BadInput: it has more than one cursor.
+    """
+    query = query_at(address) or ({} if isinstance(entry, ObjectList) else None)
+    return None if query is None else request_with(query)
+
+
+def request_with(query: dict[str, Raw]) -> PlainRequest:
+    """Return the request of a query's members.
+
+    Raises:
+        BadInput: its cursor is no text.
+    """
     page, after = (cursor_in(query, name) for name in CURSORS)
     return request_of(query, page, after)
 

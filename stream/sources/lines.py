@@ -11,7 +11,7 @@ from xxhash import xxh3_64
 from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
-from stream.sources.contents import holds_documents
+from stream.sources.contents import holds_documents, trim
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
@@ -21,6 +21,8 @@ __all__ = [
     "too_long_line",
 ]
 
+HEAD: Final = 1 << 16
+"""How many bytes are looked at for a line break, to tell what a file holds."""
 BLANKS: Final = 64
 """How many blanks a line may have that is passed over with others."""
 
@@ -117,6 +119,11 @@ class CaptureReader:
         """
         try:
             self._advance()
+            while len(self._piece) < HEAD and b"\n" not in self._piece:
+                more = next(self._file.pieces, None)  # of small members or frames there are many
+                if more is None:
+                    break
+                self._piece += more
         except BadInput as error:
             self._fault = error
         return holds_documents(self._piece, is_lines=is_lines)
@@ -238,7 +245,8 @@ class CaptureReader:
             self._prefix.update(b"\n")
         if self._length > self._longest:
             error = too_long_line(self._length, self._longest)
-        content = content.removeprefix(BYTE_ORDER_MARK)
+        if content.startswith(BYTE_ORDER_MARK):
+            content = trim(content)
         self._number += 1
         nul_bytes, self._nul_bytes = self._nul_bytes, 0
         self._end += nul_bytes + self._length + complete

@@ -21,6 +21,7 @@ __all__ = [
     "is_expectations",
     "is_request",
     "label_below",
+    "label_told",
     "parse_name",
     "parse_stem",
     "stem_of_name",
@@ -78,6 +79,13 @@ SUFFIXES: Final = re.compile(
     r"(?:\.(?:json|jsonl|ndjson))?(?:\.(?:gz|zst|zstd))?(?:\.[0-9]{1,4})?(?:\.(?:gz|zst|zstd))?",
     re.ASCII | re.IGNORECASE,
 )
+TOLD: Final = re.compile(
+    r"(?:^|.*[-_. ])(?P<label>(?:by|per|org)[-_ ].+?|total"
+    r"|[0-9]{4}-?[0-9]{2}(?:-?[0-9]{2})?(?:T[0-9].*)?)"
+    r"(?:[-_. ]?(?:page|part|p)?[-_. ]?[0-9]{1,4})?",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+"""What a name of any other kind says of its walk: the groups, the organization, or the date."""
 PAGE_FILE: Final = re.compile(r"(.+)\.json(?:\.gz|\.zst)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 
 
@@ -115,10 +123,19 @@ def parse_stem(stem: str) -> FixtureName | None:
 
 def name_of(known: str, rest: re.Match[str]) -> FixtureName:
     """Put together what a name says behind what is registered."""
-    label = rest["label"]
-    if label:
-        label = shield_value(os.fsencode(label).decode(errors="backslashreplace"))
-    return FixtureName(STEMS[known], label or PRIMARY, int(rest["page"] or 1))
+    label = shown_label(rest["label"]) if rest["label"] else PRIMARY
+    return FixtureName(STEMS[known], label, int(rest["page"] or 1))
+
+
+def shown_label(written: str) -> str:
+    """Return a label as it is shown: a digest where it is a secret."""
+    return shield_value(os.fsencode(written).decode(errors="backslashreplace"))
+
+
+def label_told(stem: str) -> str:
+    """Return the label that a name tells which does not follow the scheme."""
+    match = TOLD.fullmatch(stem)
+    return shown_label(match["label"]) if match else PRIMARY
 
 
 def plain_stem_of(stem: str) -> str:
@@ -130,7 +147,7 @@ def label_below(folder: str, label: str) -> str:
     """Return the label of a file in a directory below."""
     if not folder:
         return label
-    shown = shield_value(os.fsencode(folder).decode(errors="backslashreplace"))
+    shown = shown_label(folder)
     return shown if label == PRIMARY else f"{shown}/{label}"
 
 

@@ -19,9 +19,9 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
 from stream.records.privacy import spell_name
 from stream.sources.contents import trim
-from stream.sources.envelope import entry_named, members_of, plain_name_of
+from stream.sources.envelope import entry_named, members_of
 from stream.sources.files import read_regular
-from stream.sources.request import VIEW, request_of, view_of
+from stream.sources.request import PLAIN_VIEW, plain_name_of, request_of, view_of
 from stream.sources.tree import TreeFile
 
 __all__ = ["NO_VIEWS", "FolderViews", "Views", "decode_queries"]
@@ -33,7 +33,6 @@ NO_VIEWS: Final[Views] = MappingProxyType({})
 LONGEST: Final = 1 << 20
 """How many bytes such a file may have."""
 WANTED: Final = "a query, or an object with one for each endpoint"
-PLAIN_VIEW: Final = {plain_name_of(name): name for name in VIEW}
 
 
 class FolderViews:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from stream.decode.foreign import foreign_answer, foreign_bytes
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.records.errors import BadInput, Unavailable
-from stream.sources.contents import entry_near, is_envelope, trim
+from stream.sources.contents import TOKEN, entry_near, is_json, trim
 from stream.sources.expansion import ExpandedFile
 from stream.sources.names import NAMES_WANTED
 
@@ -27,12 +27,7 @@ PAGE: Final = re.compile(rb'"object"\s*:\s*"(?:page|list|bucket)"|"data"\s*:\s*\
 REPORT: Final = re.compile(
     rb'\{\s*"metadata"\s*:\s*\{\s*"version"\s*:.{0,200}"generatedAt"', re.DOTALL
 )
-MARKS: Final[dict[bytes, dict[str, Any]]] = {
-    rb'^\{\s*"log"\s*:': {"log": {"entries": []}},
-    rb'"starting_at"\s*:': {"data": [{"starting_at": ""}]},
-    rb'"n_context_tokens_total"\s*:': {"current_usage_usd": 0},
-}
-"""What tells a file of which only the start is seen, and a small one of its kind."""
+CLOSINGS: Final = {b"{": b"}", b"[": b"]"}
 STATE: Final = b"SQLite format 3\0"
 
 EXPECTED: Final = f"expected pages, or a name as {NAMES_WANTED}"
@@ -101,14 +96,35 @@ def recognise_head(head: bytes, named: Endpoint | ObjectList | None) -> Recognit
 
 
 def foreign_json(head: bytes) -> BadInput | None:
-    """Say what JSON is that is known to be something else."""
+    """Say what JSON is that is known to be something else, by the first document in it."""
+    first = first_document(head)
     try:
-        value = msgspec.json.decode(head)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # mostly, it goes on
-        found = next((mark for mark in MARKS if re.search(mark, head)), None)
-        return None if found is None else foreign_answer(MARKS[found])
-    if not isinstance(value, dict) or is_envelope(head):
+        value = msgspec.json.decode(first)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if value.get("error") is not None:
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict) or isinstance(value.get("page"), dict):
+        return None
+    foreign = foreign_answer(value)
+    if foreign is None and value.get("error") is not None and first == head:
         return BadInput("error_body", "found an error body of the API, expected a page")
-    return foreign_answer(value)
+    return foreign
+
+
+def first_document(head: bytes) -> bytes:
+    """Return the first document of a file that starts so; if it goes on, as far as is known."""
+    if is_json(head):
+        return head
+    closing: list[bytes] = []
+    known = head
+    for token in TOKEN.finditer(head):
+        if token[0] in CLOSINGS:
+            closing.append(CLOSINGS[token[0]])
+        elif token[0] in {b"}", b"]"}:
+            if not closing or closing.pop() != token[0]:
+                break
+            known = head[: token.end()] + b"".join(reversed(closing))
+            if not closing:
+                break
+    return known

@@ -10,9 +10,13 @@ with commas, or values as ``parse_qs`` has them, each in an array of its own.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -22,13 +26,26 @@ from stream.decode.values import bad_value, text_of
 from stream.providers.endpoint import FILTERS
 from stream.records.errors import BadInput
 
-__all__ = ["CURSORS", "VIEW", "Cursor", "Request", "json_value", "request_of", "view_of"]
+__all__ = [
+    "CURSORS",
+    "PLAIN_VIEW",
+    "Cursor",
+    "PlainRequest",
+    "Request",
+    "json_value",
+    "plain_name_of",
+    "query_at",
+    "request_of",
+    "view_of",
+]
 
 CACHED: Final = 4_096
 
 GROUPS: Final = "group_by"
 VIEW: Final = (GROUPS, *FILTERS)
 """What makes a view: the groups, and the filters."""
+PLACE: Final = re.compile(r"\[[0-9]{0,4}\]$")
+"""What may stand behind a member's name that has several values."""
 WHOLE: Final = "line_items"
 """The filter whose values have commas in them."""
 CURSORS: Final = ("page", "after")
@@ -39,7 +56,9 @@ Cursor: TypeAlias = str | Annotated[list[str], Meta(max_length=1)] | None
 
 
 class Request(
-    Struct, gc=False, rename=lambda name: name.replace("_array", "[]") if "_array" in name else name
+    Struct,
+    gc=False,
+    rename=lambda name: name.replace("_array", "[]") if "_array" in name else name,
 ):
     """The members of a request that are used; an empty JSON text is absent.
 
@@ -84,16 +103,49 @@ class Request(
         return tuple((name, bytes(written)) for name, written in found if bytes(written))
 
 
+class PlainRequest(Request, forbid_unknown_fields=True):
+    """A request all of whose members the API has, spelled as it does; others are looked at."""
+
+    start_time: Raw = Raw()
+    end_time: Raw = Raw()
+    bucket_width: Raw = Raw()
+    limit: Raw = Raw()
+
+
 VIEW_FIELDS: Final = tuple(
     field for field in msgspec.structs.fields(Request) if field.name not in CURSORS
 )
 
 
-def request_of(query: Mapping[str, Raw], page: Cursor = None, after: Cursor = None) -> Request:
+def request_of(query: Mapping[str, Raw], page: Cursor = None, after: Cursor = None) -> PlainRequest:
     """Return the request of a query's members, as far as they make its view, and its cursors."""
-    kept: dict[str, Any] = {name: query[name] for name in VIEW if name in query}
-    kept |= {f"{name}_array": query[f"{name}[]"] for name in VIEW if f"{name}[]" in query}
-    return Request(page, after, **kept)
+    kept: defaultdict[str, list[bytes]] = defaultdict(list)
+    for name, written in query.items():
+        spelling = PLACE.sub("", name)
+        meant = PLAIN_VIEW.get(plain_name_of(spelling))
+        if meant is not None:
+            kept[meant if spelling == name else f"{meant}_array"].append(bytes(written))
+    members: dict[str, Any] = {
+        name: Raw(some[0] if len(some) == 1 else b"[%b]" % b",".join(some))
+        for name, some in kept.items()
+    }
+    return PlainRequest(page, after, **members)
+
+
+def plain_name_of(name: str) -> str:
+    """Return a member's name without what may be spelled in other ways."""
+    return name.replace("_", "").replace("-", "").strip().lower()
+
+
+PLAIN_VIEW: Final = {plain_name_of(name): name for name in VIEW}
+
+
+def query_at(address: str) -> dict[str, Raw] | None:
+    """Return the members of a URL's query; ``None``: it has none, so that nobody knows."""
+    with suppress(ValueError):
+        members = parse_qs(urlsplit(address.strip()).query, keep_blank_values=True)
+        return {name: Raw(msgspec.json.encode(some)) for name, some in members.items()} or None
+    return None
 
 
 def cursor_text_of(cursor: Cursor) -> str | None:

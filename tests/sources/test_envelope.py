@@ -109,7 +109,7 @@ def test_the_order_of_members_means_nothing(made: Any, random: Any, between: Any
 
 
 @pytest.mark.parametrize("separators", [COMPACT, (", ", ": ")])
-@pytest.mark.parametrize("request_", [None, {}, QUERY, {"page": "x", "extra": {"page": 1}}])
+@pytest.mark.parametrize("request_", [None, {}, QUERY, {"page": "x", "limit": {"page": 1}}])
 def test_a_page_that_comes_last_is_only_cut_out(request_: Any, separators: Any) -> None:
     """The lines that are usual take the fast path, whatever their request has for a page."""
     for content in (page(bucket(used(1))), page(cursor="c2"), EMPTY):
@@ -194,6 +194,55 @@ def test_a_view_is_canonical() -> None:
     assert view({"group_by": "model"}) == view({"group_by": ["model"]})
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"groupBy": ["project_id", "model"], "projectIds": "p"},
+        {"group-by[]": ["project_id", "model"], "PROJECT_IDS": ["p"]},
+        {"group_by[0]": "project_id", "group_by[1]": "model", "project_ids[0]": "p"},
+        "group_by=project_id&group_by=model&project_ids=p",
+        "group_by%5B%5D=project_id&group_by%5B%5D=model&project_ids%5B%5D=p",
+        "https://api.openai.com/v1/organization/costs?project_ids=p&group_by=project_id,model",
+    ],
+)
+def test_a_query_is_read_in_every_spelling(request_: object) -> None:
+    """No spelling of a group or a filter makes another view, or is dropped."""
+    assert view(request_) == view({"group_by": ["project_id", "model"], "project_ids": ["p"]})
+
+
+def test_a_url_says_what_was_asked() -> None:
+    """Where no request is given, the query of the address is one; none is not known."""
+    address = "https://api.openai.com/v1/organization/usage/completions"
+    for name, rest in ("endpoint", {}), ("url", {}), ("url", {"endpoint": "usage/completions"}):
+        made = {name: f"{address}?limit=7&project_ids=p&page=c1", **rest, "page": EMPTY}
+        found = decode_envelope(dumped(made))
+        assert (found.view, found.cursor) == ('{"project_ids":["p"]}', "c1")
+        assert not decode_envelope(dumped({**made, name: address})).view
+        assert decode_envelope(dumped({**made, "request": {}})).view == "{}"
+
+
+def test_the_start_of_a_list_is_of_its_walk() -> None:
+    """A list's first page has nothing to ask with, and its view is that of those behind it."""
+    address = "https://api.openai.com/v1/organization/projects"
+    first, second = (
+        decode_envelope(dumped({"endpoint": one, "page": page()}))
+        for one in (address, f"{address}?after=proj_a")
+    )
+    assert first.view == second.view
+    assert (first.cursor, second.cursor) == (None, "proj_a")
+
+
+def test_half_a_pair_has_its_path() -> None:
+    """A text that no JSON reader can hold is named, wherever in the envelope it stands."""
+    for made, path in (
+        (envelope(EMPTY, label="x\ud83d"), "$.label"),
+        (envelope(EMPTY, request={"models": ["x\ud83d"]}), "$.request.models[0]"),
+    ):
+        with pytest.raises(BadInput, match="half of a surrogate pair") as caught:
+            decode_envelope(json.dumps(made).encode())
+        assert caught.value.path == path
+
+
 def test_a_piece_of_a_view_is_no_view() -> None:
     """Times, width, limit, cursor and unknown members make no other view."""
     piece = {"start_time": 1, "end_time": 2, "bucket_width": "1h", "limit": 3, "page": "c"}
@@ -253,7 +302,7 @@ BAD = {
     line(5): "$.page",
     line(observedAt="2026-01-02T03:04:05Z"): "$.observedAt",
     line(request=[]): "$.request",
-    line(request="group_by=model"): "$.request",
+    line(request="model"): "$.request",
     line(request={"page": 7}): "$.request.page",
     line(request={"group_by": {"model": True}}): "$.request.group_by",
     line(request={"models": ["o3", 4]}): "$.request.models[1]",

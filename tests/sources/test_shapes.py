@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ SHAPES: dict[str, bytes] = {
     "lines of both": text_of(envelope(FIRST), LAST),
     "an array of envelopes": text_of([envelope(FIRST), envelope(LAST)]),
     "buckets behind each other": text_of(FIRST_DAY, SECOND_DAY),
+    "marks between pages": text_of(FIRST) + MARK + text_of(LAST),
+    "two marks before one": text_of(FIRST) + b"\n" + MARK + MARK + text_of(LAST),
     "marks before each": MARK + text_of(FIRST) + b"\n" + MARK + text_of(LAST),
 }
 NAMES = (
@@ -198,6 +201,68 @@ def test_what_is_left_out_is_named(name: str, tmp_path: Path) -> None:
     assert reason in said
     assert name in replayed.errors
     assert tokens(replayed) == 1_000
+
+
+def test_groupings_are_told_apart_by_other_names_too(tmp_path: Path) -> None:
+    """Files of one day by model, by project and in total say the same usage, whatever they are."""
+    rows = {
+        "by_model.json": [used(600, object=KIND, model="a"), used(400, object=KIND, model="b")],
+        "usage-by-project_1.json": [used(900, object=KIND, project_id="q")],
+        "usage-by-project_2.json": [used(100, object=KIND, project_id="r")],
+        "total.json": [used(1_000, object=KIND)],
+    }
+    pages: dict[str, Content] = {name: page(bucket(*some)) for name, some in rows.items()}
+    pages["usage-by-project_1.json"] = page(bucket(*rows["usage-by-project_1.json"]), cursor="x")
+    assert tokens(replay(put_all(tmp_path, pages))) == 1_000
+
+
+def test_days_that_differ_are_named_under_other_names_too(tmp_path: Path) -> None:
+    """A later run's file says another figure of a day: the larger counts, and both are named."""
+    files: dict[str, Content] = {"2026-09-02.json": page(FIRST_DAY), "2026-09-03.json": WHOLE}
+    files["2026-09-03.json"] = page(bucket(used(650, object=KIND)), SECOND_DAY)
+    replayed = replay(put_all(tmp_path, files))
+    assert tokens(replayed) == 1_000
+    assert replayed.report is not None
+    (differing,) = replayed.report["reconciliation"]["labelsDiffer"]
+    assert sorted(differing["figures"].values()) == [650, 700]
+    assert "observed_at" in replayed.errors
+
+
+LONG = page(*(bucket(used(1, object=KIND, model=f"m-{n}")) for n in range(700)))
+LONG_ONES: dict[str, tuple[object, str]] = {
+    "wrapped": ({"status": 200, "headers": {"a": "b"}, "body": LONG}, "wrapped in body"),
+    "lines of wrapped ones": ([{"body": WHOLE}, {"body": LONG}], "wrapped in body"),
+    "HAR": ({"log": {"pages": [{"id": "p"}], "entries": [{"text": json.dumps(LONG)}]}}, "HAR"),
+    "/v1/usage": ({"data": [{"n_context_tokens_total": 1}] * 9_000}, "/v1/usage"),
+    "Anthropic": (
+        {"data": [{"starting_at": "x", "results": [{"output_tokens": 1}] * 9_000}]},
+        "Anthropic",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), LONG_ONES.values(), ids=LONG_ONES.keys())
+def test_what_is_long_is_known_by_its_start(content: object, reason: str, tmp_path: Path) -> None:
+    """What goes on beyond what is looked at is left out for the same reason as a short one."""
+    shape = text_of(*content) if isinstance(content, list) else text_of(content)
+    assert len(shape) > 1 << 16
+    replayed = replay(put_all(tmp_path, {"usage_completions.json": WHOLE, "long.json": shape}))
+    assert replayed.report is not None, replayed.errors
+    assert replayed.code == 1
+    (left,) = replayed.report["run"]["leftOut"]
+    assert reason in left["reason"]
+    (tmp_path / "long.json").write_bytes(text_of(LONG))
+    assert replay(tmp_path).code == 0
+
+
+@pytest.mark.parametrize("name", ["usage_completions.json.gz", "walk.ndjson.zst", "saved"])
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED.keys())
+def test_packed_pages_behind_each_other_need_no_line_break(
+    pack: Callable[[bytes], bytes], name: str, tmp_path: Path
+) -> None:
+    """Members and frames that were appended are documents behind each other, whatever the name."""
+    put(tmp_path, name, pack(text_of(FIRST)) + pack(text_of(LAST)))
+    assert tokens(replay(tmp_path)) == 1_000
 
 
 def test_what_stands_beside_pages_is_not_named(tmp_path: Path) -> None:
