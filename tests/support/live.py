@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -80,20 +82,37 @@ class TwinTransport:
         """Hold nothing open."""
 
 
+class FullFiles(DayFiles):
+    """Evidence on a disk that may be full."""
+
+    is_full: Callable[[], bool]
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append lines, unless the disk is full."""
+        if self.is_full():
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        super().append(lines)
+
+
 class KilledJournal(WalkJournal):
     """A journal in which the process may end before and after everything that is written."""
 
     strike: Callable[[], None]
+    is_full: Callable[[], bool]
 
     async def keep_progress(self, saved: bytes) -> None:
-        """Keep it, unless the process ends."""
+        """Keep it, unless the process ends, or the disk is full."""
         self.strike()
+        if self.is_full():
+            raise Unavailable("no space")
         await super().keep_progress(saved)
         self.strike()
 
     async def keep_records(self, part: str, records: Sequence[bytes], *, anew: bool) -> None:
-        """Keep them, unless the process ends."""
+        """Keep them, unless the process ends, or the disk is full."""
         self.strike()
+        if self.is_full():
+            raise Unavailable("no space")
         await super().keep_records(part, records, anew=anew)
         self.strike()
 
@@ -111,7 +130,7 @@ class LiveAccount:
         self, place: Path, seed: int, plan: PollPlan, now: float, kill: float = 0.0, **twin: Any
     ) -> None:
         """Begin; ``kill`` is how likely each step is the last of its process."""
-        self.place, self.plan, self.kill = place, plan, kill
+        self.place, self.plan, self.kill, self.full = place, plan, kill, 0.0
         self.clock = TestClock(now)
         self.twin = Twin(seed, self.clock, **twin)
         self.random = random.Random(seed)
@@ -125,9 +144,10 @@ class LiveAccount:
 
     def open(self, *, patient: bool = True) -> None:
         """Begin as a process does, with what is kept; without patience no turn is waited for."""
-        files = DayFiles(self.evidence / self.plan.label, self.clock)
+        files = FullFiles(self.evidence / self.plan.label, self.clock)
+        files.is_full = self.is_full
         journal = KilledJournal(self.evidence / ".walks" / self.plan.label, files)
-        journal.strike = self.strike
+        journal.strike, journal.is_full = self.strike, self.is_full
         self.files = files
         transport = TwinTransport(self.twin, self.clock, self.key, self.strike)
         budget = Budget(50, 10 if patient else 10_000, self.clock, self.clock.sleep)
@@ -143,12 +163,18 @@ class LiveAccount:
         if self.random.random() < self.kill:
             raise Killed
 
+    def is_full(self) -> bool:
+        """Tell whether the disk is full just now."""
+        return self.full > 0.0 and self.random.random() < self.full
+
     def run_until(self, end: float) -> int:
         """Ask for what is due until a moment; return how often the process ended meanwhile."""
         deaths = 0
         while self.clock.now < end:
             try:
                 pause = anyio.run(self.api.look)
+            except Unavailable:  # the disk is full; as the daemon, it tries again soon
+                pause = 5.0
             except BaseException as error:
                 if not is_kill(error):
                     raise
@@ -181,7 +207,8 @@ def figures_of(live: LiveAccount) -> dict[str, Any]:
     """Replay the evidence, which must be whole; return its report."""
     replayed = replay(live.evidence, "--no-details", now=int(live.clock.now))
     assert replayed.code == 0, replayed.errors
-    return json.loads(replayed.raw, parse_float=Decimal)  # type: ignore[no-any-return]
+    report: dict[str, Any] = json.loads(replayed.raw, parse_float=Decimal)
+    return report
 
 
 def settle(live: LiveAccount) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pytest
 from msgspec.structs import replace
 
 from stream.recordings.twin import parse_faults
+from stream.sinks.report import pieces_of
 from stream.sources.api.schedule import PollPlan
 from tests.support.live import LiveAccount, check_truth, figures_of, settle
+from tests.support.running import replay
+from tests.support.watching import NONE, Watching
 
 DAY = 86_400
 START = 20_700 * DAY
@@ -66,6 +70,49 @@ def test_weeks_with_faults_and_kills_end_with_the_truth(seed: int, tmp_path: Pat
     settle(live)
     check_truth(live)
     check_requests(live)
+
+
+FEW = replace(SHORT, endpoints=("usage/completions", "usage/images", "costs"))
+PLANS = (
+    FEW,
+    replace(FEW, interval=14_400.0, width="1m"),
+    replace(FEW, endpoints=("usage/completions", "costs"), width="1d"),
+    FEW,
+)
+"""What is loaded one after the other: another interval, another width, fewer endpoints, and all."""
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_who_watches_the_evidence_shows_what_it_replays_to(seed: int, tmp_path: Path) -> None:
+    """Looked at, killed and packed at any moment, through reloads and full disks: the same."""
+    live = account(tmp_path, seed, FEW, faults=parse_faults(FAULTS), kill=0.004)
+    (tmp_path / "pages").symlink_to(live.evidence)
+    watching = Watching(tmp_path)
+    rules = random.Random(seed)
+    try:
+        for number in range(12):
+            live.plan = PLANS[number // 3]
+            live.open()
+            live.full = 0.02 if number % 3 == 1 else 0.0
+            live.run_until(live.clock.now + rules.uniform(600, 8 * 3_600))
+            if rules.random() < 0.5:
+                live.files.tidy(None)
+            watching.now = int(live.clock.now)
+            watching.look(NONE)
+            if rules.random() < 0.5:
+                watching.store()
+            if rules.random() < 0.3:
+                watching.again()
+        live.full = 0.0
+        settle(live)
+        check_truth(live)
+        watching.now = int(live.clock.now)
+        watching.look(NONE)
+        watching.store()
+        shown = b"".join(pieces_of(watching.report, details=False))
+    finally:
+        watching.intake.close()
+    assert shown == replay(live.evidence, "--no-details", now=watching.now).raw
 
 
 def test_evidence_is_packed_and_dropped(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stream.providers.openai import ENDPOINTS
 from stream.sources.api.progress import Progress
@@ -144,3 +145,48 @@ def test_nothing_is_left_out_and_nothing_settled_asked(
     live = progress.settled_ranges[-1][1] if progress.settled_ranges else START
     if now - START < 150 * DAY or width != "1m":
         assert gaps_in(progress.settled_ranges, START, min(live, closed)) == []
+
+
+def test_what_is_in_the_future_waits() -> None:
+    """Before its first day nothing of an account is asked for, and then everything is."""
+    plan = PollPlan(start=START + 5 * DAY)
+    assert due_walk(plan, COMPLETIONS.key, Progress(), START + 0.5) == START + 5 * DAY
+    assert job_of(plan, Progress(), START + 5 * DAY + 1.0).query.start == START + 5 * DAY
+    assert due_walk(replace(plan, once=True), COMPLETIONS.key, Progress(), START + 0.5) is None
+
+
+def test_a_clock_that_goes_back_asks_at_once() -> None:
+    """What was asked for in what is now the future does not put off what is due."""
+    plan, progress, now = PollPlan(start=START), Progress(), START + 2.5 * DAY
+    finish(plan, progress, job_of(plan, progress, now), now)
+    job = job_of(plan, progress, now - 3_600)
+    assert job.is_live
+    assert job.query.start <= now - 3_600
+    progress = Progress(live_at=now)
+    assert due_walk(plan, "users", progress, now) == now + 3_600
+    assert job_of(plan, progress, now - 60, "users").is_live
+
+
+def test_another_width_cuts_no_bucket() -> None:
+    """Buckets of a day begin with one, though what was asked by the hour ends in the middle."""
+    plan, progress, now = PollPlan(start=START), Progress(), START + 2.6 * DAY
+    while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, now), DueWalk):
+        finish(plan, progress, due, now)
+    assert progress.settled_ranges[-1][1] % DAY
+    plan = replace(plan, width="1d")
+    for later in (now + 300, now + DAY, now + 100 * DAY):
+        while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, later), DueWalk):
+            assert due.query.start % DAY == 0
+            assert (due.query.end or 0) % DAY == 0
+            finish(plan, progress, due, later)
+    assert len(progress.settled_ranges) == 1
+
+
+def test_asked_once_and_again_on_another_day() -> None:
+    """Who goes on with what was to be asked once a day later asks for whole buckets."""
+    plan, progress = PollPlan(start=START, once=True, width="1d"), Progress()
+    for now in (START + 2.4 * DAY, START + 3.6 * DAY):
+        while isinstance(due := due_walk(plan, COMPLETIONS.key, progress, now), DueWalk):
+            assert due.query.start % DAY == 0
+            finish(plan, progress, due, now)
+    assert progress.settled_ranges == [(START, START + 3 * DAY)]
