@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon test test-flink bench curve soak dashboards lint setup flink clean
+.PHONY: help replay verify daemon demo test test-flink bench curve soak dashboards lint setup flink clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ test-flink: $(STAMP) $(FLINK_STAMP) ## run the tests on a Flink cluster of this 
 daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is on 127.0.0.1:9464
 	mkdir -p out
 	$(BIN)/usage-stream daemon --config tests/demo.toml $(ARGS)
+
+demo: $(STAMP) ## run a twin of the API, a daemon that asks it, and Prometheus, until Ctrl-C
+	$(BIN)/python -m tests.demo $(ARGS)
 
 soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing grows
 	$(BIN)/python -m tests.faults.soak $(ARGS)
