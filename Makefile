@@ -47,7 +47,7 @@ daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is o
 demo: $(STAMP) ## run a twin of the API, a daemon that asks it, and Prometheus, until Ctrl-C
 	$(BIN)/python -m tests.demo $(ARGS)
 
-soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing grows
+soak: $(STAMP) ## run daemons under load for some minutes, one asks a twin with faults; nothing may grow
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 dashboards: $(STAMP) ## write deploy/grafana/dashboards from code
