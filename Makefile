@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon test test-flink bench curve soak dashboards lint setup flink clean
+.PHONY: help replay verify daemon demo test test-flink bench curve soak dashboards lint setup flink clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,10 @@ daemon: $(STAMP) ## run a daemon that replays fixtures/ at a pace; the page is o
 	mkdir -p out
 	$(BIN)/usage-stream daemon --config tests/demo.toml $(ARGS)
 
-soak: $(STAMP) ## run a daemon under load for some minutes, and see that nothing grows
+demo: $(STAMP) ## run a twin of the API, a daemon that asks it, and Prometheus, until Ctrl-C
+	$(BIN)/python -m tests.demo $(ARGS)
+
+soak: $(STAMP) ## run daemons under load for some minutes, one asks a twin with faults; nothing may grow
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 dashboards: $(STAMP) ## write deploy/grafana/dashboards from code

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support.places import ROOT
 
 SHARED = ("tests.support", "tests.oracle")
-OWN = ("tests.bench", "tests.engines.flink.cluster")
+OWN = ("tests.bench", "tests.demo", "tests.engines.flink.cluster")
 """Packages that have modules of their own beside their tests."""
 
 

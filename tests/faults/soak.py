@@ -1,7 +1,8 @@
 """Run a daemon under load for some minutes: ``python -m tests.faults.soak [SECONDS]``.
 
-Pages grow, break, are mended and come again while the daemon is scraped; memory, descriptors,
-threads and tasks are read as it goes. It ends by itself, with 1 when something grew.
+Pages grow, break, are mended and come again while the daemon is scraped; then another one asks a
+twin of the API that answers with faults. Memory, descriptors and threads are read as it goes. It
+ends by itself, with 1 when something grew.
 """
 
 from __future__ import annotations
@@ -11,35 +12,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.support.daemons import Daemon, daemon
+from tests.support.daemons import daemon
 from tests.support.pages import bucket, page, put, used
+from tests.support.soaking import SETTLED, Reading, find_growth, read_process, soak_account
 
 CHAINS = 20
-SETTLED = 0.4  # of the time: what is allocated until then is the working set
-GROWTH = 1.1
-
-
-class Reading(NamedTuple):
-    """What the process has: MiB of memory, descriptors, threads, CPU seconds."""
-
-    rss: float
-    descriptors: int
-    threads: int
-    cpu: float
-
-
-def read(found: Daemon) -> Reading:
-    """Read a process as the kernel sees it."""
-    proc = Path(f"/proc/{found.process.pid}")
-    status = dict(
-        line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines() if line
-    )
-    fields = (proc / "stat").read_text("ascii").rpartition(")")[2].split()
-    rss = int(status["VmRSS"].split()[0]) / 1024
-    cpu = (int(fields[11]) + int(fields[12])) / 100
-    return Reading(rss, len(list((proc / "fd").iterdir())), int(status["Threads"]), cpu)
 
 
 def disturb(pages: Path, turn: int) -> None:
@@ -51,11 +29,12 @@ def disturb(pages: Path, turn: int) -> None:
     put(pages, f"usage_completions_chain{chain}.json", content)
 
 
-def main(seconds: float = 180.0) -> int:
-    """Print readings as it goes, and what grew; return the exit code."""
+def soak_pages(seconds: float) -> bool:
+    """Load a daemon with pages; print readings as it goes, and tell whether nothing grew."""
     random.seed(1)
     readings: list[Reading] = []
     with tempfile.TemporaryDirectory() as name, daemon(Path(name), "--log-level", "error") as found:
+        pid = found.process.pid
         started, turn, shown = time.monotonic(), 0, 0.0
         while (elapsed := time.monotonic() - started) < seconds:
             turn += 1
@@ -64,23 +43,32 @@ def main(seconds: float = 180.0) -> int:
                 found.ask(path)
             time.sleep(0.05)
             if elapsed > SETTLED * seconds:
-                readings.append(read(found))
+                readings.append(read_process(pid))
             if elapsed - shown > seconds / 10:
                 shown = elapsed
-                sys.stdout.write(f"{elapsed:6.0f} s, turn {turn}: {read(found)}\n")
-        idle = read(found).cpu
+                sys.stdout.write(f"{elapsed:6.0f} s, turn {turn}: {read_process(pid)}\n")
+        idle = read_process(pid).cpu
         time.sleep(10)
-        idle = (read(found).cpu - idle) / 10
+        idle = (read_process(pid).cpu - idle) / 10
         code = found.stop()
-    first, last = readings[: len(readings) // 4], readings[-len(readings) // 4 :]
-    grown = [
-        name
-        for name in ("rss", "descriptors", "threads")
-        if max(getattr(one, name) for one in last)
-        > GROWTH * max(getattr(one, name) for one in first)
-    ]
+    grown = find_growth(readings)
     sys.stdout.write(f"{turn} turns; grew: {', '.join(grown) or 'nothing'}; idle {idle:.1%}\n")
-    return int(bool(grown) or code != 0)
+    return not grown and code == 0
+
+
+def soak_polls(seconds: float) -> bool:
+    """Have a daemon ask an account with faults; tell whether nothing grew."""
+    with tempfile.TemporaryDirectory() as name:
+        readings, code = soak_account(Path(name), seconds, sys.stdout.write)
+    grown = find_growth(readings)
+    sys.stdout.write(f"an account, asked; grew: {', '.join(grown) or 'nothing'}\n")
+    return not grown and code == 0
+
+
+def main(seconds: float = 180.0) -> int:
+    """Run both, for so long each; return the exit code."""
+    well = [soak_pages(seconds), soak_polls(seconds)]
+    return int(not all(well))
 
 
 if __name__ == "__main__":
