@@ -176,7 +176,7 @@ def test_a_signal_behind_the_report_says_that_it_is_there(
     def interrupted(_: bytes) -> None:
         raise KeyboardInterrupt(signal.SIGTERM)
 
-    monkeypatch.setattr("stream.cli.replay.show_summary", interrupted)
+    monkeypatch.setattr("stream.cli.basics.show_summary", interrupted)
     replayed = replay(put_all(tmp_path, {ONE: MORE, TWO: END}))
     assert (replayed.code, replayed.report is not None) == (143, True)
     assert replayed.errors.endswith("interrupted by signal 15; the report is written\n")
