@@ -101,7 +101,9 @@ class Daemon:
 
     def report(self) -> dict[str, Any]:
         """Return the report on disk."""
-        text = (self.place / "report.json").read_text("utf-8")
+        path = self.place / "report.json"
+        self.until(path.exists, "a report")
+        text = path.read_text("utf-8")
         found: dict[str, Any] = json.loads(text, parse_float=Decimal)
         return found
 
