@@ -102,7 +102,8 @@ class Daemon:
     def report(self) -> dict[str, Any]:
         """Return the report on disk."""
         path = self.place / "report.json"
-        self.until(path.exists, "a report")
+        if self.process.poll() is None:
+            self.until(path.exists, "a report")
         text = path.read_text("utf-8")
         found: dict[str, Any] = json.loads(text, parse_float=Decimal)
         return found

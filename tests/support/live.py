@@ -135,6 +135,8 @@ class LiveAccount:
         self.twin = Twin(seed, self.clock, **twin)
         self.random = random.Random(seed)
         self.twin_key = self.key = DEFAULT_KEY
+        self.death_times: list[float] = []
+        """When processes ended."""
         self.open()
 
     @property
@@ -179,6 +181,7 @@ class LiveAccount:
                 if not is_kill(error):
                     raise
                 deaths += 1
+                self.death_times.append(self.clock.now)
                 self.open()
                 continue
             self.clock.now = min(end, self.clock.now + max(pause or 0.0, 1.0))

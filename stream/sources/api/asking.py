@@ -58,6 +58,10 @@ class Asker:
         self._budget = budget
         self._clock = clock
 
+    def forgo_burst(self) -> None:
+        """Ask slowly from the start: a process before this one may have used the burst."""
+        self._budget.forgo_burst()
+
     async def ask(self, query: Query, cursor: str | None) -> Answer:
         """Ask for one page: the first, or the one that the cursor leads to.
 

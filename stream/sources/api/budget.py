@@ -61,6 +61,10 @@ class Budget:
         self.waited_seconds += waited
         return waited
 
+    def forgo_burst(self) -> None:
+        """Go on as if the burst were used up: a process before this one may have done so."""
+        self._full_at = max(self._full_at, self.clock() + self._slack)
+
     def pause_until(self, moment: float) -> None:
         """Let nobody ask before a moment of the clock; the latest of several holds."""
         self._paused_until = max(self._paused_until, moment)

@@ -154,6 +154,8 @@ class Api:
             progress = self.parts.setdefault(part, Progress())
             if walk.revision > progress.revision:
                 progress.walk, self._pages[part] = walk, pages
+        if self.parts:
+            self.asker.forgo_burst()
         self._is_loaded = True
 
     def wanted_progress(self) -> list[tuple[str, Progress]]:
