@@ -2,9 +2,9 @@
 
 ``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
 ``generate``, ``export``, ``dead_letters``, ``flink`` and ``twin`` are the commands. ``basics`` has
-the options that several commands take, ``progress`` what people see on a terminal,
-``standard_input`` what ``-`` stands for, ``streams`` what keeps a full or closed stdout from being
-a traceback.
+the options that several commands take, ``account`` those of who asks the API, ``progress`` what
+people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams`` what keeps a full or
+closed stdout from being a traceback.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,18 +12,16 @@ from typing import Any
 
 import anyio
 import click
-import msgspec
 from anyio import sleep
 
-from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_summary
+from stream.cli.account import account_options, transport_of
+from stream.cli.basics import EXIT_CODES, clock_option, show_json
 from stream.cli.progress import show_advance, show_table
 from stream.engines.signals import run_until_signalled
 from stream.sources.api.access import Permission, check_permissions, count_permissions
 from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
-from stream.sources.api.http import OPENAI_URL, HttpTransport
-from stream.sources.api.key import KEY_VARIABLE, AdminKey
-from stream.sources.source import DEFAULT_PAGE_BYTES
+from stream.sources.api.http import HttpTransport
 
 __all__ = ["check_command"]
 
@@ -34,20 +31,7 @@ ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
 
 @click.command("check-key", epilog=EXIT_CODES)
-@click.option(
-    "--key-file",
-    metavar="FILE",
-    type=FILE,
-    help=f"A file that you alone may read, with the admin key. Without it: {KEY_VARIABLE}.",
-)
-@click.option("--organization", metavar="ORG", help="The organization, where a key has several.")
-@click.option(
-    "--base-url",
-    metavar="URL",
-    default=OPENAI_URL,
-    show_default=True,
-    help="Where the API is: https, or http on this machine.",
-)
+@account_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal, too.")
 @clock_option()
 @click.pass_context
@@ -72,12 +56,11 @@ def check_command(
       usage-stream check-key
       usage-stream check-key --key-file admin.key --json | jq '.permissions[] | select(.reason)'
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
-    transport = HttpTransport(base_url, key, organization, max_bytes=DEFAULT_PAGE_BYTES)
+    transport = transport_of(key_file, organization, base_url)
     with show_advance(count_permissions(), "checks") as advance:
         found = run_until_signalled(partial(check_all, transport, now, advance))
     if as_json or not sys.stdout.isatty():
-        show_summary(msgspec.json.format(msgspec.json.encode(describe_key(found)), indent=2))
+        show_json(describe_key(found))
     else:
         rows = [(one.entry, ANSWERS[one.is_readable], one.reason) for one in found]
         show_table(("what", "readable", "why not, and what to do"), rows)

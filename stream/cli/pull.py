@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Container, Iterable
 from functools import partial
@@ -13,6 +12,7 @@ import anyio
 import click
 import msgspec
 
+from stream.cli.account import account_options, transport_of
 from stream.cli.basics import EXIT_CODES, FILE, read_time, show_json
 from stream.cli.progress import show_advance
 from stream.engines.signals import run_until_signalled
@@ -24,11 +24,9 @@ from stream.records.privacy import one_line
 from stream.records.windows import DAY
 from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
-from stream.sources.api.http import OPENAI_URL, HttpTransport
-from stream.sources.api.key import KEY_VARIABLE, AdminKey
+from stream.sources.api.http import HttpTransport
 from stream.sources.api.schedule import PollPlan
 from stream.sources.captures import is_capture
-from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["pull_command"]
 
@@ -132,20 +130,7 @@ def read_end(value: str | int) -> int:
     help="Ask for projects, users, keys and certificates too.",
 )
 @click.option("--label", default=PRIMARY, show_default=True, help="The label of all pages.")
-@click.option(
-    "--key-file",
-    metavar="FILE",
-    type=FILE,
-    help=f"A file that you alone may read, with the admin key. Without it: {KEY_VARIABLE}.",
-)
-@click.option("--organization", metavar="ORG", help="The organization, where a key has several.")
-@click.option(
-    "--base-url",
-    metavar="URL",
-    default=OPENAI_URL,
-    show_default=True,
-    help="Where the API is: https, or http on this machine.",
-)
+@account_options
 @click.option(
     "--requests-per-minute",
     metavar="N",
@@ -193,7 +178,7 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
         raise click.UsageError("--until is not behind --since: there is nothing to ask for")
     if since > time.time():
         raise click.UsageError("--since is in the future: there is nothing to ask for")
-    key = AdminKey.from_file(key_file) if key_file else AdminKey.from_environment(os.environ)
+    transport = transport_of(key_file, organization, base_url)
     plan = PollPlan(
         start=since // DAY * DAY,
         end=-(-until // DAY) * DAY or None,
@@ -206,7 +191,6 @@ def pull_command(  # noqa: PLR0917 -- a command has as many parameters as it has
     )
     if plan.end is not None and plan.end > time.time():
         plan = msgspec.structs.replace(plan, end=None)
-    transport = HttpTransport(base_url, key, organization, max_bytes=DEFAULT_PAGE_BYTES)
     with show_advance(None) as advance:
         work = partial(pull_all, out, plan, transport, requests_per_minute, advance)
         pulled: PullSummary = run_until_signalled(work)

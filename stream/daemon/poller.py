@@ -6,7 +6,6 @@ it is taken in. So what counts is what can be replayed.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +47,7 @@ def check_poll(settings: PollSettings) -> None:
         BadConfiguration: there is no key, or it cannot be read.
         Unavailable: evidence cannot be written.
     """
-    key_of(settings)
+    AdminKey.load(settings.key_file)
     try:
         for directory in (settings.directory, walks_of(settings)):
             make_private(directory)
@@ -59,17 +58,6 @@ def check_poll(settings: PollSettings) -> None:
 def walks_of(settings: PollSettings) -> Path:
     """Return the directory of an account's walks that are under way."""
     return settings.evidence / WALKS / settings.name
-
-
-def key_of(settings: PollSettings) -> AdminKey:
-    """Return an account's key: from its file, or else from the environment.
-
-    Raises:
-        BadConfiguration: there is none.
-    """
-    if settings.key_file is not None:
-        return AdminKey.from_file(settings.key_file)
-    return AdminKey.from_environment(os.environ)
 
 
 class Poller:
@@ -91,7 +79,7 @@ class Poller:
         journal = WalkJournal(walks_of(settings), self.files)
         self._transport = HttpTransport(
             settings.base_url,
-            key_of(settings),
+            AdminKey.load(settings.key_file),
             settings.organization,
             max_bytes=MOST_BYTES,
         )

@@ -56,6 +56,15 @@ class AdminKey:
         return self._text
 
     @classmethod
+    def load(cls, path: Path | None) -> AdminKey:
+        """Take the key from a file, or without one from this process' environment.
+
+        Raises:
+            BadConfiguration: there is none.
+        """
+        return cls.from_environment(os.environ) if path is None else cls.from_file(path)
+
+    @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> AdminKey:
         """Take the key from the variable that the official client takes it from.
 
