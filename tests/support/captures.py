@@ -103,6 +103,4 @@ def mixed(place: Path, rows: int) -> Path:
     put_capture(place / "by hand's.ndjson", WRITTEN)
     (place / "nothing.ndjson").touch()
     (place / "dead_letters.ndjson").write_bytes(BROKEN[1])
-    (place / "below").mkdir()
-    put_capture(place / "below" / "made.ndjson", WRITTEN)
     return place
