@@ -53,7 +53,11 @@ class Core:
         self.tally = Tally()
         self.health = Health(clock, time.monotonic)
         self.intake = Intake(settings.rules, self.tally, clock)
-        self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
+        checkpoints = self.intake.checkpoints
+        self.ledger = Ledger(
+            checkpoints.series, settings.series_limit, checkpoints.store, checkpoints.former_chains
+        )
+        self.health.figures_behind = self.ledger.is_behind
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
         self.status = DaemonStatus(series_limit=settings.series_limit)
@@ -70,7 +74,6 @@ class Core:
         """Held while state moves into the store: who looks at both has to hold it."""
         self._heartbeat = 0.0
         windows = self.intake.windows()
-        self._former_chains = windows.former_chains
         held = ((chain, slot) for chain in windows.chains for slot in windows.slots(chain))
         self.coverage.take(held, clock())
         self._records = self.intake.checkpoints.store.records
@@ -97,7 +100,7 @@ class Core:
                 break
             if delivery is not None:
                 await self._take(delivery)
-            if self._is_due():
+            if self._is_due() or (delivery is None and self.ledger.is_behind):
                 await self.checkpoint()
             elif delivery is None:
                 self.see_overdue()
@@ -116,6 +119,8 @@ class Core:
         try:
             return self.channel.pages.receive_nowait()
         except anyio.WouldBlock:
+            if self.ledger.is_behind:
+                return None
             pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
             due = self.overdue.seconds_until_next(self.settings.walk_seconds)
@@ -176,6 +181,7 @@ class Core:
         )
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
+        self.health.figures_behind = self.ledger.is_behind
         self.exposition.forget()
         self.coverage.take(changed, self.clock())
         self.update_status()
@@ -192,11 +198,8 @@ class Core:
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
-        windows, known = self.intake.windows(), self._former_chains
-        self._former_chains = windows.former_chains
-        left = [(one, slot) for one in known ^ self._former_chains for slot in windows.slots(one)]
-        draft = self.ledger.draft(windows, changed.union(left))
-        self.intake.store(draft.saved_series)
+        draft = self.ledger.draft(self.intake.windows(), changed)
+        self.intake.store(draft.saved)
         return draft
 
     def see_overdue(self) -> None:

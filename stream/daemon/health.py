@@ -39,6 +39,8 @@ class Health:
         """What cannot be written or read, and since when."""
         self.caught_up = False
         """Whether every source has been looked through once, and all of it is stored."""
+        self.figures_behind = False
+        """Whether what is shown lacks days that others have changed in the state file."""
         self.troubles = Troubles()
         """What of the sources does not work now."""
         self.busy_since: float | None = None
@@ -88,6 +90,6 @@ class Health:
         for kind in PRESSING:
             for trouble in self.troubles.of_kind(kind):
                 return trouble.message
-        if not self.caught_up:
+        if not self.caught_up or self.figures_behind:
             return "catching up"
         return "stuck" if self.stuck else None

@@ -2,241 +2,240 @@
 
 Usage can be taken back: a later revision is lower, a residual is covered by its details. A counter
 must not fall, so what was accepted is one counter and what was taken back another; accepted less
-corrected is the report's figure, for each series and to the last digit. State is cut into UTC days,
-which no rule crosses, and only days that changed are worked out again.
+corrected is the report's figure, for each series and to the last digit.
+
+State is cut into UTC days, which no rule crosses but for windows that do. Only days in which
+something changed are worked out again, and what they came to before is in the store: memory has
+what each series counts, and nothing for each day.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import localcontext
-from itertools import chain as chain_of
+from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-
+from stream.figures.admission import Admission, read_labels, write_labels
+from stream.figures.days import DayGroups, group_totals, pack_groups, unpack_groups
 from stream.figures.rollup import resolve_windows
-from stream.figures.series import FAMILIES, OTHER, Series, series_of
+from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
-from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.money import MONEY, Number
-from stream.records.windows import DAY, Slot, Window, day_of
-from stream.state.saved_series import SavedSeries
+from stream.records.money import MONEY, Number, plain_text_of
+from stream.records.windows import Slot, Window, days_of
+from stream.state.saved_series import DayStore, SavedDay, SavedFigures, SavedSeries, Span
 from stream.state.windows import Windows
 
-__all__ = ["Draft", "Ledger"]
+__all__ = ["DaySums", "Draft", "Ledger"]
 
 LEVELS: Final = "usage/vector_stores"
+STALE: Final = 32
+"""How many days that others have changed are worked out with one checkpoint, beside its own."""
 Sums: TypeAlias = dict[Series, Number]
-Cell: TypeAlias = tuple[str, Window | None]
-"""An endpoint's UTC day; no day: all of it, as some window of it crosses days."""
+DaySums: TypeAlias = tuple[str, Window, Sums]
+"""An endpoint, its days, and what they count in each series."""
 
 
 class Draft(NamedTuple):
     """What the next checkpoint moves; it counts when that is stored, and not before."""
 
-    cells: dict[Cell, Sums]
-    dropped_cells: list[Cell]
+    saved: SavedFigures
     moves: dict[Series, tuple[int, int]]
-    folds: dict[Series, Series]
     gauges: Sums
     levels: Sums | None
-
-    def saved_series(self) -> list[SavedSeries]:
-        """Return the series that a state file has to take up."""
-        return [
-            SavedSeries(one.family, write_labels(one), str(accepted), str(corrected), 0)
-            for one, (accepted, corrected) in sorted(self.moves.items())
-        ] + [SavedSeries(one.family, write_labels(one), "0", "0", 1) for one in sorted(self.folds)]
+    is_behind: bool
 
 
 class Ledger:
-    """Keeps what each series has accepted and taken back."""
+    """Keeps what each series has accepted and taken back; ``store`` has what each day came to."""
 
-    def __init__(self, saved: Iterable[SavedSeries], limit: int) -> None:
-        """Start with what a state file holds; ``limit`` is how many series a metric may have."""
-        self.limit = limit
+    def __init__(
+        self,
+        saved: Iterable[SavedSeries],
+        limit: int,
+        store: DayStore,
+        former: frozenset[Chain] = frozenset(),
+    ) -> None:
+        """Start with what a state file holds; ``limit`` is how many series a metric may have.
+
+        ``former`` are the chains that were former ones when the store's days were worked out.
+        """
+        self.store = store
         self.counts: dict[Series, tuple[int, int]] = {}
-        self.folds: dict[Series, Series] = {}
         self.gauges: Sums = {}
         """What is billed, in all of state; and below, what the latest window holds."""
         self.levels: Sums = {}
-        self._cells: dict[Cell, Sums] = {}
-        self._whole: set[str] = set()
-        self._before: Sums | None = {}
-        """What the counts come to, until all of state has been compared with them once."""
+        self.admission = Admission(limit)
+        self.is_behind = bool(store.stale_spans(1))
+        """Whether days have changed that are not counted yet."""
+        self._former = former
         for one in saved:
-            series = Series(one.family, tuple(msgspec.json.decode(one.labels)))
+            series = read_labels(one)
             if one.folded:
-                self.folds[series] = fold_target_of(series)
+                self.admission.restore(series, one.folded)
+                continue
+            self.admission.restore(series, 0)
+            if FAMILIES[series.family].gauge:
+                self.gauges[series] = Decimal(one.accepted)
             else:
                 self.counts[series] = int(one.accepted), int(one.corrected)
-                self._before[series] = int(one.accepted) - int(one.corrected)
-        self._own = {series for series in self.counts if OTHER not in series.labels}
-        self._admitted = Counter(series.family for series in self._own)
+        last = store.last_day(LEVELS)
+        if last is not None:
+            self.levels = self.admission.fold(sums_of_day(last))
+
+    @property
+    def folds(self) -> Mapping[Series, int]:
+        """Series that count in a coarser one, and how many steps up that is."""
+        return self.admission.folds
+
+    def days(self, window: Window) -> Iterator[DaySums]:
+        """Yield what the days count that a window touches, by endpoint and time; none is folded.
+
+        Of a level it is what the latest window of the day holds.
+
+        Raises:
+            BadInput, Unavailable: the store cannot be read.
+        """
+        for key, endpoint in ENDPOINTS.items():
+            for (_, days), packed in self.store.days(key, window):
+                yield key, days, series_of(endpoint, unpack_groups(endpoint, packed))
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
-        """Work out what has changed since the last checkpoint; nothing moves yet."""
-        touched, dropped = self._touched_days(windows, changed)
-        cells = {cell: self._sums(windows, cell) for cell in touched}
-        folded: dict[Series, Series] = {}
-        differences: defaultdict[Series, list[Number]] = defaultdict(list)
-        for sums in cells.values():
-            for series in sorted(sums):  # what is zero is a series too, as it is in the report
-                target = self._target(series, folded)
-                if target not in self.counts and target not in self.gauges:
-                    differences[target] = []
-        if self._before is None:
-            for cell, sums in cells.items():
-                befores = [self._cells.get(cell, {})]
-                befores += [self._cells.get(gone, {}) for gone in dropped if gone[0] == cell[0]]
-                for series, difference in differences_between(sums, befores):
-                    differences[self._target(series, folded)].append(difference)
-        else:
-            for series, difference in differences_between(
-                self._sum_all(cells, folded), [self._before]
-            ):
-                differences[series].append(difference)
-        levels = None
-        if any(cell[0] == LEVELS for cell in cells):
-            levels = self._latest(windows, folded)
-        return self._moves_of(Draft(cells, dropped, {}, folded, {}, levels), differences)
+        """Work out what has changed since the last checkpoint; nothing moves yet.
 
-    def _sum_all(self, cells: Mapping[Cell, Sums], folded: dict[Series, Series]) -> Sums:
-        """Add up what all days count in each series that is shown."""
-        now: Sums = {}
-        with localcontext(MONEY):
-            for sums in cells.values():
-                for series, value in sums.items():
-                    target = self._target(series, folded)
-                    now[target] = now.get(target, 0) + value
-        return now
+        Raises:
+            BadInput, Unavailable: the store cannot be read.
+        """
+        touched = {Span(chain.endpoint, days_of(slot.window)) for chain, slot in changed}
+        for chain in self._former ^ windows.former_chains:
+            touched |= {Span(chain.endpoint, days_of(slot.window)) for slot in windows.slots(chain)}
+        stale = self.store.stale_spans(STALE + 1)
+        touched.update(stale[:STALE])
+        days, dropped = list[SavedDay](), list[Span]()
+        differences: list[tuple[Series, Number]] = []
+        for span in self._whole_spans({one for one in touched if one.endpoint in ENDPOINTS}):
+            befores = list(self.store.days(*span))
+            dropped += [day.span for day in befores if day.span.window.start != span.window.start]
+            day = SavedDay(span, pack_groups(groups_of_span(windows, span)))
+            days.append(day)
+            if span.endpoint != LEVELS:
+                differences += differences_between(day, befores)
+        levels = self._latest([day for day in days if day.span.endpoint == LEVELS])
+        moves, gauges = self._moves_of(differences)
+        saved = [*saved_series_of(moves, gauges), *self.admission.unsaved_folds()]
+        figures = SavedFigures(saved, days, dropped, frozenset(windows.former_chains))
+        return Draft(figures, moves, gauges, levels, is_behind=len(stale) > STALE)
 
-    def _touched_days(
-        self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]
-    ) -> tuple[list[Cell], list[Cell]]:
-        """Find the days to work out again, and those that are now part of a whole."""
-        touched: set[tuple[str, Window]] = set()
-        for chain, slot in chain_of(changed, self._windows_anew(windows)):
-            day = day_of(slot.window.start)
-            if slot.window.end > day.end:
-                self._whole.add(chain.endpoint)
-            touched.add((chain.endpoint, day))
-        cells = {(key, None if key in self._whole else day) for key, day in touched}
-        whole = {key for key, day in cells if day is None}
-        dropped = [cell for cell in self._cells if cell[0] in whole and cell[1] is not None]
-        return sorted(cells, key=lambda cell: (cell[0], cell[1] or (0, 0))), dropped
+    def _whole_spans(self, touched: set[Span]) -> list[Span]:
+        """Return the days to be worked out: those that a window across midnight joins are one.
 
-    def _windows_anew(self, windows: Windows) -> Iterator[tuple[Chain, Slot]]:
-        """Yield every window, until all of state has been compared with the counts once."""
-        if self._before is not None:
-            for chain in sorted(windows.chains):
-                if chain.endpoint in ENDPOINTS:
-                    yield from ((chain, slot) for slot in windows.slots(chain))
+        They stay one.
+        """
+        whole: list[Span] = []
+        for one in sorted(touched):
+            span = self._widen(one)
+            while whole and overlap(whole[-1], span):
+                span = span_over([whole.pop(), span])
+            whole.append(span)
+        return whole
 
-    def _sums(self, windows: Windows, cell: Cell) -> Sums:
-        """Work out what a day counts in each series."""
-        key, day = cell
-        if key == LEVELS:
-            return {}
-        endpoint = ENDPOINTS[key]
-        totals = Totals(endpoint)
-        for found in resolve_windows(
-            endpoint, windows.windows_of(windows.chains_of(key), day), ordered=False
-        ):
-            totals.add(found.table.dimensions, found.table.counters)
-        return series_of(endpoint, totals)
+    def _widen(self, span: Span) -> Span:
+        """Widen days by those that the store has as one with some of them, or that are stale."""
+        while True:
+            known = [day.span for day in self.store.days(*span)]
+            wider = span_over([span, *known, *self.store.stale_near(span)])
+            if wider == span:
+                return span
+            span = wider
 
-    def _latest(self, windows: Windows, folded: dict[Series, Series]) -> Sums:
-        """Return the levels that the latest window holds."""
-        endpoint: Endpoint = ENDPOINTS[LEVELS]
-        chains = windows.chains_of(LEVELS)
-        slots = [slot for chain in chains for slot in windows.slots(chain)]
-        latest = max((slot.window.end for slot in slots), default=0)
-        first = min((s.window.start for s in slots if s.window.end > latest - DAY), default=0)
-        found: Sums = {}
-        newest = (0, 0)
-        for cluster in resolve_windows(
-            endpoint, windows.windows_of(chains, Window(first, latest)), ordered=False
-        ):
-            for window, rows in cluster.table.records_by_window():
-                if (window.end, window.start) < newest or not rows.windows:
-                    continue
-                newest = (window.end, window.start)
-                totals = Totals(endpoint)
-                totals.add(rows.dimensions, rows.counters)
-                found = series_of(endpoint, totals)
-        levels: Sums = {}
-        for series, value in found.items():
-            target = self._target(series, folded)
-            levels[target] = levels.get(target, 0) + value
-        return levels
+    def _latest(self, days: list[SavedDay]) -> Sums | None:
+        """Return the levels that the latest window holds: it is in the last of all days."""
+        if not days:
+            return None
+        known = self.store.last_day(LEVELS)
+        latest = max([*days, *([known] if known else [])], key=lambda day: day.span.window.end)
+        return self.admission.fold(sums_of_day(latest))
 
-    def _target(self, series: Series, folded: dict[Series, Series]) -> Series:
-        """Return the series that one counts in: itself, or for good its family's other."""
-        if series in self._own:
-            return series
-        known = self.folds.get(series) or folded.get(series)
-        if known is None and self._admitted[series.family] >= self.limit:
-            known = folded[series] = fold_target_of(series)
-        if known is None:
-            self._own.add(series)
-            self._admitted[series.family] += 1
-        return known or series
-
-    def _moves_of(self, draft: Draft, differences: Mapping[Series, list[Number]]) -> Draft:
-        """Turn differences into what each series has accepted and taken back by then."""
-        for series, found in differences.items():
-            if FAMILIES[series.family].gauge:
+    def _moves_of(
+        self, differences: list[tuple[Series, Number]]
+    ) -> tuple[dict[Series, tuple[int, int]], Sums]:
+        """Turn differences into what each series has come to by then, the largest first."""
+        moves: dict[Series, tuple[int, int]] = {}
+        gauges: Sums = {}
+        differences.sort(key=lambda one: (-abs(one[1]), one[0]))
+        for series, difference in differences:
+            target = self.admission.admit(series)
+            if FAMILIES[target.family].gauge:
                 with localcontext(MONEY):
-                    draft.gauges[series] = self.gauges.get(series, 0) + sum(found)
+                    gauges[target] = gauges.get(target, self.gauges.get(target, 0)) + difference
             else:
-                accepted, corrected = self.counts.get(series, (0, 0))
-                accepted += sum(int(one) for one in found if one > 0)
-                corrected -= sum(int(one) for one in found if one < 0)
-                draft.moves[series] = accepted, corrected
-        return draft
+                accepted, corrected = moves.get(target) or self.counts.get(target, (0, 0))
+                count = int(difference)
+                moves[target] = accepted + max(count, 0), corrected - min(count, 0)
+        return moves, gauges
 
     def commit(self, draft: Draft) -> None:
         """Take up what a checkpoint has stored."""
-        for cell in draft.dropped_cells:
-            self._cells.pop(cell, None)
-        self._cells.update(draft.cells)
         self.counts.update(draft.moves)
-        self.folds.update(draft.folds)
         self.gauges.update(draft.gauges)
+        self.admission.note_saved()
+        self.is_behind = draft.is_behind
+        self._former = draft.saved.former_chains
         if draft.levels is not None:
             self.levels = draft.levels
-        self._before = None
 
 
-def differences_between(now: Sums, befores: list[Sums]) -> Iterator[tuple[Series, Number]]:
+def groups_of_span(windows: Windows, span: Span) -> DayGroups:
+    """Add up what some days come to; of levels, what their latest window holds."""
+    endpoint, totals = ENDPOINTS[span.endpoint], Totals(ENDPOINTS[span.endpoint])
+    latest = Window(0, 0)
+    held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
+    for found in resolve_windows(endpoint, held, ordered=False):
+        if span.endpoint != LEVELS:
+            totals.add(found.table.dimensions, found.table.counters)
+            continue
+        for window, rows in found.table.records_by_window():
+            if rows.windows and (window.end, window.start) >= (latest.end, latest.start):
+                latest, totals = window, Totals(endpoint)
+                totals.add(rows.dimensions, rows.counters)
+    return group_totals(endpoint, totals)
+
+
+def sums_of_day(day: SavedDay) -> Sums:
+    """Return what days count in each series."""
+    endpoint = ENDPOINTS[day.span.endpoint]
+    return series_of(endpoint, unpack_groups(endpoint, day.sums))
+
+
+def differences_between(day: SavedDay, befores: list[SavedDay]) -> Iterator[tuple[Series, Number]]:
     """Yield what each series differs by, where it does."""
+    left = sums_of_day(day)
     with localcontext(MONEY):
-        left = dict(now)
         for before in befores:
-            for series, value in before.items():
+            for series, value in sums_of_day(before).items():
                 left[series] = left.get(series, 0) - value
-    for series in sorted(left):
-        if left[series]:
-            yield series, left[series]
+    yield from ((series, difference) for series, difference in left.items() if difference)
 
 
-def fold_target_of(series: Series) -> Series:
-    """Return the series that others are added up in; what has few values keeps apart."""
-    labels = FAMILIES[series.family].labels
-    return Series(
-        series.family,
-        tuple(
-            value if name in {"endpoint", "token_type", "currency"} else OTHER
-            for name, value in zip(labels, series.labels, strict=True)
-        ),
-    )
+def overlap(one: Span, other: Span) -> bool:
+    """Tell whether two spans have a day in common; ``other`` does not end before ``one`` starts."""
+    return one.endpoint == other.endpoint and one.window.end > other.window.start
 
 
-def write_labels(series: Series) -> str:
-    """Write a series' labels for a state file."""
-    return msgspec.json.encode(series.labels).decode()
+def span_over(spans: list[Span]) -> Span:
+    """Return the days of an endpoint from the first of some spans to the last."""
+    first = min(one.window.start for one in spans)
+    return Span(spans[0].endpoint, Window(first, max(one.window.end for one in spans)))
+
+
+def saved_series_of(moves: Mapping[Series, tuple[int, int]], gauges: Sums) -> list[SavedSeries]:
+    """Return the series that a state file has to take up."""
+    counted = [
+        SavedSeries(one.family, write_labels(one), str(accepted), str(corrected), 0)
+        for one, (accepted, corrected) in sorted(moves.items())
+    ]
+    return counted + [
+        SavedSeries(one.family, write_labels(one), plain_text_of(value), "0", 0)
+        for one, value in sorted(gauges.items())
+    ]

@@ -7,30 +7,36 @@ empty label for none at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import localcontext
 from typing import Final, NamedTuple
 
-from stream.figures.totals import Totals
+from stream.figures.days import DayGroups
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
 
-__all__ = ["FAMILIES", "OTHER", "Family", "Series", "label_value_of", "series_of"]
+__all__ = ["FAMILIES", "OTHER", "Family", "Series", "label_value_of", "series_of", "targets_of"]
 
 UNSPECIFIED: Final = "unspecified"
 OTHER: Final = "__other__"
+"""What the series beyond a metric's limit are added up under."""
 RESERVED: Final = frozenset({UNSPECIFIED, OTHER.lstrip("_")})
 """What a value is not called, with whatever underscores before it; it gets one more of them."""
-"""What the series beyond a metric's limit are added up under."""
 TOKENS: Final = "_tokens"
+MAIN_KINDS: Final = frozenset({"input", "output"})
+"""The kinds of tokens that stay apart when others are added up."""
+MOST_PROJECTS: Final = 10_000
+"""Projects and tiers that have totals of their own, whatever the limit."""
 
 
 class Family(NamedTuple):
-    """A metric family."""
+    """A metric family; ``most`` is how many series it may have at least, whatever the limit."""
 
     name: str
     help: str
     labels: tuple[str, ...]
     gauge: bool = False
+    most: int = 0
 
 
 class Series(NamedTuple):
@@ -41,6 +47,7 @@ class Series(NamedTuple):
 
 
 USUAL: Final = ("endpoint", "project_id", "service_tier", "model")
+KEY: Final = ("project_id", "service_tier")
 
 FAMILIES: Final = {
     family.name: family
@@ -59,6 +66,31 @@ FAMILIES: Final = {
             ("project_id", "line_item", "currency"),
             gauge=True,
         ),
+        Family(
+            "openai_project_input_tokens",
+            "Input tokens used, on all endpoints.",
+            KEY,
+            most=MOST_PROJECTS,
+        ),
+        Family(
+            "openai_project_output_tokens",
+            "Output tokens used, on all endpoints.",
+            KEY,
+            most=MOST_PROJECTS,
+        ),
+        Family(
+            "openai_project_requests",
+            "Requests made to models, on all endpoints.",
+            KEY,
+            most=MOST_PROJECTS,
+        ),
+        Family(
+            "openai_project_cost",
+            "Cost as billed, of all line items.",
+            ("project_id", "currency"),
+            gauge=True,
+            most=MOST_PROJECTS,
+        ),
     )
 }
 
@@ -72,30 +104,43 @@ OF_COUNTER: Final = {
     "usage_bytes": "openai_api_vector_store_bytes",
     "amount_value": "openai_api_cost",
 }
+OF_PROJECT: Final = {
+    "input_tokens": "openai_project_input_tokens",
+    "output_tokens": "openai_project_output_tokens",
+    "num_model_requests": "openai_project_requests",
+    "amount_value": "openai_project_cost",
+}
+"""Counter → the family that has its totals by project."""
+STEPS: Final = (("model", "line_item"), ("project_id", "service_tier"))
+"""Labels that are given up when a metric has too many series, one step after another."""
 
 
-def series_of(endpoint: Endpoint, totals: Totals) -> dict[Series, Number]:
-    """Return what some records count in each series, exactly.
+def series_of(endpoint: Endpoint, found: DayGroups) -> dict[Series, Number]:
+    """Return what some records count in each series, exactly; of what is zero there is none.
 
     Prometheus keeps floats: of a count above 2⁵³, or of money, it loses what a float cannot hold.
     """
     counted: dict[Series, Number] = {}
-    wanted = ("project_id", "service_tier", "model", "line_item", "currency")
-    names = tuple(name for name in wanted if name in totals.names)
-    for values, counters in totals.sums_by(*names):
-        known = dict(zip(names, values, strict=True), endpoint=endpoint.key)
-        for counter, value in counters.items():
-            token = counter.removesuffix(TOKENS) if counter.endswith(TOKENS) else None
-            name = "openai_api_tokens" if token else OF_COUNTER.get(counter)
-            if name is not None and counter in endpoint.counters:
-                labels = {**known, "token_type": token}
-                family = FAMILIES[name]
-                series = Series(
-                    name, tuple(label_value_of(labels.get(label)) for label in family.labels)
-                )
-                with localcontext(MONEY):
+    with localcontext(MONEY):
+        for values, counters in found.groups.items():
+            known: dict[str, object] = dict(zip(found.names, values, strict=True))
+            known["endpoint"] = endpoint.key
+            for counter, value in counters.items():
+                for series in series_of_counter(counter, known) if value else ():
                     counted[series] = counted.get(series, 0) + value
     return counted
+
+
+def series_of_counter(counter: str, known: dict[str, object]) -> Iterator[Series]:
+    """Yield the series that a counter of a record counts in; ``known`` are its dimensions."""
+    kind = counter.removesuffix(TOKENS) if counter.endswith(TOKENS) else None
+    for name in ("openai_api_tokens" if kind else OF_COUNTER.get(counter), OF_PROJECT.get(counter)):
+        if name is not None:
+            labels = FAMILIES[name].labels
+            values = (
+                kind if one == "token_type" else label_value_of(known.get(one)) for one in labels
+            )
+            yield Series(name, tuple(map(str, values)))
 
 
 def label_value_of(value: object) -> str:
@@ -104,3 +149,20 @@ def label_value_of(value: object) -> str:
         return UNSPECIFIED
     text = str(value)
     return f"_{text}" if text.lstrip("_") in RESERVED else text
+
+
+def targets_of(series: Series) -> list[Series]:
+    """Return what a series may count in, from itself to what many are added up in.
+
+    Kinds of tokens are given up before models and line items, these before projects and tiers;
+    endpoints and currencies never, and neither are input and output.
+    """
+    labels, found = FAMILIES[series.family].labels, [series]
+    if "token_type" in labels and series.labels[-1] not in MAIN_KINDS:
+        found.append(Series(series.family, (*series.labels[:-1], OTHER)))
+    for step in STEPS:
+        values = zip(labels, found[-1].labels, strict=True)
+        coarser = tuple(OTHER if name in step else value for name, value in values)
+        if coarser != found[-1].labels:
+            found.append(Series(series.family, coarser))
+    return found

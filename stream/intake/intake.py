@@ -21,7 +21,7 @@ from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.state.checkpoints import Checkpoints
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedSeries
+from stream.state.saved_series import SavedFigures
 from stream.state.sqlite.store import Store
 from stream.state.windows import OrderedWindows, Windows
 
@@ -312,8 +312,8 @@ class Intake:
         windows.former_chains = former_chains(windows.chains, self.account)
         return windows
 
-    def store(self, series: Callable[[], list[SavedSeries]] = list) -> None:
-        """Store a checkpoint; ``series`` gives the series that move with it.
+    def store(self, figures: SavedFigures | None = None) -> None:
+        """Store a checkpoint; ``figures`` of its windows move with it, where somebody shows them.
 
         Where a page could not be merged as a whole, the checkpoint before stays the last one.
 
@@ -325,24 +325,24 @@ class Intake:
         started = perf_counter()
         self._leave_deserted()
         if self.checkpoints.is_lasting:
-            self._save(series)
+            self._save(figures)
         else:
             with INTERRUPTION.allow():  # nobody goes on from a scratch file
-                self._save(series)
+                self._save(figures)
         self.tally.checkpoint.observe(perf_counter() - started)
         self.tally.checkpointed_at = self.clock()
         self.tally.seal()
 
-    def _save(self, series: Callable[[], list[SavedSeries]]) -> None:
+    def _save(self, figures: SavedFigures | None) -> None:
         """Move what has changed to the store, and let windows leave memory."""
         lasting = self.checkpoints.is_lasting
         if lasting:
             self.standing.touched_walks |= self.checkpoints.walks()
         if lasting and self.share == ALL:
-            self.checkpoints.save(self.account.changes(), series)
+            self.checkpoints.save(self.account.changes(), figures)
             self.account.note_stored()
         else:  # what one of several workers has counted is put together by the main process
-            self.checkpoints.save({}, series)
+            self.checkpoints.save({}, figures)
         self.state.shed_windows()
 
     def store_rest(self) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "Window",
     "canonical_order",
     "day_of",
+    "days_of",
     "larger_value",
     "pair_rows",
     "timestamp",
@@ -144,6 +145,11 @@ def day_of(seconds: int) -> Window:
     """Return the UTC day that holds the moment."""
     start = seconds - seconds % DAY
     return Window(start, start + DAY)
+
+
+def days_of(window: Window) -> Window:
+    """Return the UTC days that a window touches, as one."""
+    return Window(day_of(window.start).start, day_of(max(window.end - 1, window.start)).end)
 
 
 def canonical_order(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from stream.records.chains import Chain, Link
@@ -11,7 +11,7 @@ from stream.records.tally import Tally
 from stream.records.windows import Snapshot
 from stream.state.links import HeldLinks, PagePlace, WalkKey
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedSeries
+from stream.state.saved_series import SavedFigures, SavedSeries
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import Checkpoint, Store
 from stream.state.windows import KeyedState, Place
@@ -49,6 +49,8 @@ class Checkpoints:
         """The entries that the file had when it was opened; who takes them clears this."""
         self.series: list[SavedSeries] = saved.series
         """The series that the file had when it was opened."""
+        self.former_chains = saved.former_chains
+        """The former chains when the days of the file were worked out."""
         self.state.chains |= saved.chains
         if saved.objects:
             objects.restore(saved.objects)
@@ -133,11 +135,11 @@ class Checkpoints:
     def save(
         self,
         parts: Mapping[Part, bytes | None],
-        series: Callable[[], list[SavedSeries]],
+        figures: SavedFigures | None,
     ) -> None:
         """Store what has changed since the last checkpoint, in one transaction.
 
-        ``series`` gives the series that move with it, and is asked after nothing else can change.
+        ``figures`` are what moves with it; ``None``: nobody has worked out any.
 
         Raises:
             Unavailable: the file cannot be written; it holds the last checkpoint.
@@ -159,7 +161,7 @@ class Checkpoints:
                 state.raised_revisions,
                 self.objects.saved_objects() if lasting and self.objects.has_changed else None,
                 self.tally.saved_counts(),
-                series(),
+                figures,
             )
         )
         self._since, self.pending_deliveries = None, 0

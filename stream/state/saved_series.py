@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
-__all__ = ["SavedSeries"]
+from stream.records.chains import Chain
+from stream.records.windows import Window
+
+__all__ = ["DayStore", "SavedDay", "SavedFigures", "SavedSeries", "Span"]
 
 
 class SavedSeries(NamedTuple):
     """A series as a state file keeps it: labels as JSON, counts as their digits.
 
-    ``folded``: it has no counts of its own, what it counts is in the family's ``__other__``.
+    ``folded``: it has no counts of its own, and counts so many steps up the coarser series that its
+    labels lead to.
     """
 
     family: str
@@ -18,3 +23,46 @@ class SavedSeries(NamedTuple):
     accepted: str
     corrected: str
     folded: int
+
+
+class Span(NamedTuple):
+    """Some UTC days of an endpoint: mostly one, more where windows cross midnight."""
+
+    endpoint: str
+    window: Window
+
+
+class SavedDay(NamedTuple):
+    """What the days of a span came to, as bytes that the figures read."""
+
+    span: Span
+    sums: bytes
+
+
+class SavedFigures(NamedTuple):
+    """What moves with a checkpoint: series, days that were worked out, and days that are no more.
+
+    Days that were worked out, or are no more, are not stale any longer. ``former_chains`` are those
+    of which windows counted only where nothing stands in their place.
+    """
+
+    series: list[SavedSeries]
+    days: list[SavedDay]
+    dropped: list[Span]
+    former_chains: frozenset[Chain]
+
+
+class DayStore(Protocol):
+    """Where days are kept, in the order of time."""
+
+    def days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
+        """Yield the days of an endpoint that a window touches."""
+
+    def last_day(self, endpoint: str) -> SavedDay | None:
+        """Return the last days of an endpoint; ``None``: it has none."""
+
+    def stale_spans(self, most: int) -> list[Span]:
+        """Return at most so many spans with windows that changed since days were worked out."""
+
+    def stale_near(self, span: Span) -> list[Span]:
+        """Return the stale spans of an endpoint that touch some of its days."""

@@ -12,11 +12,12 @@ from stream.figures.ledger import Ledger
 from stream.figures.series import Series
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.windows import Window
-from stream.state.saved_series import SavedSeries
+from stream.records.windows import Window, days_of
+from stream.state.saved_series import SavedSeries, Span
 from stream.state.windows import KeyedState
 from tests.oracle import Delivery, expected
 from tests.support.counters import Sums, wanted
+from tests.support.days import HeldDays
 from tests.support.pages import DAY, FIRST, bucket, page, used
 from tests.support.strategies import chains, deliveries, written
 
@@ -32,7 +33,8 @@ class Shown:
         self.limit = limit
         self.state = KeyedState()
         self.saved: dict[tuple[str, str], SavedSeries] = {}
-        self.ledger = Ledger([], limit)
+        self.days = HeldDays()
+        self.ledger = Ledger([], limit, self.days)
 
     def take(self, delivery: Delivery) -> None:
         """Merge a page."""
@@ -50,7 +52,8 @@ class Shown:
         assert self.ledger.counts == before
         self.ledger.commit(draft)
         self.state.changed_places.clear()
-        self.saved.update({(one.family, one.labels): one for one in draft.saved_series()})
+        self.days.put(draft.saved)
+        self.saved.update({(one.family, one.labels): one for one in draft.saved.series})
         for series, (accepted, corrected) in before.items():
             now = self.ledger.counts[series]
             assert now[0] >= accepted
@@ -59,7 +62,9 @@ class Shown:
     def restart(self) -> None:
         """Lose everything but the state file; what is shown is the same."""
         before = self.lasting()
-        self.ledger = Ledger(self.saved.values(), self.limit)
+        saved, former = self.saved.values(), self.days.former_chains
+        self.ledger = Ledger(saved, self.limit, self.days, former)
+        assert self.lasting() == before
         self.checkpoint()
         assert self.lasting() == before
 
@@ -78,10 +83,14 @@ class Shown:
 
 
 def by_kind(sums: Sums) -> Sums:
-    """Add up what only projects, tiers and models tell apart."""
+    """Add up what only projects, tiers, models and lesser kinds of tokens tell apart."""
     totals: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    for (family, endpoint, _, _, _, *token), value in sums.items():
-        totals[family, endpoint, *token] += value
+    for (family, endpoint, *labels), value in sums.items():
+        if family.startswith("openai_project"):
+            totals[(family,)] += value
+        else:
+            kinds = [one if one in {"input", "output"} else "" for one in labels[3:]]
+            totals[family, endpoint, *kinds] += value
     return dict(totals)
 
 
@@ -114,6 +123,34 @@ def test_accepted_less_corrected_is_the_report(history: list[Delivery | str], li
             assert shown.sums() == counted
         if one == "restart":
             shown.restart()
+
+
+@SOME
+@given(histories(), st.sampled_from([1, 2, ENOUGH]), st.integers(0, 40))
+def test_days_that_others_have_changed_are_worked_out(
+    history: list[Delivery | str], limit: int, shown_pages: int
+) -> None:
+    """What a replay has stored meanwhile is stale, and is counted with the next checkpoints."""
+    shown, delivered = Shown(limit), list[Delivery]()
+    for number, one in enumerate(one for one in history if isinstance(one, Delivery)):
+        shown.take(one)
+        delivered.append(one)
+        if number < shown_pages:
+            shown.checkpoint()
+    shown.days.stale = {
+        Span(chain.endpoint, days_of(slot.window)) for chain, slot in shown.state.changed_places
+    }
+    shown.state.changed_places.clear()
+    shown.ledger = Ledger(shown.saved.values(), limit, shown.days, shown.days.former_chains)
+    while shown.ledger.is_behind:
+        shown.checkpoint()
+    counted = wanted(expected(delivered)["dedupedUsage"])
+    assert by_kind(shown.sums()) == by_kind(counted)
+
+
+def tokens_in(shown: Shown) -> int:
+    """Return how many tokens all series of the API's own count."""
+    return sum(value for series, value in shown.sums().items() if series[0] == "openai_api_tokens")
 
 
 def given_series(shown: Shown, family: str) -> set[Series]:
@@ -154,11 +191,15 @@ def test_currencies_are_not_folded_into_each_other() -> None:
     ]
     shown.take(Delivery("costs", "primary", page(bucket(*rows))))
     shown.checkpoint()
-    gauges = {one.labels: float(value) for one, value in shown.ledger.gauges.items()}
+    gauges: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
+    for one, value in shown.ledger.gauges.items():
+        gauges[one.family][one.labels] = float(value)
     assert gauges == {
-        ("a", "unspecified", "usd"): 1.0,
-        ("__other__", "__other__", "usd"): 2.5,
-        ("__other__", "__other__", "eur"): -4.0,
+        "openai_api_cost": {
+            ("c", "unspecified", "eur"): -4.0,
+            ("__other__", "__other__", "usd"): 3.5,
+        },
+        "openai_project_cost": {("a", "usd"): 1.0, ("b", "usd"): 2.5, ("c", "eur"): -4.0},
     }
     shown.restart()
 
@@ -185,7 +226,7 @@ def test_a_window_across_days_is_resolved_with_all_of_them() -> None:
         for one in order:
             shown.take(one)
             shown.checkpoint()
-        assert sum(shown.sums().values()) == 10
+        assert tokens_in(shown) == 10
         assert Window(FIRST, FIRST + 7 * DAY).contains(Window(FIRST, FIRST + DAY))
         shown.restart()
 
@@ -203,7 +244,7 @@ def test_what_a_finer_view_shows_is_taken_back_at_the_next_try() -> None:
         if view == fine:
             shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
         shown.checkpoint()
-    assert sum(shown.sums().values()) == 10  # five a day
+    assert tokens_in(shown) == 10  # five a day
 
 
 def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:
@@ -218,4 +259,76 @@ def test_a_checkpoint_that_is_not_stored_moves_nothing() -> None:
     for _ in range(3):
         shown.ledger.draft(shown.state.windows(), shown.state.changed_places)
     shown.checkpoint()
-    assert sum(shown.sums().values()) == 3
+    assert tokens_in(shown) == 3
+
+
+def made_by(*rows: tuple[str, str, dict[str, int]]) -> Delivery:
+    """Make a page of which each row has a project, a model, and counters."""
+    found = [
+        {**counters, "project_id": project, "model": model} for project, model, counters in rows
+    ]
+    return Delivery("usage/completions", "primary", page(bucket(*found)))
+
+
+def test_kinds_are_folded_before_models_and_models_before_projects() -> None:
+    """Of thirty projects each is seen, and so is what each has used, whoever came first."""
+    shown = Shown(100)
+    kinds = {
+        "input_tokens": 9,
+        "output_tokens": 8,
+        "input_cached_tokens": 3,
+        "input_audio_tokens": 1,
+    }
+    for first in range(0, 30, 3):
+        names = [f"p{number}" for number in range(first, first + 3)]
+        shown.take(made_by(*((name, model, kinds) for name in names for model in "xyz")))
+        shown.checkpoint()
+    found = [one.labels[1:] for one in shown.ledger.counts if one.family == "openai_api_tokens"]
+    steps = [
+        sum(kind in {"input_cached", "input_audio"} for *_, kind in found),
+        sum(model != "__other__" for _, _, model, _ in found),
+        sum(project != "__other__" for project, *_ in found),
+    ]
+    assert 0 < steps[0] < steps[1] < steps[2]
+    assert len(found) <= 100 + 3
+    projects_of = {
+        one.labels for one in shown.ledger.counts if one.family == "openai_project_input_tokens"
+    }
+    assert projects_of == {(f"p{number}", "unspecified") for number in range(30)}
+
+
+def test_the_largest_of_a_checkpoint_is_let_in_first() -> None:
+    """Where all do not find room, it is the small ones that are added up."""
+    shown = Shown(5)
+    shown.take(made_by(*((f"p{n:02}", "m", {"input_tokens": n + 1}) for n in range(20))))
+    shown.checkpoint()
+    own = {one.labels[1] for one in given_series(shown, "openai_api_tokens")}
+    assert own == {"p19", "p18", "p17", "p16"}
+
+
+def test_what_is_zero_is_no_series() -> None:
+    """A kind of tokens that nobody uses takes no room."""
+    shown = Shown()
+    shown.take(
+        made_by(("a", "m", {"input_tokens": 1, "output_tokens": 0, "num_model_requests": 1}))
+    )
+    shown.checkpoint()
+    assert {one.labels[-1] for one in given_series(shown, "openai_api_tokens")} == {"input"}
+    shown.restart()
+
+
+def test_more_days_than_a_checkpoint_works_out_are_counted_one_after_another() -> None:
+    """A state file that a replay has made is counted bit by bit, and each day once."""
+    shown = Shown()
+    for day in range(100):
+        shown.take(projects("a", day=day))
+    changed = shown.state.changed_places
+    shown.days.stale = {Span(chain.endpoint, days_of(slot.window)) for chain, slot in changed}
+    changed.clear()
+    shown.ledger = Ledger([], ENOUGH, shown.days)
+    rounds = 0
+    while shown.ledger.is_behind:
+        shown.checkpoint()
+        rounds += 1
+    assert rounds > 1
+    assert tokens_in(shown) == 100

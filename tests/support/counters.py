@@ -17,6 +17,11 @@ COUNTED = {
     "num_sessions": "openai_api_sessions",
     "num_requests": "openai_api_calls",
 }
+OF_PROJECT = {
+    "input_tokens": "openai_project_input_tokens",
+    "output_tokens": "openai_project_output_tokens",
+    "num_model_requests": "openai_project_requests",
+}
 
 
 def wanted(records: list[dict[str, Any]]) -> Sums:
@@ -33,6 +38,8 @@ def wanted(records: list[dict[str, Any]]) -> Sums:
             if name.endswith("_tokens"):
                 key = "openai_api_tokens", *labels, name.removesuffix("_tokens")
                 sums[key] += int(value)
-            elif name in COUNTED:
+            if name in OF_PROJECT:
+                sums[OF_PROJECT[name], *labels[1:3]] += int(value)
+            if name in COUNTED:
                 sums[COUNTED[name], *labels] += int(value)
     return dict(sums)

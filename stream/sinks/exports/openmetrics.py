@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 import anyio
 from msgspec import Struct
 
+from stream.figures.days import group_totals
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
@@ -75,7 +76,7 @@ def history_of(windows: Windows, now: int) -> tuple[History, int]:
                     continue
                 totals = Totals(endpoint)
                 totals.add(rows.dimensions, rows.counters)
-                for series, value in series_of(endpoint, totals).items():
+                for series, value in series_of(endpoint, group_totals(endpoint, totals)).items():
                     times = history[series]
                     with localcontext(MONEY):
                         times[window.end - 1] = times.get(window.end - 1, 0) + value

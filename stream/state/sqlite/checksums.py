@@ -28,6 +28,8 @@ KEYS: Final = {
     "letters": "source, part, page, endpoint, label, view, place",
     "series": "family, labels",
     "links": "endpoint, label, view, revision, source, part, place",
+    "days": "endpoint, first",
+    "stale_days": "endpoint, first, last",
 }
 """The tables, and what each one's rows are ordered by."""
 HEADS: Final = {"snapshots": ", revision, rows, digest, body_checksum"}

@@ -20,7 +20,7 @@ from xxhash import xxh3_128_digest
 from stream.providers.openai import ENDPOINTS
 from stream.records.windows import Column, Columns, Snapshot
 
-__all__ = ["Codec", "check_row", "checksum_of", "row_mark_of", "seal_row"]
+__all__ = ["LARGEST", "Codec", "check_row", "checksum_of", "row_mark_of", "seal_row"]
 
 ENCODER: Final = msgspec.msgpack.Encoder(decimal_format="string")
 WrittenColumns = tuple[tuple[Any, ...], ...]
@@ -37,7 +37,7 @@ SMALL: Final = 64
 PLAIN: Final = b"\x00"
 """What a body begins with that is not compressed."""
 LARGEST: Final = 1 << 31
-"""Bytes that a snapshot may have; more is damage."""
+"""Bytes that a row's body may have, expanded; more is damage."""
 
 
 class Codec:

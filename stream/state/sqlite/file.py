@@ -38,7 +38,7 @@ class StateFile(WindowReader):
         self._checksums: TableChecksums | None = None
         self.losses: list[str] = []
         """What the file has lost of what had been stored in it."""
-        self._synchronous = "FULL" if outlives else "OFF"
+        self.outlives = outlives
         self._lock = None if read_only or path is None else Lock(path)
         try:
             super().__init__(path, self._open(path, read_only=read_only))
@@ -104,7 +104,7 @@ class StateFile(WindowReader):
         elif version != schema.VERSION:
             wanted = f"expected {schema.VERSION}"
             raise self.bad_file(f"found state of version {version}, {wanted}; {REBUILD}")
-        ask(f"PRAGMA synchronous = {self._synchronous}")
+        ask(f"PRAGMA synchronous = {'FULL' if self.outlives else 'OFF'}")
         ask("BEGIN")  # all of it at one moment
         mark = self._check()
         ask("COMMIT")

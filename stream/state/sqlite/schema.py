@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from stream.state.sqlite.checksums import start_mark
+from stream.state.sqlite.days import DAYS
 from stream.state.sqlite.letters import LETTERS
 from stream.state.sqlite.links import LINKS
 from stream.state.sqlite.table import SNAPSHOTS
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
-VERSION: Final = 4
+VERSION: Final = 5
 
 PARTS: Final = """
 CREATE TABLE parts (
@@ -41,7 +42,7 @@ CREATE TABLE series (
     PRIMARY KEY (family, labels)
 ) WITHOUT ROWID;
 """
-TABLES: Final = f"{PARTS}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{LINKS}"
+TABLES: Final = f"{PARTS}{COUNTS}{SNAPSHOTS}{LETTERS}{SERIES}{LINKS}{DAYS}"
 
 DESCRIBED: Final = "SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY name"
 

@@ -18,6 +18,7 @@ from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
 from stream.state.links import PagePlace
+from stream.state.saved_series import Span
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import SavedState, Store
 from stream.state.windows import Glance, Place
@@ -79,7 +80,7 @@ class Shard(Store):
 
     def _write_windows(
         self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
-    ) -> None:
+    ) -> set[Span]:
         """Put windows into the tables; one of the base is raised as a copy."""
         own = dict(raised)
         copies = []
@@ -88,7 +89,7 @@ class Shard(Store):
             if found is not None:
                 copies.append((place, found._replace(revision=revision)))
                 del own[place]
-        super()._write_windows(chain_of(copies, windows), own)
+        return super()._write_windows(chain_of(copies, windows), own)
 
 
 def open_shard(path: Path, base: Path | None, share: Share) -> Store:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.msgpack import decode, encode
 
@@ -14,10 +14,11 @@ from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.tally import SavedTally
-from stream.records.windows import Snapshot
+from stream.records.windows import Snapshot, Window, days_of
 from stream.state.links import PagePlace, WalkKey
-from stream.state.saved_series import SavedSeries
+from stream.state.saved_series import SavedDay, SavedFigures, SavedSeries, Span
 from stream.state.sqlite.codec import check_row, checksum_of, seal_row
+from stream.state.sqlite.days import days_in, last_day_in, mark_stale, put_days, stale_in
 from stream.state.sqlite.file import StateFile
 from stream.state.sqlite.letters import Letters, placed_letters_in, put_letters
 from stream.state.sqlite.links import forget_pages, links_in, links_of, put_links, walks_in
@@ -26,12 +27,18 @@ from stream.state.windows import Place
 __all__ = ["Checkpoint", "SavedState", "Store"]
 
 
+FORMER: Final = "former chains"
+"""The row of ``counts`` that has the former chains as the days were worked out."""
+NOBODY: Final = encode([])
+
+
 class Checkpoint(NamedTuple):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
     A part without an entry is forgotten, and so is what the pages of parts that are
     ``forgotten_parts`` said before. ``objects`` is ``None`` when no list has changed.
-    ``raised_revisions`` are windows whose revision alone has changed.
+    ``raised_revisions`` are windows whose revision alone has changed. Without ``figures`` nobody
+    has worked out what the days of these windows come to.
     """
 
     parts: Mapping[Part, bytes | None]
@@ -42,7 +49,7 @@ class Checkpoint(NamedTuple):
     raised_revisions: Mapping[Place, int]
     objects: bytes | None
     tally: SavedTally
-    series: Iterable[SavedSeries] = ()
+    figures: SavedFigures | None = None
 
 
 class SavedState(NamedTuple):
@@ -53,6 +60,7 @@ class SavedState(NamedTuple):
     objects: bytes
     tally: SavedTally
     series: list[SavedSeries]
+    former_chains: frozenset[Chain]
 
 
 class Store(StateFile):
@@ -77,6 +85,7 @@ class Store(StateFile):
                 counts.get("objects", b""),
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
                 list(self._series()),
+                decode(counts.get(FORMER, NOBODY), type=frozenset[Chain]),
             )
 
     def _parts(self) -> Iterator[tuple[Part, bytes]]:
@@ -116,7 +125,7 @@ class Store(StateFile):
         for name in found:
             shard = self.path.with_name(name)
             if shard.exists() and is_sound(shard):
-                self.take_from(shard, ("snapshots", "links"))
+                self.take_from(shard, ("snapshots", "links", "stale_days"))
         with self.transaction():
             self._put_counts({"shards": encode(list(names))})
         for name in {*found, *names}:
@@ -192,13 +201,27 @@ class Store(StateFile):
             Unavailable: the file cannot be written.
         """
         with self.transaction():
-            self._write_windows(windows, raised)
+            self._mark_stale(self._write_windows(windows, raised))
 
     def _write_windows(
         self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
-    ) -> None:
-        self._windows.put(windows)
+    ) -> set[Span]:
+        """Put windows into the tables; return the days that they are of."""
+        touched = {span_of(place) for place in raised}
+
+        def follow() -> Iterator[tuple[Place, Snapshot]]:
+            for place, snapshot in windows:
+                touched.add(span_of(place))
+                yield place, snapshot
+
+        self._windows.put(follow())
         self._windows.raise_revisions(raised)
+        return touched
+
+    def _mark_stale(self, touched: set[Span]) -> None:
+        """Note the days that nobody has worked out; a file that goes with its run needs none."""
+        if self.outlives and self.path is not None:
+            mark_stale(self._database, sorted(touched))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.
@@ -216,9 +239,13 @@ class Store(StateFile):
         put_letters(self._database, checkpoint.letters)
         if put_links(self._database, checkpoint.links) > 0:
             self.has_links = True
-        self._write_windows(checkpoint.snapshots, checkpoint.raised_revisions)
+        touched = self._write_windows(checkpoint.snapshots, checkpoint.raised_revisions)
         if self.path is None:
             return  # nobody will ask for the rest
+        if checkpoint.figures is None:
+            self._mark_stale(touched)
+        else:
+            self._put_figures(checkpoint.figures)
         many = self._database.executemany
         many(
             "DELETE FROM parts WHERE (source, part) = (?, ?)",
@@ -236,10 +263,51 @@ class Store(StateFile):
         if checkpoint.objects is not None:
             counts["objects"] = checkpoint.objects
         self._put_counts(counts)
-        many(
+
+    def _put_figures(self, figures: SavedFigures) -> None:
+        """Put what was worked out of days into the tables."""
+        put_days(self._database, figures)
+        self._database.executemany(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
-            ((*row, checksum_of(*row)) for row in checkpoint.series),
+            ((*row, checksum_of(*row)) for row in figures.series),
         )
+        self._put_counts({FORMER: encode(sorted(figures.former_chains))})
+
+    def days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
+        """Yield what the days of an endpoint come to that a window touches.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            yield from days_in(self._database, endpoint, window)
+
+    def last_day(self, endpoint: str) -> SavedDay | None:
+        """Return the last days of an endpoint.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            return last_day_in(self._database, endpoint)
+
+    def stale_spans(self, most: int) -> list[Span]:
+        """Return at most so many spans with windows that changed since days were worked out.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            return stale_in(self._database, most)
+
+    def stale_near(self, span: Span) -> list[Span]:
+        """Return the stale spans of an endpoint that touch some of its days.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            return stale_in(self._database, span)
 
     def _put_counts(self, counts: Mapping[str, bytes]) -> None:
         """Put what there is but once, by its name."""
@@ -247,6 +315,12 @@ class Store(StateFile):
             "REPLACE INTO counts VALUES (?, ?, ?)",
             (seal_row((name,), body) for name, body in counts.items()),
         )
+
+
+def span_of(place: Place) -> Span:
+    """Return the days that a window is of."""
+    chain, slot = place
+    return Span(chain.endpoint, days_of(slot.window))
 
 
 def checked_body_of(name: str, checksum: bytes, body: bytes) -> bytes:

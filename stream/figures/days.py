@@ -1,0 +1,86 @@
+"""What a UTC day came to, by the dimensions that people ask for: what is shown is made of these.
+
+A day's records are resolved and added up once, when something in it has changed. Series, the page
+and tables are made of these sums, so that none of them goes through the records again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from stream.figures.totals import Totals
+from stream.providers.endpoint import Endpoint
+from stream.records.money import Number, plain_text_of
+from stream.records.windows import Counters
+
+__all__ = ["DayGroups", "group_totals", "pack_groups", "unpack_groups"]
+
+Group: TypeAlias = tuple[Any, ...]
+WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency")
+MOST: Final = 2**63
+"""What a count in MessagePack is less than; a larger one is written as its digits."""
+
+ENCODE: Final = msgspec.msgpack.Encoder(decimal_format="string").encode
+Written = tuple[list[str], list[list[Any]], list[str], list[list[Any]]]
+DECODE: Final = msgspec.msgpack.Decoder(Written).decode
+
+
+class DayGroups(NamedTuple):
+    """Sums of the registry's counters, by the values of some dimensions; exact."""
+
+    names: tuple[str, ...]
+    groups: dict[Group, Counters]
+
+
+def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:
+    """Return what records come to by the dimensions that people ask for."""
+    names = tuple(name for name in WANTED if name in totals.names)
+    known = frozenset(endpoint.counters)
+    groups = {}
+    for values, counters in totals.sums_by(*names):
+        found = {name: value for name, value in counters.items() if name in known}
+        if found:
+            groups[values] = found
+    return DayGroups(names, groups)
+
+
+def pack_groups(found: DayGroups) -> bytes:
+    """Return sums as bytes, column by column; the same sums give the same bytes."""
+    counters = sorted({name for one in found.groups.values() for name in one})
+    dimensions = [list(column) for column in zip(*found.groups, strict=True)]
+    columns = [[write_number(one.get(name)) for one in found.groups.values()] for name in counters]
+    return ENCODE((found.names, dimensions, counters, columns))
+
+
+def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
+    """Return the sums that :func:`pack_groups` wrote.
+
+    Raises:
+        ValueError: the bytes are not what was written.
+    """
+    names, dimensions, counters, columns = DECODE(packed)
+    columns_read = [
+        read_numbers(column, digits=Decimal if name in endpoint.money else int)
+        for name, column in zip(counters, columns, strict=True)
+    ]
+    groups = {}
+    for values, *numbers in zip(zip(*dimensions, strict=True), *columns_read, strict=True):
+        pairs = zip(counters, numbers, strict=True)
+        groups[values] = {name: value for name, value in pairs if value is not None}
+    return DayGroups(tuple(names), groups)
+
+
+def write_number(value: Number | None) -> int | str | None:
+    """Return a number as it is written: money as its digits, and so is what is very large."""
+    if value is None or (isinstance(value, int) and -MOST <= value < MOST):
+        return value
+    return plain_text_of(value)
+
+
+def read_numbers(column: Iterable[Any], digits: Callable[[str], Number]) -> list[Number | None]:
+    """Return the numbers of a column; ``digits`` reads those that were written as text."""
+    return [digits(value) if isinstance(value, str) else value for value in column]

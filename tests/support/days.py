@@ -1,0 +1,66 @@
+"""Days as a store keeps them, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stream.records.chains import Chain
+from stream.records.windows import Window
+from stream.state.saved_series import SavedDay, SavedFigures, Span
+
+__all__ = ["HeldDays"]
+
+
+class HeldDays:
+    """A store of days; ``stale`` are those that somebody else has changed."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.known: dict[tuple[str, int], SavedDay] = {}
+        self.stale: set[Span] = set()
+        self.former_chains: frozenset[Chain] = frozenset()
+
+    def days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
+        """Yield the days of an endpoint that a window touches."""
+        for day in sorted(self.known.values()):
+            if day.span.endpoint == endpoint and touch(day.span.window, window):
+                yield day
+
+    def last_day(self, endpoint: str) -> SavedDay | None:
+        """Return the last days of an endpoint."""
+        found = [day for day in self.known.values() if day.span.endpoint == endpoint]
+        return max(found, default=None)
+
+    def stale_spans(self, most: int) -> list[Span]:
+        """Return some spans whose windows have changed."""
+        return sorted(self.stale)[:most]
+
+    def stale_near(self, span: Span) -> list[Span]:
+        """Return the stale spans of an endpoint that touch some of its days."""
+        return [
+            one
+            for one in self.stale
+            if one.endpoint == span.endpoint and touch(one.window, span.window)
+        ]
+
+    def put(self, figures: SavedFigures) -> None:
+        """Take what moves with a checkpoint."""
+        for span in figures.dropped:
+            del self.known[span.endpoint, span.window.start]
+        for day in figures.days:
+            self.known[day.span.endpoint, day.span.window.start] = day
+        self.former_chains = figures.former_chains
+        ended = [*figures.dropped, *(day.span for day in figures.days)]
+        self.stale -= {one for one in self.stale if any(within(one, whole) for whole in ended)}
+
+
+def touch(one: Window, other: Window) -> bool:
+    """Tell whether two windows have time in common."""
+    return one.start < other.end and other.start < one.end
+
+
+def within(one: Span, whole: Span) -> bool:
+    """Tell whether a span lies in another."""
+    return one.endpoint == whole.endpoint and (
+        whole.window.start <= one.window.start and one.window.end <= whole.window.end
+    )
