@@ -199,7 +199,7 @@ class Core:
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
         draft = self.ledger.draft(self.intake.windows(), changed)
-        self.intake.store(draft.saved)
+        self.intake.store(draft.figures)
         return draft
 
     def see_overdue(self) -> None:

@@ -60,7 +60,7 @@ class Admission:
     def _first_free(self, targets: list[Series]) -> int:
         """Return how many steps up there is room; at the last there always is."""
         family = FAMILIES[targets[0].family]
-        most, last = max(self.limit, family.most), len(targets) - 1
+        most, last = max(self.limit, family.room), len(targets) - 1
         for steps, target in enumerate(targets[:last]):
             share = 1 - KEPT_BACK * (last - 1 - steps)
             if target in self._admitted or self._counts[family.name] < most * share:

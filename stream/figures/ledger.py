@@ -40,7 +40,7 @@ DaySums: TypeAlias = tuple[str, Window, Sums]
 class Draft(NamedTuple):
     """What the next checkpoint moves; it counts when that is stored, and not before."""
 
-    saved: SavedFigures
+    figures: SavedFigures
     moves: dict[Series, tuple[int, int]]
     gauges: Sums
     levels: Sums | None
@@ -163,8 +163,7 @@ class Ledger:
         """Turn differences into what each series has come to by then, the largest first."""
         moves: dict[Series, tuple[int, int]] = {}
         gauges: Sums = {}
-        differences.sort(key=lambda one: (-abs(one[1]), one[0]))
-        for series, difference in differences:
+        for series, difference in sorted(differences, key=largest_first):
             target = self.admission.admit(series)
             if FAMILIES[target.family].gauge:
                 with localcontext(MONEY):
@@ -181,7 +180,7 @@ class Ledger:
         self.gauges.update(draft.gauges)
         self.admission.note_saved()
         self.is_behind = draft.is_behind
-        self._former = draft.saved.former_chains
+        self._former = draft.figures.former_chains
         if draft.levels is not None:
             self.levels = draft.levels
 
@@ -216,6 +215,12 @@ def differences_between(day: SavedDay, befores: list[SavedDay]) -> Iterator[tupl
             for series, value in sums_of_day(before).items():
                 left[series] = left.get(series, 0) - value
     yield from ((series, difference) for series, difference in left.items() if difference)
+
+
+def largest_first(one: tuple[Series, Number]) -> tuple[Number, Series]:
+    """Return what orders differences: the largest first, whatever their sign."""
+    series, difference = one
+    return -difference if difference > 0 else difference, series
 
 
 def overlap(one: Span, other: Span) -> bool:

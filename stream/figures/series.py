@@ -30,13 +30,13 @@ MOST_PROJECTS: Final = 10_000
 
 
 class Family(NamedTuple):
-    """A metric family; ``most`` is how many series it may have at least, whatever the limit."""
+    """A metric family; ``room`` is how many series it may have at least, whatever the limit."""
 
     name: str
     help: str
     labels: tuple[str, ...]
     gauge: bool = False
-    most: int = 0
+    room: int = 0
 
 
 class Series(NamedTuple):
@@ -70,26 +70,26 @@ FAMILIES: Final = {
             "openai_project_input_tokens",
             "Input tokens used, on all endpoints.",
             KEY,
-            most=MOST_PROJECTS,
+            room=MOST_PROJECTS,
         ),
         Family(
             "openai_project_output_tokens",
             "Output tokens used, on all endpoints.",
             KEY,
-            most=MOST_PROJECTS,
+            room=MOST_PROJECTS,
         ),
         Family(
             "openai_project_requests",
             "Requests made to models, on all endpoints.",
             KEY,
-            most=MOST_PROJECTS,
+            room=MOST_PROJECTS,
         ),
         Family(
             "openai_project_cost",
             "Cost as billed, of all line items.",
             ("project_id", "currency"),
             gauge=True,
-            most=MOST_PROJECTS,
+            room=MOST_PROJECTS,
         ),
     )
 }

@@ -4,5 +4,5 @@
 the windows in use, and lets the others leave for the store; ``objects`` holds the lists of
 projects, users and keys, and ``links`` what pages say of their walks, until the store has it.
 ``checkpoints`` says when all of that is stored, and what has changed; ``sqlite`` is the store.
-``saved_series`` is the shape in which a series is kept.
+``saved_series`` has the shapes in which series and days are kept.
 """

@@ -48,7 +48,7 @@ class SavedFigures(NamedTuple):
 
     series: list[SavedSeries]
     days: list[SavedDay]
-    dropped: list[Span]
+    dropped_spans: list[Span]
     former_chains: frozenset[Chain]
 
 

@@ -52,8 +52,8 @@ class Shown:
         assert self.ledger.counts == before
         self.ledger.commit(draft)
         self.state.changed_places.clear()
-        self.days.put(draft.saved)
-        self.saved.update({(one.family, one.labels): one for one in draft.saved.series})
+        self.days.put(draft.figures)
+        self.saved.update({(one.family, one.labels): one for one in draft.figures.series})
         for series, (accepted, corrected) in before.items():
             now = self.ledger.counts[series]
             assert now[0] >= accepted

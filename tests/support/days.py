@@ -45,12 +45,12 @@ class HeldDays:
 
     def put(self, figures: SavedFigures) -> None:
         """Take what moves with a checkpoint."""
-        for span in figures.dropped:
+        for span in figures.dropped_spans:
             del self.known[span.endpoint, span.window.start]
         for day in figures.days:
             self.known[day.span.endpoint, day.span.window.start] = day
         self.former_chains = figures.former_chains
-        ended = [*figures.dropped, *(day.span for day in figures.days)]
+        ended = [*figures.dropped_spans, *(day.span for day in figures.days)]
         self.stale -= {one for one in self.stale if any(within(one, whole) for whole in ended)}
 
 

@@ -77,6 +77,8 @@ def history_of(windows: Windows, now: int) -> tuple[History, int]:
                 totals = Totals(endpoint)
                 totals.add(rows.dimensions, rows.counters)
                 for series, value in series_of(endpoint, group_totals(endpoint, totals)).items():
+                    if FAMILIES[series.family].room:
+                        continue  # a total of series that are all in the file
                     times = history[series]
                     with localcontext(MONEY):
                         times[window.end - 1] = times.get(window.end - 1, 0) + value

@@ -92,11 +92,11 @@ def stale_in(database: sqlite3.Connection, near: Span | int) -> list[Span]:
 
 def put_days(database: sqlite3.Connection, figures: SavedFigures) -> None:
     """Put days in the place of what was known of them; they are stale no more."""
-    ended = [*figures.dropped, *(day.span for day in figures.days)]
+    ended = [*figures.dropped_spans, *(day.span for day in figures.days)]
     many = database.executemany
     many(
         "DELETE FROM days WHERE (endpoint, first) = (?, ?)",
-        ((span.endpoint, span.window.start) for span in figures.dropped),
+        ((span.endpoint, span.window.start) for span in figures.dropped_spans),
     )
     many(
         "DELETE FROM stale_days WHERE endpoint = ? AND first >= ? AND last <= ?",
