@@ -23,7 +23,7 @@ from stream.figures.expectations import Expectations
 from stream.figures.outline import FrozenState, outline_of
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.records.delivery import Delivery
+from stream.records.delivery import Delivery, size_of
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
 from stream.records.shares import ALL
@@ -188,7 +188,7 @@ async def ingest_pages(
     if not intake.checkpoints.is_lasting:  # or there may be windows that never were in memory
         intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
-    with closing(Channel[Delivery](run.channel_capacity)) as channel:
+    with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
 
         async def feed() -> None:
             await directory.deliver(survey, channel.send)

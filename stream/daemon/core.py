@@ -19,7 +19,7 @@ from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
 from stream.records.chains import Chain
-from stream.records.delivery import Delivery, LeftOut
+from stream.records.delivery import Delivery, LeftOut, size_of
 from stream.records.errors import Unavailable
 from stream.records.tally import Tally
 from stream.records.windows import Slot
@@ -62,7 +62,7 @@ class Core:
         self.overdue = OverdueWalks(time.monotonic)
         self.status = DaemonStatus(series_limit=settings.series_limit)
         self.exposition = Exposition(self.tally, self.status, self.ledger)
-        self.channel: Channel[Arrival] = Channel(settings.channel_capacity)
+        self.channel: Channel[Arrival] = Channel(settings.channel_capacity, size_of)
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0
         """Grows when figures may have changed; the report is written when it did."""
@@ -117,7 +117,7 @@ class Core:
     async def _next(self) -> Arrival | None:
         """Return what comes next; ``None`` when it is time to see whether a checkpoint is due."""
         try:
-            return self.channel.pages.receive_nowait()
+            return self.channel.receive_nowait()
         except anyio.WouldBlock:
             if self.ledger.is_behind:
                 return None
@@ -125,7 +125,7 @@ class Core:
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
             due = self.overdue.seconds_until_next(self.settings.walk_seconds)
             with anyio.move_on_after(min(pause, HEARTBEAT, HEARTBEAT if due is None else due)):
-                return await self.channel.pages.receive()
+                return await self.channel.receive()
         return None
 
     async def _take(self, delivery: Arrival) -> None:

@@ -113,16 +113,17 @@ class Ledger:
         stale = self.store.stale_spans(STALE + 1)
         touched.update(stale[:STALE])
         days, dropped = list[SavedDay](), list[Span]()
-        differences: list[tuple[Series, Number]] = []
+        rises: Sums = {}
+        falls: Sums = {}
         for span in self._whole_spans({one for one in touched if one.endpoint in ENDPOINTS}):
             befores = list(self.store.days(*span))
             dropped += [day.span for day in befores if day.span.window.start != span.window.start]
             day = SavedDay(span, pack_groups(groups_of_span(windows, span)))
             days.append(day)
             if span.endpoint != LEVELS:
-                differences += differences_between(day, befores)
+                add_differences(day, befores, rises, falls)
         levels = self._latest([day for day in days if day.span.endpoint == LEVELS])
-        moves, gauges = self._moves_of(differences)
+        moves, gauges = self._moves_of(rises, falls)
         saved = [*saved_series_of(moves, gauges), *self.admission.unsaved_folds()]
         figures = SavedFigures(saved, days, dropped, frozenset(windows.former_chains))
         return Draft(figures, moves, gauges, levels, is_behind=len(stale) > STALE)
@@ -157,21 +158,19 @@ class Ledger:
         latest = max([*days, *([known] if known else [])], key=lambda day: day.span.window.end)
         return self.admission.fold(sums_of_day(latest))
 
-    def _moves_of(
-        self, differences: list[tuple[Series, Number]]
-    ) -> tuple[dict[Series, tuple[int, int]], Sums]:
-        """Turn differences into what each series has come to by then, the largest first."""
+    def _moves_of(self, rises: Sums, falls: Sums) -> tuple[dict[Series, tuple[int, int]], Sums]:
+        """Turn what rose and fell into what each series has come to by then, the largest first."""
         moves: dict[Series, tuple[int, int]] = {}
         gauges: Sums = {}
-        for series, difference in sorted(differences, key=largest_first):
+        touched = [(rises.get(one, 0), falls.get(one, 0), one) for one in rises.keys() | falls]
+        for rise, fall, series in sorted(touched, key=largest_first):
             target = self.admission.admit(series)
             if FAMILIES[target.family].gauge:
                 with localcontext(MONEY):
-                    gauges[target] = gauges.get(target, self.gauges.get(target, 0)) + difference
+                    gauges[target] = gauges.get(target, self.gauges.get(target, 0)) + rise - fall
             else:
                 accepted, corrected = moves.get(target) or self.counts.get(target, (0, 0))
-                count = int(difference)
-                moves[target] = accepted + max(count, 0), corrected - min(count, 0)
+                moves[target] = accepted + int(rise), corrected + int(fall)
         return moves, gauges
 
     def commit(self, draft: Draft) -> None:
@@ -207,20 +206,24 @@ def sums_of_day(day: SavedDay) -> Sums:
     return series_of(endpoint, unpack_groups(endpoint, day.sums))
 
 
-def differences_between(day: SavedDay, befores: list[SavedDay]) -> Iterator[tuple[Series, Number]]:
-    """Yield what each series differs by, where it does."""
+def add_differences(day: SavedDay, befores: list[SavedDay], rises: Sums, falls: Sums) -> None:
+    """Add what each series has risen or fallen by since days were worked out before."""
     left = sums_of_day(day)
     with localcontext(MONEY):
         for before in befores:
             for series, value in sums_of_day(before).items():
                 left[series] = left.get(series, 0) - value
-    yield from ((series, difference) for series, difference in left.items() if difference)
+        for series, difference in left.items():
+            if difference > 0:
+                rises[series] = rises.get(series, 0) + difference
+            elif difference:
+                falls[series] = falls.get(series, 0) - difference
 
 
-def largest_first(one: tuple[Series, Number]) -> tuple[Number, Series]:
-    """Return what orders differences: the largest first, whatever their sign."""
-    series, difference = one
-    return -difference if difference > 0 else difference, series
+def largest_first(touched: tuple[Number, Number, Series]) -> tuple[Number, Series]:
+    """Return what orders series: those that move most come first."""
+    rise, fall, series = touched
+    return -max(rise, fall), series
 
 
 def overlap(one: Span, other: Span) -> bool:

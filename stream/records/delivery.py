@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 
-__all__ = ["UNKNOWN_CHAIN", "Delivery", "LeftOut", "Page", "Part", "seconds_until"]
+__all__ = ["UNKNOWN_CHAIN", "Delivery", "LeftOut", "Page", "Part", "seconds_until", "size_of"]
 
 UNKNOWN_CHAIN = "capture"
 """The endpoint of a page of which nobody can tell what it is of: its label names the file."""
@@ -90,6 +90,12 @@ class Delivery(NamedTuple):
     begins_anew: bool = False
     is_gone: bool = False
     comes_again: bool = False
+
+
+def size_of(delivery: object) -> int:
+    """Return how many bytes what comes through a channel carries."""
+    page = delivery.page if isinstance(delivery, Delivery) else None
+    return 0 if page is None else len(page.content)
 
 
 def seconds_until(revision: int, now: int) -> int:

@@ -40,7 +40,7 @@ async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
             tasks.start_soon(produce, channel)
             tracemalloc.start()
             taken = 0
-            async for _ in channel.pages:
+            async for _ in channel:
                 taken += 1
                 # Slower than the source, whatever it does.
                 while channel.depth < CAPACITY and taken < PAGES - CAPACITY:  # noqa: ASYNC110 -- a channel tells nobody that it is full
@@ -52,3 +52,42 @@ async def test_the_channel_stays_at_its_capacity(tmp_path: Path) -> None:
     assert set(depths[: PAGES - CAPACITY - 1]) == {CAPACITY}
     assert channel.blocked_seconds > 0
     assert max(peaks[300:]) < 1.5 * max(peaks[50:300])
+
+
+async def test_large_pages_wait_for_each_other() -> None:
+    """Pages that wait have eight MiB together, or one of them has more; all of them come."""
+    sizes = [3 << 20, 4 << 20, 3 << 20, 20 << 20, 1, 9 << 20]
+    waiting: list[list[int]] = []
+    with closing(Channel[int](100, lambda size: size)) as channel:
+
+        async def produce() -> None:
+            for size in sizes:
+                await channel.send(size)
+            channel.end()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(produce)
+            taken: list[int] = []
+            await anyio.wait_all_tasks_blocked()
+            waiting.append(sizes[: channel.depth])
+            async for size in channel:
+                taken.append(size)
+                await anyio.wait_all_tasks_blocked()
+                waiting.append(sizes[len(taken) : len(taken) + channel.depth])
+    assert taken == sizes
+    assert all(sum(some) <= 8 << 20 or len(some) == 1 for some in waiting)
+    assert waiting[0] == sizes[:2]
+    assert channel.blocked_seconds > 0
+
+
+async def test_who_gives_up_sending_takes_no_room() -> None:
+    """A producer that is cancelled while it waits leaves the room to others."""
+    with closing(Channel[int](1, lambda size: size)) as channel:
+        await channel.send(5 << 20)
+        with anyio.move_on_after(0):
+            await channel.send(1 << 20)
+        with anyio.move_on_after(0):
+            await channel.send(5 << 20)
+        assert await channel.receive() == 5 << 20
+        await channel.send(8 << 20)
+        assert channel.depth == 1
