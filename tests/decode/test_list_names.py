@@ -1,0 +1,43 @@
+"""Names in lists: those of projects alone are read, and nothing private stands in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pytest
+
+from stream.decode import decode_list
+from stream.providers.openai import LISTS
+from tests.support.pages import listed
+
+NAMES: Final[dict[str, tuple[object, str | None]]] = {
+    "plain": ("Search", "Search"),
+    "trimmed": ("  Search \n", "Search"),
+    "blank": (" ", None),
+    "null": (None, None),
+    "no text": (7, None),
+    "an address": ("of jane@corp.test alone", "of *** alone"),
+    "a key": ("sk-aaaaaaaaaaaaaaaaaaaaaaaa", "***"),
+    "as long as may be": ("n" * 200, "n" * 200),
+    "too long": ("n" * 201, "n" * 199 + "…"),
+    "an address at the edge": ("n" * 190 + " jane.doe@corp.test", "n" * 190 + " ***"),
+}
+
+
+@pytest.mark.parametrize(("name", "wanted"), NAMES.values(), ids=NAMES.keys())
+def test_a_project_has_its_name(name: object, wanted: str | None) -> None:
+    """It is a text of bounded length without addresses and keys, and never ends a page."""
+    payload = json.dumps(listed({"id": "p", "name": name})).encode()
+    (element,) = decode_list(LISTS["projects"], payload).elements
+    assert element.name == wanted
+
+
+@pytest.mark.parametrize("name", sorted(LISTS.keys() - {"projects"}))
+def test_nobody_else_has_a_name(name: str) -> None:
+    """People, accounts and keys are ids."""
+    owner = {"user": {"id": "u", "name": "Jane Doe"}}
+    payload = json.dumps(listed({"id": "x", "name": "Jane Doe", "owner": owner})).encode()
+    page = decode_list(LISTS[name], payload)
+    assert [element.name for element in page.elements] == [None]
+    assert "Jane" not in str(page)
