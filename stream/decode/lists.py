@@ -21,13 +21,14 @@ NESTED: Final[dict[str, Kind]] = {
 
 NAMED: Final[Kind] = "projects"
 """What is called by its name; everything else has an id alone, since names speak of people."""
-NAME_LENGTH: Final = 200
+NAME_LENGTH: Final = 120
+"""Escaped for a label, a character is six: Prometheus refuses a scrape with a label of 1,024."""
 
 
 class Element(NamedTuple):
     """One object of a list: its id (``None`` for an event without one), and its references.
 
-    A project has its ``name``, of at most 200 characters, with what looks like an address or a key
+    A project has its ``name``, of at most 120 characters, with what looks like an address or a key
     masked; nothing else has one.
     """
 

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from stream.figures.daily import DaySums
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, OTHER, Series, series_of
 from stream.figures.totals import Totals
@@ -23,7 +24,7 @@ from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.money import MONEY, Number
-from stream.records.windows import DAY, Slot, Window, day_of
+from stream.records.windows import DAY, MAX_TIME, Slot, Window, day_of
 from stream.state.saved_series import SavedSeries
 from stream.state.windows import Windows
 
@@ -174,6 +175,13 @@ class Ledger:
             target = self._target(series, folded)
             levels[target] = levels.get(target, 0) + value
         return levels
+
+    def days(self, window: Window) -> Iterator[DaySums]:
+        """Yield what the days that touch a window count in each series, before any is folded."""
+        for (key, day), sums in self._cells.items():
+            found = day or Window(0, MAX_TIME)
+            if found.start < window.end and window.start < found.end:
+                yield key, found, sums
 
     def _target(self, series: Series, folded: dict[Series, Series]) -> Series:
         """Return the series that one counts in: itself, or for good its family's other."""

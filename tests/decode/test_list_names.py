@@ -9,6 +9,7 @@ import pytest
 
 from stream.decode import decode_list
 from stream.providers.openai import LISTS
+from stream.records.privacy import show_label
 from tests.support.pages import listed
 
 NAMES: Final[dict[str, tuple[object, str | None]]] = {
@@ -19,9 +20,9 @@ NAMES: Final[dict[str, tuple[object, str | None]]] = {
     "no text": (7, None),
     "an address": ("of jane@corp.test alone", "of *** alone"),
     "a key": ("sk-aaaaaaaaaaaaaaaaaaaaaaaa", "***"),
-    "as long as may be": ("n" * 200, "n" * 200),
-    "too long": ("n" * 201, "n" * 199 + "…"),
-    "an address at the edge": ("n" * 190 + " jane.doe@corp.test", "n" * 190 + " ***"),
+    "as long as may be": ("n" * 120, "n" * 120),
+    "too long": ("n" * 121, "n" * 119 + "…"),
+    "an address at the edge": ("n" * 110 + " jane.doe@corp.test", "n" * 110 + " ***"),
 }
 
 
@@ -41,3 +42,12 @@ def test_nobody_else_has_a_name(name: str) -> None:
     page = decode_list(LISTS[name], payload)
     assert [element.name for element in page.elements] == [None]
     assert "Jane" not in str(page)
+
+
+def test_a_name_is_no_longer_than_a_label_may_be() -> None:
+    """Whatever it is made of, it fits into the limit of the scrape that we ship."""
+    for character in ("\u202e", "\x9b", "\N{GRINNING FACE}", "n"):
+        payload = json.dumps(listed({"id": "p", "name": f"n{character * 999}"})).encode()
+        (element,) = decode_list(LISTS["projects"], payload).elements
+        assert element.name is not None
+        assert len(show_label(element.name).encode()) <= 1_024
