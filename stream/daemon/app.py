@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
 from stream.daemon.glance import STYLE, render_page
-from stream.daemon.overview import OverviewCache
+from stream.daemon.overview_cache import OverviewCache
 
 __all__ = ["make_app"]
 
@@ -44,7 +44,9 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
     async def glance(_: Request) -> Response:
         async with core.state_lock:  # nothing moves while state and figures are looked at
             checkpoints = sum(core.tally.checkpoint.counts)
-            return HTMLResponse(render_page(core, await overviews.read(core.clock(), checkpoints)))
+            names = core.intake.objects.project_names
+            shown = await overviews.read(core.clock(), checkpoints, names)
+            return HTMLResponse(render_page(core, shown))
 
     return Starlette(
         routes=[

@@ -1,19 +1,18 @@
-"""What the page says of usage and money: totals, projects, days; worked out once a checkpoint."""
+"""What the page says of usage and money: totals, projects, and days."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
-import anyio.to_thread
 from msgspec import Struct
 
-from stream.daemon.calendar import Calendar, calendar_at
+from stream.daemon.calendar import Calendar
 from stream.figures.daily import DailyFigures, DaySums, sum_by_project
 from stream.records.money import Number
 from stream.records.windows import Window
 
-__all__ = ["Overview", "OverviewCache", "Periods", "ProjectFigures", "order_currencies"]
+__all__ = ["Overview", "Periods", "ProjectFigures", "order_currencies"]
 
 PREFERRED: Final = ("usd", "USD")
 Periods: TypeAlias = dict[str, DailyFigures]
@@ -86,30 +85,3 @@ def rank_of(project: ProjectFigures, currencies: list[str]) -> tuple[list[Number
     recent = project.whole.get("recent", DailyFigures())
     costs = [-recent.cost.get(currency, 0) for currency in currencies]
     return costs, -(recent.input or 0) - (recent.output or 0), project.project_id
-
-
-class OverviewCache:
-    """Keeps what was worked out last, until state or the day have changed."""
-
-    def __init__(self, days: Callable[[Window], Iterable[DaySums]]) -> None:
-        """Ask ``days`` for what the days that touch a window count; it may read from disk."""
-        self._days = days
-        self._kept: tuple[Hashable, Overview] | None = None
-
-    async def read(self, now: int, version: Hashable) -> Overview:
-        """Return how it stands at a moment; as long as ``version`` is the same, state is.
-
-        Nothing may change in state meanwhile.
-
-        Raises:
-            BadInput, Unavailable: state cannot be read.
-        """
-        calendar = calendar_at(now)
-        if self._kept is None or self._kept[0] != (calendar, version):
-            made = await anyio.to_thread.run_sync(self._work_out, calendar)
-            self._kept = (calendar, version), made
-        return self._kept[1]
-
-    def _work_out(self, calendar: Calendar) -> Overview:
-        """Work it out; runs in a thread."""
-        return Overview.from_days(self._days(calendar.span), calendar)

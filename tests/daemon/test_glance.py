@@ -208,6 +208,26 @@ def test_it_shows_each_chain(shown: Chrome) -> None:
     assert ["dead letter" in row["standing"] for row in rows] == [True] * 2 + [False] * 4
 
 
+def test_it_shows_each_source(shown: Chrome, running: Daemon) -> None:
+    """Where pages come from, how many have come, and that it works; what does not says why."""
+    (source,) = table(shown, "places")
+    assert source.pop("place").endswith("/pages")
+    pages = sum(int(row["pages"]) for row in table(shown, "chains"))
+    assert source == {"source": "–", "kind": "directory", "pages": f"{pages}", "standing": "works"}
+    hidden = running.place / "hidden"
+    (running.place / "pages").rename(hidden)
+    running.until(lambda: not running.ready(), "unreadiness")
+    shown.refresh()
+    assert "pages" in table(shown, "places")[0]["standing"]
+    assert (
+        value_of(shown, "getComputedStyle(document.querySelector('#places .wrong')).color") == BAD
+    )
+    assert table(shown, "troubles")[0]["why"] == table(shown, "places")[0]["standing"]
+    assert text(shown, "state") == table(shown, "places")[0]["standing"]
+    hidden.rename(running.place / "pages")
+    running.until(running.ready, "readiness")
+
+
 def test_it_shows_outcomes_and_the_last_errors(shown: Chrome) -> None:
     """Each row's outcome is counted by endpoint; what was set aside is named by its file."""
     rows = {row["endpoint"]: row for row in table(shown, "outcomes")}

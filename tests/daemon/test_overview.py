@@ -20,7 +20,8 @@ from stream.daemon.notation import (
     write_money,
     write_month,
 )
-from stream.daemon.overview import Overview, OverviewCache
+from stream.daemon.overview import Overview
+from stream.daemon.overview_cache import OverviewCache
 from stream.daemon.shown_projects import ProjectNames, describe_days, describe_projects
 from stream.figures.daily import DaySums
 from stream.figures.series import Series
@@ -247,18 +248,26 @@ def test_numbers_are_written_for_people() -> None:
 
 
 def test_it_is_worked_out_once_a_checkpoint() -> None:
-    """It is asked for again when state or the day are others, and for the days that it shows."""
+    """It is asked for again when state, names or the day are others, and for what it shows."""
     asked: list[Window] = []
+    names, others = {"p": "Search"}, {"p": "Find"}
 
     def days(window: Window) -> Iterator[DaySums]:
         asked.append(window)
         yield billed("p", len(asked), 1)
 
-    async def look() -> list[Decimal]:
+    async def look() -> list[tuple[int, str]]:
         cache = OverviewCache(days)
-        looks = [(NOON, 1), (NOON + 9, 1), (NOON, 2), (NOON + DAY, 2), (NOON + DAY, 2)]
+        looks = [
+            *((NOON, 1, names), (NOON + 9, 1, names), (NOON, 2, names), (NOON, 2, others)),
+            *((NOON + DAY, 2, others), (NOON + DAY, 2, others)),
+        ]
         found = [await cache.read(*one) for one in looks]
-        return [Decimal(one.totals["recent"].cost["usd"]) for one in found]
+        return [
+            (int(one.overview.totals["recent"].cost["usd"]), one.projects.rows[0]["name"])
+            for one in found
+        ]
 
-    assert anyio.run(look) == [1, 1, 2, 3, 3]
+    wanted = [(1, "Search"), (1, "Search"), (2, "Search"), (3, "Find"), (4, "Find"), (4, "Find")]
+    assert anyio.run(look) == wanted
     assert asked[0] == Window(day(48).start, TODAY.end)
