@@ -15,6 +15,7 @@ from stream.daemon.notation import (
     group_digits,
     write_count,
     write_day,
+    write_exact,
     write_moment,
     write_money,
     write_month,
@@ -23,7 +24,6 @@ from stream.daemon.notation import (
 from stream.daemon.overview import order_currencies
 from stream.daemon.overview_cache import ShownOverview
 from stream.daemon.shown_sources import describe_chains, describe_sources, list_wrongs
-from stream.records.money import plain_text_of
 from stream.records.privacy import one_line
 
 __all__ = ["STYLE", "render_page"]
@@ -46,7 +46,7 @@ TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
     {
         "counted": write_count,
         "day": write_day,
-        "exact": plain_text_of,
+        "exact": write_exact,
         "grouped": group_digits,
         "money": write_money,
         "month": write_month,

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
-from stream.records.money import MAX_FRACTION_DIGITS, Number
+from stream.records.money import MAX_FRACTION_DIGITS, Number, exact_number, plain_text_of
 from stream.records.windows import DAY, MAX_TIME
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "shorten_number",
     "write_count",
     "write_day",
+    "write_exact",
     "write_moment",
     "write_money",
     "write_month",
@@ -32,6 +33,11 @@ UNITS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 def group_digits(value: Number) -> str:
     """Write a number with its thousands apart, exactly."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,f}"
+
+
+def write_exact(value: Number) -> str:
+    """Write a number exactly, without an exponent and zeros that say nothing."""
+    return plain_text_of(exact_number(value))
 
 
 def write_count(value: int) -> str:

@@ -12,7 +12,7 @@ from stream.figures.daily import DailyFigures, DaySums, sum_by_project
 from stream.records.money import Number
 from stream.records.windows import Window
 
-__all__ = ["Overview", "Periods", "ProjectFigures", "order_currencies"]
+__all__ = ["Overview", "Periods", "ProjectFigures", "add_periods", "order_currencies"]
 
 PREFERRED: Final = ("usd", "USD")
 Periods: TypeAlias = dict[str, DailyFigures]
@@ -42,23 +42,39 @@ class Overview(Struct):
     @classmethod
     def from_days(cls, days: Iterable[DaySums], calendar: Calendar) -> Overview:
         """Work it out; what is of no day that the calendar speaks of is left out."""
-        totals: Periods = {}
         projects: dict[str, ProjectFigures] = {}
+        untiered: dict[str, Periods] = {}
         by_day: dict[Window, dict[str, DailyFigures]] = {day: {} for day in calendar.recent_days}
+        periods: dict[Window, list[str]] = {}
         has_longer = False
         for (day, project, tier), figures in sum_by_project(days).items():
-            periods = [*periods_of(day, calendar)]
-            has_longer = has_longer or not (periods or is_aside(day, calendar))
-            for period in periods:
-                found = projects.setdefault(project, ProjectFigures(project))
-                tiers = [] if tier is None else [found.tiers.setdefault(tier, {})]
-                for sums in (totals, found.whole, *tiers):
-                    sums.setdefault(period, DailyFigures()).add(figures)
+            if day not in periods:
+                periods[day] = [*periods_of(day, calendar)]
+                has_longer = has_longer or not (periods[day] or is_aside(day, calendar))
+            if not periods[day]:
+                continue
+            found = projects.setdefault(project, ProjectFigures(project))
+            tiers = untiered if tier is None else found.tiers
+            sums = tiers.setdefault(project if tier is None else tier, {})
+            for period in periods[day]:
+                sums.setdefault(period, DailyFigures()).add(figures)
             if day in by_day:
                 by_day[day].setdefault(project, DailyFigures()).add(figures)
+        for found in projects.values():
+            found.whole = add_periods([untiered.get(found.project_id, {}), *found.tiers.values()])
+        totals = add_periods(one.whole for one in projects.values())
         rank = order_currencies(totals.values())
         ordered = sorted(projects.values(), key=lambda one: rank_of(one, rank))
         return cls(calendar, totals, ordered, by_day, has_longer)
+
+
+def add_periods(found: Iterable[Periods]) -> Periods:
+    """Return what periods come to together."""
+    sums: Periods = {}
+    for periods in found:
+        for name, figures in periods.items():
+            sums.setdefault(name, DailyFigures()).add(figures)
+    return sums
 
 
 def periods_of(day: Window, calendar: Calendar) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stream.daemon.notation import write_day
-from stream.daemon.overview import Overview, Periods, ProjectFigures
+from stream.daemon.overview import Overview, Periods, ProjectFigures, add_periods
 from stream.figures.daily import DailyFigures, add_up
 from stream.figures.series import UNSPECIFIED, label_value_of
 
@@ -61,15 +61,6 @@ def describe_project(project: ProjectFigures, names: ProjectNames) -> dict[str, 
         "whole": project.whole,
         "tiers": tiers if len(tiers) > 1 else [],
     }
-
-
-def add_periods(found: Iterable[Periods]) -> Periods:
-    """Return what periods come to together."""
-    sums: Periods = {}
-    for periods in found:
-        for name, figures in periods.items():
-            sums.setdefault(name, DailyFigures()).add(figures)
-    return sums
 
 
 def describe_days(overview: Overview) -> list[tuple[str, DailyFigures]]:

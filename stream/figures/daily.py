@@ -6,13 +6,13 @@ It is added up from sums by series before any of them is folded, so nobody's usa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import localcontext
+from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from stream.figures.series import FAMILIES, Series
-from stream.records.money import MONEY, Number, exact_number
+from stream.records.money import MONEY, Number
 from stream.records.windows import Window
 
 __all__ = ["DailyFigures", "DaySums", "KeyDay", "add_up", "sum_by_project"]
@@ -49,43 +49,63 @@ class DailyFigures(Struct):
     requests: int | None = None
     cost: dict[str, Number] = {}
 
-    def count(self, name: str, value: int) -> None:
-        """Add to a count, where it is one of these."""
-        if name in COUNTS:
-            setattr(self, name, (getattr(self, name) or 0) + value)
-
     def add(self, other: DailyFigures) -> None:
         """Add other figures; sums of money are exact."""
         for name in COUNTS:
             value = getattr(other, name)
             if value is not None:
-                self.count(name, value)
+                setattr(self, name, (getattr(self, name) or 0) + value)
         for currency, amount in other.cost.items():
             self.pay(currency, amount)
 
     def pay(self, currency: str, amount: Number) -> None:
         """Add to what is billed in a currency."""
-        with localcontext(MONEY):
-            self.cost[currency] = exact_number(self.cost.get(currency, 0) + amount)
+        self.cost[currency] = MONEY.add(Decimal(self.cost.get(currency, 0)), amount)
 
 
 COUNTS: Final = ("input", "input_cached", "output", "requests")
+
+
+class LabelPlaces(NamedTuple):
+    """Where a family's labels have the project, the tier, and the kind of token or the currency."""
+
+    project: int
+    tier: int | None
+    kind: int | None
+
+    @classmethod
+    def in_family(cls, family: str, kind: str | None = None) -> LabelPlaces:
+        """Find them; a family without such a label has ``None``."""
+        labels = FAMILIES[family].labels
+        tier = labels.index("service_tier") if "service_tier" in labels else None
+        return cls(labels.index("project_id"), tier, None if kind is None else labels.index(kind))
+
+
+PLACES: Final = {
+    TOKENS: LabelPlaces.in_family(TOKENS, "token_type"),
+    REQUESTS: LabelPlaces.in_family(REQUESTS),
+    COST: LabelPlaces.in_family(COST, "currency"),
+}
 
 
 def sum_by_project(days: Iterable[DaySums]) -> dict[KeyDay, DailyFigures]:
     """Add up tokens, requests and money by day, project and tier; endpoints and models together."""
     found: dict[KeyDay, DailyFigures] = {}
     for _, day, sums in days:
-        for series, value in sums.items():
-            if series.family not in {TOKENS, REQUESTS, COST}:
+        for (family, labels), value in sums.items():
+            places = PLACES.get(family)
+            if places is None:
                 continue
-            labels = dict(zip(FAMILIES[series.family].labels, series.labels, strict=True))
-            key = KeyDay(day, labels["project_id"], labels.get("service_tier"))
-            figures = found.setdefault(key, DailyFigures())
-            if series.family == COST:
-                figures.pay(labels["currency"], value)
-            else:
-                figures.count(labels.get("token_type", "requests"), int(value))
+            tier = None if places.tier is None else labels[places.tier]
+            name = "requests" if places.kind is None else labels[places.kind]
+            key = KeyDay(day, labels[places.project], tier)
+            figures = found.get(key)
+            if figures is None:
+                figures = found[key] = DailyFigures()
+            if family == COST:
+                figures.pay(name, value)
+            elif name in COUNTS:
+                setattr(figures, name, (getattr(figures, name) or 0) + int(value))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import encode
 
 from stream.state.objects import ListPlace, Objects, Reference
 from tests.support.capture_replays import FEW
@@ -96,6 +97,18 @@ def test_a_changed_file_takes_back_what_it_said() -> None:
     assert [*objects.freeze_pages().values()] == [{"a": frozenset()}]
     objects.take(*walk_at(1))
     assert restored(objects).project_names == {"a": "Search", "b": "Voice"}
+
+
+def test_what_was_stored_without_names_is_taken_up() -> None:
+    """A state file of before has pages and no names; those come with the next walk."""
+    before = encode([(("projects", "acme", "day", 1), [("a", []), ("c", [("users", "u")])])])
+    objects = Objects()
+    objects.restore(before)
+    assert objects.project_names == {}
+    objects.take(*walk_at(1))
+    assert objects.project_names == {"a": "Search", "b": "Voice"}
+    found = objects.freeze_pages().values()
+    assert {one for elements in found for one in elements} == {"a", "b", "c"}
 
 
 def test_a_frozen_view_stays() -> None:
