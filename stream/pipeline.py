@@ -218,7 +218,7 @@ def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenSta
     return FrozenState(
         intake.windows(store),
         intake.summaries(),
-        dict(intake.objects.pages),
+        intake.objects.freeze_pages(),
         intake.account.freeze_entries(),
     )
 

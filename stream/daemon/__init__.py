@@ -4,8 +4,11 @@
 ``config``. Its tasks are ``feeding``, which runs the sources, ``poller``, which asks accounts for
 what they have used, ``core``, which takes what comes and stores checkpoints, ``report_writer``,
 which writes the report on a schedule, and ``http_server``, which serves ``app`` over HTTP:
-``guard`` says who may ask, and ``glance`` is the page for people, with what it shows of
-``accounts``. ``health`` knows what is wrong, if anything, ``troubles`` what of the sources does not
-work now, and ``overdue`` which walks have stopped half way; ``delivery_log`` is what is logged of
-each delivery, ``logs`` how, and ``systemd`` is told how it goes.
+``guard`` says who may ask, and ``glance`` is the page for people. It shows ``accounts`` and
+``shown_sources``, and what was used and billed by the days of the ``calendar``: ``overview`` has
+the figures, ``shown_projects`` and ``chart`` what is written and drawn of them, in the ``notation``
+of numbers and times, and ``overview_cache`` works that out once for all. ``health`` knows what is
+wrong, if anything, ``troubles`` what of the sources does not work now, and ``overdue`` which walks
+have stopped half way; ``delivery_log`` is what is logged of each delivery, ``logs`` how, and
+``systemd`` is told how it goes.
 """

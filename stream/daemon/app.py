@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
 from stream.daemon.glance import STYLE, render_page
+from stream.daemon.overview_cache import OverviewCache
 
 __all__ = ["make_app"]
 
@@ -26,6 +27,7 @@ READERS: Final = 64
 
 def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlette:
     """Make the app; ``reload`` loads the configuration again, and says why it could not."""
+    overviews = OverviewCache(core.ledger.days)
 
     async def metrics(request: Request) -> Response:
         body, content_type = core.scrape(request.headers.get("accept", ""))
@@ -40,8 +42,11 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
         return PlainTextResponse(f"{reason or 'reloaded'}\n", 400 if reason else 200)
 
     async def glance(_: Request) -> Response:
-        async with core.state_lock:
-            return HTMLResponse(render_page(core))
+        async with core.state_lock:  # nothing moves while state and figures are looked at
+            checkpoints = sum(core.tally.checkpoint.counts)
+            names = core.intake.objects.project_names
+            shown = await overviews.read(core.clock(), checkpoints, names)
+            return HTMLResponse(render_page(core, shown))
 
     return Starlette(
         routes=[

@@ -61,7 +61,9 @@ class Core:
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
         self.status = DaemonStatus(series_limit=settings.series_limit)
-        self.exposition = Exposition(self.tally, self.status, self.ledger)
+        self.exposition = Exposition(
+            self.tally, self.status, self.ledger, lambda: self.intake.objects.project_names
+        )
         self.channel: Channel[Arrival] = Channel(settings.channel_capacity, size_of)
         self.tally.channel_capacity = settings.channel_capacity
         self.changes = 0

@@ -10,6 +10,7 @@ from stream.decode.parse import object_head, parse_object
 from stream.decode.values import ABSENT, bad_value, member_path, text_of, time_of
 from stream.providers.endpoint import REFERENCES, Kind, ObjectList
 from stream.records.errors import BadInput
+from stream.records.privacy import mask_text
 
 __all__ = ["Element", "ListPage", "decode_list"]
 
@@ -18,11 +19,22 @@ NESTED: Final[dict[str, Kind]] = {
 }
 
 
+NAMED: Final[Kind] = "projects"
+"""What is called by its name; everything else has an id alone, since names speak of people."""
+NAME_LENGTH: Final = 120
+"""Escaped for a label, a character is six: Prometheus refuses a scrape with a label of 1,024."""
+
+
 class Element(NamedTuple):
-    """One object of a list: its id (``None`` for an event without one), and its references."""
+    """One object of a list: its id (``None`` for an event without one), and its references.
+
+    A project has its ``name``, of at most 120 characters, with what looks like an address or a key
+    masked; nothing else has one.
+    """
 
     id: str | None
     references: frozenset[tuple[Kind, str]]
+    name: str | None = None
 
 
 class ListPage(NamedTuple):
@@ -80,7 +92,16 @@ def element_of(entry: ObjectList, raw: Any, path: str) -> Element:
     for name, value in raw.items():
         if name.endswith("_at") and value is not None:
             time_of(value, member_path(path, name), fractions=True)
-    return Element(None if found is None else text_of(found), frozenset(references_of(raw, path)))
+    name = name_of(raw) if entry.defines == NAMED else None
+    references = frozenset(references_of(raw, path))
+    return Element(None if found is None else text_of(found), references, name)
+
+
+def name_of(raw: dict[str, Any]) -> str | None:
+    """Return what an element is called; ``None`` where that is no text, or a blank one."""
+    found = raw.get("name")
+    text = mask_text(found.strip()) if isinstance(found, str) else ""
+    return (f"{text[: NAME_LENGTH - 1]}…" if len(text) > NAME_LENGTH else text) or None
 
 
 def references_of(raw: dict[str, Any], path: str) -> Iterator[tuple[Kind, str]]:

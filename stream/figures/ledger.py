@@ -16,6 +16,7 @@ from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, TypeAlias
 
 from stream.figures.admission import Admission, read_labels, write_labels
+from stream.figures.daily import DaySums
 from stream.figures.days import DayGroups, group_totals, pack_groups, unpack_groups
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
@@ -27,14 +28,12 @@ from stream.records.windows import Slot, Window, days_of
 from stream.state.saved_series import DayStore, SavedDay, SavedFigures, SavedSeries, Span
 from stream.state.windows import Windows
 
-__all__ = ["DaySums", "Draft", "Ledger"]
+__all__ = ["Draft", "Ledger"]
 
 LEVELS: Final = "usage/vector_stores"
 STALE: Final = 32
 """How many days that others have changed are worked out with one checkpoint, beside its own."""
 Sums: TypeAlias = dict[Series, Number]
-DaySums: TypeAlias = tuple[str, Window, Sums]
-"""An endpoint, its days, and what they count in each series."""
 
 
 class Draft(NamedTuple):

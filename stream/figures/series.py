@@ -15,7 +15,17 @@ from stream.figures.days import DayGroups
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
 
-__all__ = ["FAMILIES", "OTHER", "Family", "Series", "label_value_of", "series_of", "targets_of"]
+__all__ = [
+    "FAMILIES",
+    "OTHER",
+    "PROJECT_INFO",
+    "UNSPECIFIED",
+    "Family",
+    "Series",
+    "label_value_of",
+    "series_of",
+    "targets_of",
+]
 
 UNSPECIFIED: Final = "unspecified"
 OTHER: Final = "__other__"
@@ -93,6 +103,14 @@ FAMILIES: Final = {
         ),
     )
 }
+
+PROJECT_INFO: Final = Family(
+    "openai_project_info",
+    "What projects are called, as the latest walk over their list says; to join on.",
+    ("project_id", "name"),
+    gauge=True,
+)
+"""No record counts in it: a series for each project, which is 1."""
 
 OF_COUNTER: Final = {
     "num_model_requests": "openai_api_requests",

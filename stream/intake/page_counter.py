@@ -134,7 +134,8 @@ class PageCounter:
         """
         content, _, counted.link = self._read_page(delivery, page)
         assert isinstance(content, ListPage)  # noqa: S101 -- its endpoint says so
-        self.objects.take((page.chain.endpoint, *delivery.part, page.place), content.elements)
+        place = page.chain.endpoint, *delivery.part, page.place
+        self.objects.take(place, content.elements, page.revision)
         for rejected in content.rejections:
             self._set_aside(counted, delivery, page, rejected)
 

@@ -6,7 +6,7 @@ the last checkpoint holds it, so that no counter goes back when a process dies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from stream import __version__
 from stream.figures.ledger import Ledger
-from stream.figures.series import FAMILIES, Series
+from stream.figures.series import FAMILIES, PROJECT_INFO, Series, label_value_of
 from stream.records.errors import Unavailable
 from stream.records.privacy import show_label
 from stream.records.tally import Histogram, Tally
@@ -43,6 +43,8 @@ __all__ = [
 
 PREFIX: Final = "usage_stream_"
 KEPT: Final = 4  # formats; scrapers ask for two
+MOST_NAMES: Final = 10_000
+"""Projects of which the names are shown, the first by their ids."""
 AnyFamily = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 Measure = float | Histogram | Mapping[Any, float]
 """One number, durations, or numbers by label: by one's value, or by a tuple of several."""
@@ -266,11 +268,15 @@ def values_of_polls(polls: Mapping[str, PollStatus]) -> dict[str, Mapping[Any, f
 
 
 class UsageCollector(KnownCollector):
-    """Shows a ledger: what was accepted, what was taken back, and gauges of what may change."""
+    """Shows a ledger: what was accepted, what was taken back, and gauges of what may change.
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Show ``ledger`` as its last checkpoint left it."""
+    Beside it stand the names of projects, to join on.
+    """
+
+    def __init__(self, ledger: Ledger, find_names: Callable[[], Mapping[str, str]]) -> None:
+        """Show ``ledger`` as its last checkpoint left it, and projects by id and name."""
         self.ledger = ledger
+        self.find_names = find_names
 
     def collect(self) -> Iterator[AnyFamily]:
         """Yield every metric of usage and costs."""
@@ -290,6 +296,11 @@ class UsageCollector(KnownCollector):
                 {series: value for series, (_, value) in ledger.counts.items()},
                 one.name,
             )
+        names = sorted(self.find_names().items())[:MOST_NAMES]
+        yield add_series(
+            GaugeMetricFamily(PROJECT_INFO.name, PROJECT_INFO.help, labels=PROJECT_INFO.labels),
+            {Series(PROJECT_INFO.name, (label_value_of(one), name)): 1 for one, name in names},
+        )
 
 
 def add_series(
@@ -330,8 +341,14 @@ class Exposition:
     Usage changes with checkpoints alone, so its text is kept until the next one.
     """
 
-    def __init__(self, tally: Tally, standing: DaemonStatus, ledger: Ledger) -> None:
-        """Show these, and the process."""
+    def __init__(
+        self,
+        tally: Tally,
+        standing: DaemonStatus,
+        ledger: Ledger,
+        find_names: Callable[[], Mapping[str, str]],
+    ) -> None:
+        """Show these, the projects that ``find_names`` gives by id, and the process."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
         self.machine = CollectorRegistry()
         self.machine.register(TallyCollector(tally))
@@ -339,7 +356,7 @@ class Exposition:
         ProcessCollector(registry=self.machine)
         GCCollector(registry=self.machine)
         self.usage = CollectorRegistry()
-        self.usage.register(UsageCollector(ledger))
+        self.usage.register(UsageCollector(ledger, find_names))
         self._kept: dict[str, bytes] = {}
 
     def forget(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stream.daemon.accounts import describe_doing, describe_next
-from stream.daemon.glance import write_span
+from stream.daemon.notation import write_span
 from stream.providers.openai import ENDPOINTS
 from stream.sources.api.source import PartStatus
 from tests.support.browsers import browser, complaints, prefer, size
@@ -37,11 +37,11 @@ def yesterday() -> str:
 
 def rows(text: str, name: str) -> list[list[str]]:
     """Return what stands in the cells of a table of the page."""
-    table = re.search(rf'<table id="{name}">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)
+    table = re.search(rf'<table id="{name}".*?<tbody[^>]*>(.*?)</tbody>', text, re.DOTALL)
     assert table is not None
     return [
-        [html.unescape(cell.strip()) for cell in re.split("<td[^>]*>", row)[1:]]
-        for row in re.findall("<tr>(.*?)</tr>", table[1], re.DOTALL)
+        [html.unescape(cell.strip()) for cell in re.split("<t[dh][^>]*>", row)[1:]]
+        for row in re.findall("<tr[^>]*>(.*?)</tr>", table[1], re.DOTALL)
     ]
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests.support.browsers import browser, complaints, prefer, size
 from tests.support.daemons import Daemon, daemon
-from tests.support.pages import bucket, listed, page, put, put_all, used
+from tests.support.organizations import LAST, NOON, PROJECTS, put_organization
+from tests.support.pages import bucket, page, put, put_all, used
 
 pytestmark = pytest.mark.needs_program("chromium", "chromedriver")
 
@@ -19,29 +22,25 @@ SCRIPT = '<script>document.title = "ran"</script>'
 IMAGE = 'x<img src=x onerror=document.title="ran">'
 NARROW = 390
 LONG = "p" * 200
+CLOCK = {"SOURCE_DATE_EPOCH": NOON}
+BAD = "rgb(179, 38, 30)"
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Run a daemon over sound, broken, unfinished and hostile pages."""
+    """Run a daemon over an organization's pages; sound, broken, unfinished and hostile ones."""
     place = tmp_path_factory.mktemp("running")
-    rows = [
-        used(1_000_000, output_tokens=3, num_model_requests=2, project_id="p", service_tier="flex"),
-        used(234_567, project_id="p", service_tier="flex", model="m"),
-        used(8, project_id=SCRIPT),
-        used(9, project_id=LONG),
-        used(-1),
-    ]
+    put_organization(place / "pages")
+    rows = [used(8, project_id=SCRIPT), used(9, project_id=LONG), used(-1)]
     put_all(
         place / "pages",
         {
-            "usage_completions.json": page(bucket(*rows), cursor="cursor-2"),
-            f"usage_embeddings_{IMAGE}.json": page(bucket(used(5), day=1)),
-            "costs.json": "no JSON",
-            "projects.json": listed({"id": "p"}),
+            "usage_moderations.json": page(bucket(*rows, day=LAST), cursor="cursor-2"),
+            f"usage_embeddings_{IMAGE}.json": page(bucket(used(5), day=LAST)),
+            "usage_images.json": "no JSON",
         },
     )
-    with daemon(place) as found:
+    with daemon(place, variables=CLOCK, more="series_limit = 20") as found:
         found.until(lambda: found.value("usage_stream_dead_letters_total") == 2, "dead letters")
         found.until(lambda: found.value("usage_stream_relationship_issues") > 0, "the report")
         yield found
@@ -64,14 +63,17 @@ def shown(running: Daemon, chrome: Chrome) -> Iterator[Chrome]:
     assert complaints(chrome) == []
 
 
+def cells(row: WebElement) -> list[str]:
+    """Return the texts of a row, whether they can be seen or not."""
+    found = row.find_elements(By.CSS_SELECTOR, "th, td")
+    return [" ".join((cell.get_attribute("textContent") or "").split()) for cell in found]
+
+
 def table(driver: Chrome, name: str) -> list[dict[str, str]]:
     """Return the rows of a table, by the heads of its columns."""
     found = driver.find_element(By.ID, name)
-    heads = [cell.text for cell in found.find_elements(By.CSS_SELECTOR, "thead th")]
-    rows = [
-        [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
-        for row in found.find_elements(By.CSS_SELECTOR, "tbody tr")
-    ]
+    heads = cells(found.find_elements(By.CSS_SELECTOR, "thead tr")[-1])
+    rows = [cells(row) for row in found.find_elements(By.CSS_SELECTOR, "tbody tr")]
     return [dict(zip(heads, row, strict=True)) for row in rows]
 
 
@@ -85,86 +87,168 @@ def value_of(driver: Chrome, script: str) -> Any:
     return driver.execute_script(f"return {script}")
 
 
+def values(driver: Chrome, selector: str) -> list[str]:
+    """Return the exact figures behind what is shown."""
+    return [
+        one.get_attribute("value") or ""
+        for one in driver.find_elements(By.CSS_SELECTOR, f"{selector} data")
+    ]
+
+
 def test_it_shows_how_the_daemon_stands(shown: Chrome) -> None:
-    """The head says whether the daemon is ready, and how much it holds."""
+    """The head says whether the daemon is ready, and as of when all of it is."""
     assert text(shown, "state") == "ready"
-    assert text(shown, "records") == "5"
+    assert "2024-12-19 12:00:00" in shown.find_element(By.TAG_NAME, "header").text
     assert int(text(shown, "issues")) > 0
     assert shown.title == "usage-stream"
 
 
-def test_it_shows_totals_by_project_and_tier(shown: Chrome) -> None:
-    """Tokens and requests are added up by project and service tier, the greatest first."""
-    rows = table(shown, "keys")
-    assert rows[0] == {
-        "project": "p",
-        "service tier": "flex",
-        "input tokens": "1,234,567",
-        "output tokens": "3",
-        "requests": "2",
+def test_what_is_wrong_is_first_and_red_and_says_why(shown: Chrome) -> None:
+    """Each chain that lacks something is named on top of the page, with the reason."""
+    rows = {row["where"]: row["why"] for row in table(shown, "troubles")}
+    assert rows.keys() == {"usage/images (label primary)", "usage/moderations (label primary)"}
+    assert "1 dead letter (json)" in rows["usage/images (label primary)"]
+    first = shown.find_element(By.CSS_SELECTOR, "main section")
+    assert first.find_elements(By.ID, "troubles")
+    colours = {
+        value_of(shown, f"getComputedStyle(document.querySelector('{selector}')).color")
+        for selector in ("#troubles .wrong", "#chains .wrong", "#issues", "#errors .wrong")
     }
-    others = {(row["project"], row["input tokens"], row["requests"]) for row in rows[1:]}
-    assert others == {(SCRIPT, "8", "–"), (LONG, "9", "–"), ("unspecified", "5", "–")}
+    assert colours == {BAD}
+
+
+def test_cost_comes_first_and_is_exact_behind_what_is_shown(shown: Chrome, running: Daemon) -> None:
+    """Month to date, yesterday, thirty days and last month; together they are the report's."""
+    sections = shown.find_elements(By.CSS_SELECTOR, "main section h2")
+    assert [one.text for one in sections][1:4] == [
+        "Cost",
+        "The last 30 days",
+        "Projects and service tiers",
+    ]
+    assert text(shown, "total-month").endswith(" USD")
+    (month,) = values(shown, "#total-month")
+    (before,) = values(shown, "#total-last_month")
+    whole = running.report()["endpoints"]["costs"]["metrics"]["amount_value"]
+    assert Decimal(month) + Decimal(before) == whole
+    assert f"{Decimal(month):,.2f} USD" == text(shown, "total-month")
+    assert "Costs are known until 2024-12-19 00:00:00 (12 h ago)" in text(shown, "known")
+
+
+def test_projects_have_names_and_tiers(shown: Chrome) -> None:
+    """The dearest is first, by its name; its tiers stand below it, with no cost of their own."""
+    rows = [cells(row) for row in shown.find_elements(By.CSS_SELECTOR, "#projects tbody tr")]
+    named = [row[0] for row in rows]
+    assert named[:5] == [
+        f"Search {PROJECTS[0].id}",
+        "default",
+        "flex",
+        "priority",
+        f"Customer support {PROJECTS[1].id}",
+    ]
+    assert f"Nightly reports {PROJECTS[3].id} batch" in named
+    assert [row[1:4] for row in rows[1:4]] == [["", "", ""]] * 3
+    assert named[-1] == "All projects"
+    month = [Decimal(one) for one in values(shown, "#projects .project td:nth-child(2)")]
+    assert month == sorted(month, reverse=True)
+    assert sum(month) == Decimal(values(shown, "#total-month")[0])
+    hostile = {row[0]: row[4:6] for row in rows if row[0].startswith((SCRIPT, LONG))}
+    assert [*hostile.values()] == [["9", "9"], ["8", "8"]]
+
+
+def test_what_is_folded_in_the_metrics_is_whole_here(shown: Chrome, running: Daemon) -> None:
+    """Many series are added up in the metrics, and said to be; the page has every project."""
+    folded = int(running.value("usage_stream_series_folded"))
+    assert folded > 10
+    assert f"{folded} series are added up under __other__; here nothing is" in text(shown, "folded")
+    assert "__other__" not in text(shown, "projects")
+
+
+def test_the_chart_is_drawn_and_said(shown: Chrome) -> None:
+    """Thirty bars with words for those who do not see them, and a table with the same figures."""
+    (chart,) = shown.find_elements(By.CSS_SELECTOR, "svg[role=img]")
+    assert len(chart.find_elements(By.TAG_NAME, "g")) == 30
+    ids = (chart.get_attribute("aria-labelledby") or "").split()
+    said = [value_of(shown, f"document.getElementById('{one}').textContent") for one in ids]
+    assert said[0] == "Cost in USD, by day and project"
+    assert said[1].startswith("2024-11-20 to 2024-12-19: ")
+    days = table(shown, "daily")
+    assert (len(days), days[0]["day"], days[-1]["day"]) == (30, "2024-12-19", "2024-11-20")
+    recent = [Decimal(one) for one in values(shown, "#daily .money")]
+    assert sum(recent) == Decimal(values(shown, "#total-recent")[0])
+    drawn = value_of(
+        shown,
+        "[...document.querySelectorAll('svg[role=img] g')].map(day => "
+        "[...day.querySelectorAll('rect:not(.slot)')].reduce((sum, one) => "
+        "sum + one.getBoundingClientRect().height, 0))",
+    )
+    scale = max(drawn) / float(max(recent))
+    for height, amount in zip(drawn[:-1], reversed(recent), strict=True):
+        assert height == pytest.approx(float(amount) * scale, abs=0.5)
+    assert drawn[-1] == 0
 
 
 def test_it_shows_each_chain(shown: Chrome) -> None:
-    """A chain has its cursor, watermark and lag, and says what it waits for."""
-    chains = {row["endpoint"]: row for row in table(shown, "chains")}
-    assert chains.keys() == {"usage/completions", "usage/embeddings", "costs", "projects"}
-    assert chains["usage/completions"] == {
+    """A chain has its cursor, watermark and lag, and says what it waits for; bad ones first."""
+    rows = table(shown, "chains")
+    chains = {row["endpoint"]: row for row in rows}
+    assert chains["usage/moderations"] == {
         "source": "–",
-        "endpoint": "usage/completions",
+        "endpoint": "usage/moderations",
         "label": "primary",
         "pages": "1",
         "cursor": "cursor-2",
-        "watermark": "2024-11-02 00:00:00",
-        "lag": "60 d",
+        "watermark": "2024-12-19 00:00:00",
+        "lag": "12 h",
         "standing": "waits for its next page, 1 dead letter",
     }
     embeddings = chains["usage/embeddings"]
     assert (embeddings["label"], embeddings["cursor"]) == (IMAGE, "–")
-    assert (embeddings["lag"], embeddings["standing"]) == ("59 d", "whole")
+    assert embeddings["standing"] == "whole"
     assert chains["projects"]["watermark"] == "–"
-    assert "1 dead letter" in chains["costs"]["standing"]
+    assert ["dead letter" in row["standing"] for row in rows] == [True] * 2 + [False] * 4
 
 
-def test_it_shows_bad_chains_first(shown: Chrome) -> None:
-    """What is wrong is on top, and in another colour."""
-    standings = [row["standing"] for row in table(shown, "chains")]
-    assert ["dead letter" in one for one in standings] == [True, True, False, False]
-    colours = {
-        value_of(shown, f"getComputedStyle(document.querySelector('{selector}')).color")
-        for selector in ("#chains .wrong", "#issues", "#errors .wrong")
-    }
-    assert colours == {"rgb(179, 38, 30)"}
+def test_it_shows_each_source(shown: Chrome, running: Daemon) -> None:
+    """Where pages come from, how many have come, and that it works; what does not says why."""
+    (source,) = table(shown, "places")
+    assert source.pop("place").endswith("/pages")
+    pages = sum(int(row["pages"]) for row in table(shown, "chains"))
+    assert source == {"source": "–", "kind": "directory", "pages": f"{pages}", "standing": "works"}
+    hidden = running.place / "hidden"
+    (running.place / "pages").rename(hidden)
+    running.until(lambda: not running.ready(), "unreadiness")
+    shown.refresh()
+    assert "pages" in table(shown, "places")[0]["standing"]
+    assert (
+        value_of(shown, "getComputedStyle(document.querySelector('#places .wrong')).color") == BAD
+    )
+    assert table(shown, "troubles")[0]["why"] == table(shown, "places")[0]["standing"]
+    assert text(shown, "state") == table(shown, "places")[0]["standing"]
+    hidden.rename(running.place / "pages")
+    running.until(running.ready, "readiness")
 
 
-def test_it_shows_outcomes(shown: Chrome) -> None:
-    """Each row's outcome is counted by endpoint."""
+def test_it_shows_outcomes_and_the_last_errors(shown: Chrome) -> None:
+    """Each row's outcome is counted by endpoint; what was set aside is named by its file."""
     rows = {row["endpoint"]: row for row in table(shown, "outcomes")}
-    assert rows["usage/completions"] == {
-        "endpoint": "usage/completions",
-        "new": "4",
+    assert rows["usage/moderations"] == {
+        "endpoint": "usage/moderations",
+        "new": "2",
         "duplicate": "–",
         "revised": "–",
         "superseded": "–",
         "dead lettered": "1",
     }
-    assert rows["usage/embeddings"]["new"] == "1"
-
-
-def test_it_shows_the_last_errors(shown: Chrome) -> None:
-    """What was set aside is named by its file, with the time."""
     said = text(shown, "errors")
-    assert "2025-01-01 00:00:00 usage_completions.json: 1 set aside, see " in said
-    assert "2025-01-01 00:00:00 costs.json: 1 set aside, see " in said
+    assert "2024-12-19 12:00:00 usage_moderations.json: 1 set aside, see " in said
+    assert "2024-12-19 12:00:00 usage_images.json: 1 set aside, see " in said
 
 
 def test_it_runs_nothing_that_came_from_outside(shown: Chrome) -> None:
     """Names that look like HTML are shown as they are, and no script or image comes of them."""
-    assert SCRIPT in text(shown, "keys")
+    assert SCRIPT in text(shown, "projects")
     assert IMAGE in text(shown, "chains")
-    assert shown.find_elements(By.CSS_SELECTOR, "script, img") == []
+    assert shown.find_elements(By.CSS_SELECTOR, "script, img, [style]") == []
     assert shown.title == "usage-stream"
 
 
@@ -180,38 +264,108 @@ def test_the_policy_stops_what_escaping_would_miss(shown: Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [NARROW, 800, 1200, 2000])
-def test_it_fits_every_width(width: int, scheme: str, shown: Chrome) -> None:
-    """The page is never wider than its window; a table that is scrolls by itself."""
+@pytest.mark.parametrize("width", [320, NARROW, 641, 800, 1153, 1200, 2000])
+def test_nothing_is_lost_sideways(width: int, scheme: str, shown: Chrome) -> None:
+    """The page is never wider than its window, and no text reaches beyond it or its section."""
     size(shown, width, 900)
     prefer(shown, scheme)
+    value_of(shown, "document.querySelector('details').open = true")
     assert value_of(shown, "innerWidth") == width
-    assert value_of(shown, "document.documentElement.scrollWidth") <= width
+    assert value_of(shown, "document.scrollingElement.scrollWidth") <= width
+    beyond = value_of(
+        shown,
+        "[...document.querySelectorAll('main td, main th, main dd, main li, header *')]"
+        ".filter(one => !one.closest('thead') || getComputedStyle(one.closest('thead'))"
+        ".position !== 'absolute').filter(one => one.scrollWidth > one.clientWidth + 1 && "
+        "one.clientWidth > 0 || one.getBoundingClientRect().right > innerWidth)"
+        ".map(one => one.outerHTML.slice(0, 90))",
+    )
+    assert beyond == []
+    wide = value_of(
+        shown,
+        "[...document.querySelectorAll('section')]"
+        ".filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText.slice(0, 40))",
+    )
+    assert wide == []
+
+
+def test_a_narrow_page_says_what_each_figure_is(shown: Chrome) -> None:
+    """Where there is no room for a head, each cell has its own; tables stay tables to a reader."""
+    size(shown, NARROW, 900)
+    label = value_of(
+        shown,
+        "getComputedStyle(document.querySelector('#projects td:nth-child(2)'), '::before').content",
+    )
+    assert label == '"Cost, month"'
+    assert value_of(
+        shown,
+        "[...document.querySelectorAll('table')].every(one => one.getAttribute('role') === 'table' "
+        "&& [...one.rows].every(row => row.getAttribute('role') === 'row' && "
+        "[...row.cells].every(cell => cell.getAttribute('role'))))",
+    )
+
+
+def test_it_has_landmarks_and_captions(shown: Chrome) -> None:
+    """One header, main and footer; each section has a heading, each table a caption."""
+    for name in ("header", "nav", "main", "footer", "h1"):
+        assert len(shown.find_elements(By.TAG_NAME, name)) == 1, name
+    assert value_of(
+        shown,
+        "[...document.querySelectorAll('section')].every(one => one.querySelector('h2').id === "
+        "one.getAttribute('aria-labelledby'))",
+    )
+    assert value_of(
+        shown, "[...document.querySelectorAll('table')].every(one => one.caption.textContent)"
+    )
+    links = value_of(shown, "[...document.querySelectorAll('nav a')].map(one => one.hash)")
+    assert all(shown.find_elements(By.CSS_SELECTOR, link) for link in links)
+    ids = value_of(shown, "[...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    assert value_of(shown, "document.documentElement.lang") == "en"
 
 
 def brightness(colour: str) -> float:
-    """Return how bright a colour is, from 0 to 255."""
-    numbers = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    return sum(numbers) / 3
+    """Return how bright a colour is to the eye, from 0 to 1, as WCAG has it."""
+    numbers = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in numbers]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, from 1 to 21, as WCAG has it."""
+    low, high = sorted((brightness(one), brightness(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
 def test_it_follows_the_scheme(scheme: str, shown: Chrome, *, dark: bool) -> None:
-    """The page is light or dark as the reader wants it, and its text the other way round."""
+    """The page is light or dark as the reader wants it, and can be read and told apart."""
     prefer(shown, scheme)
-    paper = brightness(value_of(shown, "getComputedStyle(document.body).backgroundColor"))
-    ink = brightness(value_of(shown, "getComputedStyle(document.body).color"))
-    assert (paper < ink) is dark
-    assert abs(paper - ink) > 150
-    soft = brightness(value_of(shown, "getComputedStyle(document.querySelector('th')).color"))
-    assert abs(paper - soft) > 100
+
+    def colour(selector: str, name: str = "color") -> str:
+        script = f"getComputedStyle(document.querySelector('{selector}')).{name}"
+        return str(value_of(shown, script))
+
+    paper = colour("#cost", "color"), colour("main section:nth-of-type(2)", "backgroundColor")
+    assert (brightness(paper[0]) > brightness(paper[1])) is dark
+    for selector in ("#projects th b", "thead th", ".soft", "nav a", "#chains .wrong"):
+        assert contrast(colour(selector), paper[1]) >= 4.5, selector
+    assert contrast(colour("#state"), colour("#state", "backgroundColor")) >= 4.5
+    alarm = colour(".alarm", "backgroundColor")
+    assert contrast(colour("#troubles .wrong"), alarm) >= 4.5
+    for rank in range(6):
+        assert contrast(colour(f".rank-{rank}", "fill"), paper[1]) >= 3, rank
 
 
-def test_it_is_new_after_a_while(shown: Chrome, running: Daemon) -> None:
-    """The page loads itself again, and then shows what was counted meanwhile."""
-    refresh = shown.find_element(By.CSS_SELECTOR, "meta[http-equiv=refresh]")
-    assert refresh.get_attribute("content") == "10"
-    put(running.place / "pages", "usage_moderations.json", page(bucket(used(4, project_id="q"))))
-    running.until(lambda: running.value("openai_api_tokens_total", project_id="q") == 4, "it")
-    shown.refresh()
-    assert ("q", "4") in {(row["project"], row["input tokens"]) for row in table(shown, "keys")}
+def test_it_stays_where_it_is_until_it_is_asked_again(shown: Chrome, running: Daemon) -> None:
+    """Nothing reloads by itself, so no place is lost; a link shows what was counted meanwhile."""
+    assert not shown.find_elements(By.CSS_SELECTOR, "meta[http-equiv=refresh]")
+    late = used(4_321, project_id="late", service_tier="flex")
+    put(running.place / "pages", "usage_completions_late.json", page(bucket(late, day=LAST + 1)))
+    records = running.value("usage_stream_state_records")
+    running.until(lambda: running.value("usage_stream_state_records") > records - 1, "it")
+    running.until(lambda: "4,321" in running.ask("/").text, "the late row")
+    assert "4,321" not in shown.page_source
+    shown.find_element(By.ID, "again").click()
+    assert "4,321" in text(shown, "projects")
+    assert value_of(shown, "location.pathname") == "/"

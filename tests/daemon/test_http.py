@@ -21,6 +21,7 @@ PROMETHEUS = (
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+YESTERDAY = 60
 PROJECT = '<script>alert(1)</script>"&'
 TERMINAL = "a\x9b31mb\x1b]0;c\x07\u202ed\u200fe\u2066"
 LABEL = 'a<img src=x onerror=alert(1)>"&'
@@ -32,11 +33,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """Run a daemon over a page with hostile names, and one that is broken."""
     place = tmp_path_factory.mktemp("running")
     rows = [used(7, output_tokens=3, num_model_requests=2, project_id=PROJECT), used(-1)]
+    others = (
+        used(1234567, project_id="p"),
+        used(1, project_id=TERMINAL),
+        used(2, project_id=PROJECT),
+    )
     files = {
         f"usage_completions_fixture_{LABEL}.json": page(bucket(*rows), cursor="next&<b>"),
-        "usage_embeddings_fixture.json": page(
-            bucket(used(1234567, project_id="p"), used(1, project_id=TERMINAL))
-        ),
+        "usage_embeddings_fixture.json": page(bucket(*others, day=YESTERDAY)),
     }
     put_all(place / "pages", dict(files))
     with daemon(place) as found:
@@ -83,7 +87,7 @@ def test_both_formats_say_the_same(running: Daemon) -> None:
         lambda: samples(running, strict=True) == samples(running, strict=False), "agreement"
     )
     labels = {"project_id": PROJECT, "token_type": "input"}
-    assert running.value("openai_api_tokens_total", **labels) == 7
+    assert running.value("openai_api_tokens_total", **labels) == 7 + 2
 
 
 @pytest.mark.parametrize(("path", "body"), [("/healthz", "ok\n"), ("/readyz", "ready\n")])

@@ -179,6 +179,22 @@ def test_cost_is_the_reports(scraped: Scraped) -> None:
     }
 
 
+def test_cost_can_be_seen_by_name(scraped: Scraped) -> None:
+    """What the documentation says to join on finds a name for each project of the lists."""
+    query = "openai_api_cost * on (instance, project_id) group_left (name) openai_project_info"
+    assert f"`{query}`" in (ROOT / "deploy" / "README.md").read_text("utf-8")
+    costs = scraped.server.ask("query", query="openai_api_cost")["result"]
+    names = scraped.server.ask("query", query="openai_project_info")["result"]
+    named = {one["metric"]["project_id"]: one["metric"]["name"] for one in names}
+    found = scraped.server.ask("query", query=query)["result"]
+    assert found
+    assert {(one["metric"]["name"], one["value"][1]) for one in found} == {
+        (named[one["metric"]["project_id"]], one["value"][1])
+        for one in costs
+        if one["metric"]["project_id"] in named
+    }
+
+
 def test_promtool_has_nothing_to_say(scraped: Scraped) -> None:
     """The metrics follow Prometheus' conventions."""
     checked = subprocess.run(
@@ -194,7 +210,7 @@ def test_every_promised_metric_is_there(scraped: Scraped) -> None:
     """A scrape has the metrics that rules and runbook count on, and none that nobody knows."""
     found = set(scraped.daemon.metrics())
     assert found <= METRICS
-    assert {name for name in METRICS if name.startswith(("usage_stream_", "openai_api_"))} <= found
+    assert {name for name in METRICS if name.startswith(("usage_stream_", "openai_"))} <= found
 
 
 def names_in(legend: str) -> set[str]:

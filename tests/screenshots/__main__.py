@@ -1,39 +1,66 @@
-"""Take a picture of the daemon's page: python -m tests.screenshots."""
+"""Take pictures of the daemon's page: python -m tests.screenshots."""
 
 from __future__ import annotations
 
 import base64
-import shutil
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from selenium.webdriver import Chrome
 
 from tests.support.browsers import browser, prefer, size
-from tests.support.daemons import daemon
-from tests.support.places import FIXTURES
+from tests.support.daemons import Daemon, daemon
+from tests.support.organizations import NOON, put_organization
+from tests.support.pages import bucket, page, put, used
 
 HERE = Path(__file__).parent
-CUT = "usage_moderations_fixture_page2.json"
 DEAD = ("--dead-letters", "dead-letters")
-WIDTH, HEIGHT = 1200, 900
+SOURCES = '[[watch]]\npath = "pages"\nname = "main"'
+CUT = '{"object": "page", "data": [{"object": "bucket", "start_time": 1734'
 
 
-def take(picture: Path) -> None:
-    """Photograph the page of a daemon over the fixtures, one of which was cut short."""
+class Picture(NamedTuple):
+    """A picture: its file, how wide and high the page is, its scheme, and pixels for each."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str
+    scale: int = 1
+
+
+PICTURES: Final = (
+    Picture("glance.png", 1200, 1330, "light"),
+    Picture("glance-dark.png", 1200, 1330, "dark"),
+    Picture("glance-narrow.png", 390, 1500, "light"),
+)
+
+
+def take(driver: Chrome, running: Daemon, picture: Picture, place: Path) -> None:
+    """Photograph the page from its top."""
+    size(driver, picture.width, picture.height, picture.scale)
+    prefer(driver, picture.scheme)
+    driver.get(f"http://127.0.0.1:{running.port}/")
+    shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    (place / picture.name).write_bytes(base64.b64decode(shot["data"]))
+
+
+def take_all(place: Path) -> None:
+    """Photograph a daemon over an organization's pages, one of which was cut short."""
     with TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        pages = Path(shutil.copytree(FIXTURES, place / "pages"))
-        whole = (pages / CUT).read_bytes()
-        (pages / CUT).write_bytes(whole[: len(whole) // 2])
-        sources = '[[watch]]\npath = "pages"\nname = "main"'
-        with daemon(place, *DEAD, sources=sources) as running, browser() as driver:
+        pages = put_organization(Path(scratch) / "pages")
+        put(pages, "usage_embeddings.json", page(bucket(used(8_000_000), day=47)))
+        put(pages, "usage_moderations.json", CUT)
+        clock = {"SOURCE_DATE_EPOCH": NOON}
+        options = Path(scratch), *DEAD
+        with daemon(*options, sources=SOURCES, variables=clock) as running, browser() as driver:
             running.until(lambda: running.value("usage_stream_dead_letters_total") > 0)
             running.until(lambda: running.value("usage_stream_relationship_issues") > 0)
-            size(driver, WIDTH, HEIGHT)
-            prefer(driver, "light")
-            driver.get(f"http://127.0.0.1:{running.port}/")
-            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-            picture.write_bytes(base64.b64decode(shot["data"]))
+            for picture in PICTURES:
+                take(driver, running, picture, place)
 
 
 if __name__ == "__main__":
-    take(HERE / "glance.png")
+    take_all(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

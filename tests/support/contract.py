@@ -32,6 +32,7 @@ GAUGES: Final = (
     "usage_stream_windows_missing",
     "openai_api_cost",
     "openai_api_vector_store_bytes",
+    "openai_project_info",
 )
 
 COUNTERS: Final = (

@@ -39,6 +39,7 @@ GAUGES = {
     "usage_stream_series_folded": NONE,
     "openai_api_vector_store_bytes": USUAL,
     "openai_api_cost": frozenset({"project_id", "line_item", "currency"}),
+    "openai_project_info": frozenset({"project_id", "name"}),
     "process_start_time_seconds": NONE,
     "process_resident_memory_bytes": NONE,
     "process_virtual_memory_bytes": NONE,

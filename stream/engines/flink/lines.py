@@ -105,6 +105,6 @@ def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> Lin
     for rejected in page.rejections:
         cut.set_aside(capture, chain, rejected)
     elements = [
-        (one, sorted((str(kind), to) for kind, to in found)) for one, found in page.elements
+        (one.id, sorted((str(kind), to) for kind, to in one.references)) for one in page.elements
     ]
     return LineCounts(1, 0, 0, 0, [], elements)
