@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
 from stream.daemon.glance import STYLE, render_page
-from stream.daemon.representation import Packer, make_tag
+from stream.daemon.representation import Compressor, make_tag
 
 __all__ = ["make_app"]
 
@@ -28,12 +28,12 @@ READERS: Final = 64
 
 def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlette:
     """Make the app; ``reload`` loads the configuration again, and says why it could not."""
-    packer = Packer()
+    compressor = Compressor()
 
     async def metrics(request: Request) -> Response:
         body, content_type = core.scrape(request.headers.get("accept", ""))
         vary = "Accept, Accept-Encoding"
-        return await packer.answer_bytes(request.headers, body, content_type, vary)
+        return await compressor.answer_bytes(request.headers, body, content_type, vary)
 
     async def readyz(_: Request) -> Response:
         reason = core.health.why_not_ready()
@@ -55,7 +55,7 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
             Route("/metrics", metrics),
             Route("/healthz", PlainTextResponse("ok\n"), methods=["GET"]),
             Route("/readyz", readyz),
-            Route("/report", ReportAnswer(core, packer), methods=["GET"]),
+            Route("/report", ReportAnswer(core, compressor), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),
         ]
     )
@@ -67,10 +67,10 @@ class ReportAnswer:
     A slow reader keeps a descriptor, so only so many are answered at once; the others wait.
     """
 
-    def __init__(self, core: Core, packer: Packer) -> None:
-        """Answer with the report of ``core``, through ``packer``."""
+    def __init__(self, core: Core, compressor: Compressor) -> None:
+        """Answer with the report of ``core``, through ``compressor``."""
         self.core = core
-        self.packer = packer
+        self.compressor = compressor
         self.readers = anyio.CapacityLimiter(READERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +88,7 @@ class ReportAnswer:
                 chunks = read_chunks(file) if scope["method"] == "GET" else read_nothing()
                 tag = make_tag(describe_file(status))
                 headers = Headers(scope=scope)
-                answer = self.packer.answer_stream(headers, chunks, status.st_size, tag)
+                answer = self.compressor.answer_stream(headers, chunks, status.st_size, tag)
                 await answer(scope, receive, send)
             finally:
                 await file.close()

@@ -17,7 +17,7 @@ import xxhash
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-__all__ = ["Packer", "choose_coding", "has_tag", "make_tag"]
+__all__ = ["Compressor", "choose_coding", "has_tag", "make_tag"]
 
 Coding: TypeAlias = Literal["gzip", "identity"]
 
@@ -67,7 +67,7 @@ def has_tag(headers: Headers, tag: str) -> bool:
     return named.strip() == "*" or tag.removeprefix("W/") in TAG.findall(named)
 
 
-class Packer:
+class Compressor:
     """Answers in the coding that is wanted, packed in threads of its own."""
 
     def __init__(self) -> None:
@@ -104,12 +104,14 @@ class Packer:
 
     async def pack_stream(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield chunks packed, each as soon as there is something of it."""
-        packer = zlib.compressobj(LEVEL, wbits=GZIP)
+        compressor = zlib.compressobj(LEVEL, wbits=GZIP)
         async for chunk in chunks:
-            packed = await anyio.to_thread.run_sync(packer.compress, chunk, limiter=self.threads)
+            packed = await anyio.to_thread.run_sync(
+                compressor.compress, chunk, limiter=self.threads
+            )
             if packed:
                 yield packed
-        yield packer.flush()
+        yield compressor.flush()
 
 
 def refuse(headers: Headers, tag: str, fields: dict[str, str]) -> Response | None:
@@ -122,5 +124,5 @@ def refuse(headers: Headers, tag: str, fields: dict[str, str]) -> Response | Non
 
 def pack(body: bytes) -> bytes:
     """Pack a body; its bytes are the same for the same body."""
-    packer = zlib.compressobj(LEVEL, wbits=GZIP)
-    return packer.compress(body) + packer.flush()
+    compressor = zlib.compressobj(LEVEL, wbits=GZIP)
+    return compressor.compress(body) + compressor.flush()

@@ -10,12 +10,8 @@ from stream.records.errors import BadConfiguration
 __all__ = ["load_certificate"]
 
 
-def load_certificate(
-    certificate: Path, key: Path, context: ssl.SSLContext | None = None
-) -> ssl.SSLContext:
-    """Load a certificate with its chain, and its key, in PEM, into a context or a new one.
-
-    Connections that are there already keep what they were begun with.
+def load_certificate(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Load a certificate with its chain, and its key, in PEM, to begin connections with.
 
     Raises:
         BadConfiguration: a file cannot be read, holds none, or the two do not belong together.
@@ -26,7 +22,7 @@ def load_certificate(
                 file.read(1)
         except OSError as error:
             raise BadConfiguration(f"{path}: cannot be read ({error.strerror})") from None
-    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certificate, key, password=lambda: b"")  # or OpenSSL asks for one
