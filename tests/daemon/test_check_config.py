@@ -82,6 +82,21 @@ evidence = "pages/kept"
     assert [one for one, wanted in zip(problems, expected, strict=True) if wanted not in one] == []
 
 
+def test_a_daemon_lists_everything_too() -> None:
+    """What a daemon is started with is refused as the check refuses it, before anything is made."""
+    put(Path("etc"), "config.toml", in_file("report", "state.db") + "glob = 1\n")
+    command = [sys.executable, "-m", "stream", "daemon", "--config", "etc/config.toml"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert ended.stderr.splitlines() == [
+        "usage-stream: etc/config.toml: watch[0].glob: found an unknown key, "
+        "expected one of path, name",
+        "usage-stream: etc/config.toml: report: found etc/state.db, which is state too, "
+        "expected a file of its own",
+    ]
+    assert sorted(one.name for one in Path("etc").iterdir()) == ["config.toml", "token"]
+
+
 def test_problems_without_end_are_cut() -> None:
     """A file of another kind has any number of unknown keys; a hundred are told."""
     problems = problems_of(BASE + "".join(f"key{number} = 1\n" for number in range(150)) + WATCH)

@@ -76,6 +76,7 @@ def test_everything_is_served_over_tls(running: Daemon) -> None:
         ssl.create_default_context().wrap_socket(one, server_hostname="localhost")
     assert b"HTTP" not in rest(opened(running.port, request("/healthz")))
     assert running.ask("/healthz").status == 200
+    assert not [one for one in running.events() if one["level"] in {"warning", "error"}]
     assert running.stop() == 0
 
 
