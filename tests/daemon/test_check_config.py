@@ -89,10 +89,14 @@ def test_a_daemon_lists_everything_too() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr.splitlines() == [
-        "usage-stream: etc/config.toml: watch[0].glob: found an unknown key, "
-        "expected one of path, name",
-        "usage-stream: etc/config.toml: report: found etc/state.db, which is state too, "
-        "expected a file of its own",
+        (
+            "usage-stream: etc/config.toml: watch[0].glob: found an unknown key, "
+            "expected one of path, name"
+        ),
+        (
+            "usage-stream: etc/config.toml: report: found etc/state.db, which is state too, "
+            "expected a file of its own"
+        ),
     ]
     assert sorted(one.name for one in Path("etc").iterdir()) == ["config.toml", "token"]
 
