@@ -67,9 +67,10 @@ def open_socket(http: Http) -> socket.socket:
 class GuardedConnection(H11Protocol):
     """A connection with a deadline; when there are too many, the one that has waited longest goes.
 
-    A half-open connection costs one entry and no thread, and nobody who sends slowly, or takes
-    slowly what is sent, can hold on to it. The deadline ends when the last byte of a response has
-    left; a request that came with the one before (pipelining) then gets a deadline of its own.
+    A half-open connection costs one entry and no thread, and nobody who sends slowly, or does not
+    take what is sent, can hold on to it. A response in pieces has the deadline for each of them.
+    It ends when the last byte has left; a request that came with the one before (pipelining) then
+    gets a deadline of its own.
     """
 
     carrier: asyncio.Transport | None = None
