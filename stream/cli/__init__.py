@@ -21,7 +21,7 @@ from click.shell_completion import shell_complete
 
 from stream import __version__
 from stream.cli.basics import EXIT_CODES, show_summary
-from stream.records.errors import Interrupted, UsageStreamError
+from stream.records.errors import BadConfiguration, Interrupted, UsageStreamError
 from stream.records.memory import lacks_memory, no_memory
 from stream.records.privacy import one_line
 
@@ -127,7 +127,8 @@ def explain_error(error: BaseException) -> int:
         case KeyboardInterrupt():
             return explain_error(Interrupted(error.args[0] if error.args else signal.SIGINT))
         case UsageStreamError():
-            return complain(str(error), error.exit_code)
+            several = error.problems if isinstance(error, BadConfiguration) else [str(error)]
+            return max(complain(one, error.exit_code) for one in several)
         case _ if lacks_memory(error):
             return explain_error(no_memory())
         case _ if sys.flags.dev_mode:

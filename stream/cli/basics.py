@@ -29,6 +29,7 @@ __all__ = [
     "report_options",
     "rules_of",
     "show_json",
+    "show_note",
     "show_summary",
     "show_warning",
 ]
@@ -169,6 +170,11 @@ def end_run(context: click.Context, summary: bytes, report: Report) -> None:
 def show_warning(text: str) -> None:
     """Say on stderr what may be wrong; whatever came from outside is masked in it already."""
     click.echo(f"usage-stream: warning: {text}", err=True)
+
+
+def show_note(text: str) -> None:
+    """Say on stderr how something is meant, in one line."""
+    click.echo(f"usage-stream: {one_line(text)}", err=True)
 
 
 def show_json(value: Any) -> None:

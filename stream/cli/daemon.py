@@ -12,8 +12,8 @@ from typing import Any
 import click
 import msgspec
 
-from stream.cli.basics import EXIT_CODES, FILE, show_json
-from stream.daemon.config import load_settings, settings_of
+from stream.cli.basics import EXIT_CODES, FILE, show_json, show_note
+from stream.daemon.config import check_presence, load_settings, read_settings, settings_of
 from stream.records.privacy import spell_name
 
 __all__ = ["check_command", "daemon_command"]
@@ -83,7 +83,17 @@ def daemon_command(path: Path, **flags: str | None) -> None:
 def check_command(path: Path, **flags: str | None) -> None:
     """Check a daemon's configuration, and print what comes of file, variables and flags as JSON.
 
-    What is wrong is named by its key's path, its variable or its flag; exit 78.
+    All that is wrong is listed, a line for each key's path, variable or flag; exit 78. That
+    directories are there and can be written is checked too, so run it as the daemon's user.
+    Paths in the file are relative to its directory, those of variables and flags to where the
+    command runs. A duration is a number of seconds, or a text as "5m".
     """
-    settings = load_settings(path, os.environ, given_flags(flags))
+    settings, problems = read_settings(path, os.environ, given_flags(flags))
+    check_presence(settings, problems)
+    home, here = spell_name(str(path.parent.absolute())), spell_name(str(Path.cwd()))
+    show_note(
+        f"paths in {spell_name(str(path))} are relative to {home}, "
+        f"those of variables and flags to {here}"
+    )
+    problems.raise_all()
     show_json(msgspec.to_builtins(settings, enc_hook=lambda path: spell_name(str(path))))

@@ -3,8 +3,9 @@
 ``lifecycle`` is its life, from the first signal handler to the last report, by the settings of
 ``config``. Its tasks are ``feeding``, which runs the sources, ``poller``, which asks accounts for
 what they have used, ``core``, which takes what comes and stores checkpoints, ``report_writer``,
-which writes the report on a schedule, and ``http_server``, which serves ``app`` over HTTP:
-``guard`` says who may ask, and ``glance`` is the page for people. It shows ``accounts`` and
+which writes the report on a schedule, and ``http_server``, which serves ``app`` over HTTP, where
+wanted through ``tls``: ``guard`` says who may ask, ``representation`` how an answer is sent, and
+``glance`` is the page for people. It shows ``accounts`` and
 ``shown_sources``, and what was used and billed by the days of the ``calendar``: ``overview`` has
 the figures, ``shown_projects`` and ``chart`` what is written and drawn of them, in the ``notation``
 of numbers and times, and ``overview_cache`` works that out once for all. ``health`` knows what is

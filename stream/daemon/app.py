@@ -10,28 +10,32 @@ import aiofiles
 import anyio
 from aiofiles.threadpool.binary import AsyncBufferedReader
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
 from stream.daemon.glance import STYLE, render_page
 from stream.daemon.overview_cache import OverviewCache
+from stream.daemon.representation import Compressor, make_tag
 
 __all__ = ["make_app"]
 
-CHUNK: Final = 1 << 16
+CHUNK: Final = 1 << 18
 READERS: Final = 64
 
 
 def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlette:
     """Make the app; ``reload`` loads the configuration again, and says why it could not."""
     overviews = OverviewCache(core.ledger.days)
+    compressor = Compressor()
 
     async def metrics(request: Request) -> Response:
         body, content_type = core.scrape(request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": content_type})
+        vary = "Accept, Accept-Encoding"
+        return await compressor.answer_bytes(request.headers, body, content_type, vary)
 
     async def readyz(_: Request) -> Response:
         reason = core.health.why_not_ready()
@@ -56,7 +60,7 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
             Route("/metrics", metrics),
             Route("/healthz", PlainTextResponse("ok\n"), methods=["GET"]),
             Route("/readyz", readyz),
-            Route("/report", ReportAnswer(core), methods=["GET"]),
+            Route("/report", ReportAnswer(core, compressor), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),
         ]
     )
@@ -68,9 +72,10 @@ class ReportAnswer:
     A slow reader keeps a descriptor, so only so many are answered at once; the others wait.
     """
 
-    def __init__(self, core: Core) -> None:
-        """Answer with the report of ``core``."""
+    def __init__(self, core: Core, compressor: Compressor) -> None:
+        """Answer with the report of ``core``, through ``compressor``."""
         self.core = core
+        self.compressor = compressor
         self.readers = anyio.CapacityLimiter(READERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,19 +88,29 @@ class ReportAnswer:
                 said = "no report has been written yet" if missing else "the report cannot be read"
                 await PlainTextResponse(f"{said}\n", 503)(scope, receive, send)
                 return
-            size = os.fstat(file.fileno()).st_size
-            answer = StreamingResponse(
-                read_chunks(file),
-                media_type="application/json",
-                headers={"content-length": str(size)},
-            )
             try:
+                status = os.fstat(file.fileno())
+                chunks = read_chunks(file) if scope["method"] == "GET" else read_nothing()
+                tag = make_tag(describe_file(status))
+                headers = Headers(scope=scope)
+                answer = self.compressor.answer_stream(headers, chunks, status.st_size, tag)
                 await answer(scope, receive, send)
             finally:
                 await file.close()
+
+
+def describe_file(status: os.stat_result) -> bytes:
+    """Write what no two reports have in common: one that is new is another file."""
+    known = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+    return repr(known).encode()
 
 
 async def read_chunks(file: AsyncBufferedReader) -> AsyncIterator[bytes]:
     """Yield a file's bytes."""
     while chunk := await file.read(CHUNK):
         yield chunk
+
+
+async def read_nothing() -> AsyncIterator[bytes]:
+    """Yield the body that is not sent with HEAD."""
+    yield b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -30,10 +31,14 @@ HEADERS: Final = {
 
 
 class Access(NamedTuple):
-    """Names that Host may carry, and the token that must be shown, if any."""
+    """Names that Host may carry, and the token that must be shown, if any.
+
+    ``context`` is what protects connections: the certificate; ``None``: nothing does.
+    """
 
     hosts: frozenset[str]
     token: bytes | None
+    context: ssl.SSLContext | None
 
 
 class Guard:
@@ -71,7 +76,7 @@ class Guard:
         if len(hosts) != 1 or not is_allowed(hosts[0], access.hosts):
             return PlainTextResponse("this Host is not served; see http.hosts\n", 421)
         origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"http://{hosts[0]}".lower():
+        if origin is not None and origin.lower() != f"{scope['scheme']}://{hosts[0]}".lower():
             return PlainTextResponse("other origins may not ask\n", 403)
         if access.token is None or scope["path"] in OPEN:
             return None

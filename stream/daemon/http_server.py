@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -16,12 +18,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream.daemon.config import Http
 from stream.daemon.guard import HEADERS
+from stream.daemon.tls import TlsConnection
 from stream.records.errors import Unavailable
 
 __all__ = ["open_socket", "serve_app"]
 
 REQUEST_SECONDS: Final = 10.0
-"""From a connection, or the first byte of its next request, to the end of the response."""
+"""From a connection, or the first byte of its next request, to the end of the response.
+
+An answer that has begun, and of which everything that was sent has been taken, has them anew.
+"""
 IDLE_SECONDS: Final = 75
 """How long a connection may be kept without a request; longer than scrape intervals usually are."""
 CONNECTIONS: Final = 512
@@ -61,19 +67,25 @@ def open_socket(http: Http) -> socket.socket:
 class GuardedConnection(H11Protocol):
     """A connection with a deadline; when there are too many, the one that has waited longest goes.
 
-    A half-open connection costs one entry and no thread, and nobody who sends slowly, or takes
-    slowly what is sent, can hold on to it. The deadline ends when the last byte of a response has
-    left; a request that came with the one before (pipelining) then gets a deadline of its own.
+    A half-open connection costs one entry and no thread, and nobody who sends slowly, or does not
+    take what is sent, can hold on to it. A response in pieces has the deadline for each of them.
+    It ends when the last byte has left; a request that came with the one before (pipelining) then
+    gets a deadline of its own.
     """
 
+    carrier: asyncio.Transport | None = None
+    """What carries the connection, where it is protected."""
     _deadline: asyncio.TimerHandle | None = None
     _answered = False
     """Whether a response is complete, but has not left."""
+    _has_drained = False
+    """Whether everything has left, once, since the deadline began."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Start the deadline, and make room."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # resume_writing says that everything has left
+        # resume_writing says that everything has left; at 0 TLS would wait with nothing to send.
+        transport.set_write_buffer_limits(high=0 if self.carrier is None else 1)
         self._hurry()
         if len(self.connections) > CONNECTIONS:
             waiting = [one for one in self.connections if one is not self and not is_busy(one)]
@@ -93,7 +105,7 @@ class GuardedConnection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """End the deadline if everything has left: the client may keep the connection."""
-        self._answered = self.transport.get_write_buffer_size() > 0
+        self._answered = self.unsent > 0
         if not self._answered:
             self._relax()
         super().on_response_complete()
@@ -101,12 +113,25 @@ class GuardedConnection(H11Protocol):
             self._go_on()
 
     def resume_writing(self) -> None:
-        """End the deadline of a response that was complete before; everything has left."""
+        """Go on writing, or end the deadline."""
         super().resume_writing()
+        self.note_sent()
+
+    def note_sent(self) -> None:
+        """End the deadline of a response that was complete before, if everything has left."""
+        if self.unsent:
+            return
+        self._has_drained = True
         if self._answered:
             self._answered = False
             self._relax()
             self._go_on()
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes have not left."""
+        carried = 0 if self.carrier is None else self.carrier.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + carried
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and end the connection."""
@@ -131,6 +156,7 @@ class GuardedConnection(H11Protocol):
 
     def _hurry(self) -> None:
         if self._deadline is None:
+            self._has_drained = False
             self._deadline = self.loop.call_later(REQUEST_SECONDS, self._expire)
 
     def _relax(self) -> None:
@@ -140,14 +166,18 @@ class GuardedConnection(H11Protocol):
 
     def _expire(self) -> None:
         self._deadline = None
+        cycle: Any = self.cycle
+        is_amid = cycle is not None and cycle.response_started and not cycle.response_complete
+        if is_amid and (self._has_drained or not self.unsent):
+            self._hurry()  # what takes long is not the client's doing
+            return
         self.transport.abort()
 
 
 def is_busy(connection: Any) -> bool:
     """Tell whether a connection's request is being answered, or an answer has yet to leave."""
     cycle = connection.cycle
-    unsent = connection.transport.get_write_buffer_size() > 0
-    return unsent or (cycle is not None and not cycle.response_complete)
+    return connection.unsent > 0 or (cycle is not None and not cycle.response_complete)
 
 
 def deadline_of(connection: Any) -> float:
@@ -182,13 +212,26 @@ class Server(uvicorn.Server):
 async def serve_app(
     app: ASGIApp,
     opened: socket.socket,
+    context: Callable[[], ssl.SSLContext | None] = lambda: None,
     *,
     task_status: TaskStatus[Server] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an app on an open socket until the server's ``stop_event`` is set."""
+    """Serve an app on an open socket until the server's ``stop_event`` is set.
+
+    ``context`` is asked with each connection for what protects it; ``None``: nothing does.
+    """
+    handshakes: list[TlsConnection] = []
+
+    def begin_connection(**uvicorns: Any) -> asyncio.BaseProtocol:
+        plain = GuardedConnection(**uvicorns)
+        protection = context()
+        if protection is None:
+            return plain
+        return TlsConnection(plain, protection, handshakes, REQUEST_SECONDS)
+
     config = uvicorn.Config(
         app,
-        http=GuardedConnection,
+        http=begin_connection,  # type: ignore[arg-type]  # it makes one, as a class does
         ws="none",
         lifespan="off",
         log_config=None,

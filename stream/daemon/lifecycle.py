@@ -19,7 +19,7 @@ from anyio.abc import TaskStatus
 from stream import __version__
 from stream.daemon import logs
 from stream.daemon.app import make_app
-from stream.daemon.config import Settings, token_of
+from stream.daemon.config import Settings, load_certificate, token_of
 from stream.daemon.core import Core
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
@@ -78,15 +78,17 @@ def prepare_outputs(settings: Settings) -> None:
 
 
 def access_of(settings: Settings) -> Access:
-    """Return who may ask.
+    """Return who may ask, and what connections are protected with.
 
     Raises:
-        BadConfiguration: the token's file cannot be read.
+        BadConfiguration: the token's file, or one of the certificate's, cannot be read.
     """
     http = settings.http
     token = None if http.token_file is None else token_of(http.token_file)
-    names = frozenset(name.lower() for name in http.hosts)
-    return Access(names, token)
+    context = None
+    if http.tls_cert is not None and http.tls_key is not None:
+        context = load_certificate(http.tls_cert, http.tls_key)
+    return Access(frozenset(name.lower() for name in http.hosts), token, context)
 
 
 class Daemon:
@@ -113,7 +115,9 @@ class Daemon:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self.listen_to_signals)
                 await self.core.checkpoint()  # what is shown first is all of state, or nothing
-                server: Server = await tasks.start(serve_app, self.app, opened)
+                server: Server = await tasks.start(
+                    serve_app, self.app, opened, lambda: self.access.context
+                )
                 tasks.start_soon(self.report_writer.write_regularly)
                 tasks.start_soon(self.give_signs_of_life)
                 tasks.start_soon(self.stop_in_time)

@@ -108,7 +108,7 @@ class Poller:
                 found = await self.api.look()
                 tasks.cancel_scope.cancel()
             pause = LONGEST_PAUSE if found is None else found
-            await aiofiles.os.wrap(self.files.tidy)(self.settings.keep_seconds)
+            await aiofiles.os.wrap(self.files.tidy)(self.settings.keep)
             self.evidence_bytes = await aiofiles.os.wrap(lambda: self.files.size)()
         except BaseExceptionGroup as group:
             error = first_of(group)

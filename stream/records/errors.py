@@ -73,9 +73,16 @@ class KeyRefused(UsageStreamError):
 
 
 class BadConfiguration(UsageStreamError):
-    """Raised when a configuration is wrong; mend the key, variable or flag that it names."""
+    """Raised when a configuration is wrong; mend the keys, variables or flags that it names.
+
+    ``problems`` has a line for each.
+    """
 
     exit_code: ClassVar[int] = 78
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class Interrupted(UsageStreamError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,17 +118,30 @@ def test_probes_want_no_token(path: str, guarded: Daemon) -> None:
     assert asked(guarded, path, HOST).status == 200
 
 
-def test_a_new_token_is_taken_over_by_a_reload(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["POST", "SIGHUP"])
+def test_a_new_token_is_taken_over_by_a_reload(by: str, tmp_path: Path) -> None:
     """After a reload the new token opens and the old one does not; a bad file changes nothing."""
     put(tmp_path, "token", TOKEN)
     with daemon(tmp_path, http='token_file = "token"') as found:
-        put(tmp_path, "token", "short")
-        assert asked(found, "/-/reload", HOST, BEARER, method="POST").status == 400
-        put(tmp_path, "token", TOKEN[::-1])
-        assert asked(found, "/-/reload", HOST, BEARER, method="POST").status == 200
-        assert asked(found, "/metrics", HOST, BEARER).status == 401
+
+        def reload(logged: str, status: int) -> None:
+            if by == "POST":
+                assert asked(found, "/-/reload", HOST, BEARER, method="POST").status == status
+                return
+            before = found.log().count(logged)
+            found.process.send_signal(signal.SIGHUP)
+            found.until(lambda: found.log().count(logged) > before, "the reload")
+
         new = ("Authorization", f"Bearer {TOKEN[::-1]}")
+        put(tmp_path, "token", "short")
+        reload("the configuration stays as it was", 400)
+        assert asked(found, "/metrics", HOST, BEARER).status == 200
+        put(tmp_path, "token", TOKEN[::-1])
+        assert asked(found, "/metrics", HOST, BEARER).status == 200
+        reload('"reloaded"', 200)
+        assert asked(found, "/metrics", HOST, BEARER).status == 401
         assert asked(found, "/metrics", HOST, new).status == 200
+        assert TOKEN not in found.log()
 
 
 @pytest.mark.parametrize(

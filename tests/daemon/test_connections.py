@@ -19,13 +19,17 @@ from tests.support.prometheus import free_port
 
 LARGE = 64 * 1024 * 1024
 """More than kernels keep for one connection."""
+PIECE = 1024 * 1024
 DEADLINE = 0.5
 POST = b"POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 OK = b"HTTP/1.1 200 "
 
 
 class App:
-    """Answers with the path; /large with very much, /never never, and /held when it is let go."""
+    """Answers with the path; /large with very much, /pieces with that in pieces.
+
+    /never is never answered, and /held when it is let go.
+    """
 
     def __init__(self) -> None:
         """Hold what is held."""
@@ -38,11 +42,14 @@ class App:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        body = b"x" * LARGE if path == "/large" else path.encode()
+        body = b"x" * LARGE if path in {"/large", "/pieces"} else path.encode()
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if path == "/held":
             await self.held.wait()
+        while path == "/pieces" and body:
+            piece, body = body[:PIECE], body[PIECE:]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": body})
 
 
@@ -146,14 +153,27 @@ def test_a_pipelined_request_has_a_deadline(second: bytes, server: Server) -> No
     assert rest(server.connect(request("/a") + second)).endswith(b"\r\n\r\n/a")
 
 
+@pytest.mark.parametrize("path", ["/large", "/pieces"])
 @pytest.mark.parametrize("more", [(), ("Connection: close",)], ids=["kept", "closed"])
 @pytest.mark.parametrize("along", [b"", request("/never")], ids=["alone", "pipelined"])
-def test_a_slow_reader_is_ended(along: bytes, more: tuple[str, ...], server: Server) -> None:
-    """Whoever does not take an answer in time does not get all of it."""
-    slow = server.connect(request("/large", *more) + along, window=4096)
-    server.let_a_deadline_pass()
-    server.let_a_deadline_pass()
+def test_a_slow_reader_is_ended(
+    along: bytes, more: tuple[str, ...], path: str, server: Server
+) -> None:
+    """Whoever does not take an answer in time, or the next piece of it, does not get all of it."""
+    slow = server.connect(request(path, *more) + along, window=4096)
+    for _ in range(3):
+        server.let_a_deadline_pass()
     assert len(rest(slow)) < LARGE
+
+
+def test_an_answer_that_takes_long_arrives_whole(server: Server) -> None:
+    """Whoever has taken all that was sent waits for the rest, beyond any deadline."""
+    one = server.connect(request("/held"))
+    assert one.recv(len(OK)) == OK
+    for _ in range(3):
+        server.let_a_deadline_pass()
+    server.let_go()
+    answer(one, b"/held", began=True)
 
 
 def test_a_large_answer_arrives_whole(server: Server) -> None:

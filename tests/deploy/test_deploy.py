@@ -14,12 +14,20 @@ import pytest
 import yaml
 
 from stream import __version__
-from stream.daemon.config import Http, Log, PaceSettings, PollSettings, Settings, WatchSettings
+from stream.daemon.config import (
+    Http,
+    Log,
+    PaceSettings,
+    PollSettings,
+    Settings,
+    WatchSettings,
+    load_settings,
+)
+from stream.records.durations import seconds_of
 from stream.records.errors import BadConfiguration, BadInput, KeyRefused
 from stream.records.privacy import find_secrets
 from tests.support.checkers import BIN, told
 from tests.support.places import DEPLOY, ROOT
-from tests.support.running import run
 
 STATE = "/var/lib/usage-stream"
 PORT = 9464
@@ -207,10 +215,8 @@ def test_an_account_can_be_asked(name: str, tmp_path: Path) -> None:
         config.read_text("utf-8").replace("0.0.0.0", "127.0.0.1"),  # noqa: S104 -- it is taken away
         "utf-8",
     )
-    code, output, errors = run(["check-config", "--config", str(config)])
-    assert (code, errors) == (0, "")
-    (poll,) = msgspec.json.decode(output)["poll"]
-    assert (poll["name"], poll["evidence"]) == ("acme", f"{STATE}/evidence")
+    (poll,) = load_settings(config, {}, {}).poll
+    assert (poll.name, str(poll.evidence)) == ("acme", f"{STATE}/evidence")
 
 
 def test_every_key_of_an_account_is_explained() -> None:
@@ -219,6 +225,8 @@ def test_every_key_of_an_account_is_explained() -> None:
     assert poll.keys() == KEYS["poll"]
     chosen = {"name", "since", "evidence", "keep", "key_file", "organization", "endpoints"}
     plain = PollSettings(since=poll["since"], evidence=Path(poll["evidence"]))
+    for key in ("every", "settle", "costs_every", "costs_settle", "lists_every"):
+        poll[key] = seconds_of(poll[key])
     assert {key: poll[key] for key in poll.keys() - chosen} == {
         key: getattr(plain, key) for key in KEYS["poll"] - chosen
     }

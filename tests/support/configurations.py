@@ -15,19 +15,34 @@ report = "report.json"
 dead_letters = "dead"
 """
 WATCH = '[[watch]]\npath = "pages"\n'
-SECONDS = "expected a number from 0.01 to 31536000"
+SECONDS = "expected seconds from 0.01 to 31536000, or a time, such as 90s, 5m, 12h or 7d"
 
 
-def checked(text: str | bytes, *flags: str) -> tuple[int, str, str]:
-    """Check a configuration; return the exit code, stdout and stderr."""
+def checked(text: str | bytes, *flags: str) -> tuple[int, str, list[str]]:
+    """Check a configuration; return the exit code, stdout, and what is wrong, a line for each.
+
+    What it may watch, ``pages``, ``a`` and ``b``, is there. What paths are relative to is said
+    first, unless the file is none.
+    """
     put(Path("etc"), "config.toml", text)
-    return run(["check-config", "--config", "etc/config.toml", *flags])
+    for name in ("pages", "a", "b"):
+        Path("etc", name).mkdir(exist_ok=True)
+    code, output, errors = run(["check-config", "--config", "etc/config.toml", *flags])
+    lines = errors.splitlines()
+    assert all(line.startswith("usage-stream: ") for line in lines)
+    found = [line.removeprefix("usage-stream: ") for line in lines]
+    here = Path.cwd()
+    note = (
+        f"paths in etc/config.toml are relative to {here}/etc, "
+        f"those of variables and flags to {here}"
+    )
+    return code, output, found[found[:1] == [note] :]
 
 
 def settings(text: str, *flags: str) -> dict[str, Any]:
     """Return what comes of a good configuration, by key."""
-    code, output, errors = checked(text, *flags)
-    assert (code, errors) == (0, "")
+    code, output, problems = checked(text, *flags)
+    assert (code, problems) == (0, [])
     found: dict[str, Any] = json.loads(output)
     return found | {
         f"{section}.{name}": value
@@ -37,12 +52,16 @@ def settings(text: str, *flags: str) -> dict[str, Any]:
 
 
 def refused(text: str | bytes, *flags: str) -> str:
-    """Return why a configuration is refused: one line, without the program's name."""
-    code, output, errors = checked(text, *flags)
+    """Return why a configuration is refused, where one thing is wrong."""
+    (problem,) = problems_of(text, *flags)
+    return problem
+
+
+def problems_of(text: str | bytes, *flags: str) -> list[str]:
+    """Return all that is wrong with a configuration."""
+    code, output, problems = checked(text, *flags)
     assert (code, output) == (78, "")
-    assert errors.count("\n") == 1
-    assert errors.startswith("usage-stream: ")
-    return errors.removeprefix("usage-stream: ").rstrip("\n")
+    return problems
 
 
 def in_file(key: str, value: Any) -> str:
@@ -62,21 +81,24 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "unknown": (f"{BASE}stat = 1\n{WATCH}", "stat: found an unknown key, expected one of state, "),
     "unknown in http": (
         f"{BASE}{WATCH}[http]\nport = 1\n",
-        "http.port: found an unknown key, expected one of listen, hosts, token_file, allow_",
+        "http.port: found an unknown key, expected one of listen, hosts, token_file, tls_c",
     ),
     "unknown in log": (
         f"{BASE}{WATCH}[log]\nfile = 1\n",
         "log.file: found an unknown key, expected one of level, format",
     ),
     "unknown in watch": (
-        f'{BASE}{WATCH}[[watch]]\npath = "b"\nglob = "*"\n',
+        f'{BASE}{WATCH}[[watch]]\npath = "b"\nname = "b"\nglob = "*"\n',
         "watch[1].glob: found an unknown key, expected one of path, name",
     ),
     "unknown in pace": (
         f'{BASE}[[pace]]\npath = "b"\nspeed = "1d/s"\nrate = 1\n',
         "pace[0].rate: found an unknown key, expected one of path, speed, name, loop",
     ),
-    "missing": (f'state = "s"\n{WATCH}', "report: found nothing, expected a path"),
+    "missing": (
+        f'state = "s"\ndead_letters = "d"\n{WATCH}',
+        "report: found nothing, expected a path",
+    ),
     "missing in watch": (
         f'{BASE}[[watch]]\nname = "a"\n',
         "watch[0].path: found nothing, expected a path",
@@ -101,7 +123,7 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         'watch: found two sources named "a", expected a name for each',
     ),
     "no names": (
-        BASE + WATCH + WATCH,
+        f'{BASE}{WATCH}[[watch]]\npath = "b"\n',
         "watch: found two sources without a name, expected a name for each",
     ),
     "bad name": (

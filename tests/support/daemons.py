@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -41,20 +42,28 @@ class Answer(NamedTuple):
 class Daemon:
     """A daemon that runs in ``place``; ``port`` is where it is asked."""
 
-    def __init__(self, place: Path, port: int, process: subprocess.Popen[bytes]) -> None:
-        """Speak to a process that was started."""
+    def __init__(
+        self,
+        place: Path,
+        port: int,
+        process: subprocess.Popen[bytes],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Speak to a process that was started, over TLS where there is a context."""
         self.place = place
         self.port = port
         self.process = process
+        self.context = context
 
     def ask(
         self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request."""
-        url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, method=method, headers=dict(headers or {}))
+        scheme = "http" if self.context is None else "https"
+        url = f"{scheme}://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(url, method=method, headers=dict(headers or {}))  # noqa: S310 -- it is the daemon's
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 -- as above
+            with urllib.request.urlopen(request, timeout=PATIENCE, context=self.context) as answer:  # noqa: S310 -- as above
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -157,6 +166,7 @@ def daemon(  # noqa: PLR0913 -- what a test may want to be different
     variables: Mapping[str, str] | None = None,
     tracer: tuple[str, ...] = (),
     wait: bool = True,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Daemon]:
     """Run a daemon in ``place``; it is ended by its id."""
     (place / "pages").mkdir(exist_ok=True)
@@ -169,7 +179,7 @@ def daemon(  # noqa: PLR0913 -- what a test may want to be different
         process = subprocess.Popen(
             [*tracer, *command(config, *options)], stderr=log, env=environment, cwd=place
         )
-    running = Daemon(place, port, process)
+    running = Daemon(place, port, process, context)
     try:
         if wait:
             running.until(running.ready, "readiness")

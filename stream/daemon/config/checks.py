@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from stream.daemon.config.settings import MAX_PORT, Http, PaceSettings, Settings, WatchSettings
+from stream.daemon.config.certificates import load_certificate
+from stream.daemon.config.layout import check_layout
+from stream.daemon.config.problems import Problems
+from stream.daemon.config.settings import MAX_PORT, Http, Settings
 from stream.records.errors import BadConfiguration
 
 __all__ = ["check_settings", "token_of"]
@@ -18,114 +21,106 @@ LONGEST_TOKEN: Final = 4096
 TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/=-]+")
 
 
-def check_settings(settings: Settings, path: Path, places: Mapping[str, str]) -> None:
-    """See that the settings go together; ``places`` says where each key was set.
-
-    Raises:
-        BadConfiguration: they do not.
-    """
-    check_sources(settings, path)
-    check_outputs(settings, places)
-    check_http(settings.http, places)
+def check_settings(settings: Settings, problems: Problems) -> None:
+    """See that the settings go together; of keys that are bad by themselves no more is said."""
+    check_sources(settings, problems)
+    check_polls(settings, problems)
+    check_names(settings, problems)
+    check_layout(settings, problems)
+    check_http(settings.http, problems)
 
 
-def check_sources(settings: Settings, path: Path) -> None:
-    """See that there are sources, each with a name of its own, and that none stands still.
-
-    Raises:
-        BadConfiguration: it is not so.
-    """
-    sources: list[WatchSettings | PaceSettings] = [*settings.watches, *settings.pace]
-    if not sources:
-        raise BadConfiguration(
-            f"{path}: watch: found no source, expected [[watch]], [[poll]] or [[pace]]"
-        )
-    check_polls(settings, path)
-    names = [one.name for one in (*sources, *settings.poll)]
-    for name in names:
-        if names.count(name) > 1:
-            said = f'two sources named "{name}"' if name else "two sources without a name"
-            raise BadConfiguration(
-                f"{path}: watch: found {said}, expected a name for each: state knows pages by it"
-            )
+def check_sources(settings: Settings, problems: Problems) -> None:
+    """See that there are sources, and that none stands still."""
+    sources = (*settings.watches, *settings.pace)
+    if not sources and problems.is_good("watch", "pace", "poll"):
+        problems.note("watch", "found no source, expected [[watch]], [[poll]] or [[pace]]")
     for index, pace in enumerate(settings.pace):
-        if not pace.rate:
-            raise BadConfiguration(
-                f'{path}: pace[{index}].speed: found "{pace.speed}", expected more than 0'
-            )
+        key = f"pace[{index}].speed"
+        if not pace.rate and problems.is_good(key):
+            problems.note(key, f'found "{pace.speed}", expected more than 0')
 
 
-def check_polls(settings: Settings, path: Path) -> None:
-    """See that accounts have names of their own, days that are some, and evidence for them alone.
-
-    Raises:
-        BadConfiguration: it is not so.
-    """
-    names = [poll.name for poll in settings.poll]
+def check_polls(settings: Settings, problems: Problems) -> None:
+    """See that the days from which accounts are asked are some."""
     for index, poll in enumerate(settings.poll):
-        key = f"{path}: poll[{index}]"
-        if names.count(poll.name) > 1:
-            raise BadConfiguration(
-                f'{key}.name: found "{poll.name}" twice, expected a name for each account'
-            )
+        key = f"poll[{index}].since"
+        if not problems.is_good(key):
+            continue
         try:
-            plan = poll.plan
+            dt.date.fromisoformat(poll.since)
         except ValueError:
-            raise BadConfiguration(f'{key}.since: found "{poll.since}", expected a day') from None
-        for name, seconds in (
-            ("every", plan.interval),
-            ("costs_every", plan.costs_interval),
-            ("lists_every", plan.lists_interval),
-        ):
-            if seconds == 0:
-                raise BadConfiguration(f'{key}.{name}: found "0", expected more than that')
-        for watch in settings.watch:
-            if os.path.realpath(watch.path) == os.path.realpath(poll.evidence):
-                raise BadConfiguration(
-                    f"{key}.evidence: found {poll.evidence}, which is watched too, "
-                    "expected a directory for evidence alone"
-                )
+            problems.note(key, f'found "{poll.since}", expected a day')
 
 
-def check_outputs(settings: Settings, places: Mapping[str, str]) -> None:
-    """See that nothing that is written overwrites something else that is.
-
-    Raises:
-        BadConfiguration: two outputs are one file.
-    """
-    taken: dict[str, str] = {}
-    for key, file in (
-        ("state", settings.state),
-        ("report", settings.report),
-        ("dead_letters", settings.dead_letters / "dead_letters.ndjson"),
-    ):
-        other = taken.setdefault(os.path.realpath(file), key)
-        if other != key:
-            raise BadConfiguration(
-                f"{places[key]}: found {file}, which is {other} too, expected a file of its own"
+def check_names(settings: Settings, problems: Problems) -> None:
+    """See that each source has a name of its own, by which state knows its pages."""
+    accounts = Counter(
+        poll.name
+        for index, poll in enumerate(settings.poll)
+        if problems.is_good(f"poll[{index}].name")
+    )
+    for index, poll in enumerate(settings.poll):
+        if accounts[poll.name] > 1:
+            said = f'found "{poll.name}" twice, expected a name for each account'
+            problems.note(f"poll[{index}].name", said)
+    names = Counter(accounts.keys())
+    evidence = settings.watches[len(settings.watch) :]
+    names.update(one.name for one in evidence)
+    plain = [(f"watch[{index}].name", one.name) for index, one in enumerate(settings.watch)]
+    plain += [(f"pace[{index}].name", one.name) for index, one in enumerate(settings.pace)]
+    names.update(name for key, name in plain if problems.is_good(key))
+    for name, count in names.items():
+        if count > 1:
+            said = f'two sources named "{name}"' if name else "two sources without a name"
+            problems.note(
+                "watch", f"found {said}, expected a name for each: state knows pages by it"
             )
 
 
-def check_http(http: Http, places: Mapping[str, str]) -> None:
+def check_http(http: Http, problems: Problems) -> None:
     """See that other machines can only ask with a token, or because somebody said so.
 
-    Raises:
-        BadConfiguration: they could ask freely, the port is none, or the token is none.
+    The port must be one, the token's file hold a token, and a certificate go with its key.
     """
-    place = places["http.listen"]
     if http.address[1] > MAX_PORT:
-        raise BadConfiguration(f'{place}: found "{http.listen}", expected a port up to {MAX_PORT}')
+        problems.note_bad("http.listen", f'found "{http.listen}", expected a port up to {MAX_PORT}')
     if http.token_file is not None:
-        token_of(http.token_file, places["http.token_file"])
+        try:
+            token_of(http.token_file)
+        except BadConfiguration as error:
+            problems.note("http.token_file", str(error))
     elif not http.loopback and not http.allow_anonymous:
-        raise BadConfiguration(
-            f'{place}: found "{http.listen}", which other machines can reach, '
-            "expected http.token_file, or http.allow_anonymous = true"
-        )
+        asked = problems.is_good("http.listen", "http.token_file", "http.allow_anonymous")
+        if asked:
+            problems.note(
+                "http.listen",
+                f'found "{http.listen}", which other machines can reach, '
+                "expected http.token_file, or http.allow_anonymous = true",
+            )
+    check_certificate(http, problems)
 
 
-def token_of(path: Path, place: str = "http.token_file") -> bytes:
-    """Return the bearer token in a file; ``place`` says where the file was set.
+def check_certificate(http: Http, problems: Problems) -> None:
+    """See that a certificate has its key, and that both can be used."""
+    if not problems.is_good("http.tls_cert", "http.tls_key"):
+        return
+    match http.tls_cert, http.tls_key:
+        case None, None:
+            return
+        case Path(), None:
+            problems.note("http.tls_key", "found nothing, expected the key of http.tls_cert")
+        case None, Path():
+            problems.note("http.tls_cert", "found nothing, expected the certificate of its key")
+        case Path() as certificate, Path() as key:
+            try:
+                load_certificate(certificate, key)
+            except BadConfiguration as error:
+                problems.note("http.tls_cert", str(error))
+
+
+def token_of(path: Path) -> bytes:
+    """Return the bearer token in a file.
 
     Raises:
         BadConfiguration: it cannot be read, or holds no token.
@@ -134,10 +129,10 @@ def token_of(path: Path, place: str = "http.token_file") -> bytes:
         with path.open("rb") as file:
             token = file.read(LONGEST_TOKEN + 1).strip()
     except OSError as error:
-        raise BadConfiguration(f"{place}: {path}: cannot be read ({error.strerror})") from None
+        raise BadConfiguration(f"{path}: cannot be read ({error.strerror})") from None
     if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not TOKEN.fullmatch(token):
         raise BadConfiguration(
-            f"{place}: {path}: found no token in it, expected {SHORTEST_TOKEN} or more letters, "
+            f"{path}: found no token in it, expected {SHORTEST_TOKEN} or more letters, "
             "digits and ._~+/=-"
         )
     return token

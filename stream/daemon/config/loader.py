@@ -7,24 +7,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from msgspec import Struct
 from msgspec.inspect import type_info
 
 from stream.daemon.config.checks import check_settings
-from stream.daemon.config.poll import PollSettings
-from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
-from stream.daemon.config.wording import describe_type, show_value
+from stream.daemon.config.conversion import SECTIONS, SOURCES, Text, convert_tables
+from stream.daemon.config.problems import Problems
+from stream.daemon.config.settings import Settings
 from stream.records.errors import BadConfiguration
 
-__all__ = ["Setting", "load_settings", "settings_of"]
+__all__ = ["Setting", "load_settings", "read_settings", "settings_of"]
 
-SECTIONS: Final[dict[str, type[Struct]]] = {"http": Http, "log": Log}
-SOURCES: Final[dict[str, type[Struct]]] = {
-    "watch": WatchSettings,
-    "pace": PaceSettings,
-    "poll": PollSettings,
-}
 PATHS: Final = ("path", "evidence", "key_file")
 """What of a source is a path."""
 VARIABLE: Final = "USAGE_STREAM_"
@@ -70,10 +63,23 @@ def load_settings(path: Path, variables: Mapping[str, str], flags: Mapping[str, 
     command runs.
 
     Raises:
-        BadConfiguration: with the key's path, what was found and what was expected.
+        BadConfiguration: with each key's path, what was found and what was expected.
+    """
+    settings, problems = read_settings(path, variables, flags)
+    problems.raise_all()
+    return settings
+
+
+def read_settings(
+    path: Path, variables: Mapping[str, str], flags: Mapping[str, str]
+) -> tuple[Settings, Problems]:
+    """Read the settings, as :func:`load_settings`, and all that is wrong with them.
+
+    Raises:
+        BadConfiguration: the file cannot be read, or is no TOML.
     """
     tables = read_toml(path)
-    places = {setting.key: f"{path}: {setting.key}" for setting in settings_of()}
+    problems = Problems(path)
     anchor_paths(tables, path.parent)
     for setting in settings_of():
         for value, place in (
@@ -82,10 +88,10 @@ def load_settings(path: Path, variables: Mapping[str, str], flags: Mapping[str, 
         ):
             if value is not None:
                 put_setting(tables, setting, value)
-                places[setting.key] = place
-    settings = convert_tables(tables, path, places)
-    check_settings(settings, path, places)
-    return settings
+                problems.places[setting.key] = place
+    settings = convert_tables(tables, problems)
+    check_settings(settings, problems)
+    return settings, problems
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
     """Make the paths in a file relative to its directory."""
     one_of: list[tuple[Any, tuple[str, ...]]] = [
         (tables, ("state", "report", "dead_letters")),
-        (tables.get("http"), ("token_file",)),
+        (tables.get("http"), ("token_file", "tls_cert", "tls_key")),
     ]
     for name in SOURCES:
         found = tables.get(name)
@@ -131,84 +137,3 @@ def put_setting(tables: dict[str, Any], setting: Setting, text: str) -> None:
         if setting.name == "hosts"
         else Text(text)
     )
-
-
-class Text(str):
-    """A value that was given as text, whatever its type is to be."""
-
-    __slots__ = ()
-
-
-def convert_tables(tables: dict[str, Any], path: Path, places: Mapping[str, str]) -> Settings:
-    """Turn plain values into settings.
-
-    Raises:
-        BadConfiguration: a key is unknown or missing, or its value is of the wrong type.
-    """
-    made: dict[str, Any] = {}
-    for name, struct in SECTIONS.items():
-        if name in tables:
-            made[name] = struct(**convert_table(tables.pop(name), struct, name, path, places))
-    for name, struct in SOURCES.items():
-        found = tables.pop(name, [])
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise BadConfiguration(
-                f"{path}: {name}: found {show_value(found)}, expected tables, as in [[{name}]]"
-            )
-        made[name] = tuple(
-            struct(**convert_table(one, struct, f"{name}[{index}]", path, places))
-            for index, one in enumerate(found)
-        )
-    return Settings(**convert_table(tables, Settings, "", path, places), **made)
-
-
-def convert_table(
-    table: Any, struct: type[Struct], key: str, path: Path, places: Mapping[str, str]
-) -> dict[str, Any]:
-    """Convert the values of one table.
-
-    Raises:
-        BadConfiguration: a key is unknown or missing, or its value is of the wrong type.
-    """
-    if not isinstance(table, dict):
-        raise BadConfiguration(
-            f"{path}: {key}: found {show_value(table)}, expected a table, as in [{key}]"
-        )
-    inside = f"{key}." if key else ""
-    fields = {field.name: field for field in msgspec.structs.fields(struct)}
-    for name in table:
-        if name not in fields:
-            raise BadConfiguration(
-                f"{path}: {inside}{name}: found an unknown key, expected one of {', '.join(fields)}"
-            )
-    made: dict[str, Any] = {}
-    for name, field in fields.items():
-        if name in table:
-            place = places.get(f"{inside}{name}", f"{path}: {inside}{name}")
-            made[name] = convert_value(table[name], field.type, place)
-        elif field.required:
-            wanted = describe_type(type_info(field.type))
-            raise BadConfiguration(f"{path}: {inside}{name}: found nothing, expected {wanted}")
-    return made
-
-
-def convert_value(value: Any, kind: Any, place: str) -> Any:
-    """Convert one value; what came from outside the file is text, whatever it is to be.
-
-    Raises:
-        BadConfiguration: it is none of that type.
-    """
-    try:
-        if isinstance(value, Text):
-            return msgspec.convert(str(value), kind, strict=False, dec_hook=make_path)
-        return msgspec.convert(value, kind, dec_hook=make_path)
-    except msgspec.ValidationError:
-        wanted = describe_type(type_info(kind))
-        raise BadConfiguration(f"{place}: found {show_value(value)}, expected {wanted}") from None
-
-
-def make_path(kind: type, value: Any) -> Any:
-    """Make a path of a text."""
-    if kind is Path and isinstance(value, str) and value and "\0" not in value:
-        return Path(value)
-    raise ValueError

@@ -9,23 +9,16 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from stream.daemon.config.durations import Duration, Period
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import PRIMARY
+from stream.records.windows import DAY
 from stream.sources.api.schedule import PollPlan
 
 __all__ = ["PollSettings"]
 
-DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
-SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Duration: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=rf"^{DURATION.pattern}\Z",
-        extra_json_schema={"expected": "a time, such as 90s, 5m, 12h or 400d"},
-    ),
-]
 EndpointKey: TypeAlias = Literal[*ENDPOINTS]  # type: ignore[valid-type]  # the registry's own
 
 
@@ -60,12 +53,12 @@ class PollSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     base_url: str = "https://api.openai.com/v1"
     endpoints: tuple[EndpointKey, ...] = tuple(ENDPOINTS)
     width: Literal["1m", "1h", "1d"] = "1h"
-    every: Duration = "5m"
-    settle: Duration = "30m"
-    costs_every: Duration = "1h"
-    costs_settle: Duration = "3d"
+    every: Period = 300.0
+    settle: Duration = 1_800.0
+    costs_every: Period = 3_600.0
+    costs_settle: Duration = 3.0 * DAY
     lists: bool = True
-    lists_every: Duration = "1h"
+    lists_every: Period = 3_600.0
     requests_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = 50
     burst: Annotated[int, Meta(ge=1, le=1_000)] = 10
 
@@ -73,11 +66,6 @@ class PollSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def directory(self) -> Path:
         """Where its evidence goes."""
         return self.evidence / self.name
-
-    @property
-    def keep_seconds(self) -> int | None:
-        """How long evidence is kept; ``None``: for ever."""
-        return None if self.keep is None else seconds_of(self.keep)
 
     @property
     def plan(self) -> PollPlan:
@@ -92,15 +80,9 @@ class PollSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             label=self.name,
             endpoints=self.endpoints,
             width=self.width,
-            interval=seconds_of(self.every),
-            settle=seconds_of(self.settle),
-            costs_interval=seconds_of(self.costs_every),
-            costs_settle=seconds_of(self.costs_settle),
-            lists_interval=seconds_of(self.lists_every) if self.lists else None,
+            interval=self.every,
+            settle=self.settle,
+            costs_interval=self.costs_every,
+            costs_settle=self.costs_settle,
+            lists_interval=self.lists_every if self.lists else None,
         )
-
-
-def seconds_of(duration: str) -> int:
-    """Return how many seconds a duration is; what is none is 0."""
-    match = DURATION.fullmatch(duration)
-    return int(match[1]) * SECONDS[match[2]] if match else 0

@@ -9,15 +9,15 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from stream.daemon.config.durations import Period
 from stream.daemon.config.poll import PollSettings
 from stream.intake.rules import DEFAULT_BUDGET, Rules
-from stream.records.windows import DAY
+from stream.records.durations import DURATION, seconds_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Http", "Log", "PaceSettings", "Settings", "WatchSettings"]
 
-Seconds: TypeAlias = Annotated[float, Meta(ge=0.01, le=31_536_000)]
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
 Name: TypeAlias = Annotated[
     str,
@@ -29,8 +29,7 @@ Name: TypeAlias = Annotated[
 ]
 HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
 
-SPEED: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd])/s")
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY}
+SPEED: Final = re.compile(rf"({DURATION.pattern})/s")
 LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 MAX_PORT: Final = 65_535
 EVIDENCE: Final = "evidence"
@@ -62,7 +61,7 @@ class PaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def rate(self) -> float:
         """How many seconds of event time pass in a second."""
         match = SPEED.fullmatch(self.speed)
-        return float(match[1]) * UNITS[match[2]] if match else 0.0
+        return seconds_of(match[1]) if match else 0.0
 
 
 class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +85,10 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     token_file: Annotated[
         Path | None, Meta(description="A file with the bearer token that clients must show.")
     ] = None
+    tls_cert: Annotated[
+        Path | None, Meta(description="A file with the certificate and its chain, for https.")
+    ] = None
+    tls_key: Annotated[Path | None, Meta(description="The file with the certificate's key.")] = None
     allow_anonymous: Annotated[bool, Meta(description="Serve beyond loopback without a token.")] = (
         False
     )
@@ -144,25 +147,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Many, Meta(description="Checkpoint after so many pages at the latest.")
     ] = 500
     checkpoint_seconds: Annotated[
-        Seconds, Meta(description="Checkpoint so long after a page at the latest.")
+        Period, Meta(description="Checkpoint so long after a page at the latest.")
     ] = 5.0
     report_seconds: Annotated[
-        Seconds, Meta(description="How often the report is written anew when figures changed.")
+        Period, Meta(description="How often the report is written anew when figures changed.")
     ] = 60.0
     settle_seconds: Annotated[
-        Seconds, Meta(description="How long a broken page may still be written to.")
+        Period, Meta(description="How long a broken page may still be written to.")
     ] = 5.0
     rescan_seconds: Annotated[
-        Seconds, Meta(description="How often directories are looked through all the same.")
+        Period, Meta(description="How often directories are looked through all the same.")
     ] = 60.0
     walk_seconds: Annotated[
-        Seconds, Meta(description="How long a chain may wait for its next page unnamed.")
+        Period, Meta(description="How long a chain may wait for its next page unnamed.")
     ] = 60.0
     give_up_seconds: Annotated[
-        Seconds, Meta(description="Give up (69) on a store that cannot be written for so long.")
+        Period, Meta(description="Give up (69) on a store that cannot be written for so long.")
     ] = 300.0
     stop_seconds: Annotated[
-        Seconds, Meta(description="How long stopping may take: drain, checkpoint, report.")
+        Period, Meta(description="How long stopping may take: drain, checkpoint, report.")
     ] = 30.0
     series_limit: Annotated[
         Many, Meta(description="How many series a measured metric may have.")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-__all__ = ["describe_type", "show_value"]
+__all__ = ["describe_type", "is_duration", "show_value"]
 
 LONGEST: Final = 80
 """How much of a wrong value a message quotes."""
@@ -27,14 +27,16 @@ def describe_type(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for
     match kind:
         case inspect.Metadata(extra_json_schema={"expected": str(said)}):
             return said
+        case inspect.Metadata(
+            extra_json_schema={"unit": str(unit)}, type=inspect.FloatType() as of
+        ):
+            return f"{unit} from {of.ge} to {of.le}, or a time, such as 90s, 5m, 12h or 7d"
         case inspect.Metadata(type=inner):
             return describe_type(inner)
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType(ge=least, le=most):
             return f"a whole number from {least} to {most}"
-        case inspect.FloatType(ge=least, le=most):
-            return f"a number from {least} to {most}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(json.dumps(value) for value in values)}"
         case inspect.UnionType(types=kinds):
@@ -45,3 +47,14 @@ def describe_type(kind: inspect.Type) -> str:  # noqa: PLR0911 -- one answer for
             return "a text"
         case _:
             return "a path"
+
+
+def is_duration(kind: inspect.Type) -> bool:
+    """Tell whether a value of a type may be written as a duration."""
+    match kind:
+        case inspect.Metadata(extra_json_schema={"unit": _}):
+            return True
+        case inspect.UnionType(types=kinds):
+            return any(is_duration(one) for one in kinds)
+        case _:
+            return False

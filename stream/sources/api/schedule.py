@@ -15,6 +15,7 @@ from msgspec import Struct
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY
+from stream.records.durations import seconds_of
 from stream.records.windows import DAY
 from stream.sources.api.progress import Progress
 from stream.sources.api.query import Query, finest_groups
@@ -22,7 +23,6 @@ from stream.sources.api.ranges import Range, gaps_in
 
 __all__ = ["PROJECTS", "DueWalk", "PollPlan", "due_walk", "parts_of", "settled_range"]
 
-SECONDS: Final = {"1m": 60, "1h": 3_600, "1d": DAY}
 PROJECTS: Final = "projects"
 """The list that says which projects there are."""
 URGENT, USUAL, BACKFILL, FANNED_OUT = range(4)
@@ -46,9 +46,9 @@ class PollPlan(Struct, frozen=True, kw_only=True):
     width: str = "1h"
     group_by: tuple[str, ...] | None = None
     interval: float = 300.0
-    settle: int = 1_800
+    settle: float = 1_800.0
     costs_interval: float = 3_600.0
-    costs_settle: int = 3 * DAY
+    costs_settle: float = 3.0 * DAY
     lists_interval: float | None = 3_600.0
 
 
@@ -138,7 +138,7 @@ def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: floa
         end = int(now) // DAY * DAY if plan.end is None else plan.end
         return max(floor, end)
     closed = settled_range(plan, endpoint, floor, now)[1]
-    width = SECONDS[width_of(plan, endpoint)]
+    width = width_seconds(plan, endpoint)
     behind = progress.settled_ranges[-1][1] // width * width if progress.settled_ranges else floor
     for _, group_floor in endpoint.group_floors:
         behind = max(behind, min(group_floor, closed))
@@ -150,8 +150,8 @@ def live_start(plan: PollPlan, endpoint: Endpoint, progress: Progress, now: floa
 def settled_range(plan: PollPlan, endpoint: Endpoint, start: int, now: float) -> Range:
     """Return what of a range that is asked for now is settled then; it is empty, or ends later."""
     settle = plan.costs_settle if endpoint.key == "costs" else plan.settle
-    settle = 0 if plan.once else settle
-    width = SECONDS[width_of(plan, endpoint)]
+    settle = 0.0 if plan.once else settle
+    width = width_seconds(plan, endpoint)
     return start, max(start, int(now - settle) // width * width)
 
 
@@ -160,7 +160,7 @@ def newest_page(plan: PollPlan, endpoint: Endpoint, gap: Range) -> Range:
 
     Where a gap begins inside a bucket, since the width was another one, all of that is asked for.
     """
-    width = SECONDS[width_of(plan, endpoint)]
+    width = width_seconds(plan, endpoint)
     first = gap[0] // width * width
     start = max(first, -(-(gap[1] - page_seconds(plan, endpoint)) // DAY) * DAY)
     for _, floor in endpoint.group_floors:  # on each side of it other groups are asked for
@@ -173,13 +173,18 @@ def page_seconds(plan: PollPlan, endpoint: Endpoint) -> int:
     """Return how long a time the largest page holds."""
     width = width_of(plan, endpoint)
     most = next(one.maximum for one in endpoint.limits if one.width == width)
-    return most * SECONDS[width]
+    return most * width_seconds(plan, endpoint)
 
 
 def width_of(plan: PollPlan, endpoint: Endpoint) -> str:
     """Return the width of the buckets that are asked for: the plan's, if the endpoint has it."""
     widths = [one.width for one in endpoint.limits]
     return plan.width if plan.width in widths else widths[0]
+
+
+def width_seconds(plan: PollPlan, endpoint: Endpoint) -> int:
+    """Return the width of the buckets that are asked for, in seconds."""
+    return int(seconds_of(width_of(plan, endpoint)))
 
 
 def query_of(plan: PollPlan, endpoint: Endpoint, start: int, end: int | None) -> Query:
