@@ -233,7 +233,7 @@ class Core:
         standing.missing_windows = coverage.missing_windows()
         standing.records = self._records + self.intake.state.added_rows
         standing.state_bytes = self.intake.checkpoints.store.size
-        standing.series_folded = len(self.ledger.folds)
+        standing.series_folded = self.ledger.folds()
         standing.fallen_pages = dict.fromkeys(standing.watermarks, 0) | self.intake.account.falls
 
     def follow(self, settings: Settings) -> None:

@@ -70,6 +70,7 @@ def render_page(core: Core, shown: ShownOverview) -> str:
         now=write_moment(now),
         reason=core.health.why_not_ready(),
         standing=core.status,
+        folded={name: count for name, count in core.status.series_folded.items() if count},
         checkpointed=None if checkpointed is None else write_span(now - checkpointed),
         channel=(core.channel.depth, core.channel.capacity),
         calendar=overview.calendar,

@@ -11,6 +11,7 @@ what each series counts, and nothing for each day.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, TypeAlias
@@ -83,10 +84,10 @@ class Ledger:
         if last is not None:
             self.levels = self.admission.fold(sums_of_day(last))
 
-    @property
-    def folds(self) -> Mapping[Series, int]:
-        """Series that count in a coarser one, and how many steps up that is."""
-        return self.admission.folds
+    def folds(self) -> dict[str, int]:
+        """Return how many series of each metric are added up in coarser ones."""
+        found = Counter(series.family for series in self.admission.folds)
+        return {name: found[name] for name in FAMILIES}
 
     def days(self, window: Window) -> Iterator[DaySums]:
         """Yield what the days count that a window touches, by endpoint and time; none is folded.

@@ -132,7 +132,9 @@ METRICS: Final = {
     "api_key_refused": Metric("gauge", "Whether the provider refuses the key.", ("source",)),
     "api_evidence_bytes": Metric("gauge", "Bytes of the answers that are kept.", ("source",)),
     "series_limit": Metric("gauge", "How many series each measured metric may have."),
-    "series_folded": Metric("gauge", "Series that are added up under __other__."),
+    "series_folded": Metric(
+        "gauge", "Series of a measured metric that are added up under __other__.", ("metric",)
+    ),
 }
 """Every metric of the machine, without prefix and without the counters' ``_total``."""
 
@@ -164,7 +166,8 @@ class DaemonStatus(Struct):
     state_bytes: int = 0
     issues: int = 0
     series_limit: int = 0
-    series_folded: int = 0
+    series_folded: Mapping[str, int] = {}
+    """Metric → how many of its series are added up in coarser ones."""
     failing_directories: dict[str, int] = {}
     unreadable_files: dict[str, int] = {}
     stopped_chains: dict[str, int] = {}

@@ -157,9 +157,12 @@ def test_projects_have_names_and_tiers(shown: Chrome) -> None:
 
 def test_what_is_folded_in_the_metrics_is_whole_here(shown: Chrome, running: Daemon) -> None:
     """Many series are added up in the metrics, and said to be; the page has every project."""
-    folded = int(running.value("usage_stream_series_folded"))
+    tokens = "openai_api_tokens"
+    folded = int(running.value("usage_stream_series_folded", metric=tokens))
     assert folded > 10
-    assert f"{folded} series are added up under __other__; here nothing is" in text(shown, "folded")
+    said = text(shown, "folded")
+    assert f"{folded} of {tokens}" in said
+    assert said.endswith("here nothing is folded.")
     assert "__other__" not in text(shown, "projects")
 
 

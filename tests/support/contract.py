@@ -32,6 +32,7 @@ GAUGES: Final = (
     "usage_stream_windows_missing",
     "openai_api_cost",
     "openai_api_vector_store_bytes",
+    "openai_project_cost",
     "openai_project_info",
 )
 
@@ -57,6 +58,9 @@ MEASURED: Final = (
     "openai_api_requests",
     "openai_api_sessions",
     "openai_api_tokens",
+    "openai_project_input_tokens",
+    "openai_project_output_tokens",
+    "openai_project_requests",
 )
 
 HISTOGRAMS: Final = (

@@ -79,7 +79,10 @@ class StoredWindows:
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order; ``span`` limits their starts, ``but`` are left out."""
-        if not self._starts(chain):
+        starts = self._starts(chain)
+        if not starts or (
+            span is not None and not (span.start < starts.stop and starts.start < span.end)
+        ):
             return
         if span is None:
             rows = self._ask(f"{SCAN} {IN_ORDER}", chain)
