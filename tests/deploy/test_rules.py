@@ -241,7 +241,8 @@ def test_every_counter_of_usage_has_its_net() -> None:
     """Each family that can be corrected is recorded as accepted less corrected."""
     for corrected in (name for name in METRICS if name.endswith("_corrected_total")):
         family = corrected.removesuffix("_corrected_total")
-        rule = RECORDED[f"openai_api:{family.removeprefix('openai_api_')}:net"]
+        level, _, measured = family.removeprefix("openai_").partition("_")
+        rule = RECORDED[f"openai_{level}:{measured}:net"]
         assert rule["expr"] == f"{family}_total - {corrected}"
 
 

@@ -32,6 +32,8 @@ GAUGES: Final = (
     "usage_stream_windows_missing",
     "openai_api_cost",
     "openai_api_vector_store_bytes",
+    "openai_project_cost",
+    "openai_project_info",
 )
 
 COUNTERS: Final = (
@@ -56,6 +58,8 @@ MEASURED: Final = (
     "openai_api_requests",
     "openai_api_sessions",
     "openai_api_tokens",
+    "openai_project_requests",
+    "openai_project_tokens",
 )
 
 HISTOGRAMS: Final = (

@@ -39,6 +39,8 @@ GAUGES = {
     "usage_stream_series_folded": NONE,
     "openai_api_vector_store_bytes": USUAL,
     "openai_api_cost": frozenset({"project_id", "line_item", "currency"}),
+    "openai_project_cost": frozenset({"project_id", "currency"}),
+    "openai_project_info": frozenset({"project_id", "name"}),
     "process_start_time_seconds": NONE,
     "process_resident_memory_bytes": NONE,
     "process_virtual_memory_bytes": NONE,
@@ -46,34 +48,59 @@ GAUGES = {
     "process_max_fds": NONE,
 }
 
-COUNTERS = {
-    "usage_stream_pages_read_total": frozenset({"endpoint", "outcome"}),
-    "usage_stream_page_bytes_total": NONE,
-    "usage_stream_records_total": frozenset({"endpoint", "outcome"}),
-    "usage_stream_dead_letters_total": frozenset({"endpoint", "reason"}),
-    "usage_stream_pagination_anomalies_total": frozenset({"kind"}),
-    "usage_stream_unknown_fields_total": frozenset({"endpoint"}),
-    "usage_stream_channel_blocked_seconds_total": NONE,
-    "usage_stream_checkpoint_failures_total": NONE,
-    "usage_stream_api_requests_total": frozenset({"source", "endpoint", "status"}),
-    "usage_stream_api_walks_total": frozenset({"source", "endpoint", "outcome"}),
-    "usage_stream_api_budget_wait_seconds_total": frozenset({"source"}),
-    "process_cpu_seconds_total": NONE,
-    "python_gc_collections_total": frozenset({"generation"}),
-    "python_gc_objects_collected_total": frozenset({"generation"}),
-    "python_gc_objects_uncollectable_total": frozenset({"generation"}),
-} | {
-    f"openai_api_{unit}_{kind}": USUAL | extra
-    for unit, extra in {
-        "tokens": frozenset({"token_type"}),
-        "requests": NONE,
-        "images": NONE,
-        "characters": NONE,
-        "audio_seconds": NONE,
-        "sessions": NONE,
-        "calls": NONE,
-    }.items()
-    for kind in ("total", "corrected_total")
+COUNTERS = (
+    {
+        "usage_stream_pages_read_total": frozenset({"endpoint", "outcome"}),
+        "usage_stream_page_bytes_total": NONE,
+        "usage_stream_records_total": frozenset({"endpoint", "outcome"}),
+        "usage_stream_dead_letters_total": frozenset({"endpoint", "reason"}),
+        "usage_stream_pagination_anomalies_total": frozenset({"kind"}),
+        "usage_stream_unknown_fields_total": frozenset({"endpoint"}),
+        "usage_stream_channel_blocked_seconds_total": NONE,
+        "usage_stream_checkpoint_failures_total": NONE,
+        "usage_stream_api_requests_total": frozenset({"source", "endpoint", "status"}),
+        "usage_stream_api_walks_total": frozenset({"source", "endpoint", "outcome"}),
+        "usage_stream_api_budget_wait_seconds_total": frozenset({"source"}),
+        "process_cpu_seconds_total": NONE,
+        "python_gc_collections_total": frozenset({"generation"}),
+        "python_gc_objects_collected_total": frozenset({"generation"}),
+        "python_gc_objects_uncollectable_total": frozenset({"generation"}),
+    }
+    | {
+        f"openai_api_{unit}_{kind}": USUAL | extra
+        for unit, extra in {
+            "tokens": frozenset({"token_type"}),
+            "requests": NONE,
+            "images": NONE,
+            "characters": NONE,
+            "audio_seconds": NONE,
+            "sessions": NONE,
+            "calls": NONE,
+        }.items()
+        for kind in ("total", "corrected_total")
+    }
+    | {
+        f"openai_project_{unit}_{kind}": frozenset({"project_id", "service_tier"}) | extra
+        for unit, extra in {"tokens": frozenset({"token_type"}), "requests": NONE}.items()
+        for kind in ("total", "corrected_total")
+    }
+)
+
+# What the rules record, and dashboards ask for.
+RECORDED = {
+    "instance_project_currency:openai_project_cost:delta1d": frozenset({"project_id", "currency"}),
+    "instance_project_tier:openai_project_tokens:delta1d_net": frozenset(
+        {"project_id", "service_tier"}
+    ),
+    "instance_project_tier:openai_project_requests:delta1d_net": frozenset(
+        {"project_id", "service_tier"}
+    ),
+}
+
+# What a backfill of history holds beside the gauges above.
+HISTORY = {
+    "openai_api_tokens": USUAL | {"token_type"},
+    "openai_api_requests": USUAL,
 }
 
 HISTOGRAMS = {
@@ -88,6 +115,8 @@ METRICS = (
     GAUGES
     | FLINK
     | COUNTERS
+    | RECORDED
+    | HISTORY
     | {f"{name}_bucket": labels | {"le"} for name, labels in HISTOGRAMS.items()}
     | {f"{name}_{part}": labels for name, labels in HISTOGRAMS.items() for part in ("sum", "count")}
 )
