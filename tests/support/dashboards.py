@@ -31,7 +31,7 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([^\W\d]\w*))")
 # How projects get their names: by a join, or where there is none by their ids.
 JOIN = re.compile(
     r" \* on \(project_id\) group_left \(name\) topk by \(project_id\) "
-    r"\(1, group by \(project_id, name\) \(openai_project_info\)\)"
+    r"\(1, group by \(project_id, name\) \(openai_project_info @ end\(\)\)\)"
 )
 # What asks whether the daemon was scraped at a moment.
 GUARD = re.compile(r" and on \(job, instance\) usage_stream_state_records offset \w+")
@@ -88,9 +88,10 @@ def variables_in(text: str) -> set[str]:
     return {braced or bare for braced, bare in VARIABLE.findall(text)}
 
 
-def substituted(text: str) -> str:
+def substituted(text: str, **values: str) -> str:
     """Put a value in place of each variable, as Grafana does when all is chosen; leave others."""
-    return VARIABLE.sub(lambda found: VALUES.get(found[1] or found[2], found[0]), text)
+    known = VALUES | values
+    return VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
 
 
 def expressions() -> list[Expression]:

@@ -10,8 +10,9 @@ OF_PROJECT = f'{PROJECT},service_tier=~"$tier"'
 USUAL = f'{OF_PROJECT},model=~"$model"'
 INSTANCE = '{instance=~"$instance"}'
 STARTED = f"process_start_time_seconds{INSTANCE}"
-# One for each project, also where two daemons call it by two names.
-NAMES = "topk by (project_id) (1, group by (project_id, name) (openai_project_info))"
+# One for each project, also where two daemons call it by two names: that of the range's end, so
+# that one that was renamed is one.
+NAMES = "topk by (project_id) (1, group by (project_id, name) (openai_project_info @ end()))"
 
 
 class Query(NamedTuple):
