@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -23,7 +26,15 @@ from tests.support.prometheus import PATIENCE, prometheus
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
 RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
 UNIT_TESTS = sorted((DEPLOY / "prometheus" / "rules" / "tests").glob("*.yml"))
-README = (DEPLOY / "README.md").read_text("utf-8")
+RUNBOOK = (DEPLOY / "runbook.md").read_text("utf-8")
+TEXTS = RUNBOOK + (DEPLOY / "prometheus" / "README.md").read_text("utf-8")
+"""What is written about metrics and rules."""
+GENERATE = DEPLOY / "prometheus" / "generate_rules.py"
+RESOURCES = {
+    DEPLOY / "kubernetes" / "monitoring" / "prometheusrule.yaml": {"alerts.yml", "recording.yml"},
+    DEPLOY / "flink" / "prometheusrule.yaml": {"flink.yml"},
+}
+"""The rules as the Prometheus operator reads them, and which files are in them."""
 
 NOT_NAMES = re.compile(
     r"""
@@ -212,15 +223,17 @@ def test_every_alert_says_what_it_means(name: str) -> None:
     assert rule["labels"].keys() == {"severity"}
     assert rule["labels"]["severity"] in {"warning", "critical"}
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"deploy/README.md#{name.lower()}"
+    link = urlsplit(rule["annotations"]["runbook_url"])
+    assert (link.scheme, link.fragment) == ("https", name.lower())
+    assert link.hostname
+    assert link.path.endswith("/deploy/runbook.md")
 
 
 def test_the_runbook_has_a_section_for_each_alert() -> None:
     """The runbook's headings are the alerts, in their order, and each anchor is there once."""
-    runbook = README.partition("\n## Runbook")[2]
-    assert re.findall(r"^### (.+)$", runbook, re.MULTILINE) == list(ALERTS)
+    assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(ALERTS)
     for rule in ALERTS.values():
-        assert anchors(README).count(rule["annotations"]["runbook_url"].partition("#")[2]) == 1
+        assert anchors(RUNBOOK).count(rule["annotations"]["runbook_url"].partition("#")[2]) == 1
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -237,6 +250,63 @@ def test_every_metric_in_a_rule_exists(name: str) -> None:
     assert asked <= KNOWN
 
 
+def generate(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the script that writes links and resources."""
+    command = [sys.executable, str(GENERATE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_resources_are_made_of_the_rules() -> None:
+    """The script, asked to compare, finds no byte that differs."""
+    done = generate("--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", RESOURCES, ids=lambda path: path.parent.name)
+def test_a_prometheus_rule_says_what_the_rules_say(path: Path) -> None:
+    """The operator's resource has the groups of its files, in their order, and no other."""
+    resource = loaded(path)
+    assert (resource["apiVersion"], resource["kind"]) == (
+        "monitoring.coreos.com/v1",
+        "PrometheusRule",
+    )
+    assert resource.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert resource["spec"].keys() == {"groups"}
+    groups = [
+        group for file in RULES if file.name in RESOURCES[path] for group in loaded(file)["groups"]
+    ]
+    assert resource["spec"]["groups"] == groups
+    assert set().union(*RESOURCES.values()) == {file.name for file in RULES}
+
+
+@pytest.mark.needs_program("promtool")
+def test_the_runbook_may_be_anywhere(tmp_path: Path) -> None:
+    """With an address of one's own all links have it, and rules still pass their unit tests."""
+    for name in ("prometheus", "kubernetes", "flink"):
+        shutil.copytree(DEPLOY / name, tmp_path / name)
+    address = "https://git.acme.example/a/b.html"
+    assert generate("--check", "--deploy", tmp_path).returncode == 0
+    done = generate("--deploy", tmp_path, "--runbook", address)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    rules_ = tmp_path / "prometheus" / "rules"
+    for path in [*rules_.rglob("*.yml"), *tmp_path.rglob("prometheusrule.yaml")]:
+        links = re.findall(r"runbook_url: (\S+)", path.read_text("utf-8"))
+        assert {link.partition("#")[0] for link in links} <= {address}, path
+    promtool("test", "rules", rules_ / "tests" / "process.yml")
+    assert generate("--check", "--deploy", tmp_path, "--runbook", address).returncode == 0
+    done = generate("--check", "--deploy", tmp_path)
+    assert done.returncode == 1
+    assert "prometheus/rules/alerts.yml is not what the rules make" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["deploy/runbook.md", "https://", "ftp://a/b", "https://a/#b"])
+def test_an_address_is_one(address: str) -> None:
+    """The runbook is on a host, and each alert brings its section along."""
+    done = generate("--check", "--runbook", address)
+    assert done.returncode == 2
+    assert "--runbook" in done.stderr
+
+
 def test_every_counter_of_usage_has_its_net() -> None:
     """Each family that can be corrected is recorded as accepted less corrected."""
     for corrected in (name for name in METRICS if name.endswith("_corrected_total")):
@@ -247,16 +317,18 @@ def test_every_counter_of_usage_has_its_net() -> None:
 
 
 def test_every_metric_in_the_readme_exists() -> None:
-    """Each metric and recorded figure that deploy/README.md names is there."""
-    named = re.findall(r"(?<![\w:])(?:\w+:)?(?:openai_api|usage_stream)[_:][\w:]*\w", README)
+    """Each metric and recorded figure that is written about is there."""
+    named = re.findall(
+        r"(?<![\w:])(?:\w+:)?(?:openai_api|openai_project|usage_stream)[_:][\w:]*\w", TEXTS
+    )
     assert len(named) > len(ALERTS)
     assert set(named) <= KNOWN
 
 
 @pytest.mark.needs_program("promtool")
 def test_the_queries_of_the_readme_are_promql(tmp_path: Path) -> None:
-    """Each line of a promql block in deploy/README.md can be parsed, and asks for what exists."""
-    blocks = re.findall(r"```promql\n(.+?)\n```", README, re.DOTALL)
+    """Each line of a promql block can be parsed, and asks for what exists."""
+    blocks = re.findall(r"```promql\n(.+?)\n```", TEXTS, re.DOTALL)
     queries = "\n".join(blocks).splitlines()
     assert len(queries) >= len(blocks) > 0
     assert [query for query in queries if not names_in(query) <= KNOWN] == []
