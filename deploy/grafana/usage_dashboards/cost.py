@@ -99,6 +99,7 @@ TABLE = (
         Query(named(added(LAST_DAY, CURRENCY), CURRENCY), "Last 24 hours"),
         Query(named(added(COST, CURRENCY), CURRENCY), "All of it"),
     )
+    .unit(MONEY)
     .decimals(2)
     .time_from(THIS_MONTH)
 )
