@@ -23,7 +23,7 @@ export FLINK_HOME JAVA_HOME PATH="$JAVA_HOME/bin:$PATH" FLINK_PLUGINS_DIR="$FLIN
 # its jar as it is: FLINK_OPT_DIR=$FLINK_HOME/opt.
 loopback='import pathlib, sys; from stream.engines.flink.loopback import put_loopback; put_loopback(*map(pathlib.Path, sys.argv[1:]))'
 if [[ -z ${FLINK_OPT_DIR:-} && $1 != stop ]]; then
-    [[ -d $dir/opt ]] || "$python" -c "$loopback" "$FLINK_HOME/opt" "$dir/opt"
+    [[ $1 == flink && -d $dir/opt ]] || "$python" -c "$loopback" "$FLINK_HOME/opt" "$dir/opt"
     export FLINK_OPT_DIR="$dir/opt"
 fi
 
