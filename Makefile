@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .SILENT:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help replay verify daemon demo test test-flink bench curve soak dashboards lint setup flink clean
+.PHONY: help replay verify daemon demo test test-flink bench curve soak dashboards rules lint setup flink clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ soak: $(STAMP) ## run daemons under load for some minutes, one asks a twin with 
 
 dashboards: $(STAMP) ## write deploy/grafana/dashboards from code
 	$(BIN)/python deploy/grafana/generate.py $(ARGS)
+
+rules: $(STAMP) ## write where the runbook is into the alerts, and Kubernetes' rules (ARGS='--runbook URL')
+	$(BIN)/python deploy/prometheus/generate_rules.py $(ARGS)
 
 bench: $(PEERS) ## measure a replay beside what people would use instead (tests/bench/README.md)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -19,6 +19,13 @@ mkdir -p "$2"/{conf,log,pids,tmp}
 dir=$(cd "$2" && pwd)
 export FLINK_HOME JAVA_HOME PATH="$JAVA_HOME/bin:$PATH" FLINK_PLUGINS_DIR="$FLINK_HOME/plugins" \
     FLINK_CONF_DIR="$dir/conf" FLINK_LOG_DIR="$dir/log" FLINK_PID_DIR="$dir/pids"
+# Flink's jar of Python, with the ports by which the two speak on loopback. Another directory takes
+# its jar as it is: FLINK_OPT_DIR=$FLINK_HOME/opt.
+loopback='import pathlib, sys; from stream.engines.flink.loopback import put_loopback; put_loopback(*map(pathlib.Path, sys.argv[1:]))'
+if [[ -z ${FLINK_OPT_DIR:-} && $1 != stop ]]; then
+    [[ $1 == flink && -d $dir/opt ]] || "$python" -c "$loopback" "$FLINK_HOME/opt" "$dir/opt"
+    export FLINK_OPT_DIR="$dir/opt"
+fi
 
 case $1 in
 start)

@@ -11,6 +11,8 @@ from usage_dashboards.flink import NAMES as FLINK
 from usage_dashboards.flink import flink
 from usage_dashboards.health import NAMES as HEALTH
 from usage_dashboards.health import health
+from usage_dashboards.history import NAMES as HISTORY
+from usage_dashboards.history import history
 from usage_dashboards.overview import NAMES as OVERVIEW
 from usage_dashboards.overview import overview
 
@@ -21,6 +23,7 @@ def generate() -> dict[str, str]:
     """Make each file's name and content."""
     return {
         f"{OVERVIEW.uid}.json": overview(),
+        f"{HISTORY.uid}.json": history(),
         f"{HEALTH.uid}.json": health(),
         f"{FLINK.uid}.json": flink(),
     }

@@ -77,14 +77,8 @@ FAMILIES: Final = {
             gauge=True,
         ),
         Family(
-            "openai_project_input_tokens",
-            "Input tokens used, on all endpoints.",
-            KEY,
-            room=MOST_PROJECTS,
-        ),
-        Family(
-            "openai_project_output_tokens",
-            "Output tokens used, on all endpoints.",
+            "openai_project_tokens",
+            "Tokens used, input and output, on all endpoints.",
             KEY,
             room=MOST_PROJECTS,
         ),
@@ -123,8 +117,8 @@ OF_COUNTER: Final = {
     "amount_value": "openai_api_cost",
 }
 OF_PROJECT: Final = {
-    "input_tokens": "openai_project_input_tokens",
-    "output_tokens": "openai_project_output_tokens",
+    "input_tokens": "openai_project_tokens",
+    "output_tokens": "openai_project_tokens",
     "num_model_requests": "openai_project_requests",
     "amount_value": "openai_project_cost",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.support.dashboards import (
     VALUES,
     Box,
     boxes,
+    carried,
     dashboards,
     overlapping,
     panels,
@@ -25,7 +27,13 @@ from tests.support.dashboards import (
 from tests.support.metric_labels import METRICS, TARGET
 from tests.support.places import GRAFANA
 
-UIDS = {"usage-stream-flink", "usage-stream-machine", "usage-stream-overview"}
+OPENED = {
+    "usage-stream-flink": ("now-6h", "browser"),
+    "usage-stream-history": ("now-90d", "utc"),
+    "usage-stream-machine": ("now-6h", "browser"),
+    "usage-stream-overview": ("now-30d", "utc"),
+}
+"""The dashboards, and on which time they open: days of usage are days of UTC."""
 
 
 def generate(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -55,8 +63,8 @@ def test_the_committed_files_are_what_the_code_makes() -> None:
 def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
     """One changed byte, a missing file and one too many are each named, and exit 1."""
     assert generate("--directory", tmp_path).returncode == 0
-    assert {path.stem for path in tmp_path.iterdir()} == UIDS
-    changed, missing, _ = sorted(tmp_path.iterdir())
+    assert {path.stem for path in tmp_path.iterdir()} == OPENED.keys()
+    changed, missing, *_ = sorted(tmp_path.iterdir())
     changed.write_bytes(changed.read_bytes() + b"\n")
     missing.rename(tmp_path / "other.json")
     done = generate("--check", "--directory", tmp_path)
@@ -67,10 +75,11 @@ def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
 
 def test_a_dashboard_can_be_told_from_others(dashboard: dict[str, Any]) -> None:
     """It has a fixed uid, a title, and numbers of its own for its panels; it starts as agreed."""
-    assert dashboard["uid"] in UIDS
     assert dashboard["title"].startswith("usage-stream: ")
-    assert dashboard["refresh"] == "30s"
-    assert dashboard["time"] == {"from": "now-6h", "to": "now"}
+    since, zone = OPENED[dashboard["uid"]]
+    assert dashboard["time"] == {"from": since, "to": "now"}
+    assert dashboard["timezone"] == zone
+    assert dashboard["refresh"] == ("5m" if zone == "utc" else "30s")
     numbers = [panel["id"] for panel in panels(dashboard)]
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -142,20 +151,64 @@ def test_choices_take_many_values(dashboard: dict[str, Any]) -> None:
         assert variable["multi"]
         assert variable["includeAll"]
         assert variable["current"]["value"] == ["$__all"]
-        assert variable["query"].startswith("label_values(")
+        assert variable["query"].startswith(("label_values(", "query_result("))
 
 
 def test_choices_ask_for_what_there_is() -> None:
-    """A variable's values come from a label that its metric has."""
+    """A variable's values come from a label that its metric has, or name projects by a pattern."""
     asked = {
-        variable["query"]
+        (variable["name"], variable["query"])
         for dashboard in dashboards()
         for variable in dashboard["templating"]["list"][1:]
     }
-    assert len(asked) == 6
-    for query in asked:
+    assert len(asked) == 11
+    for name, query in asked:
+        if name == "project":
+            assert {"name", "project_id"} <= carried(query.removeprefix("query_result"))
+            continue
         metric, label = query.removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
         assert label in METRICS[metric.partition("{")[0]] | TARGET
+
+
+@pytest.mark.parametrize("uid", ["usage-stream-overview", "usage-stream-history"])
+def test_what_does_not_apply_to_cost_says_so(uid: str) -> None:
+    """Cost has no tier and no model: no panel of it is filtered by them, and all of them say so."""
+    (found,) = (one for one in dashboards() if one["uid"] == uid)
+    choices = {one["name"]: one for one in found["templating"]["list"]}
+    assert all("cost has no" in choices[name]["description"] for name in ("tier", "model"))
+    costs = [one for one in panels(found) if "_cost" in json.dumps(one.get("targets", ()))]
+    assert len(costs) >= 5
+    for panel in costs:
+        assert not {"tier", "model"} & variables_in(json.dumps(panel["targets"]))
+        assert "cost has neither" in panel["description"]
+    assert any("do not apply" in one["title"] for one in panels(found) if one["type"] == "row")
+
+
+def test_currencies_are_units() -> None:
+    """A figure whose legend is a currency, or ends with one, has the currency's sign."""
+    found = [panel for _, panel, target in queries() if "currency}}" in target["legendFormat"]]
+    assert len(found) > 8
+    for panel in found:
+        signs = {
+            override["matcher"]["options"]: override["properties"][0]["value"]
+            for override in panel["fieldConfig"]["overrides"]
+        }
+        (usd,) = (
+            sign for pattern, sign in signs.items() if re.search(pattern.strip("/"), "Lab (usd)")
+        )
+        assert usd == "currencyUSD"
+        assert [one for one in signs if re.search(one.strip("/"), "Lab usd")] == []
+
+
+def test_months_begin_with_the_month() -> None:
+    """What is called a month to date has a time of its own, whatever the reader chooses."""
+    found = {
+        panel["title"]: panel
+        for _, panel, _ in queries()
+        if "month to date" in json.dumps(panel).lower()
+    }
+    assert len(found) > 2
+    assert {panel["timeFrom"] for panel in found.values()} == {"now/M"}
 
 
 def test_grafana_is_provisioned_with_what_the_dashboards_need() -> None:

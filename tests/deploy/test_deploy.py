@@ -51,11 +51,13 @@ DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
 UNIT = (DEPLOY / "usage-stream.service").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
+KUBERNETES = DEPLOY / "kubernetes"
 MANIFESTS: dict[str, Any] = {
     path.stem: yaml.safe_load(path.read_text("utf-8"))
-    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for path in sorted(KUBERNETES.rglob("*.yaml"))
+    if path.stem != "kustomization"
 }
-CORE = sorted(MANIFESTS.keys() - {"servicemonitor"})
+CORE = sorted(MANIFESTS.keys() - {"servicemonitor", "prometheusrule"})
 SET = MANIFESTS["statefulset"]["spec"]
 POD = SET["template"]["spec"]
 DAEMON = POD["containers"][0]

@@ -95,6 +95,39 @@ def test_the_cluster_is_reached_from_this_machine_alone() -> None:
     assert written == list(CONFIG)
 
 
+def switched_on(name: str) -> Any:
+    """Read a file with the comment marks off what is about the reporter."""
+    text = (FLINK / name).read_text("utf-8")
+    marked = r"(?m)^( *)# (?=metrics\.reporter\.|ports:$|  - name: metrics$|    containerPort:)"
+    return yaml.safe_load(re.sub(marked, r"\1", text))
+
+
+def test_metrics_are_off_until_they_are_switched_on() -> None:
+    """The reporter cannot be bound to loopback: none names it, but in comments."""
+    assert [key for key in SETTINGS.keys() | CONFIG.keys() if "reporter" in key] == []
+    config, deployment = switched_on("config.yaml"), switched_on("flinkdeployment.yaml")["spec"]
+    settings = deployment["flinkConfiguration"]
+    for key in ("metrics.reporter.prom.factory.class", "metrics.reporter.prom.port"):
+        assert key in config
+        assert key in settings
+    name = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+    assert config["metrics.reporter.prom.factory.class"] == name
+    assert settings["metrics.reporter.prom.factory.class"] == name
+    (container,) = deployment["podTemplate"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert str(port["containerPort"]) == settings["metrics.reporter.prom.port"]
+    first, last = map(int, config["metrics.reporter.prom.port"].split("-"))
+    assert first == port["containerPort"] < last
+
+
+def test_python_s_ports_are_bound_wherever_flink_starts() -> None:
+    """The script and the image change the jar of Python."""
+    for name in ("cluster.sh", "Dockerfile"):
+        assert "from stream.engines.flink.loopback import put_loopback" in (FLINK / name).read_text(
+            "utf-8"
+        )
+
+
 def test_the_package_s_options_of_java_are_kept() -> None:
     """What Java is told is one line of exports and opens, of which Flink wants nineteen."""
     options = CONFIG["env.java.opts.all"].split(" ")
@@ -138,10 +171,10 @@ def test_the_pods_are_valid_and_confined(tmp_path: Path) -> None:
     assert [security[name] for name in ("runAsUser", "runAsGroup", "fsGroup")] == [9999] * 3
     assert security["runAsNonRoot"] is True
     (container,) = template["containers"]
+    assert "ports" not in container
     assert container["name"] == "flink-main-container"
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert str(container["ports"][0]["containerPort"]) == SETTINGS["metrics.reporter.prom.port"]
 
 
 def test_the_job_s_arguments_are_those_of_the_job() -> None:
@@ -172,8 +205,7 @@ def test_the_job_s_file_is_in_the_image() -> None:
 
 def test_both_configurations_mean_the_same() -> None:
     """Where machine and operator have a setting in common it has one value, bar the named ones."""
-    others = {"execution.checkpointing.interval", "metrics.reporter.prom.port"}
-    shared = (SETTINGS.keys() & CONFIG.keys()) - others
+    shared = (SETTINGS.keys() & CONFIG.keys()) - {"execution.checkpointing.interval"}
     assert len(shared) > 10
     for key in shared:
         value = CONFIG[key]

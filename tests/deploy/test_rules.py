@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -23,7 +24,9 @@ from tests.support.prometheus import PATIENCE, prometheus
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
 RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
 UNIT_TESTS = sorted((DEPLOY / "prometheus" / "rules" / "tests").glob("*.yml"))
-README = (DEPLOY / "README.md").read_text("utf-8")
+RUNBOOK = (DEPLOY / "runbook.md").read_text("utf-8")
+TEXTS = RUNBOOK + (DEPLOY / "prometheus" / "README.md").read_text("utf-8")
+"""What is written about metrics and rules."""
 
 NOT_NAMES = re.compile(
     r"""
@@ -212,15 +215,17 @@ def test_every_alert_says_what_it_means(name: str) -> None:
     assert rule["labels"].keys() == {"severity"}
     assert rule["labels"]["severity"] in {"warning", "critical"}
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"deploy/README.md#{name.lower()}"
+    link = urlsplit(rule["annotations"]["runbook_url"])
+    assert (link.scheme, link.fragment) == ("https", name.lower())
+    assert link.hostname
+    assert link.path.endswith("/deploy/runbook.md")
 
 
 def test_the_runbook_has_a_section_for_each_alert() -> None:
     """The runbook's headings are the alerts, in their order, and each anchor is there once."""
-    runbook = README.partition("\n## Runbook")[2]
-    assert re.findall(r"^### (.+)$", runbook, re.MULTILINE) == list(ALERTS)
+    assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(ALERTS)
     for rule in ALERTS.values():
-        assert anchors(README).count(rule["annotations"]["runbook_url"].partition("#")[2]) == 1
+        assert anchors(RUNBOOK).count(rule["annotations"]["runbook_url"].partition("#")[2]) == 1
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -241,21 +246,24 @@ def test_every_counter_of_usage_has_its_net() -> None:
     """Each family that can be corrected is recorded as accepted less corrected."""
     for corrected in (name for name in METRICS if name.endswith("_corrected_total")):
         family = corrected.removesuffix("_corrected_total")
-        rule = RECORDED[f"openai_api:{family.removeprefix('openai_api_')}:net"]
+        level, _, measured = family.removeprefix("openai_").partition("_")
+        rule = RECORDED[f"openai_{level}:{measured}:net"]
         assert rule["expr"] == f"{family}_total - {corrected}"
 
 
 def test_every_metric_in_the_readme_exists() -> None:
-    """Each metric and recorded figure that deploy/README.md names is there."""
-    named = re.findall(r"(?<![\w:])(?:\w+:)?(?:openai_api|usage_stream)[_:][\w:]*\w", README)
+    """Each metric and recorded figure that is written about is there."""
+    named = re.findall(
+        r"(?<![\w:])(?:\w+:)?(?:openai_api|openai_project|usage_stream)[_:][\w:]*\w", TEXTS
+    )
     assert len(named) > len(ALERTS)
     assert set(named) <= KNOWN
 
 
 @pytest.mark.needs_program("promtool")
 def test_the_queries_of_the_readme_are_promql(tmp_path: Path) -> None:
-    """Each line of a promql block in deploy/README.md can be parsed, and asks for what exists."""
-    blocks = re.findall(r"```promql\n(.+?)\n```", README, re.DOTALL)
+    """Each line of a promql block can be parsed, and asks for what exists."""
+    blocks = re.findall(r"```promql\n(.+?)\n```", TEXTS, re.DOTALL)
     queries = "\n".join(blocks).splitlines()
     assert len(queries) >= len(blocks) > 0
     assert [query for query in queries if not names_in(query) <= KNOWN] == []

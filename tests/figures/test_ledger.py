@@ -292,7 +292,7 @@ def test_kinds_are_folded_before_models_and_models_before_projects() -> None:
     assert 0 < steps[0] < steps[1] < steps[2]
     assert len(found) <= 100 + 3
     projects_of = {
-        one.labels for one in shown.ledger.counts if one.family == "openai_project_input_tokens"
+        one.labels for one in shown.ledger.counts if one.family == "openai_project_tokens"
     }
     assert projects_of == {(f"p{number}", "unspecified") for number in range(30)}
 

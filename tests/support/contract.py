@@ -58,9 +58,8 @@ MEASURED: Final = (
     "openai_api_requests",
     "openai_api_sessions",
     "openai_api_tokens",
-    "openai_project_input_tokens",
-    "openai_project_output_tokens",
     "openai_project_requests",
+    "openai_project_tokens",
 )
 
 HISTOGRAMS: Final = (

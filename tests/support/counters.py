@@ -18,8 +18,8 @@ COUNTED = {
     "num_requests": "openai_api_calls",
 }
 OF_PROJECT = {
-    "input_tokens": "openai_project_input_tokens",
-    "output_tokens": "openai_project_output_tokens",
+    "input_tokens": "openai_project_tokens",
+    "output_tokens": "openai_project_tokens",
     "num_model_requests": "openai_project_requests",
 }
 

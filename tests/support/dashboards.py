@@ -22,12 +22,21 @@ VALUES = {
     "project": ".*",
     "model": ".*",
     "tier": ".*",
+    "currency": ".*",
 }
 BUILT_IN = {"__rate_interval", "__interval", "__range"}
 
-VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
+# What `$1` stands for is a part of a match.
+VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([^\W\d]\w*))")
+# How projects get their names: by a join, or where there is none by their ids.
+JOIN = re.compile(
+    r" \* on \(project_id\) group_left \(name\) topk by \(project_id\) "
+    r"\(1, group by \(project_id, name\) \(openai_project_info @ end\(\)\)\)"
+)
+# What asks whether the daemon was scraped at a moment.
+GUARD = re.compile(r" and on \(job, instance\) usage_stream_state_records offset \w+")
 GROUPING = re.compile(r"\b(\w+)\s+by\s*\(([^)]*)\)")
-SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
+SELECTOR = re.compile(r"([\w:]+)\{([^}]*)\}")
 TEXT = re.compile(r'"[^"]*"')
 WORDS = {"and", "bool", "by", "ignoring", "offset", "on", "or", "unless", "without"}
 CHOOSING = {"bottomk", "topk"}  # these keep the labels that they do not name
@@ -35,9 +44,10 @@ MERGING = re.compile(r"\b(?:avg|count|group|max|min|quantile|stddev|stdvar|sum)\
 
 
 class Expression(NamedTuple):
-    """A query as Prometheus gets it, and where it stands."""
+    """A query as Prometheus gets it, and where it stands, on what kind of panel."""
 
     dashboard: str
+    kind: str
     panel: str
     legend: str
     expr: str
@@ -78,9 +88,10 @@ def variables_in(text: str) -> set[str]:
     return {braced or bare for braced, bare in VARIABLE.findall(text)}
 
 
-def substituted(text: str) -> str:
+def substituted(text: str, **values: str) -> str:
     """Put a value in place of each variable, as Grafana does when all is chosen; leave others."""
-    return VARIABLE.sub(lambda found: VALUES.get(found[1] or found[2], found[0]), text)
+    known = VALUES | values
+    return VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
 
 
 def expressions() -> list[Expression]:
@@ -88,6 +99,7 @@ def expressions() -> list[Expression]:
     return [
         Expression(
             dashboard["title"],
+            panel["type"],
             panel["title"],
             target["legendFormat"],
             substituted(target["expr"]),
@@ -114,6 +126,11 @@ def metrics_in(expr: str) -> set[str]:
     return {name for name in found if name not in WORDS}
 
 
+def figures_in(expr: str) -> str:
+    """Take away the join by which projects get their names, and what guards the figures."""
+    return GUARD.sub("", JOIN.sub("", expr))
+
+
 def groupings_in(expr: str) -> list[set[str]]:
     """List the labels of each ``by (…)``."""
     return [listed(by) for _, by in GROUPING.findall(expr)]
@@ -123,10 +140,12 @@ def carried(expr: str) -> set[str]:
     """Name the labels that every result of an expression has, at the least."""
     if MERGING.search(expr):
         return set()
-    kept = [METRICS[metric] | TARGET for metric in metrics_in(expr)]
-    kept += [frozenset(listed(by)) for what, by in GROUPING.findall(expr) if what not in CHOOSING]
+    bare = figures_in(expr)
+    kept = [METRICS[metric] | TARGET for metric in metrics_in(bare)]
+    kept += [frozenset(listed(by)) for what, by in GROUPING.findall(bare) if what not in CHOOSING]
     spent = {"le"} if "histogram_quantile" in expr else set()
-    return set(frozenset.intersection(*kept)) - spent
+    given = {"name"} if JOIN.search(expr) else set()
+    return set(frozenset.intersection(*kept)) - spent | given
 
 
 def matchers_in(expr: str) -> list[tuple[str, set[str]]]:

@@ -81,10 +81,27 @@ COUNTERS = (
     }
     | {
         f"openai_project_{unit}_{kind}": frozenset({"project_id", "service_tier"})
-        for unit in ("input_tokens", "output_tokens", "requests")
+        for unit in ("tokens", "requests")
         for kind in ("total", "corrected_total")
     }
 )
+
+# What the rules record, and dashboards ask for.
+RECORDED = {
+    "instance_project_currency:openai_project_cost:delta1d": frozenset({"project_id", "currency"}),
+    "instance_project_tier:openai_project_tokens:delta1d_net": frozenset(
+        {"project_id", "service_tier"}
+    ),
+    "instance_project_tier:openai_project_requests:delta1d_net": frozenset(
+        {"project_id", "service_tier"}
+    ),
+}
+
+# What a backfill of history holds beside the gauges above.
+HISTORY = {
+    "openai_api_tokens": USUAL | {"token_type"},
+    "openai_api_requests": USUAL,
+}
 
 HISTOGRAMS = {
     "usage_stream_page_read_duration_seconds": NONE,
@@ -98,6 +115,8 @@ METRICS = (
     GAUGES
     | FLINK
     | COUNTERS
+    | RECORDED
+    | HISTORY
     | {f"{name}_bucket": labels | {"le"} for name, labels in HISTOGRAMS.items()}
     | {f"{name}_{part}": labels for name, labels in HISTOGRAMS.items() for part in ("sum", "count")}
 )

@@ -2,50 +2,81 @@
 
 from __future__ import annotations
 
-from usage_dashboards.board import Names, Row, board, choice
-from usage_dashboards.panels import bars, figure, rows, series, stacked, words
-from usage_dashboards.queries import PROJECT, Query, added, flow, total, usual
+from grafana_foundation_sdk.builders import timeseries
+
+from usage_dashboards.board import Names, Row, board, choice, project_choice
+from usage_dashboards.cost import COSTS, LAST_DAY_COST, THIS_MONTH_COST
+from usage_dashboards.panels import by_day, figure, rows, series, stacked, words
+from usage_dashboards.queries import (
+    OF_PROJECT,
+    PROJECT,
+    Query,
+    added,
+    flow,
+    measured,
+    named,
+    total,
+    usual,
+)
 
 NAMES = Names(
     "usage-stream-overview",
     "usage-stream: usage and cost",
     "What the organization uses and what it costs, by project, service tier and model.",
+    since="now-30d",
+    timezone="utc",
+    refresh="5m",
 )
 
 READING = """\
 - **Totals equal the report.** They are what was accepted less what was taken back, since ever.
 - **Input includes cached input.** Kinds of tokens overlap: only input and output may be added up.
 - **Time is when a page was taken in**, not when the usage happened: a page with a whole day shows
-  at one moment. `usage-stream export openmetrics` gives usage its own time.
+  at one moment. The dashboard *history* gives usage its own time, from a backfill.
 - **Rates miss beginnings.** A series appears with its full value, and a rate only sees what comes
-  after it. Totals have it all.
+  after it. Totals have it all, and so has what a day or the month has added.
 - **Cost is what is billed**, and may be restated: it can fall. Currencies are never added up.
   Only the project filters it: cost has no tier and no model. It need not agree with usage.
-- `unspecified` is what the API did not say; `__other__` holds the series beyond the limit.
+- **Projects are never folded** where panels are by project and tier, which is why the model does
+  not filter these. By model, `__other__` holds the series beyond the limit.
+- `unspecified` is what the API did not say.
 - All scraped daemons are added up: two that read the same pages count twice.
 """
 
-COST = f"openai_api_cost{{{PROJECT}}}"
 RATE_NOTE = (
     "Accepted less taken back, a second, at the time it was taken in. Below zero, more was taken "
     "back than accepted. The first value of a new series is in the totals, but in no rate."
 )
 TOTAL_NOTE = "Accepted less taken back, since ever, as in the report."
-DIMENSIONS = (("project", "project_id"), ("service tier", "service_tier"), ("model", "model"))
+ANY_MODEL = "Of any model."
+TIERS = "project_id, service_tier"
 
-CHOSEN_TIER = ',service_tier=~"$tier"'
-SELECTED = 'openai_api_tokens_total{project_id=~"$project"%s}'
+SELECTED = "openai_api_tokens_total{%s}"
 VARIABLES = (
-    choice("project", "Project", "label_values(openai_api_tokens_total, project_id)"),
+    project_choice(
+        named(
+            "group by (project_id) (openai_project_requests_total or openai_project_cost)",
+            "project_id",
+        )
+    ),
     choice(
         "tier",
         "Service tier",
-        f"label_values({SELECTED % ''}, service_tier)",
+        f"label_values(openai_project_requests_total{{{PROJECT}}}, service_tier)",
+        "Of usage alone: cost has no service tier.",
     ),
     choice(
         "model",
         "Model",
-        f"label_values({SELECTED % CHOSEN_TIER}, model)",
+        f"label_values({SELECTED % OF_PROJECT}, model)",
+        "Of the figures by model, and the first three: cost has no model, and neither has what is "
+        "shown by project and service tier.",
+    ),
+    choice(
+        "currency",
+        "Currency",
+        "label_values(openai_project_cost, currency)",
+        "Of cost by day, which has a panel for each.",
     ),
 )
 
@@ -58,28 +89,17 @@ SUMMARY = Row(
             "Tokens in",
             f"{TOTAL_NOTE} Cached input is part of it.",
             "short",
-            Query(total("tokens", kind="input"), "tokens in"),
+            Query(total("api_tokens", kind="input"), "tokens in"),
         ),
         figure(
             "Tokens out",
             TOTAL_NOTE,
             "short",
-            Query(total("tokens", kind="output"), "tokens out"),
+            Query(total("api_tokens", kind="output"), "tokens out"),
         ),
-        figure("Requests", TOTAL_NOTE, "short", Query(total("requests"), "requests")),
-        figure(
-            "Cost",
-            "All that state holds, each currency apart. It may be restated, and then fall.",
-            "short",
-            Query(added(COST, "currency"), "{{currency}}"),
-        ),
-        figure(
-            "Cost, last 24 hours",
-            "How much the cost grew in the 24 hours before the end of the range, by when pages "
-            "were taken in. Below zero, it was restated downwards.",
-            "short",
-            Query(added(f"delta({COST}[1d])", "currency"), "{{currency}}"),
-        ),
+        figure("Requests", TOTAL_NOTE, "short", Query(total("api_requests"), "requests")),
+        THIS_MONTH_COST,
+        LAST_DAY_COST,
         figure(
             "Figures reach up to",
             "The end of the newest window that was taken in, of completions and of costs.",
@@ -94,106 +114,95 @@ TABLE = Row(
     (
         rows(
             "Project × service tier",
-            f"{TOTAL_NOTE} Cached input is part of tokens in.",
-            {"project_id": "Project", "service_tier": "Service tier"},
-            Query(total("tokens", "project_id, service_tier", "input"), "Tokens in"),
-            Query(total("tokens", "project_id, service_tier", "output"), "Tokens out"),
-            Query(total("requests", "project_id, service_tier"), "Requests"),
+            f"{TOTAL_NOTE} Tokens are input and output; cached input is part of it. {ANY_MODEL}",
+            {"name": "Project", "project_id": "Id", "service_tier": "Service tier"},
+            Query(named(total("project_tokens", TIERS), TIERS), "Tokens"),
+            Query(named(total("project_requests", TIERS), TIERS), "Requests"),
         ),
         words("How to read this", "What these figures mean, and what they do not.", READING),
     ),
 )
 
-TOKENS = Row(
-    "Tokens",
-    tuple(
+DAY_NOTE = (
+    "What each day of UTC added, by when it was taken in; what was not there before counts from 0. "
+    f"A day at whose end the daemon was not scraped has no bar. {ANY_MODEL}"
+)
+A_DAY = f"instance_project_tier:openai_project_%s:delta1d_net{{{OF_PROJECT}}} offset -1d"
+
+
+def rates(what: str, metric: str, note: str, kind: str = "") -> tuple[timeseries.Panel, ...]:
+    """Draw a flow by project, by service tier and by model, three beside each other."""
+    made = (
+        ("project", named(flow(f"project_{metric}", "project_id", kind), "project_id"), "name"),
+        ("service tier", flow(f"project_{metric}", "service_tier", kind), "service_tier"),
+        ("model", flow(f"api_{metric}", "model", kind), "model"),
+    )
+    return tuple(
         stacked(
-            f"Tokens {way} by {name}, a second",
-            f"{RATE_NOTE}{note}",
+            f"{what} by {name}, a second",
+            f"{RATE_NOTE}{note}{'' if name == 'model' else f' {ANY_MODEL}'}",
             "short",
-            Query(flow("tokens", label, kind), f"{{{{{label}}}}}"),
+            Query(expression, f"{{{{{label}}}}}"),
         )
-        for way, kind, note in (
-            ("in", "input", " Cached input is part of it."),
-            ("out", "output", ""),
-        )
-        for name, label in DIMENSIONS
+        for name, expression, label in made
+    )
+
+
+DAYS = Row(
+    "Usage by day",
+    (
+        by_day(
+            "Tokens by day, by project",
+            f"Input and output together. {DAY_NOTE}",
+            "short",
+            Query(named(added(A_DAY % "tokens", "project_id"), "project_id"), "{{name}}"),
+        ).span(12),
+        by_day(
+            "Requests by day, by project",
+            DAY_NOTE,
+            "short",
+            Query(named(added(A_DAY % "requests", "project_id"), "project_id"), "{{name}}"),
+        ).span(12),
     ),
 )
+
+TOKENS = Row(
+    "Tokens",
+    (
+        *rates("Tokens in", "tokens", " Cached input is part of it.", "input"),
+        *rates("Tokens out", "tokens", "", "output"),
+    ),
+)
+
+
+def taken_back() -> str:
+    """Which share of a project's tokens was taken back."""
+    accepted, corrected, chosen = measured("project_tokens")
+    return (
+        f"{added(f'{corrected}{chosen}', 'project_id')} / "
+        f"({added(f'{accepted}{chosen}', 'project_id')} > 0)"
+    )
+
 
 REQUESTS = Row(
     "Requests, cache and corrections",
     (
-        *(
-            stacked(
-                f"Requests by {name}, a second",
-                RATE_NOTE,
-                "short",
-                Query(flow("requests", label), f"{{{{{label}}}}}"),
-            )
-            for name, label in DIMENSIONS
-        ),
+        *rates("Requests", "requests", ""),
         series(
             "Share of input that was cached, by model",
             "Cached input over all input, both accepted less taken back, since ever.",
             "percentunit",
             Query(
-                f"{total('tokens', 'model', 'input_cached')} / "
-                f"({total('tokens', 'model', 'input')} > 0)",
+                f"{total('api_tokens', 'model', 'input_cached')} / "
+                f"({total('api_tokens', 'model', 'input')} > 0)",
                 "{{model}}",
             ),
         ).span(12),
         series(
             "Share of tokens that was taken back, by project",
-            "Corrected over accepted, since ever: how far first figures were from the known ones.",
+            f"Corrected over accepted, since ever: how far first figures were off. {ANY_MODEL}",
             "percentunit",
-            *(
-                Query(
-                    f"{added(f'openai_api_tokens_corrected_total{usual(kind)}', 'project_id')} / "
-                    f"({added(f'openai_api_tokens_total{usual(kind)}', 'project_id')} > 0)",
-                    f"{{{{project_id}}}} {kind}",
-                )
-                for kind in ("input", "output")
-            ),
-        ).span(12),
-    ),
-)
-
-MONEY = Row(
-    "Cost by project and line item",
-    (
-        bars(
-            "Cost by project",
-            "All that state holds; the 15 greatest of each currency.",
-            "short",
-            Query(
-                f"topk by (currency) (15, {added(COST, 'project_id, currency')})",
-                "{{project_id}} ({{currency}})",
-            ),
-        ),
-        bars(
-            "Cost by line item",
-            "All that state holds; the 15 greatest of each currency.",
-            "short",
-            Query(
-                f"topk by (currency) (15, {added(COST, 'line_item, currency')})",
-                "{{line_item}} ({{currency}})",
-            ),
-        ),
-        series(
-            "Cost a day, by project",
-            "How much the cost grew in the 24 hours before each moment, by when pages were taken "
-            "in. Below zero, it was restated downwards. A new series' first value is not in it.",
-            "short",
-            Query(
-                added(f"delta({COST}[1d])", "project_id, currency"), "{{project_id}} ({{currency}})"
-            ),
-        ).span(12),
-        series(
-            "Cost, all of it",
-            "All that state holds at each moment. A step down is a restatement.",
-            "short",
-            Query(added(COST, "currency"), "{{currency}}"),
+            Query(named(taken_back(), "project_id"), "{{name}}"),
         ).span(12),
     ),
 )
@@ -214,7 +223,7 @@ OTHER = Row(
                 f"{name}, by project",
                 f"{TOTAL_NOTE}{note}",
                 unit,
-                Query(total(metric, "project_id"), "{{project_id}}"),
+                Query(named(total(f"api_{metric}", "project_id"), "project_id"), "{{name}}"),
             )
             for name, metric, unit, note in OTHER_UNITS
         ),
@@ -222,7 +231,10 @@ OTHER = Row(
             "Vector stores, by project",
             "Bytes stored in the latest window: a level, never added up over time.",
             "bytes",
-            Query(added(f"openai_api_vector_store_bytes{usual()}", "project_id"), "{{project_id}}"),
+            Query(
+                named(added(f"openai_api_vector_store_bytes{usual()}", "project_id"), "project_id"),
+                "{{name}}",
+            ),
         ),
     ),
 )
@@ -230,4 +242,4 @@ OTHER = Row(
 
 def overview() -> str:
     """Write the dashboard of usage and cost."""
-    return board(NAMES, VARIABLES, (SUMMARY, TABLE, TOKENS, REQUESTS, MONEY, OTHER))
+    return board(NAMES, VARIABLES, (SUMMARY, COSTS, TABLE, DAYS, TOKENS, REQUESTS, OTHER))

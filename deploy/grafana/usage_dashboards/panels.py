@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, stat, table, text, timeseries
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
@@ -15,6 +16,7 @@ from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     BigValueTextMode,
     DataSourceRef,
+    GraphDrawStyle,
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
@@ -25,6 +27,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
+    DynamicConfigValue,
     FieldColorModeId,
     Threshold,
     ThresholdsMode,
@@ -40,11 +43,18 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 # What the lines of `queries.quantiles` are.
 QUANTILES = "Half, nine tenths and 99 of 100 took no longer than this, read off a histogram."
 
+Coined = TypeVar("Coined", stat.Panel, bargauge.Panel, timeseries.Panel)
+
 # The colour of a figure from each value upwards.
 Steps = tuple[tuple[float | None, str], ...]
 PLAIN: Steps = ((None, "text"),)
 WARN: Steps = ((None, "green"), (1, "orange"))
 ALARM: Steps = ((None, "green"), (1, "red"))
+
+# Currencies that Grafana writes with their sign; a figure of another one stands beside its name.
+CURRENCIES = ("usd", "eur", "gbp", "jpy", "chf", "brl", "cny", "inr", "krw", "sek", "nok", "dkk")
+MONEY = "none"
+THIS_MONTH = "now/M"
 
 LAST = ["lastNotNull"]
 NUMBERS = "ABCDEFGH"  # what Grafana calls the queries of a panel
@@ -112,6 +122,12 @@ def figure(title: str, description: str, unit: str, *queries: Query) -> stat.Pan
     return panel.text_mode(names).thresholds(colours(PLAIN))
 
 
+def by_day(title: str, description: str, unit: str, *queries: Query) -> timeseries.Panel:
+    """Draw a stacked bar for each day of UTC, as wide as the page."""
+    panel = stacked(title, description, unit, *queries).span(24).interval("1d")
+    return panel.draw_style(GraphDrawStyle.BARS).line_width(0).fill_opacity(80)
+
+
 def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.Panel:
     """Compare the newest figures as bars, half the page wide."""
     panel = bargauge.Panel().title(title).description(description).unit(unit)
@@ -140,6 +156,15 @@ def rows(title: str, description: str, labels: dict[str, str], *queries: Query) 
     panel = panel.with_transformation(DataTransformerConfig(id_val="organize", options=columns))
     first = common.TableSortByFieldState().display_name(queries[0].legend).desc(desc=True)
     return panel.sort_by([first]).thresholds(colours(PLAIN))
+
+
+def in_currency(panel: Coined) -> Coined:
+    """Write each figure whose legend is a currency, or ends with one in brackets, with its sign."""
+    panel = panel.decimals(2)
+    for code in CURRENCIES:
+        sign = DynamicConfigValue(id_val="unit", value=f"currency{code.upper()}")
+        panel = panel.override_by_regexp(f"/(^|\\(){code}\\)?$/", [sign])
+    return panel
 
 
 def words(title: str, description: str, markdown: str) -> text.Panel:

@@ -1,14 +1,18 @@
-"""PromQL over raw metrics: accepted less corrected, its flow, and what a machine's figures need."""
+"""PromQL: accepted less corrected, its flow, names of projects, and what the machine needs."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# Every measured counter has these labels; the cost has only the first.
+# Every measured counter has these labels, a project's own the first two, the cost only the first.
 PROJECT = 'project_id=~"$project"'
-USUAL = f'{PROJECT},service_tier=~"$tier",model=~"$model"'
+OF_PROJECT = f'{PROJECT},service_tier=~"$tier"'
+USUAL = f'{OF_PROJECT},model=~"$model"'
 INSTANCE = '{instance=~"$instance"}'
 STARTED = f"process_start_time_seconds{INSTANCE}"
+# One for each project, also where two daemons call it by two names: that of the range's end, so
+# that one that was renamed is one.
+NAMES = "topk by (project_id) (1, group by (project_id, name) (openai_project_info @ end()))"
 
 
 class Query(NamedTuple):
@@ -29,19 +33,44 @@ def added(what: str, by: str = "") -> str:
     return f"sum by ({by}) ({what})" if by else f"sum({what})"
 
 
+def measured(metric: str, kind: str = "") -> tuple[str, str, str]:
+    """Name what was accepted, what was taken back of it, and how both are selected.
+
+    ``metric`` has the family's name without ``openai_``: ``api_tokens``, ``project_tokens``.
+    """
+    labels = OF_PROJECT if metric.startswith("project_") else USUAL
+    token_type = f',token_type="{kind}"' if kind else ""
+    return f"openai_{metric}_total", f"openai_{metric}_corrected_total", f"{{{labels}{token_type}}}"
+
+
 def total(metric: str, by: str = "", kind: str = "") -> str:
     """Accepted less corrected since ever: the report's figure, first samples included."""
-    chosen = usual(kind)
-    accepted, corrected = f"openai_api_{metric}_total", f"openai_api_{metric}_corrected_total"
+    accepted, corrected, chosen = measured(metric, kind)
     return added(f"{accepted}{chosen} - {corrected}{chosen}", by)
 
 
 def flow(metric: str, by: str = "", kind: str = "") -> str:
     """Accepted less corrected in each second; below zero where more was taken back."""
-    chosen = f"{usual(kind)}[$__rate_interval]"
-    accepted = added(f"rate(openai_api_{metric}_total{chosen})", by)
-    corrected = added(f"rate(openai_api_{metric}_corrected_total{chosen})", by)
-    return f"{accepted} - {corrected}"
+    accepted, corrected, chosen = measured(metric, kind)
+    more, less = (
+        added(f"rate({name}{chosen}[$__rate_interval])", by) for name in (accepted, corrected)
+    )
+    return f"{more} - {less}"
+
+
+def named(expression: str, by: str) -> str:
+    """Give each project its name as a label; where none is known, its id."""
+    unnamed = f'label_replace({expression}, "name", "$1", "project_id", "(.*)")'
+    return f"({expression}) * on (project_id) group_left (name) {NAMES} or on ({by}) {unnamed}"
+
+
+def gained(gauge: str, by: str, ago: str) -> str:
+    """How much a gauge gained since a moment; what was not there then counts from 0.
+
+    There is nothing where the daemon was not scraped at that moment, rather than all that it holds.
+    """
+    since = f"{gauge} - ({gauge} offset {ago} or 0 * {gauge})"
+    return added(f"({since}) and on (job, instance) usage_stream_state_records offset {ago}", by)
 
 
 def growth(metric: str, by: str = "") -> str:

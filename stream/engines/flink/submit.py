@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,6 +17,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from stream.engines.flink.job import Job, arguments_of
+from stream.engines.flink.loopback import put_loopback
 from stream.records.errors import BadConfiguration, BadInput, Unavailable
 from stream.sources.discovery import captures_alone
 
@@ -78,9 +81,29 @@ def submit_job(job: Job, how: Submission, submitted: Callable[[str], object]) ->
     ]
     environment = {**os.environ, "FLINK_HOME": str(home), "JAVA_HOME": str(java)}
     try:
-        run_client(command, environment, submitted)
+        with loopback_opt(home) as opt:
+            run_client(command, {**environment, **opt}, submitted)
     except Unavailable as error:
         raise Unavailable(f"Flink at {how.jobmanager}: {error}") from None
+
+
+@contextmanager
+def loopback_opt(home: Path) -> Iterator[dict[str, str]]:
+    """Have Flink's client take its jar of Python with ports on loopback, unless it is told one.
+
+    Raises:
+        BadConfiguration: the jar is not one that is known.
+        Unavailable: it cannot be copied.
+    """
+    if "FLINK_OPT_DIR" in os.environ or not (home / "opt").is_dir():
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="usage-stream-flink-") as place:
+        try:
+            put_loopback(home / "opt", Path(place))
+        except OSError as error:
+            raise Unavailable(f"{place}: cannot be written ({error.strerror or error})") from None
+        yield {"FLINK_OPT_DIR": place}
 
 
 def run_client(

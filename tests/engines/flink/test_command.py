@@ -173,6 +173,22 @@ def test_flinks_client_is_told_what_to_run(
     )
 
 
+def test_the_client_takes_the_jar_that_is_bound_to_loopback(
+    captures: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A jar that is not known is refused, unless the user names the directory to take it from."""
+    client = home / "bin" / "flink"
+    client.write_text(SPEAKS, "utf-8")
+    client.chmod(0o755)
+    (home / "opt").mkdir()
+    (home / "opt" / "flink-python-9.jar").write_bytes(b"no jar")
+    monkeypatch.setenv("WITH", "0")
+    assert "flink-python-9.jar" in refused(78, "submit", captures, tmp_path / "out")
+    assert not (home / "bin" / "flink.arguments").exists()
+    monkeypatch.setenv("FLINK_OPT_DIR", str(home / "opt"))
+    assert run(["flink", "submit", str(captures), str(tmp_path / "out")])[0] == 0
+
+
 def told(captures: Path, tmp_path: Path, *, details: bool = True) -> Path:
     """Let an engine write what captures come to."""
     engine = Engine(tmp_path / "out", details=details)

@@ -24,6 +24,8 @@ from tests.support.prometheus import free_port
 BASE: Final = ROOT / "deploy" / "flink" / "config.yaml"
 PATIENCE: Final = 120
 JOBMANAGER: Final = "jobmanager"
+REPORTER: Final = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+"""What shows metrics, on all addresses; operators have it off."""
 ENDED: Final = {"FINISHED", "CANCELED", "FAILED"}
 
 
@@ -102,6 +104,7 @@ class Cluster:
             self.ports[name] = free_port()
             options = {
                 "taskmanager.resource-id": name,
+                "metrics.reporter.prom.factory.class": REPORTER,
                 "metrics.reporter.prom.port": self.ports[name],
             }
             command = ["setpriv", "--pdeathsig", "KILL", str(self.home / "bin" / script)]
