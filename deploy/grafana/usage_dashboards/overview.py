@@ -130,20 +130,25 @@ DAY_NOTE = (
 A_DAY = f"instance_project_tier:openai_project_%s:delta1d_net{{{OF_PROJECT}}} offset -1d"
 
 
-def rates(what: str, metric: str, note: str, kind: str = "") -> tuple[timeseries.Panel, ...]:
-    """Draw a flow by project, by service tier and by model, three beside each other."""
+def rates(
+    what: str, metric: str, note: str, kinds: tuple[str, ...] = ("",)
+) -> tuple[timeseries.Panel, ...]:
+    """Draw a flow by project, by service tier, and by model, there with each kind of tokens."""
     made = (
-        ("project", named(flow(f"project_{metric}", "project_id", kind), "project_id"), "name"),
-        ("service tier", flow(f"project_{metric}", "service_tier", kind), "service_tier"),
-        ("model", flow(f"api_{metric}", "model", kind), "model"),
+        ("project", named(flow(f"project_{metric}", "project_id"), "project_id"), "name"),
+        ("service tier", flow(f"project_{metric}", "service_tier"), "service_tier"),
+        *(
+            (f"model {kind}".strip(), flow(f"api_{metric}", "model", kind), "model")
+            for kind in kinds
+        ),
     )
     return tuple(
         stacked(
             f"{what} by {name}, a second",
-            f"{RATE_NOTE}{note}{'' if name == 'model' else f' {ANY_MODEL}'}",
+            f"{RATE_NOTE}{note}{'' if label == 'model' else f' {ANY_MODEL}'}",
             "short",
             Query(expression, f"{{{{{label}}}}}"),
-        )
+        ).span(24 // len(made))
         for name, expression, label in made
     )
 
@@ -168,10 +173,7 @@ DAYS = Row(
 
 TOKENS = Row(
     "Tokens",
-    (
-        *rates("Tokens in", "tokens", " Cached input is part of it.", "input"),
-        *rates("Tokens out", "tokens", "", "output"),
-    ),
+    (*rates("Tokens", "tokens", " Cached input is part of input.", ("input", "output")),),
 )
 
 

@@ -101,7 +101,7 @@ PROCESS = Row(
             ),
             Query(f"max by (instance) (usage_stream_series_limit{INSTANCE})", "{{instance}} limit"),
             Query(
-                f"max by (instance) (usage_stream_series_folded{INSTANCE})", "{{instance}} folded"
+                f"sum by (instance) (usage_stream_series_folded{INSTANCE})", "{{instance}} folded"
             ),
         ),
         series(
