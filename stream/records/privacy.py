@@ -122,7 +122,7 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 
 def mask_text(text: str) -> str:
     """Return ``text`` with emails, key-like strings and this program's own secrets hidden."""
-    for secret in sorted(SECRETS, key=len, reverse=True):
+    for secret in sorted(SECRETS, key=len, reverse=True) if SECRETS else ():
         text = text.replace(secret, MASK)
     text = KEY.sub(MASK, text)
     if "@" in text:
@@ -179,4 +179,6 @@ def show_label(value: str) -> str:
 
 def spell_name(name: str) -> str:
     """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
-    return mask_text(name.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+    if not name.isascii():
+        name = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return mask_text(name)
