@@ -218,9 +218,10 @@ class Account:
 
     def _add(self, origin: Origin, delivered: PageSums) -> None:
         """Add to what a source has delivered of a chain, unless that is to be added up anyway."""
-        if origin not in self._sums:
-            self._sums[origin] = PageSums()
-        known = self._sums[origin]
+        try:
+            known = self._sums[origin]
+        except KeyError:
+            known = self._sums[origin] = PageSums()
         if known is not None:
             known.add(delivered)
 
