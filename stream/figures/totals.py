@@ -121,9 +121,9 @@ class Totals:
         """
         if columns and self.records > MOST:
             raise struct.error(self.records)
-        pack = struct.Struct("<" + "I4x" * len(names)).pack
+        pack = struct.Struct(">" + "4xI" * len(names)).pack
         rows = map(pack, *columns) if columns else repeat(b"", len(groups))
-        numbers = [int.from_bytes(row, "little") for row in rows]
+        numbers = list(map(int.from_bytes, rows))  # of big-endian bytes, if nobody says otherwise
         lanes = self._lanes.setdefault(names, defaultdict(int))
         for group, number in zip(groups, numbers, strict=True):
             lanes[group] += number
@@ -151,9 +151,9 @@ class Totals:
         self._sum()
         groups = {group: dict(counters) for group, counters in self._named.items()}
         for names, lanes in self._lanes.items():
-            form = struct.Struct(f"<{len(names)}Q")
+            form = struct.Struct(f">{len(names)}Q")
             for group, number in lanes.items():
-                row = form.unpack(number.to_bytes(form.size, "little"))
+                row = form.unpack(number.to_bytes(form.size, "big"))
                 add_counters(groups.setdefault(group, {}), zip(names, row, strict=True))
         with localcontext(MONEY):
             for names, piles in self._piles.items():

@@ -87,6 +87,32 @@ ENCODE: Final = msgspec.msgpack.Encoder().encode
 DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
 
 
+class PageCountAlone(Struct, array_like=True, gc=False):
+    """Of :class:`PageSums`, what files are told by."""
+
+    pages: int
+
+
+class ContributionHead(Struct, array_like=True, gc=False):
+    """Of a :class:`Contribution`, what files are told by."""
+
+    chain: tuple[str, str, str]
+    sums: PageCountAlone
+
+
+class EntryHead(Struct, array_like=True, gc=False):
+    """Of an :class:`Entry`, what files are told by: a report looks at each several times."""
+
+    name: str
+    position: bytes
+    sha256: bytes
+    number: int
+    contributions: list[ContributionHead]
+
+
+DECODE_HEAD: Final = msgspec.msgpack.Decoder(EntryHead).decode
+
+
 class FileEntry(Struct, gc=False):
     """A fixture or a capture as the report shows it; a capture has no page."""
 
@@ -192,9 +218,10 @@ class Account:
 
     def _add(self, origin: Origin, delivered: PageSums) -> None:
         """Add to what a source has delivered of a chain, unless that is to be added up anyway."""
-        if origin not in self._sums:
-            self._sums[origin] = PageSums()
-        known = self._sums[origin]
+        try:
+            known = self._sums[origin]
+        except KeyError:
+            known = self._sums[origin] = PageSums()
         if known is not None:
             known.add(delivered)
 
@@ -288,18 +315,16 @@ class Account:
 
 def files_in(packed: bytes) -> list[FileEntry]:
     """Return a part as a file for each chain in it; a page that was set aside is none."""
-    entry = DECODE(packed)
-    return [
-        FileEntry(
-            entry.name,
-            entry.sha256.hex() or None,
-            one.chain.endpoint,
-            one.chain.label,
-            entry.number or None,
-        )
-        for one in sorted(entry.contributions, key=attrgetter("chain"))
-        if one.sums.pages or not entry.number
-    ]
+    entry = DECODE_HEAD(packed)
+    number, brought = entry.number, entry.contributions
+    if len(brought) > 1:
+        brought = sorted(brought, key=attrgetter("chain"))
+    sha256, found = entry.sha256.hex() or None, []
+    for one in brought:
+        if one.sums.pages or not number:
+            endpoint, label, _ = one.chain
+            found.append(FileEntry(entry.name, sha256, endpoint, label, number or None))
+    return found
 
 
 def join_entries(entries: Iterable[bytes]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple
@@ -158,7 +157,10 @@ class PageCounter:
             span = before.sums.window
             counted.falls = self.changes.name_falls(delivery, chain, span, own.buckets, mine)
         self.is_half_merged = True
-        with INTERRUPTION.allow() if len(page.content) > SMALL else nullcontext():
+        if len(page.content) > SMALL:
+            with INTERRUPTION.allow():
+                delivered.window = self.merge(chain, own.buckets, page.revision)
+        else:
             delivered.window = self.merge(chain, own.buckets, page.revision)
         self.is_half_merged = False
         for rejected in own.rejections:

@@ -123,12 +123,12 @@ class NumberedWalk:
 
     def add(self, part: Part, link: Link) -> None:
         """Take a page; rivals of one that counts were set aside, and say nothing."""
-        step = part, link.given_mark, link.fault, link.cursor
-        known = self._waiting.get(link.number)
         if link.number == self._last + 1 and not self._waiting and link.fault != LOST:
-            self._follow(link.number, *step)
-        elif link.number > self._last and (known is None or known[2] == LOST):
-            self._waiting[link.number] = step
+            self._follow(link.number, part, link.given_mark, link.fault, link.cursor)
+            return
+        known = self._waiting.get(link.number)
+        if link.number > self._last and (known is None or known[2] == LOST):
+            self._waiting[link.number] = part, link.given_mark, link.fault, link.cursor
 
     def _follow(self, number: int, part: Part, after: int, fault: str, cursor: str | None) -> None:
         """Follow the walk to its next page."""

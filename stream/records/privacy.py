@@ -31,16 +31,17 @@ __all__ = [
 
 EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
 KEY: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
-    r"|(?<![A-Za-z0-9])(?:(?:sk|rk|pk)_(?:live|test|prod)|whsec)_[A-Za-z0-9]{8,}"
-    r"|(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{20,}"
-    r"|(?<![A-Za-z0-9])(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
-    r"|(?<![A-Za-z0-9])(?i:bearer)[\s:=]{1,8}[A-Za-z0-9._~+/-]{8,}=*"
-    r"|(?s:-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:.*?-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----|.*))"
+    r"(?<![A-Za-z0-9])(?=[srpwAgxbBe])(?:"  # once, and not for each kind: every name is looked at
+    r"(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
+    r"|(?:(?:sk|rk|pk)_(?:live|test|prod)|whsec)_[A-Za-z0-9]{8,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|AIza[A-Za-z0-9_-]{20,}"
+    r"|(?:ghp|gho|ghs|github_pat|glpat|xox[abpr])[_-][A-Za-z0-9_-]{10,}"
+    r"|[bB](?i:earer)[\s:=]{1,8}[A-Za-z0-9._~+/-]{8,}=*"
     r"|(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
-    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,256}\.[A-Za-z0-9_-]{8,}",  # bounded: it may begin often
+    r"|eyJ[A-Za-z0-9_-]{8,256}\.[A-Za-z0-9_-]{8,}"  # bounded: it may begin often
+    r")|(?s:-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:.*?-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----|.*))",
 )
 """What looks like a key; of a PEM file all of it, and where its end is missing all that follows."""
 PRIVATE_NAME: Final = re.compile(
@@ -121,7 +122,7 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
 
 def mask_text(text: str) -> str:
     """Return ``text`` with emails, key-like strings and this program's own secrets hidden."""
-    for secret in sorted(SECRETS, key=len, reverse=True):
+    for secret in sorted(SECRETS, key=len, reverse=True) if SECRETS else ():
         text = text.replace(secret, MASK)
     text = KEY.sub(MASK, text)
     if "@" in text:
@@ -178,4 +179,6 @@ def show_label(value: str) -> str:
 
 def spell_name(name: str) -> str:
     """Return a file name as it may be written: bytes that are no UTF-8 escaped, secrets masked."""
-    return mask_text(name.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+    if not name.isascii():
+        name = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return mask_text(name)

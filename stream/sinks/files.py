@@ -37,7 +37,7 @@ class Files:
             self._orders = self._sort()
         for place in self._orders.get(endpoint, ()):
             for one in files_in(self._parts[place]):
-                if endpoint in {ALL, one.endpoint}:
+                if not endpoint or endpoint == one.endpoint:
                     yield one
 
     def _sort(self) -> dict[str, list[int]]:
@@ -47,8 +47,12 @@ class Files:
         for place, packed in enumerate(self._parts):
             found = files_in(packed)
             keys.append(key_of(found[0]) if found else NOWHERE)
-            for endpoint in {ALL, *(one.endpoint for one in found)} if found else ():
-                orders.setdefault(endpoint, []).append(place)
+            if found:
+                orders[ALL].append(place)
+            for one in found:
+                order = orders.setdefault(one.endpoint, [])
+                if not order or order[-1] != place:
+                    order.append(place)
         for order in orders.values():
             order.sort(key=keys.__getitem__)
         return orders

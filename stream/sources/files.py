@@ -48,18 +48,23 @@ FLAGS: Final = (
 class FilePage(NamedTuple):
     """One page as it was read; ``error`` instead of content when the file cannot be a page.
 
-    ``signature`` changes when the file is written again, and ``seconds`` is how long reading took.
+    ``status`` is that of the file, if it is there, and ``seconds`` is how long reading took.
     ``is_page``: the content, expanded, is one page, or what was to be one; else it is left to who
     reads files of many pages.
     """
 
     file: PageFile
     content: bytes
-    signature: str | None
+    status: os.stat_result | None
     sha256: str | None = None
     error: BadInput | None = None
     seconds: float = 0.0
     is_page: bool = True
+
+    @property
+    def signature(self) -> str | None:
+        """What changes when the file is written again; ``None`` when it is not there."""
+        return None if self.status is None else status_signature_of(self.status)
 
 
 class PageFile(NamedTuple):
@@ -77,6 +82,13 @@ class PageFile(NamedTuple):
     def path(self) -> Path:
         """The file."""
         return self.target or self.directory / self.name
+
+    @property
+    def place(self) -> str:
+        """The file's path as a text, which takes less time to make."""
+        if self.target is not None:
+            return str(self.target)
+        return os.path.join(self.directory, self.name)  # noqa: PTH118 -- a text
 
 
 async def read_pages(
@@ -122,12 +134,12 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
     try:
         return read_whole_page(file, max_bytes, digests)
     except BadInput as error:
-        return FilePage(file, b"", signature_of(file.path), error=error)
+        return FilePage(file, b"", status_of(file.path), error=error)
     except MemoryError:
         fault = blame_page(size_of(file.path), str(file.path))
         if isinstance(fault, Unavailable):
             raise fault from None
-        return FilePage(file, b"", signature_of(file.path), error=fault)
+        return FilePage(file, b"", status_of(file.path), error=fault)
 
 
 def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
@@ -138,7 +150,7 @@ def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], boo
         Unavailable: the file is gone, or may not be read.
     """
     started = perf_counter()
-    content, status = read_whole(file.path, max_bytes)
+    content, status = read_whole(file.place, max_bytes)
     digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
     fault, is_page = None, True
     if not is_page_file(content):
@@ -147,7 +159,7 @@ def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], boo
         except BadInput as error:
             content, fault = b"", error
     seconds = perf_counter() - started
-    return FilePage(file, content, status_signature_of(status), digest, fault, seconds, is_page)
+    return FilePage(file, content, status, digest, fault, seconds, is_page)
 
 
 def several_pages() -> BadInput:
@@ -176,11 +188,16 @@ def page_in(stored: bytes, max_bytes: int) -> tuple[bytes, bool]:
 
 def signature_of(path: Path) -> str | None:
     """Return what changes when a file is written again; ``None`` when it is not there."""
+    status = status_of(path)
+    return None if status is None else status_signature_of(status)
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """Return the status of a file, or of a link; ``None`` when it is not there."""
     try:
-        status = path.lstat()
+        return path.lstat()
     except OSError:
         return None
-    return status_signature_of(status)
 
 
 def size_of(path: Path) -> int:
@@ -207,12 +224,12 @@ def open_regular(path: Path) -> int:
     return open_with_status(path)[0]
 
 
-def open_with_status(path: Path) -> tuple[int, os.stat_result]:
+def open_with_status(path: Path | str) -> tuple[int, os.stat_result]:
     """Open a file as :func:`open_regular` does; return its status too."""
     try:
         descriptor = os.open(path, FLAGS)
     except OSError as error:
-        if error.errno == errno.ELOOP and path.is_symlink():
+        if error.errno == errno.ELOOP and Path(path).is_symlink():
             raise BadInput("file", "found a symbolic link, expected a regular file") from None
         raise
     status = os.fstat(descriptor)
@@ -232,7 +249,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return read_whole(path, max_bytes)[0]
 
 
-def read_whole(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
+def read_whole(path: Path | str, max_bytes: int) -> tuple[bytes, os.stat_result]:
     """Read a file as :func:`read_regular` does; return its status before that too."""
     try:
         descriptor, status = open_with_status(path)
@@ -241,7 +258,7 @@ def read_whole(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unavailable(f"{path}: cannot be read ({error.strerror})") from None
+        raise Unavailable(f"{Path(path)}: cannot be read ({error.strerror})") from None
     size = max(status.st_size, len(payload))
     if size > max_bytes:
         raise too_many_bytes(size, max_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -249,19 +249,26 @@ class Fixtures:
             self.known_pages[name] = position
 
 
+@cache
 def entry_of_key(key: str) -> Endpoint | ObjectList:
     """Return the registry's entry of a chain."""
     return ENDPOINTS.get(key) or LISTS[key]
 
 
+@cache
+def kind_of_key(key: str) -> bytes:
+    """Return what the rows of an endpoint, or the elements of a list, call themselves."""
+    entry = entry_of_key(key)
+    return (entry.result if isinstance(entry, Endpoint) else entry.element).encode()
+
+
 def is_of_another(chain: Chain, page: bytes) -> bool:
     """Tell whether all rows of a page name one endpoint, and another one than its file's name."""
-    entry = entry_of_key(chain.endpoint)
-    kind = entry.result if isinstance(entry, Endpoint) else entry.element
-    if not kind or kind.encode() in page:
+    kind = kind_of_key(chain.endpoint)
+    if kind in page:  # as what is empty is in all
         return False
     found = entry_in(page, alone=True)
-    return found is not None and found != entry
+    return found is not None and found != entry_of_key(chain.endpoint)
 
 
 def part_name_of(chain: Chain, number: int) -> str:

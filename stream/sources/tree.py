@@ -54,6 +54,8 @@ class TreeWalk:
             OSError: it cannot be read.
         """
         real = real or self.root
+        place = Path(real)
+        passed_over = {one for one in self.passed_over if one.parent == place}
         with os.scandir(real) as entries:
             found = sorted(
                 (entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False))
@@ -62,7 +64,7 @@ class TreeWalk:
             )
         for name, is_link, is_directory in found:
             path = f"{below}{name}"
-            if self.passed_over and Path(real, name) in self.passed_over:
+            if passed_over and place / name in passed_over:
                 continue
             if is_link:
                 self._links.append(path)

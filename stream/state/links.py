@@ -36,9 +36,10 @@ class HeldLinks:
     def put(self, part: Part, place: int, chain: Chain, link: Link) -> None:
         """Take a link."""
         walk = chain, link.revision
-        if walk not in self.packed_links:
-            self.packed_links[walk] = {}
-        self.packed_links[walk][part, place] = ENCODE(link)
+        links = self.packed_links.get(walk)
+        if links is None:
+            links = self.packed_links[walk] = {}
+        links[part, place] = ENCODE(link)
         self._count += 1
 
     def update(self, other: HeldLinks) -> None:

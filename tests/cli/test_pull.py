@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,7 +17,7 @@ import pytest
 import zstandard
 
 from stream.providers.openai import ENDPOINTS
-from stream.recordings.twin import DEFAULT_KEY, parse_faults
+from stream.recordings.twin import DEFAULT_KEY, TwinAnswer, parse_faults
 from tests.support.running import on_a_terminal, replay, run
 from tests.support.twin_server import (
     KEYED,
@@ -115,27 +116,31 @@ def test_a_pull_until_now_has_the_open_day(shared: RunningTwin, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["ndjson", "ndjson.gz", "ndjson.zst"])
-def test_a_pull_that_is_killed_goes_on(suffix: str, tmp_path: Path) -> None:
+def test_a_pull_that_is_killed_goes_on(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed again and again, it has whole walks, asks for no page twice but the last, and ends."""
     out, deaths = tmp_path / f"a.{suffix}", 0
+    children: list[subprocess.Popen[bytes]] = []
     with serve_twin_here(projects=1, **DONE) as running:
         options = (*SPAN, *QUICK, "--endpoints", "completions,embeddings,costs", "--width", "1m")
-        for answered in (0, 1, 3, 7, 12, 20, 30, 999):
-            child = pull_process(out, running.url, *options)
-            if answered < 999:
-                wait_for(
-                    lambda wanted=answered, child=child: (
-                        len(running.targets) > wanted  # type: ignore[misc]  # its own
-                        or child.poll() is not None
-                    ),
-                    "a page",
-                )
-                child.kill()
-            output, errors = child.communicate(timeout=60)
-            deaths += child.returncode == -9
-            assert child.returncode in {0, -9}, errors
+        answer, steps = running.twin.answer, (0, 1, 3, 7, 12, 20, 30, 999)
+
+        def answer_or_kill(*asked: Any) -> TwinAnswer:
+            """Kill who asks while it waits: nobody has to look at the right moment."""
+            found = answer(*asked)
+            if len(running.targets) > steps[len(children) - 1]:
+                children[-1].kill()
+            return found
+
+        monkeypatch.setattr(running.twin, "answer", answer_or_kill)
+        for _ in steps:
+            children.append(pull_process(out, running.url, *options))
+            output, errors = children[-1].communicate()
+            deaths += children[-1].returncode == -9
+            assert children[-1].returncode in {0, -9}, errors
             read_lines(unpack(out))
-            if child.returncode == 0:
+            if children[-1].returncode == 0:
                 break
         assert json.loads(output)["refused"] == []
         again = len(running.targets) - len(set(running.targets))

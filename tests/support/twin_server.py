@@ -20,7 +20,8 @@ from tests.support.running import PLAIN
 
 __all__ = ["KEYED", "PATIENCE", "RunningTwin", "pull_process", "serve_twin_here", "wait_for"]
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 240.0
+"""Seconds after which something hangs: starts and syncs of a crowded machine take tens of them."""
 KEYED: Final = {**PLAIN, "OPENAI_ADMIN_KEY": DEFAULT_KEY}
 """An environment that has the key."""
 
@@ -34,7 +35,8 @@ class RunningTwin(NamedTuple):
     @property
     def targets(self) -> list[str]:
         """What it was asked for and has answered with a page, with every parameter."""
-        return [f"{one.path}?{one.query}" for one in self.twin.requests if one.status == 200]
+        noted = list(self.twin.requests)  # at once, as its thread adds to them
+        return [f"{one.path}?{one.query}" for one in noted if one.status == 200]
 
 
 @contextmanager

@@ -136,9 +136,10 @@ class StoredWindows:
     def _row(self, place: Place, snapshot: Snapshot) -> tuple[Any, ...]:
         (chain, slot), key = place, row_key_of(place)
         starts, start = self._starts(chain), slot.window.start
-        if start not in starts:
-            bounds = (*starts[:1], *starts[-1:], start)
-            self._spans[chain] = range(min(bounds), max(bounds) + 1)
+        if not starts:
+            self._spans[chain] = range(start, start + 1)
+        elif start not in starts:
+            self._spans[chain] = range(min(starts.start, start), max(starts.stop, start + 1))
         body = self._codec.pack(snapshot)
         head = (snapshot.revision, snapshot.rows, snapshot.digest)
         inner = xxh3_128_digest(body)
