@@ -219,7 +219,7 @@ class Intake:
         counted = self.counter.count(delivery, page, was)
         self._letters = [letter.body for letter in counted.letters]
         if counted.is_sound:
-            self._note_success(chain, counted.contribution.sums, was)
+            self._note_success(part.source, chain, counted.contribution.sums, was)
         elif before is not None and was is not None and was.sums.pages:
             entry, counted.link = before, None  # what an earlier version of it said still counts
             was.sums.letters = 0
@@ -241,10 +241,13 @@ class Intake:
             self.letters_changed = True
         return entry
 
-    def _note_success(self, chain: Chain, added: PageSums, before: Contribution | None) -> None:
+    def _note_success(
+        self, source: str, chain: Chain, added: PageSums, before: Contribution | None
+    ) -> None:
         """Note when pages of an endpoint were last taken in, and when one of its chains moved."""
         now, tally = self.clock(), self.tally
         tally.last_success[chain.endpoint] = now
+        tally.source_success[source, chain.endpoint] = now
         moved = before is None or before.sums.window != added.window
         if moved or chain.endpoint not in tally.cursor_updated:
             tally.cursor_updated[chain.endpoint] = now

@@ -13,7 +13,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.chains import PRIMARY
 from stream.sources.api.schedule import PollPlan
 
-__all__ = ["PollSettings"]
+__all__ = ["Duration", "PollSettings", "seconds_of"]
 
 DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

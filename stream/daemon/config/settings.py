@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stream.daemon.config.poll import PollSettings
+from stream.daemon.config.poll import Duration, PollSettings, seconds_of
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.records.windows import DAY
 from stream.sources.channel import DEFAULT_CAPACITY
@@ -38,10 +38,22 @@ EVIDENCE: Final = "evidence"
 
 
 class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A directory whose pages are taken in as they land; state remembers them by its name."""
+    """A directory whose pages are taken in as they land; state remembers them by its name.
+
+    ``every`` and its kind say how often somebody delivers usage, costs and lists: what is late by
+    more than two of them is named by an alert.
+    """
 
     path: Path
     name: Name = ""
+    every: Duration = "1h"
+    costs_every: Duration = "1d"
+    lists_every: Duration = "1d"
+
+    @property
+    def intervals(self) -> tuple[int, int, int]:
+        """How often usage, costs and lists are delivered, in seconds."""
+        return seconds_of(self.every), seconds_of(self.costs_every), seconds_of(self.lists_every)
 
 
 class PaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
