@@ -64,5 +64,5 @@ def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
         else value
         if isinstance(value, int | float | None)
         else one_line(str(value))
-        for name, value in (first | event).items()
+        for name, value in {**first, **event}.items()
     }

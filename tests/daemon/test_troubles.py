@@ -10,7 +10,7 @@ import pytest
 
 from stream.daemon.overdue import OverdueWalks
 from stream.intake.walks import Verdict, Walk
-from stream.records.chains import Chain
+from stream.records.chains import Chain, Origin
 from tests.support.appending import FIRST, of_day
 from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.pages import bucket, page, put, put_all, used
@@ -103,12 +103,15 @@ def test_a_chain_half_way_and_then_whole(tmp_path: Path) -> None:
         writes.write(of_day(0, 7, "2", observed_at=FIRST))
         stopped = partial(shows, found, "is incomplete", metric="stopped_chains", value=1)
         found.until(stopped, "that it stopped")
+        wait = "usage_stream_source_chain_wait_seconds"
+        assert found.value(wait, source="polls") >= 0.5
         assert found.ready()
         replayed = replay(pages, "--allow-incomplete", "--no-details")
         assert (tmp_path / "report.json").read_bytes() == replayed.raw
         writes.write(of_day(1, 5, observed_at=FIRST))
         whole = partial(shows, found, "is incomplete", metric="stopped_chains", value=0)
         found.until(whole, "that it is whole")
+        assert found.metrics()[wait] == {frozenset({("source", "polls")}): 0}
         assert said(found, "chain_") == [("error", "chain_stopped"), ("info", "chain_goes_on")]
         assert found.stop() == 0
 
@@ -129,6 +132,10 @@ def test_a_walk_that_moves_is_not_overdue() -> None:
     assert overdue.look({walk: Verdict("incomplete", "more", cursor="3")}, 10)
     assert overdue.seconds_until_next(10) is None
     assert overdue.walks == {walk}
+    origins = [Origin("a", walk[0]), Origin("b", Chain("costs", "other")), Origin("c", walk[0])]
+    overdue.note_sources(origins, ["a", "b"])
+    now = 20
+    assert overdue.wait_seconds() == {"a": 14, "b": 0}
     assert overdue.look({}, 10)
 
 
