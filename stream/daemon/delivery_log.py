@@ -20,6 +20,9 @@ def log_delivery(delivery: Delivery, taken: TakeResult, health: Health, dead_let
     if taken.is_rewritten:
         said = "written anew; what had been counted still counts"
         log_event("warning", "file_rewritten", f"{delivery.name}: {said}", **where)
+    if taken.mended_letters:
+        said = f"{delivery.name}: {taken.mended_letters} dead letters fewer, mended or gone"
+        log_event("info", "dead_letter_mended", said, **where, letters=taken.mended_letters)
     if page is None:
         return
     place: dict[str, object] = {"page": page.number} if page.number else {"line": page.place}

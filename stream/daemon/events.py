@@ -20,6 +20,7 @@ Event: TypeAlias = Literal[
     "no_leases",
     "page",
     "dead_letter",
+    "dead_letter_mended",
     "figures_fell",
     "file_rewritten",
     "nul_bytes",

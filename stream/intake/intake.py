@@ -29,11 +29,15 @@ __all__ = ["Intake", "TakeResult"]
 
 
 class TakeResult(NamedTuple):
-    """What became of a delivery: its dead letters, what fell, and if its part was rewritten."""
+    """What became of a delivery: its dead letters, what fell, and if its part was rewritten.
+
+    ``mended_letters`` is how many dead letters fewer the part has than before.
+    """
 
     letters: list[bytes]
     falls: list[str]
     is_rewritten: bool = False
+    mended_letters: int = 0
 
 
 class Intake:
@@ -109,13 +113,17 @@ class Intake:
         part, page = delivery.part, delivery.page
         known = self.account.find(part)
         self._letters = []
+        letters = 0 if known is None else known.letters
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
         if known is not None and delivery.comes_again and page is not None:
             self._undo_letter(part, known, page)
         if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
-            return TakeResult([], [])
+            left = self.account.find(part)
+            return TakeResult(
+                [], [], mended_letters=letters - (0 if left is None else left.letters)
+            )
         if known is not None and known.letters and known.name != delivery.name:
             self._rename_letters(part, delivery.name)
         before: Entry | None = None
@@ -134,7 +142,9 @@ class Intake:
             move_on(entry, delivery)
             self.account.touch(part, entry)
         self.checkpoints.count()
-        return TakeResult(self._letters, entry.falls, delivery.begins_anew and entry.is_rewritten)
+        is_rewritten = delivery.begins_anew and entry.is_rewritten
+        mended = max(letters - entry.letters, 0)
+        return TakeResult(self._letters, entry.falls, is_rewritten, mended)
 
     def _begin_anew(self, part: Part, known: Entry) -> Entry:
         """Know nothing of a part's pages any more; what they brought into state still counts."""

@@ -18,7 +18,7 @@ from stream.daemon.config import Log
 from stream.daemon.events import Event, log_event
 from stream.records.privacy import is_private_name
 from tests.support.daemons import daemon
-from tests.support.pages import bucket, page, put, put_all, used
+from tests.support.pages import bucket, letters_in, page, put, put_all, used
 from tests.support.places import ROOT
 
 DAEMON: Final = ROOT / "stream" / "daemon"
@@ -117,6 +117,11 @@ def test_lines_have_the_fields_of_the_table(tmp_path: Path) -> None:
     with daemon(tmp_path, sources='[[watch]]\npath = "pages"\nname = "polls"') as found:
         found.until(lambda: "left_out" in found.log(), "what is left out")
         (pages / f"notes {SECRETS[0]}.txt").unlink()
+        put(pages, "usage_images.json", "{}")
+        found.until(lambda: len(letters_in(tmp_path / "dead")) == 2, "dead letters")
+        put(pages, "usage_completions.json", page(bucket(used(1), used(2))))
+        (pages / "usage_images.json").unlink()
+        found.until(lambda: found.log().count("dead_letter_mended") == 2, "that both are mended")
         pages.rename(tmp_path / "away")
         found.until(lambda: '"source_failed"' in found.log(), "that it is gone")
         (tmp_path / "away").rename(pages)
@@ -134,6 +139,7 @@ def test_lines_have_the_fields_of_the_table(tmp_path: Path) -> None:
         assert line.keys() - ALWAYS <= fields, line
         assert fields - line.keys() <= {"page", "line"}, line
     expected = {"started", "unready", "ready", "page", "dead_letter", "left_out", "left_out_ended"}
+    expected |= {"dead_letter_mended"}
     expected |= {"checkpoint", "report", "source_failed", "source_works", "reloaded"}
     expected |= {"reload_failed", "stopping", "stopped"}
     assert {line["event"] for line in lines} >= expected
