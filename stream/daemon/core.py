@@ -8,11 +8,12 @@ from typing import Final, TypeAlias
 
 import anyio
 import anyio.to_thread
-import structlog
 
 from stream.daemon.config import Settings
 from stream.daemon.delivery_log import log_delivery
+from stream.daemon.events import log_event
 from stream.daemon.health import Health
+from stream.daemon.intervals import expected_intervals
 from stream.daemon.overdue import OverdueWalks
 from stream.daemon.poller import Poller
 from stream.figures.coverage import Coverage
@@ -81,7 +82,7 @@ class Core:
         self._records = self.intake.checkpoints.store.records
         self.intake.standing.judge_all()
         for loss in self.intake.checkpoints.store.losses:
-            self.health.note_mishap(loss)
+            self.health.note_mishap("state_lost", loss)
         self.update_status()
 
     def close(self) -> None:
@@ -194,9 +195,9 @@ class Core:
         if intake.letters_changed:
             await write_letters(self.settings.dead_letters, intake.checkpoints.letters())
             intake.letters_changed = False
-        structlog.get_logger().info(
-            "checkpoint", pages=pages, windows=len(changed), bytes=self.status.state_bytes
-        )
+        size = self.status.state_bytes
+        said = f"{pages} pages and {len(changed)} windows stored"
+        log_event("info", "checkpoint", said, pages=pages, windows=len(changed), bytes=size)
 
     def _write(self, changed: set[tuple[Chain, Slot]]) -> Draft:
         """Work out what moves, and store it in one transaction; runs in a thread."""
@@ -207,7 +208,9 @@ class Core:
     def see_overdue(self) -> None:
         """Name the chains of watched directories that have stopped half way."""
         standing, watched = self.intake.standing, {one.name for one in self.settings.watches}
-        if not self.overdue.look(standing.open, self.settings.walk_seconds):
+        is_news = self.overdue.look(standing.open, self.settings.walk_seconds)
+        self.overdue.note_sources(self.intake.account.origins(), watched)
+        if not is_news:
             return
         found: dict[str, dict[str, str]] = {name: {} for name in watched}
         late: dict[Chain, str] = {
@@ -250,6 +253,11 @@ class Core:
         self.tally.channel_blocked_seconds = self.channel.blocked_seconds
         self.status.open_windows = self.coverage.open_windows(self.clock())
         troubles = self.health.troubles
+        self.status.unready_reasons = self.health.reason_flags()
+        feeds = self.tally.lasting_counts.source_success
+        expected = self.status.intervals = expected_intervals(self.settings, feeds)
+        self.status.successes = {one: at for one, at in feeds.items() if one in expected}
+        self.status.chain_waits = self.overdue.wait_seconds()
         failing = self.status.failing_directories = troubles.counts("directory")
         none = dict.fromkeys(failing, 0)
         self.status.unreadable_files = none | troubles.counts("file")

@@ -9,10 +9,11 @@ from typing import Final, TypeAlias
 import anyio
 import anyio.abc
 import anyio.to_thread
-import structlog
 
 from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSettings
 from stream.daemon.core import Core
+from stream.daemon.delivery_log import log_left_out
+from stream.daemon.events import log_event
 from stream.daemon.poller import Poller, check_poll
 from stream.records.delivery import LeftOut
 from stream.records.errors import BadConfiguration, Unavailable
@@ -163,7 +164,8 @@ class Feeding:
                     took = anyio.current_time() - started
                     rest = min(REST * took, self.core.settings.rescan_seconds)
                     if pause is None:
-                        structlog.get_logger().info("replayed to the end", source=source.name)
+                        said = f"{source.place}: replayed to the end"
+                        log_event("info", "replayed", said, source=source.name)
                         return
                     if isinstance(source, Directory):
                         if source.has_survey:
@@ -187,9 +189,8 @@ class Feeding:
         return pause
 
     def _note_left_out(self, source: Directory, known: set[LeftOut]) -> None:
-        """Note what a source does not read, and log what is new of that."""
-        for name, reason in sorted({*source.left_out} - known):
-            structlog.get_logger().warning("left out", file=name, reason=reason)
+        """Note what a source does not read, and log what is new of that, and what has ended."""
+        log_left_out(source.name, known, {*source.left_out})
         if self.core.left_out.get(source.name, []) != source.left_out:
             self.core.left_out[source.name] = source.left_out
             self.core.changes += 1
@@ -206,16 +207,18 @@ class Feeding:
 
     async def _listen(self, source: Directory, wake: Alarm) -> None:
         """Wake a source whenever the kernel tells of a change."""
-        is_deaf = False
+        is_deaf, where = False, {"source": source.name, "file": str(source.place)}
         while True:
             try:
                 async for _ in changes_in(source.place, self.core.settings.rescan_seconds):
+                    if is_deaf:
+                        log_event("info", "watch_works", f"{source.place}: is watched", **where)
                     is_deaf = False
                     wake.set()
             except Unavailable as error:
                 if not is_deaf and source.place.is_dir():  # a look says it of one that is gone
                     is_deaf = True
-                    self.core.health.note_mishap(str(error), source=source.name)
+                    self.core.health.note_mishap("watch_failed", str(error), **where)
                 wake.set()
                 await anyio.sleep(RETRY)
             wake.set()

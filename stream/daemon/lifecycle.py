@@ -13,7 +13,6 @@ from operator import attrgetter
 from typing import Final
 
 import anyio
-import structlog
 from anyio.abc import TaskStatus
 
 from stream import __version__
@@ -21,9 +20,11 @@ from stream.daemon import logs
 from stream.daemon.app import make_app
 from stream.daemon.config import Settings, load_certificate, token_of
 from stream.daemon.core import Core
+from stream.daemon.events import log_event
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
 from stream.daemon.http_server import Server, open_socket, serve_app
+from stream.daemon.machine import measure_regularly
 from stream.daemon.report_writer import ReportWriter
 from stream.daemon.systemd import Notifier
 from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError, first_of
@@ -35,6 +36,9 @@ __all__ = ["Daemon", "run_daemon"]
 
 FIXED: Final = ("state", "channel_capacity", "series_limit", "http.listen")
 """What cannot change while the daemon runs."""
+
+LOOK: Final = 0.5
+"""Seconds from one look at whether the daemon is ready to the next."""
 
 Load = Callable[[], Settings]
 
@@ -55,9 +59,8 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
     settings = load()
     logs.set_up(settings.log)
     if not LEASES:
-        structlog.get_logger().warning(
-            "no file leases on this platform: settle_seconds alone tell that a file is whole"
-        )
+        said = "no file leases on this platform: settle_seconds alone tell that a file is whole"
+        log_event("warning", "no_leases", said)
     prepare_outputs(settings)
     check_directories(settings)
     access = access_of(settings)
@@ -68,12 +71,14 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
 
 
 def prepare_outputs(settings: Settings) -> None:
-    """See that everything can be written where it is to go.
+    """See that state and dead letters can be written where they are to go.
+
+    A report that cannot be written is no reason not to run: ``report_writer`` tries again.
 
     Raises:
         Unavailable: something cannot.
     """
-    for path in (settings.state, settings.report, settings.dead_letters / DEAD_LETTERS):
+    for path in (settings.state, settings.dead_letters / DEAD_LETTERS):
         prepare_file(path)
 
 
@@ -120,17 +125,19 @@ class Daemon:
                 )
                 tasks.start_soon(self.report_writer.write_regularly)
                 tasks.start_soon(self.give_signs_of_life)
+                tasks.start_soon(self.note_readiness)
+                tasks.start_soon(measure_regularly, self.core)
                 tasks.start_soon(self.stop_in_time)
-                structlog.get_logger().info(
-                    "started", version=__version__, listen=self.core.settings.http.listen
-                )
+                listen = self.core.settings.http.listen
+                said = f"usage-stream {__version__} listens on {listen}"
+                log_event("info", "started", said, version=__version__, listen=listen)
                 self.notifier.tell_ready("catching up")
                 await self.ingest()
                 server.stop_event.set()
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_of(group) from None
-        structlog.get_logger().info("stopped")
+        log_event("info", "stopped", "stopped; all that was taken is stored")
 
     async def ingest(self) -> None:
         """Run sources and consumer until the channel has ended and all of it is stored."""
@@ -166,7 +173,8 @@ class Daemon:
                     continue
                 if self.stop_event.is_set():
                     os._exit(128 + number)  # state moves in whole transactions: nothing is lost
-                structlog.get_logger().info("stopping", signal=signal.Signals(number).name)
+                name = signal.Signals(number).name
+                log_event("info", "stopping", f"stopping, as {name} says", signal=name)
                 self.notifier.tell_stopping()
                 self.stop_event.set()
 
@@ -178,6 +186,12 @@ class Daemon:
                 self.notifier.tell_alive(self.core.health.why_not_ready() or "ready")
             await anyio.sleep(pause)
 
+    async def note_readiness(self) -> None:
+        """Log when the daemon becomes ready, and when it is so no more."""
+        while True:
+            self.core.health.note_readiness()
+            await anyio.sleep(LOOK)
+
     async def reload(self) -> str | None:
         """Load the configuration again; keep the old one when the new is bad, and say why."""
         self.notifier.tell_reloading()
@@ -186,10 +200,13 @@ class Daemon:
             self.refuse_fixed(settings)
             check_directories(settings)
             prepare_outputs(settings)
+            if settings.report != self.core.settings.report:
+                prepare_file(settings.report)
             access = access_of(settings)
         except UsageStreamError as error:
             self.core.status.config_ok = False
-            self.core.health.note_mishap(f"the configuration stays as it was: {error}")
+            said = f"the configuration stays as it was: {error}"
+            self.core.health.note_mishap("reload_failed", said, reason=str(error))
             self.notifier.tell_ready("running with the configuration from before")
             return str(error)
         self.core.status.config_ok = True
@@ -197,7 +214,7 @@ class Daemon:
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)
-        structlog.get_logger().info("reloaded")
+        log_event("info", "reloaded", "the configuration was loaded again")
         self.notifier.tell_ready("reloaded")
         return None
 

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -14,6 +14,9 @@ from stream.daemon.config import Log
 from stream.records.privacy import is_private_name, one_line
 
 __all__ = ["set_up"]
+
+
+FIRST: Final = ("timestamp", "level", "event", "message")
 
 
 def set_up(log: Log, stream: TextIO | None = None) -> None:
@@ -48,7 +51,11 @@ def set_up(log: Log, stream: TextIO | None = None) -> None:
 
 
 def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide secrets and personal data in whatever is logged, and keep each value on one line."""
+    """Hide secrets and personal data in whatever is logged, and keep each value on one line.
+
+    What every line has comes first.
+    """
+    first = {name: event[name] for name in FIRST if name in event}
     return {
         name: "***"
         if is_private_name(name) and value is not None
@@ -57,5 +64,5 @@ def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
         else value
         if isinstance(value, int | float | None)
         else one_line(str(value))
-        for name, value in event.items()
+        for name, value in {**first, **event}.items()
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
 
 from stream.intake.walks import Verdict, Walk
+from stream.records.chains import Chain, Origin
 
 __all__ = ["OverdueWalks"]
 
@@ -16,6 +18,7 @@ class OverdueWalks:
         """Know of no walk yet."""
         self.monotonic = monotonic
         self._waits: dict[Walk, tuple[Verdict, float]] = {}
+        self._since: dict[str, float] = {}
         self.walks: set[Walk] = set()
         """Those that have waited for too long."""
 
@@ -33,6 +36,21 @@ class OverdueWalks:
         before = self.walks
         self.walks = {walk for walk, (_, since) in self._waits.items() if now - since >= seconds}
         return self.walks != before
+
+    def note_sources(self, origins: Iterable[Origin], sources: Iterable[str]) -> None:
+        """Note since when the oldest chain of each source waits; ``origins`` have their chains."""
+        waiting: dict[Chain, float] = {}
+        for (chain, _), (_, since) in self._waits.items():
+            waiting[chain] = min(since, waiting.get(chain, since))
+        self._since = dict.fromkeys(sources, inf)
+        for source, chain in origins if waiting else ():
+            if chain in waiting and source in self._since:
+                self._since[source] = min(self._since[source], waiting[chain])
+
+    def wait_seconds(self) -> dict[str, float]:
+        """Return how long the oldest chain of each source waits; 0 where none does."""
+        now = self.monotonic()
+        return {source: max(now - since, 0.0) for source, since in self._since.items()}
 
     def seconds_until_next(self, seconds: float) -> float | None:
         """Return how many seconds pass before the next walk has waited for too long."""

@@ -268,6 +268,10 @@ class Account:
         """Return the sources that have brought something of a chain."""
         return {origin.source for origin in self._sums if origin.chain == chain}
 
+    def origins(self) -> list[Origin]:
+        """Return which source has brought something of which chain."""
+        return [*self._sums]
+
     def freeze_entries(self) -> list[bytes]:
         """Return all entries as they stand, as bytes."""
         if not self.open:

@@ -29,11 +29,15 @@ __all__ = ["Intake", "TakeResult"]
 
 
 class TakeResult(NamedTuple):
-    """What became of a delivery: its dead letters, what fell, and if its part was rewritten."""
+    """What became of a delivery: its dead letters, what fell, and if its part was rewritten.
+
+    ``mended_letters`` is how many dead letters fewer the part has than before.
+    """
 
     letters: list[bytes]
     falls: list[str]
     is_rewritten: bool = False
+    mended_letters: int = 0
 
 
 class Intake:
@@ -109,13 +113,17 @@ class Intake:
         part, page = delivery.part, delivery.page
         known = self.account.find(part)
         self._letters = []
+        letters = 0 if known is None else known.letters
         if known is not None and known.tail is not None:
             self._undo_tail(part, known, known.tail)
         if known is not None and delivery.comes_again and page is not None:
             self._undo_letter(part, known, page)
         if delivery.is_gone:
             self._take_gone(part, known, delivery.position)
-            return TakeResult([], [])
+            left = self.account.find(part)
+            return TakeResult(
+                [], [], mended_letters=letters - (0 if left is None else left.letters)
+            )
         if known is not None and known.letters and known.name != delivery.name:
             self._rename_letters(part, delivery.name)
         before: Entry | None = None
@@ -134,7 +142,9 @@ class Intake:
             move_on(entry, delivery)
             self.account.touch(part, entry)
         self.checkpoints.count()
-        return TakeResult(self._letters, entry.falls, delivery.begins_anew and entry.is_rewritten)
+        is_rewritten = delivery.begins_anew and entry.is_rewritten
+        mended = max(letters - entry.letters, 0)
+        return TakeResult(self._letters, entry.falls, is_rewritten, mended)
 
     def _begin_anew(self, part: Part, known: Entry) -> Entry:
         """Know nothing of a part's pages any more; what they brought into state still counts."""
@@ -219,7 +229,7 @@ class Intake:
         counted = self.counter.count(delivery, page, was)
         self._letters = [letter.body for letter in counted.letters]
         if counted.is_sound:
-            self._note_success(chain, counted.contribution.sums, was)
+            self._note_success(part.source, chain, counted.contribution.sums, was)
         elif before is not None and was is not None and was.sums.pages:
             entry, counted.link = before, None  # what an earlier version of it said still counts
             was.sums.letters = 0
@@ -241,10 +251,13 @@ class Intake:
             self.letters_changed = True
         return entry
 
-    def _note_success(self, chain: Chain, added: PageSums, before: Contribution | None) -> None:
+    def _note_success(
+        self, source: str, chain: Chain, added: PageSums, before: Contribution | None
+    ) -> None:
         """Note when pages of an endpoint were last taken in, and when one of its chains moved."""
         now, tally = self.clock(), self.tally
         tally.last_success[chain.endpoint] = now
+        tally.source_success[source, chain.endpoint] = now
         moved = before is None or before.sums.window != added.window
         if moved or chain.endpoint not in tally.cursor_updated:
             tally.cursor_updated[chain.endpoint] = now

@@ -31,6 +31,7 @@ class SavedTally(Struct, array_like=True):
     unknown_fields: Singles = []
     cursor_updated: Singles = []
     last_success: Singles = []
+    source_success: Pairs = []
 
 
 TABLES: Final = SavedTally.__struct_fields__[1:]
@@ -57,6 +58,8 @@ class Counts:
         """Endpoint → when the cursor of one of its chains last moved, in Unix seconds."""
         self.last_success: dict[str, int] = {}
         """Endpoint → when one of its pages was last taken in, in Unix seconds."""
+        self.source_success: dict[tuple[str, str], int] = {}
+        """(source, endpoint) → when a page of it last came from there, in Unix seconds."""
 
     def saved_counts(self) -> SavedTally:
         """Return the counts for a state file."""
@@ -107,6 +110,9 @@ class Tally(Counts):
         self.report_write = Histogram()
         self.checkpoint_failures = 0
         self.checkpointed_at: int | None = None
+        self.report_failures = 0
+        self.reported_at: int | None = None
+        """When a report was last written, in Unix seconds."""
         self._stored: Counts | None = None
 
     @property

@@ -33,6 +33,7 @@ from stream.records.tally import Histogram, Tally
 __all__ = [
     "METRICS",
     "DaemonStatus",
+    "DiskSpace",
     "Exposition",
     "Metric",
     "PollStatus",
@@ -61,6 +62,7 @@ class Metric(NamedTuple):
 BY_OUTCOME: Final = ("endpoint", "outcome")
 BY_PART: Final = ("source", "endpoint")
 BY_STATUS: Final = (*BY_PART, "status")
+BY_USE: Final = ("use",)
 BY_WALK: Final = (*BY_PART, "outcome")
 METRICS: Final = {
     "build_info": Metric("gauge", "The version that runs.", ("version",)),
@@ -91,6 +93,19 @@ METRICS: Final = {
         "gauge", "When a checkpoint was last stored; 0 before the first."
     ),
     "report_write_duration_seconds": Metric("histogram", "How long writing the report took."),
+    "report_failures": Metric("counter", "Reports that could not be written."),
+    "report_last_success_timestamp_seconds": Metric(
+        "gauge", "When the report was last written; 0 before the first."
+    ),
+    "ready": Metric("gauge", "Whether the daemon is ready, as /readyz says."),
+    "unready_reason": Metric(
+        "gauge", "Whether the daemon is not ready for a reason; all reasons are there.", ("reason",)
+    ),
+    "memory_limit_bytes": Metric(
+        "gauge", "Memory that the process may have: its control group's limit, or the machine's."
+    ),
+    "disk_free_bytes": Metric("gauge", "Bytes that are free where something is written.", BY_USE),
+    "disk_size_bytes": Metric("gauge", "Bytes of the disk where something is written.", BY_USE),
     "config_last_reload_successful": Metric(
         "gauge", "Whether the configuration could be loaded when it was last tried."
     ),
@@ -115,6 +130,15 @@ METRICS: Final = {
     ),
     "source_stopped_chains": Metric(
         "gauge", "Chains of a source that wait for their next page for too long.", ("source",)
+    ),
+    "source_chain_wait_seconds": Metric(
+        "gauge", "How long the oldest chain of a source waits for its next page.", ("source",)
+    ),
+    "source_interval_seconds": Metric(
+        "gauge", "How often pages of an endpoint are expected from a source.", BY_PART
+    ),
+    "source_last_success_timestamp_seconds": Metric(
+        "gauge", "When a page of an endpoint was last taken in from a source.", BY_PART
     ),
     "api_requests": Metric(
         "counter", "Requests to an account's API, by class of status.", BY_STATUS
@@ -154,9 +178,23 @@ class PollStatus(NamedTuple):
     is_refused: bool
 
 
-class DaemonStatus(Struct):
-    """How the daemon stands, in numbers; mappings are by endpoint, the last four by source."""
+class DiskSpace(NamedTuple):
+    """The room on a disk, in bytes."""
 
+    free: int
+    size: int
+
+
+class DaemonStatus(Struct):
+    """How the daemon stands, in numbers; mappings are by endpoint, the last six by source.
+
+    ``unready_reasons`` has each reason with 1 if it holds, ``disks`` are by what is written there,
+    and ``memory_limit`` is in bytes, ``None`` where nobody knows it.
+    """
+
+    unready_reasons: dict[str, int] = {}
+    memory_limit: int | None = None
+    disks: dict[str, DiskSpace] = {}
     config_ok: bool = True
     watermarks: dict[str, int] = {}
     missing_windows: dict[str, int] = {}
@@ -168,6 +206,9 @@ class DaemonStatus(Struct):
     series_limit: int = 0
     series_folded: Mapping[str, int] = {}
     """Metric → how many of its series are added up in coarser ones."""
+    successes: dict[tuple[str, str], float] = {}
+    intervals: dict[tuple[str, str], float] = {}
+    chain_waits: dict[str, float] = {}
     failing_directories: dict[str, int] = {}
     unreadable_files: dict[str, int] = {}
     stopped_chains: dict[str, int] = {}
@@ -212,6 +253,8 @@ class TallyCollector(KnownCollector):
                 "checkpoint_failures": tally.checkpoint_failures,
                 "checkpoint_last_success_timestamp_seconds": tally.checkpointed_at or 0,
                 "report_write_duration_seconds": tally.report_write,
+                "report_failures": tally.report_failures,
+                "report_last_success_timestamp_seconds": tally.reported_at or 0,
             }
         )
 
@@ -228,6 +271,7 @@ class StatusCollector(KnownCollector):
         standing, failing = self.status, self.status.failing_directories
         return make_families(
             {
+                **values_of_machine(standing),
                 "config_last_reload_successful": int(standing.config_ok),
                 "watermark_timestamp_seconds": standing.watermarks,
                 "state_records": standing.records,
@@ -239,11 +283,26 @@ class StatusCollector(KnownCollector):
                 "source_up": {source: int(not count) for source, count in failing.items()},
                 "source_unreadable_files": standing.unreadable_files,
                 "source_stopped_chains": standing.stopped_chains,
+                "source_chain_wait_seconds": standing.chain_waits,
+                "source_interval_seconds": standing.intervals,
+                "source_last_success_timestamp_seconds": standing.successes,
                 **values_of_polls(standing.polls),
                 "series_limit": standing.series_limit,
                 "series_folded": standing.series_folded,
             }
         )
+
+
+def values_of_machine(standing: DaemonStatus) -> dict[str, Measure]:
+    """Return whether the daemon is ready, and what the machine gives it."""
+    reasons, limit = standing.unready_reasons, standing.memory_limit
+    return {
+        "ready": int(not any(reasons.values())),
+        "unready_reason": reasons,
+        "memory_limit_bytes": {} if limit is None else limit,
+        "disk_free_bytes": {use: disk.free for use, disk in standing.disks.items()},
+        "disk_size_bytes": {use: disk.size for use, disk in standing.disks.items()},
+    }
 
 
 def values_of_polls(polls: Mapping[str, PollStatus]) -> dict[str, Mapping[Any, float]]:

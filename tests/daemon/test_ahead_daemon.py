@@ -29,7 +29,7 @@ def test_a_line_ahead_of_the_clock_counts_in_time(restarted: bool, tmp_path: Pat
             found.until(lambda: len(letters_in(tmp_path / "dead")) == 1, "the dead letter")
             found.until(lambda: tokens(found) == 7, "the other line")
             assert "ahead of the clock" in found.ask("/").text
-            assert any("ahead of the clock" in one["event"] for one in found.events())
+            assert any("ahead of the clock" in one["message"] for one in found.events())
             if not restarted:
                 found.until(lambda: tokens(found) == 12, "the time")
             assert found.stop() == 0

@@ -145,7 +145,9 @@ def test_figures_that_fell_are_named(running: Daemon, pages: Path) -> None:
     put(pages, ONE, page(bucket(used(3))))
     running.until(lambda: running.value("usage_stream_fallen_pages") == 1, "the gauge")
     assert tokens(running) == 7
-    assert any(one["level"] == "warning" and "fell" in one["event"] for one in running.events())
+    assert any(
+        one["level"] == "warning" and one["event"] == "figures_fell" for one in running.events()
+    )
     put(pages, ONE, page(bucket(used(8))))
     running.until(lambda: running.value("usage_stream_fallen_pages") == 0, "the gauge")
     assert tokens(running) == 8

@@ -78,15 +78,15 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     pages = put_all(tmp_path / "pages", {"walk.ndjson": of_day(0, 7) + BROKEN})
     watch = '[[watch]]\npath = "pages"\nname = "polls"'
     with daemon(tmp_path, "--row-budget", "1", sources=watch) as found:
-        said = [one for one in found.events() if "1 set aside" in one["event"]]
+        said = [one for one in found.events() if one["event"] == "dead_letter"]
         where = [(one["source"], one["file"], one["line"]) for one in said]
         assert where == [("polls", "walk.ndjson", 2)]
-        for shown in (said[0]["event"], found.ask("/").text):
+        for shown in (said[0]["message"], found.ask("/").text):
             assert "expected one of usage/completions" in shown
             assert "sk-proj-abc" not in shown
         replaced(pages / "walk.ndjson", of_day(1, 5))
         found.until(lambda: tokens(found) == 12, "the other content")
-        assert any("written anew" in one["event"] for one in found.events())
+        assert any(one["event"] == "file_rewritten" for one in found.events())
         found.until(lambda: len(found.report()["relationshipIssues"]) == 1, "the issue")
         with sqlite3.connect(tmp_path / "state.db") as database:
             database.execute("UPDATE snapshots SET body = x'00'")

@@ -97,21 +97,6 @@ def test_the_configuration_is_loaded_again(tmp_path: Path) -> None:
         assert found.stop() == 0
 
 
-def test_a_report_that_cannot_be_written_turns_it_unready(tmp_path: Path) -> None:
-    """The daemon says that its report fails, is not ready, and recovers when it can be written."""
-    put_all(tmp_path / "pages", {ONE: page(GOOD)})
-    with daemon(tmp_path) as found:
-        found.until(lambda: found.ask("/report").status == 200, "the report")
-        (tmp_path / "report.json").unlink()
-        (tmp_path / "report.json").mkdir()
-        put(tmp_path / "pages", "usage_embeddings.json", page(bucket(used(5))))
-        found.until(lambda: not found.ready(), "unreadiness")
-        assert "report failing" in found.ask("/readyz").text
-        (tmp_path / "report.json").rmdir()
-        found.until(found.ready, "readiness")
-        assert found.stop() == 0
-
-
 @pytest.mark.needs_program("strace")
 @pytest.mark.parametrize("calls", ["fsync,fdatasync", "rename"])
 def test_a_kill_at_each_sync_and_rename_loses_nothing(calls: str, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_refused_key_is_said_once(running: RunningTwin, tmp_path: Path) -> Non
         found.until(lambda: "401" in found.ask("/readyz").text, "the refusal")
         assert found.ask("/readyz").status == 503
         found.until(lambda: "acme" in found.ask("/").text, "the page")
-        assert sum("401" in one["event"] for one in found.events()) == 1
+        assert sum("401" in one["message"] for one in found.events()) == 1
         assert len(running.twin.requests) < 10
         shown = found.log() + found.ask("/").text + found.ask("/metrics").text
         assert "somebody-else" not in shown
@@ -167,7 +167,7 @@ def test_endpoints_go_on_when_one_lacks_its_scope(running: RunningTwin, tmp_path
         found.until(lambda: walks(found, endpoint="usage/completions") >= 2, "the others")
         found.until(lambda: "usage/completions" in shown_in(found), "figures")
         assert "costs" not in shown_in(found)
-        assert sum("acme, costs" in one["event"] for one in found.events()) == 1
+        assert sum("acme, costs" in one["message"] for one in found.events()) == 1
         assert re.search("acme, costs", json.dumps(issues(found)))
         follow(found, poll(running, endpoints=["usage/completions"]))
         found.until(lambda: not re.search("acme, costs", json.dumps(issues(found))), "its end")

@@ -119,6 +119,6 @@ def test_a_hole_in_front(tmp_path: Path) -> None:
         writes.write(line(2, 1))
         assert path.read_bytes().startswith(b"\0")
         found.until(partial(has, found, 13), "the line behind the hole")
-        (event,) = [one for one in found.events() if one["event"].startswith("NUL bytes")]
+        (event,) = [one for one in found.events() if one["event"] == "nul_bytes"]
         assert (event["file"], event["bytes"]) == (NAME, len(line(0, 7) + line(1, 5)))
         as_a_replay(found, 3)

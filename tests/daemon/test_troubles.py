@@ -10,7 +10,7 @@ import pytest
 
 from stream.daemon.overdue import OverdueWalks
 from stream.intake.walks import Verdict, Walk
-from stream.records.chains import Chain
+from stream.records.chains import Chain, Origin
 from tests.support.appending import FIRST, of_day
 from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.pages import bucket, page, put, put_all, used
@@ -35,9 +35,9 @@ def shows(found: Daemon, word: str, *, metric: str, value: float) -> bool:
 
 
 def said(found: Daemon, word: str) -> list[tuple[str, str]]:
-    """Return the levels and words of what was logged of something."""
-    events = [(one["level"], one["event"]) for one in found.events() if one["level"] != "debug"]
-    return [one for one in events if word in one[1] or one[1] == "works again"]
+    """Return the levels and names of what was logged of something, when it began and ended."""
+    events = [one for one in found.events() if one["level"] != "debug"]
+    return [(one["level"], one["event"]) for one in events if one["event"].startswith(word)]
 
 
 def test_a_directory_that_is_gone_and_back(tmp_path: Path) -> None:
@@ -51,13 +51,16 @@ def test_a_directory_that_is_gone_and_back(tmp_path: Path) -> None:
         gone = partial(shows, found, "cannot be read", metric="up", value=0)
         found.until(gone, "that it is gone")
         assert "pages: the directory cannot be read" in found.ask("/readyz").text
+        assert found.value("usage_stream_ready") == 0
+        assert found.value("usage_stream_unready_reason") == 1
+        assert found.value("usage_stream_unready_reason", reason="directory") == 1
         writes.write(of_day(1, 5, observed_at=FIRST))
         away.rename(pages)
         found.until(partial(shows, found, "cannot be read", metric="up", value=1), "its return")
         found.until(lambda: tokens(found) == 12, "the line from meanwhile")
         found.until(found.ready, "readiness")
-        levels = [level for level, _ in said(found, "cannot be")]
-        assert levels == ["error", "info"]
+        assert said(found, "source_") == [("error", "source_failed"), ("info", "source_works")]
+        assert found.value("usage_stream_ready") == 1
         assert found.stop() == 0
         assert (tmp_path / "report.json").read_bytes() == replay(pages, "--no-details").raw
 
@@ -84,7 +87,7 @@ def test_a_file_that_cannot_be_read_and_then_can(tmp_path: Path) -> None:
         good = partial(shows, found, "cannot be read", metric="unreadable_files", value=0)
         found.until(good, "that it can be read")
         found.until(lambda: tokens(found) == 10, "its line")
-        assert [level for level, _ in said(found, "cannot be")] == ["error", "info"]
+        assert said(found, "file_") == [("error", "file_failed"), ("info", "file_works")]
         assert found.stop() == 0
 
 
@@ -100,13 +103,16 @@ def test_a_chain_half_way_and_then_whole(tmp_path: Path) -> None:
         writes.write(of_day(0, 7, "2", observed_at=FIRST))
         stopped = partial(shows, found, "is incomplete", metric="stopped_chains", value=1)
         found.until(stopped, "that it stopped")
+        wait = "usage_stream_source_chain_wait_seconds"
+        assert found.value(wait, source="polls") >= 0.5
         assert found.ready()
         replayed = replay(pages, "--allow-incomplete", "--no-details")
         assert (tmp_path / "report.json").read_bytes() == replayed.raw
         writes.write(of_day(1, 5, observed_at=FIRST))
         whole = partial(shows, found, "is incomplete", metric="stopped_chains", value=0)
         found.until(whole, "that it is whole")
-        assert [level for level, _ in said(found, "is incomplete")] == ["error", "info"]
+        assert found.metrics()[wait] == {frozenset({("source", "polls")}): 0}
+        assert said(found, "chain_") == [("error", "chain_stopped"), ("info", "chain_goes_on")]
         assert found.stop() == 0
 
 
@@ -126,6 +132,10 @@ def test_a_walk_that_moves_is_not_overdue() -> None:
     assert overdue.look({walk: Verdict("incomplete", "more", cursor="3")}, 10)
     assert overdue.seconds_until_next(10) is None
     assert overdue.walks == {walk}
+    origins = [Origin("a", walk[0]), Origin("b", Chain("costs", "other")), Origin("c", walk[0])]
+    overdue.note_sources(origins, ["a", "b"])
+    now = 20
+    assert overdue.wait_seconds() == {"a": 14, "b": 0}
     assert overdue.look({}, 10)
 
 

@@ -70,7 +70,7 @@ def running(tmp_path: Path) -> Iterator[Daemon]:
     """Run a daemon that has seen much, and been asked for it."""
     rows = [used(1, project_id=f"project-{index}", batch="true") for index in range(SERIES)]
     put_all(tmp_path / "pages", {"usage_embeddings.json": page(bucket(*rows)), ONE: MORE})
-    with daemon(tmp_path, tracer=HASTY) as found:
+    with daemon(tmp_path, "--report-seconds", "3600", tracer=HASTY) as found:  # or it mends it
         found.until(lambda: found.ask("/report").status == 200, "the report")
         with ThreadPoolExecutor(8) as some:
             list(some.map(found.ask, ["/", "/report", "/metrics"] * 20))

@@ -37,10 +37,22 @@ EVIDENCE: Final = "evidence"
 
 
 class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A directory whose pages are taken in as they land; state remembers them by its name."""
+    """A directory whose pages are taken in as they land; state remembers them by its name.
+
+    ``every`` and its kind say how often somebody delivers usage, costs and lists: what is late by
+    more than two of them is named by an alert.
+    """
 
     path: Path
     name: Name = ""
+    every: Period = 3600.0
+    costs_every: Period = 86_400.0
+    lists_every: Period = 86_400.0
+
+    @property
+    def intervals(self) -> tuple[int, int, int]:
+        """How often usage, costs and lists are delivered, in seconds."""
+        return self.every, self.costs_every, self.lists_every
 
 
 class PaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
