@@ -7,7 +7,7 @@ from pathlib import Path
 from stream.daemon.config import PaceSettings, PollSettings, Settings, WatchSettings
 from stream.daemon.intervals import expected_intervals
 from tests.support.daemons import daemon
-from tests.support.pages import bucket, page, put_all, used
+from tests.support.pages import DAY, bucket, page, put_all, used
 
 HERE = Path("/srv")
 USAGE, IMAGES = "usage/completions", "usage/images"
@@ -24,7 +24,9 @@ def test_directories_have_their_own() -> None:
     """What came from a directory is expected as often as it says; nothing of a pace is."""
     watch = (
         WatchSettings(path=HERE / "a", name="a"),
-        WatchSettings(path=HERE / "b", name="b", every="1d", costs_every="7d", lists_every="30d"),
+        WatchSettings(
+            path=HERE / "b", name="b", every=DAY, costs_every=7 * DAY, lists_every=30 * DAY
+        ),
     )
     pace = (PaceSettings(path=HERE / "p", speed="1d/s", name="p"),)
     names = (USAGE, "costs", "projects")
@@ -47,8 +49,8 @@ def test_accounts_have_theirs_and_evidence_the_shortest() -> None:
         since="2026-10-01",
         evidence=HERE / "e",
         endpoints=(USAGE, IMAGES, "costs"),
-        every="1m",
-        costs_every="2h",
+        every=60,
+        costs_every=7_200,
         lists=False,
     )
     feeds = [("evidence", name) for name in (USAGE, "costs", "projects")]

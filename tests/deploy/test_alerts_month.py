@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.alerts_month import STEP, Month, make_month
-from tests.support.alerts_month_series import DAY, STEPS
+from tests.support.month_series import DAY, STEPS
 from tests.support.places import DEPLOY
 from tests.support.prometheus import Prometheus, prometheus
 

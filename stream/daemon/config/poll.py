@@ -15,7 +15,7 @@ from stream.records.chains import PRIMARY
 from stream.records.windows import DAY
 from stream.sources.api.schedule import PollPlan
 
-__all__ = ["Duration", "PollSettings", "seconds_of"]
+__all__ = ["PollSettings"]
 
 DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -45,12 +45,12 @@ class WatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     path: Path
     name: Name = ""
-    every: Period = 3600.0
+    every: Period = 3_600.0
     costs_every: Period = 86_400.0
     lists_every: Period = 86_400.0
 
     @property
-    def intervals(self) -> tuple[int, int, int]:
+    def intervals(self) -> tuple[float, float, float]:
         """How often usage, costs and lists are delivered, in seconds."""
         return self.every, self.costs_every, self.lists_every
 
