@@ -124,8 +124,10 @@ class Health:
         """Return everything for which the daemon is not ready, the most pressing first."""
         found: set[str] = {*self.failures}
         found |= {kind for kind in PRESSING if any(self.troubles.of_kind(kind))}
-        found |= {"catching_up"} if not self.caught_up else set()
-        found |= {"stuck"} if self.stuck else set()
+        if not self.caught_up or self.figures_behind:
+            found.add("catching_up")
+        if self.stuck:
+            found.add("stuck")
         return [one for one in REASONS if one in found]
 
     def reason_flags(self) -> dict[str, int]:
@@ -152,7 +154,8 @@ class Health:
         self._known_reasons = reasons
         if reasons:
             reason = ", ".join(reasons)
-            log_event("warning", "unready", f"not ready: {reason}", reason=reason)
+            level: Level = "info" if reasons == ["catching_up"] else "warning"
+            log_event(level, "unready", f"not ready: {reason}", reason=reason)
         else:
             log_event("info", "ready", "ready: all sources were looked through, and all is well")
 

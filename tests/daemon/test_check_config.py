@@ -91,7 +91,7 @@ def test_a_daemon_lists_everything_too() -> None:
     assert ended.stderr.splitlines() == [
         (
             "usage-stream: etc/config.toml: watch[0].glob: found an unknown key, "
-            "expected one of path, name"
+            "expected one of path, name, every, costs_every, lists_every"
         ),
         (
             "usage-stream: etc/config.toml: report: found etc/state.db, which is state too, "

@@ -185,7 +185,7 @@ def test_cost_can_be_seen_by_name(scraped: Scraped) -> None:
     """What the documentation says to join on finds a name for each project of the lists."""
     query = "openai_project_cost * on (instance, project_id) group_left (name) openai_project_info"
     assert f"`{query}`" in (ROOT / "deploy" / "prometheus" / "README.md").read_text("utf-8")
-    costs = scraped.server.ask("query", query="openai_api_cost")["result"]
+    costs = scraped.server.ask("query", query="openai_project_cost")["result"]
     names = scraped.server.ask("query", query="openai_project_info")["result"]
     named = {one["metric"]["project_id"]: one["metric"]["name"] for one in names}
     found = scraped.server.ask("query", query=query)["result"]

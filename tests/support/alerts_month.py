@@ -225,6 +225,6 @@ def fail_state(month: Month) -> None:
 
 def fail_cost(month: Month) -> None:
     """Let a day cost ten times as much as others."""
-    cost = named("openai_api_cost", 'project_id="p",line_item="l",currency="usd"')
+    cost = named("openai_project_cost", 'project_id="p",currency="usd"')
     month.add(cost, lambda age: 100 * (age == 0), DAY)
     month.fail("UsageStreamCostSpike", hours=20, delay=1.5, rest=5, slot=36, changes={})

@@ -87,7 +87,7 @@ def healthy_series() -> Iterator[tuple[str, list[Sample]]]:
         ours("pages_read_total", f'{USAGE},outcome="ok"'): lambda now: now // STEP * 12,
         ours("records_total", f'{USAGE},outcome="new"'): lambda now: now // STEP * 600,
         ours("checkpoint_last_success_timestamp_seconds"): every(STEP),
-        named("openai_api_cost", 'project_id="p",line_item="l",currency="usd"'): (
+        named("openai_project_cost", 'project_id="p",currency="usd"'): (
             lambda now: 10 * (now // 86_400)
         ),
     }
