@@ -9,5 +9,6 @@ For a report, ``outline`` asks for everything, and is what sinks are given:
 - ``issues``: one sentence for each thing that does not hold.
 
 For Prometheus, ``series`` says which series a record counts in, ``ledger`` what each has accepted
-and taken back, and ``coverage`` how much of time is covered.
+and taken back, and ``coverage`` how much of time is covered. ``folds`` says what windows come to
+that are old, so that sums of their days can stand in their place.
 """

@@ -82,6 +82,23 @@ class StateFile(WindowReader):
                     found += path.stat().st_size
         return found
 
+    @property
+    def free_bytes(self) -> int:
+        """How many bytes of the file hold nothing."""
+        with self.read_errors:
+            pages = self._database.execute("PRAGMA freelist_count").fetchone()[0]
+            free: int = pages * self._database.execute("PRAGMA page_size").fetchone()[0]
+            return free
+
+    def give_back(self, pages: int) -> None:
+        """Give so many of the file's pages that hold nothing back to the disk.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self.transaction():
+            self._database.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
     def _prepare(self) -> None:
         """Check what the file is; make the tables of a new one."""
         if self.path is None:

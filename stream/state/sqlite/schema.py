@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 APPLICATION: Final = 0x75736773  # "usgs", in the header of every state file
-VERSION: Final = 4
+VERSION: Final = 5
 
 PARTS: Final = """
 CREATE TABLE parts (
@@ -47,7 +47,8 @@ DESCRIBED: Final = "SELECT type, name, tbl_name, sql FROM main.sqlite_master ORD
 
 
 def create_tables(database: sqlite3.Connection) -> None:
-    """Make the tables of a new file, all or none."""
+    """Make the tables of a new file, all or none; it can give back what it does not need."""
+    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(
         f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {TABLES}"
