@@ -107,14 +107,15 @@ class StateFile(WindowReader):
             )
             return
         ask = self._database.execute
+        if not self.path.stat().st_size and not (self._lock and self._lock.is_new):
+            self._refuse_empty()
         application, version, tables = (
             ask("PRAGMA application_id").fetchone()[0],
             ask("PRAGMA user_version").fetchone()[0],
             ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
         )
         if not tables and not version:
-            if self._lock is not None and self._lock.last_stored is not None:
-                raise self.damaged_file("nothing is left of what was stored")
+            self._refuse_emptied()
             schema.create_tables(self._database)
         elif application != schema.APPLICATION:
             raise self.bad_file("found a database of another program, expected a state file")
@@ -129,21 +130,61 @@ class StateFile(WindowReader):
             self._see_losses(self._lock, mark)
             self._checksums = TableChecksums(self._database, mark)
 
+    def _refuse_emptied(self) -> None:
+        """See that nothing was ever stored in a file without tables.
+
+        Raises:
+            BadInput: something was.
+        """
+        if self._lock is not None and self._lock.last_stored is not None:
+            raise self.damaged_file("nothing is left of what was stored")
+
+    def _refuse_empty(self) -> None:
+        """Refuse a file without a byte that nobody was making.
+
+        Raises:
+            BadInput: always.
+        """
+        self._refuse_emptied()
+        told = f"put a backup in its place, or {REBUILD}"
+        raise self.bad_file(f"found an empty file, expected a state file; {told}")
+
     def _check(self) -> FileMark:
         """See that the file is what was written, but for the bodies of its rows; return its mark.
+
+        Where rows are found, and that all are there, the rows themselves tell: what SQLite keeps
+        beside them is looked at by :meth:`check_whole` alone, which reads all of the file.
 
         Raises:
             ValueError: it is not.
         """
         if schema.describe_tables(self._database) != schema.expected_tables():
             raise ValueError("its tables are not those that were made")
-        for check in ("quick_check(1)", "integrity_check(links)"):  # which has an index
-            found = self._database.execute(f"PRAGMA {check}").fetchone()[0]
-            if found != "ok":
-                raise ValueError(found)
+        self._ask_sqlite("integrity_check(links)")  # which has an index
         mark = read_mark(self._database)
         check_tables(self._database, mark)
         return mark
+
+    def _ask_sqlite(self, check: str) -> None:
+        """Have SQLite check something.
+
+        Raises:
+            ValueError: it is not what it should be.
+        """
+        found = self._database.execute(f"PRAGMA {check}").fetchone()[0]
+        if found != "ok":
+            raise ValueError(found)
+
+    def check_whole(self) -> None:
+        """See that all of the file is what was written, whether anybody asks for it or not.
+
+        Raises:
+            BadInput: it is not.
+            Unavailable: it cannot be read.
+        """
+        with self.read_errors:
+            self._ask_sqlite("integrity_check(1)")
+        self.check_windows()
 
     def _see_losses(self, lock: Lock, mark: FileMark) -> None:
         """See whether the file has all that was stored in it: a log beside it may have been lost.
