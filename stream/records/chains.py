@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from stream.records.windows import Window
 
 __all__ = [
+    "FOLDED",
     "PRIMARY",
     "Chain",
     "ChainSummary",

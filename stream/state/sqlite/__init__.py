@@ -4,6 +4,7 @@
 its tables and their version. ``store`` writes a checkpoint: the entries of parts, counts and series
 itself, windows by ``table``, what pages say of their walks by ``links``, dead letters by
 ``letters``. ``reader`` reads windows, and names what is damaged; ``codec`` makes bytes of them,
-with a checksum for each row, and ``checksums`` keeps one for each table. ``shard`` is the file of
+with a checksum for each row, and ``checksums`` keeps one for each table. ``inspection`` looks at a
+file as a whole: what it holds, whether it is sound, its copy. ``shard`` is the file of
 one worker, above the state that it began with.
 """

@@ -153,38 +153,19 @@ class StateFile(WindowReader):
         """See that the file is what was written, but for the bodies of its rows; return its mark.
 
         Where rows are found, and that all are there, the rows themselves tell: what SQLite keeps
-        beside them is looked at by :meth:`check_whole` alone, which reads all of the file.
+        beside them is looked at by ``state check`` alone, which reads all of the file.
 
         Raises:
             ValueError: it is not.
         """
         if schema.describe_tables(self._database) != schema.expected_tables():
             raise ValueError("its tables are not those that were made")
-        self._ask_sqlite("integrity_check(links)")  # which has an index
+        found = self._database.execute("PRAGMA integrity_check(links)").fetchone()[0]
+        if found != "ok":  # the index is as SQLite has made it
+            raise ValueError(found)
         mark = read_mark(self._database)
         check_tables(self._database, mark)
         return mark
-
-    def _ask_sqlite(self, check: str) -> None:
-        """Have SQLite check something.
-
-        Raises:
-            ValueError: it is not what it should be.
-        """
-        found = self._database.execute(f"PRAGMA {check}").fetchone()[0]
-        if found != "ok":
-            raise ValueError(found)
-
-    def check_whole(self) -> None:
-        """See that all of the file is what was written, whether anybody asks for it or not.
-
-        Raises:
-            BadInput: it is not.
-            Unavailable: it cannot be read.
-        """
-        with self.read_errors:
-            self._ask_sqlite("integrity_check(1)")
-        self.check_windows()
 
     def _see_losses(self, lock: Lock, mark: FileMark) -> None:
         """See whether the file has all that was stored in it: a log beside it may have been lost.
