@@ -15,6 +15,7 @@ from stream.daemon.delivery_log import log_delivery
 from stream.daemon.health import Health
 from stream.daemon.overdue import OverdueWalks
 from stream.daemon.poller import Poller
+from stream.daemon.pruner import Pruner
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
@@ -31,6 +32,8 @@ __all__ = ["Core"]
 
 HEARTBEAT: Final = 60.0
 """Seconds after which a checkpoint is stored although nothing changed: to see that it can be."""
+IDLE: Final = 5.0
+"""Seconds after which the consumer looks around although nothing came."""
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 15.0
 
@@ -53,6 +56,8 @@ class Core:
         self.tally = Tally()
         self.health = Health(clock, time.monotonic)
         self.intake = Intake(settings.rules, self.tally, clock)
+        self.pruner = Pruner(self.intake, clock)
+        self.pruner.retention = settings.retained
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
@@ -101,6 +106,7 @@ class Core:
                 await self.checkpoint()
             elif delivery is None:
                 self.see_overdue()
+                await self.prune()
         await self.checkpoint()
         if self.intake.checkpoints.pending_deliveries:  # faults of walks, found behind that one
             await self.checkpoint()
@@ -119,7 +125,9 @@ class Core:
             pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
             due = self.overdue.seconds_until_next(self.settings.walk_seconds)
-            with anyio.move_on_after(min(pause, HEARTBEAT, HEARTBEAT if due is None else due)):
+            old = self._prune_pause()
+            waits = [one for one in (pause, IDLE, due, old) if one is not None]
+            with anyio.move_on_after(min(waits)):
                 return await self.channel.pages.receive()
         return None
 
@@ -165,7 +173,25 @@ class Core:
                 self.health.busy_since = None
                 self.health.note_success("checkpoint")
                 self.see_overdue()
+                await self.prune()
                 return
+
+    async def prune(self) -> None:
+        """Let some of what is older than the retention fold, when all of state is stored.
+
+        Raises:
+            BadInput: the state is damaged.
+        """
+        if self._prune_pause() == 0:
+            async with self.state_lock:
+                step = await anyio.to_thread.run_sync(self.pruner.prune_some)
+                self.changes += bool(step.changed_places)
+                self.update_status()
+
+    def _prune_pause(self) -> float | None:
+        """Return in how many seconds to prune; ``None``: not while there is something to store."""
+        is_busy = self.intake.checkpoints.pending_deliveries or not self.health.caught_up
+        return None if is_busy else self.pruner.pause
 
     async def _store(self) -> None:
         """Store state, series and counts together; then show them, and write the dead letters."""
@@ -236,6 +262,7 @@ class Core:
         self.settings = settings
         self.intake.rules = settings.rules
         self.intake.state.budget = settings.row_budget
+        self.pruner.retention = settings.retained
         self.intake.letters_changed = True
         self.changes += 1
 

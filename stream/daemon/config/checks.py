@@ -10,6 +10,7 @@ from typing import Final
 
 from stream.daemon.config.settings import MAX_PORT, Http, PaceSettings, Settings, WatchSettings
 from stream.records.errors import BadConfiguration
+from stream.records.windows import DAY
 
 __all__ = ["check_settings", "token_of"]
 
@@ -25,6 +26,7 @@ def check_settings(settings: Settings, path: Path, places: Mapping[str, str]) ->
         BadConfiguration: they do not.
     """
     check_sources(settings, path)
+    check_retention(settings, places)
     check_outputs(settings, places)
     check_http(settings.http, places)
 
@@ -85,6 +87,25 @@ def check_polls(settings: Settings, path: Path) -> None:
                     f"{key}.evidence: found {poll.evidence}, which is watched too, "
                     "expected a directory for evidence alone"
                 )
+
+
+def check_retention(settings: Settings, places: Mapping[str, str]) -> None:
+    """See that windows are kept for a day at least, and as long as they may still change.
+
+    Raises:
+        BadConfiguration: it is not so.
+    """
+    if settings.retained is None:
+        return
+    place = f'{places["retention"]}: found "{settings.retention}"'
+    if settings.retained.seconds < DAY:
+        raise BadConfiguration(f'{place}, expected a day or more, such as "400d"')
+    for poll in settings.poll:
+        settles = max(poll.plan.settle, poll.plan.costs_settle) + DAY
+        if settings.retained.seconds < settles:
+            raise BadConfiguration(
+                f"{place}, expected more than poll {poll.name} takes to settle ({settles} seconds)"
+            )
 
 
 def check_outputs(settings: Settings, places: Mapping[str, str]) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stream.daemon.config.poll import PollSettings
+from stream.daemon.config.poll import Duration, PollSettings, seconds_of
+from stream.intake.retention import Retention
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.records.windows import DAY
 from stream.sources.channel import DEFAULT_CAPACITY
@@ -167,6 +168,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     series_limit: Annotated[
         Many, Meta(description="How many series a measured metric may have.")
     ] = 1000
+    retention: Annotated[
+        Duration | None,
+        Meta(description="How long windows are kept as they came; older ones fold into days."),
+    ] = None
+    retention_drops: Annotated[
+        bool, Meta(description="Drop what is older than the retention, and keep no sums of it.")
+    ] = False
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
     poll: tuple[PollSettings, ...] = ()
@@ -180,6 +188,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         names = [EVIDENCE if len(roots) == 1 else f"{EVIDENCE}-{one.name}" for one in roots]
         found = zip(roots, names, strict=True)
         return (*self.watch, *(WatchSettings(path=root, name=name) for root, name in found))
+
+    @property
+    def retained(self) -> Retention | None:
+        """How long windows are kept as they came; ``None``: for ever."""
+        if self.retention is None:
+            return None
+        return Retention(seconds_of(self.retention), self.retention_drops)
 
     @property
     def rules(self) -> Rules:
