@@ -15,7 +15,7 @@ from tests.support.pruning import prune, totals_in
 from tests.support.running import replay
 from tests.support.strategies import FIRST_DAY, Chains, chains, write_chains
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 LIMITS = st.sampled_from([FIRST_DAY, FIRST_DAY + DAY, FIRST_DAY + 2 * DAY, FIRST_DAY + 30 * DAY])
 """The first day that is kept: pages are of the two days from the first on, or near them."""
 
