@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.oracle import DAY
 from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, walks
-from tests.support.comparing import Json
+from tests.support.comparing import Json, flat
 from tests.support.pruning import prune, totals_in
-from tests.support.running import replay
+from tests.support.running import replay, run
 from tests.support.strategies import FIRST_DAY, Chains, chains, write_chains
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -73,3 +73,19 @@ def test_totals_of_captures_stay_what_they_are(
             assert totals_in(report_of(pages, state)) == whole
             prune(state, limit=limit + DAY)
             assert totals_in(report_of(pages, state)) == whole
+
+
+@FEW
+@given(st.one_of(walks().map(lines_of), viewed()))
+def test_an_export_comes_to_the_same_figures(lines: list[Sent]) -> None:
+    """Walks, rollups and views, written as a capture again: each total and record is the same."""
+    with TemporaryDirectory() as name:
+        pages, state, out = Path(name) / "pages", Path(name) / "state.db", Path(name) / "out"
+        put_files(pages, {"a.ndjson": lines})
+        whole = report_of(pages, state)
+        out.mkdir()
+        code, _, errors = run(["state", "export", str(state), str(out / "all.ndjson")])
+        assert code == 0, errors
+        again = report_of(out, Path(name) / "again.db")
+        assert totals_in(again) == totals_in(whole)
+        assert flat(again["dedupedUsage"]) == flat(whole["dedupedUsage"])

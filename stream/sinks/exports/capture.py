@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from stream.figures.relations import Relations
 from stream.figures.rollup import present_values
+from stream.intake.account import Account
 from stream.intake.walks import judge_all
 from stream.providers.endpoint import REFERENCES
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -80,6 +81,11 @@ async def lines_of(store: Inspection, written: CaptureExport) -> AsyncIterator[b
     saved = store.load()
     for line in list_lines(store, saved.objects, written):
         yield line
+    account = Account()
+    account.restore(saved.parts, counted=True)
+    for chain in sorted(account.chains() - saved.chains):
+        if chain.endpoint in ENDPOINTS:  # its pages had no window
+            yield page_line(chain, 0, query_of(chain), {"data": [], "daily_costs": []}, None)
     for chain, sources in sorted(chains_alike(saved.chains).items()):
         slots = merge(*(held_slots(store, source) for source in sources))
         for revision, walk in groupby(slots, key=itemgetter(0)):
@@ -114,7 +120,7 @@ def walk_lines(
     written: CaptureExport,
 ) -> Iterator[bytes]:
     """Yield the pages of one walk, each leading to the next."""
-    query = msgspec.json.decode(chain.view) if chain.view else None
+    query = query_of(chain)
     pages = page_slots(store, walk)
     slots, number = next(pages), 1
     while slots:
@@ -131,6 +137,11 @@ def walk_lines(
         asked = query if query is None or number == 1 else {**query, "page": f"page{number}"}
         yield page_line(chain, revision, asked, page, f"page{number + 1}" if more else None)
         slots, number = more, number + 1
+
+
+def query_of(chain: Chain) -> dict[str, Any] | None:
+    """Return what a chain was asked with; ``None``: nobody knows."""
+    return msgspec.json.decode(chain.view) if chain.view else None
 
 
 def page_slots(store: Inspection, walk: Iterable[HeldSlot]) -> Iterator[list[HeldSlot]]:
