@@ -57,7 +57,7 @@ class Core:
         self.health = Health(clock, time.monotonic)
         self.intake = Intake(settings.rules, self.tally, clock)
         self.pruner = Pruner(self.intake, clock)
-        self.pruner.retention = settings.retained
+        self.pruner.retention = settings.window_retention
         self.ledger = Ledger(self.intake.checkpoints.series, settings.series_limit)
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
@@ -262,7 +262,7 @@ class Core:
         self.settings = settings
         self.intake.rules = settings.rules
         self.intake.state.budget = settings.row_budget
-        self.pruner.retention = settings.retained
+        self.pruner.retention = settings.window_retention
         self.intake.letters_changed = True
         self.changes += 1
 

@@ -47,6 +47,8 @@ OTHERS: dict[str, Any] = {
     "give_up_seconds": 4.0,
     "stop_seconds": 6.0,
     "series_limit": 10,
+    "retention": "30d",
+    "retention_drops": True,
     "http.listen": "[::1]:1234",
     "http.hosts": ["a.example", "b.example"],
     "http.token_file": "token",
@@ -288,7 +290,7 @@ def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     )  # an example of its own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
-    lines = [line for line in lines if not line.startswith(("hosts", "Keys"))]
+    lines = [line for line in lines if not line.startswith(("hosts", "Keys", "retention "))]
     with_them = load_settings(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
     assert "channel_capacity" in tomllib.loads("\n".join(lines))
     assert with_them == load_settings(put(Path("etc"), "config.toml", text), {}, {})

@@ -67,6 +67,7 @@ def test_a_retention_that_comes_with_a_reload_is_followed(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("value", "said"),
     [
+        ('"3d"', 'retention: found "3d", expected more than poll acme takes to settle'),
         ('"1h"', 'retention: found "1h", expected a day or more'),
         ('"long"', 'retention: found "long", expected a time, such as'),
     ],
@@ -76,7 +77,8 @@ def test_a_retention_must_be_one(value: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     config = tmp_path / "usage-stream.toml"
     lines = ['state = "s"', 'report = "r"', 'dead_letters = "d"', f"retention = {value}"]
-    config.write_text("\n".join([*lines, "[[watch]]", 'path = "pages"']), "utf-8")
+    poll = ["[[poll]]", 'name = "acme"', 'since = "2024-01-01"', 'evidence = "evidence"']
+    config.write_text("\n".join([*lines, "[[watch]]", 'path = "pages"', 'name = "p"', *poll]))
     code, _, errors = run(["check-config", "--config", str(config)])
     assert code == 78
     assert said in errors

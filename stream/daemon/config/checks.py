@@ -95,14 +95,14 @@ def check_retention(settings: Settings, places: Mapping[str, str]) -> None:
     Raises:
         BadConfiguration: it is not so.
     """
-    if settings.retained is None:
+    if settings.window_retention is None:
         return
     place = f'{places["retention"]}: found "{settings.retention}"'
-    if settings.retained.seconds < DAY:
+    if settings.window_retention.seconds < DAY:
         raise BadConfiguration(f'{place}, expected a day or more, such as "400d"')
     for poll in settings.poll:
         settles = max(poll.plan.settle, poll.plan.costs_settle) + DAY
-        if settings.retained.seconds < settles:
+        if settings.window_retention.seconds < settles:
             raise BadConfiguration(
                 f"{place}, expected more than poll {poll.name} takes to settle ({settles} seconds)"
             )

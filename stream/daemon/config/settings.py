@@ -190,7 +190,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (*self.watch, *(WatchSettings(path=root, name=name) for root, name in found))
 
     @property
-    def retained(self) -> Retention | None:
+    def window_retention(self) -> Retention | None:
         """How long windows are kept as they came; ``None``: for ever."""
         if self.retention is None:
             return None
