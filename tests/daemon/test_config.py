@@ -142,7 +142,8 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
     monkeypatch.setenv(setting.variable, as_text(other))
     assert settings(BASE + WATCH)[key] == other
     if key != "http.token_file":
-        last = "here" if path else ["c"] if key == "http.hosts" else default
+        others = {"http.hosts": ["c"], "retention": "9d"}
+        last = "here" if path else others.get(key, default)
         assert settings(BASE + WATCH, setting.flag, as_text(last).lower())[key] == last
     else:
         put(Path(), "here", TOKEN)
