@@ -94,6 +94,7 @@ class Core:
 
         Raises:
             Unavailable: the store could not be written for ``give_up_seconds``.
+            BadInput: what is old in it is damaged.
         """
         while True:
             try:
@@ -156,6 +157,7 @@ class Core:
 
         Raises:
             Unavailable: it could not be stored for ``give_up_seconds``.
+            BadInput: as :meth:`prune`.
         """
         pause = FIRST_RETRY
         while True:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from stream.state.sqlite.inspection import HeldMonth, Inspection
 
 __all__ = ["Inventory", "inventory_of", "tables_of"]
 
+DATE: Final = len("2026-01-01")
 ShownTable: TypeAlias = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """A table's names, and its rows."""
 
@@ -147,26 +148,37 @@ def sources_in(store: Inspection) -> list[HeldSource]:
 
 
 def tables_of(found: Inventory) -> Iterator[ShownTable]:
-    """Yield an inventory as tables for people."""
+    """Yield an inventory as tables for people, that fit into 80 columns."""
     yield (
-        ("state", "version", "transaction", "stored at", "MB", "free MB", "folded until"),
+        ("state", found.state),
         [
-            (
-                found.state,
-                str(found.version),
-                str(found.transaction),
-                found.stored_at,
-                megabytes(found.bytes),
-                megabytes(found.free_bytes),
-                found.folded_until or "-",
-            )
+            ("version", str(found.version)),
+            ("transaction", str(found.transaction)),
+            ("stored at", found.stored_at),
+            ("MB", f"{megabytes(found.bytes)}, of which free {megabytes(found.free_bytes)}"),
+            ("folded until", found.folded_until or "nothing is"),
+            ("dead letters", str(found.dead_letters)),
         ],
     )
-    names = ("windows", "rows", "MB", "from", "to", "folded")
-    yield ("endpoint", *names), [(one.endpoint, *cells_of(one)) for one in found.endpoints]
     yield (
-        ("endpoint", "month", *names),
-        [(one.endpoint, one.month or "", *cells_of(one)) for one in found.months],
+        ("endpoint", "windows", "rows", "MB", "from", "to", "folded"),
+        [
+            (
+                one.endpoint,
+                *counts_of(one),
+                one.first_start[:DATE],
+                one.last_end[:DATE],
+                str(one.folded_windows),
+            )
+            for one in found.endpoints
+        ],
+    )
+    yield (
+        ("endpoint", "month", "windows", "rows", "MB", "folded"),
+        [
+            (one.endpoint, one.month or "", *counts_of(one), str(one.folded_windows))
+            for one in found.months
+        ],
     )
     yield (
         ("source", "parts", "pages", "rows"),
@@ -177,10 +189,9 @@ def tables_of(found: Inventory) -> Iterator[ShownTable]:
     )
 
 
-def cells_of(one: HeldWindows) -> tuple[str, ...]:
-    """Write what a line says of windows."""
-    counts = (str(one.windows), str(one.rows), megabytes(one.bytes))
-    return (*counts, one.first_start, one.last_end, str(one.folded_windows))
+def counts_of(one: HeldWindows) -> tuple[str, str, str]:
+    """Write how many windows and rows there are, and their megabytes."""
+    return str(one.windows), str(one.rows), megabytes(one.bytes)
 
 
 def megabytes(size: int) -> str:
