@@ -1,10 +1,10 @@
 """The command line: one file for each command, and here what they end in.
 
 ``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
-``generate``, ``export``, ``dead_letters``, ``flink`` and ``twin`` are the commands. ``basics`` has
-the options that several commands take, ``account`` those of who asks the API, ``progress`` what
-people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams`` what keeps a full or
-closed stdout from being a traceback.
+``generate``, ``export``, ``state``, ``dead_letters``, ``flink`` and ``twin`` are the commands.
+``basics`` has the options that several commands take, ``account`` those of who asks the API,
+``progress`` what people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams``
+what keeps a full or closed stdout from being a traceback.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ FILES: Final = {
     "capture": "capture",
     "generate": "generate",
     "export": "export",
+    "state": "state",
     "pull": "pull",
     "dead-letters": "dead_letters",
     "flink": "flink",

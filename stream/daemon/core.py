@@ -16,6 +16,7 @@ from stream.daemon.health import Health
 from stream.daemon.intervals import expected_intervals
 from stream.daemon.overdue import OverdueWalks
 from stream.daemon.poller import Poller
+from stream.daemon.pruner import Pruner
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
@@ -32,6 +33,8 @@ __all__ = ["Core"]
 
 HEARTBEAT: Final = 60.0
 """Seconds after which a checkpoint is stored although nothing changed: to see that it can be."""
+IDLE: Final = 5.0
+"""Seconds after which the consumer looks around although nothing came."""
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 15.0
 
@@ -55,6 +58,8 @@ class Core:
         self.health = Health(clock, time.monotonic)
         self.intake = Intake(settings.rules, self.tally, clock)
         checkpoints = self.intake.checkpoints
+        self.pruner = Pruner(self.intake, clock)
+        self.pruner.retention = settings.window_retention
         self.ledger = Ledger(
             checkpoints.series, settings.series_limit, checkpoints.store, checkpoints.former_chains
         )
@@ -95,6 +100,7 @@ class Core:
 
         Raises:
             Unavailable: the store could not be written for ``give_up_seconds``.
+            BadInput: what is old in it is damaged.
         """
         while True:
             try:
@@ -107,6 +113,7 @@ class Core:
                 await self.checkpoint()
             elif delivery is None:
                 self.see_overdue()
+                await self.prune()
         await self.checkpoint()
         if self.intake.checkpoints.pending_deliveries:  # faults of walks, found behind that one
             await self.checkpoint()
@@ -127,7 +134,8 @@ class Core:
             pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
             due = self.overdue.seconds_until_next(self.settings.walk_seconds)
-            with anyio.move_on_after(min(pause, HEARTBEAT, HEARTBEAT if due is None else due)):
+            waits = [one for one in (pause, IDLE, due, self._prune_pause()) if one is not None]
+            with anyio.move_on_after(min(waits)):
                 return await self.channel.receive()
         return None
 
@@ -156,6 +164,7 @@ class Core:
 
         Raises:
             Unavailable: it could not be stored for ``give_up_seconds``.
+            BadInput: as :meth:`prune`.
         """
         pause = FIRST_RETRY
         while True:
@@ -173,7 +182,26 @@ class Core:
                 self.health.busy_since = None
                 self.health.note_success("checkpoint")
                 self.see_overdue()
+                await self.prune()
                 return
+
+    async def prune(self) -> None:
+        """Let some of what is older than the retention fold, when all of state is stored.
+
+        Raises:
+            BadInput: the state is damaged.
+        """
+        if self._prune_pause() == 0:
+            async with self.state_lock:
+                step = await anyio.to_thread.run_sync(self.pruner.prune_some)
+                self.changes += bool(step.changed_places)
+                self.update_status()
+
+    def _prune_pause(self) -> float | None:
+        """Return in how many seconds to prune; ``None``: not while there is something to store."""
+        behind = self.ledger.is_behind or not self.health.caught_up
+        is_busy = behind or self.intake.checkpoints.pending_deliveries
+        return None if is_busy else self.pruner.pause
 
     async def _store(self) -> None:
         """Store state, series and counts together; then show them, and write the dead letters."""
@@ -244,6 +272,7 @@ class Core:
         self.settings = settings
         self.intake.rules = settings.rules
         self.intake.state.budget = settings.row_budget
+        self.pruner.retention = settings.window_retention
         self.intake.letters_changed = True
         self.changes += 1
 

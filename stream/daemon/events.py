@@ -31,6 +31,8 @@ Event: TypeAlias = Literal[
     "checkpoint_failed",
     "checkpoint_works",
     "state_lost",
+    "pruned",
+    "prune_failed",
     "report",
     "report_failed",
     "report_works",

@@ -73,7 +73,7 @@ class Health:
         """What of the sources does not work now."""
         self.busy_since: float | None = None
         """When the consumer began with what it is doing."""
-        self._known_reasons: list[Reason] | None = None
+        self._known_reasons: list[Reason] = ["catching_up"]
         """Why it was unready when somebody last looked."""
 
     def note_mishap(self, event: Event, what: str, **more: object) -> None:
@@ -154,8 +154,7 @@ class Health:
         self._known_reasons = reasons
         if reasons:
             reason = ", ".join(reasons)
-            level: Level = "info" if reasons == ["catching_up"] else "warning"
-            log_event(level, "unready", f"not ready: {reason}", reason=reason)
+            log_event("warning", "unready", f"not ready: {reason}", reason=reason)
         else:
             log_event("info", "ready", "ready: all sources were looked through, and all is well")
 

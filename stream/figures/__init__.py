@@ -11,5 +11,6 @@ For a report, ``outline`` asks for everything, and is what sinks are given:
 For those who look at days, ``days`` has what each came to, and ``daily`` adds up what people look
 at first, by day, project and tier. For Prometheus, ``series`` says which series that counts in,
 ``admission`` which of them are shown and which added up, ``ledger`` what each has accepted and
-taken back, and ``coverage`` how much of time is covered.
+taken back, and ``coverage`` how much of time is covered. ``folds`` says what windows come to that
+are old, so that sums of their days can stand in their place.
 """

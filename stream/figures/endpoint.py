@@ -55,12 +55,12 @@ class EndpointFigures(Struct):
 
     @property
     def labels(self) -> set[str]:
-        """The labels of all chains."""
-        return {chain.label for chain in self.chains}
+        """The labels of all chains; days that were folded of several together have none."""
+        return {chain.page_label for chain in self.chains} - {""}
 
     def windows_of(self, label: str) -> Iterator[HeldWindow]:
         """Yield the windows of one label alone, in order."""
-        return self.windows.windows_of([one for one in self.chains if one.label == label])
+        return self.windows.windows_of([one for one in self.chains if one.page_label == label])
 
     def totals_of_label(self, label: str) -> Totals:
         """Return the totals of one label alone, as if the others were not there; added up once."""

@@ -11,6 +11,7 @@ from stream import __version__
 from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.figures.expectations import Expectations
+from stream.figures.folds import FoldedDays, folded_days_of
 from stream.figures.issues import (
     chain_issues,
     figure_issues,
@@ -64,6 +65,7 @@ class Outline(Struct):
     warnings: list[str]
     remarks: list[str] = []
     left_out: Sequence[LeftOut] = ()
+    folded_days: FoldedDays | None = None
 
     @property
     def exit_code(self) -> int:
@@ -119,4 +121,5 @@ def outline_of(
         [*map(one_line, figure_warnings(figures.values()))],
         [*map(one_line, remarks)],
         state.left_out,
+        folded_days_of(state.windows),
     )

@@ -14,7 +14,9 @@ def former_chains(chains: AbstractSet[Chain], account: Account) -> frozenset[Cha
     """Return which chains have windows, and no part that brought anything of them.
 
     Of a label with one view there is none that anything stands in the place of, and nobody asks.
+    Days that were folded stay what they are, whatever is read anew.
     """
     if len({chain[:2] for chain in chains}) == len(chains):
         return frozenset()
-    return frozenset(chains - {origin.chain for origin in account.sums_by_origin()})
+    known = {origin.chain for origin in account.sums_by_origin()}
+    return frozenset(chain for chain in chains - known if not chain.is_folded)

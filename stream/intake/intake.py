@@ -97,7 +97,8 @@ class Intake:
         self.checkpoints.parts = {}
         known = {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
         for chain in sorted(self.state.chains - known):  # left by workers that were ended
-            self.checkpoints.store.check_chain(chain)
+            if not chain.is_folded:
+                self.checkpoints.store.check_chain(chain)
         self.state.chains |= known
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Window
 from stream.state.objects import Objects
-from stream.state.windows import KeyedState
+from stream.state.windows import SECOND, KeyedState
 
 __all__ = ["PageCount", "PageCounter"]
 
@@ -163,6 +163,10 @@ class PageCounter:
         else:
             delivered.window = self.merge(chain, own.buckets, page.revision)
         self.is_half_merged = False
+        if 0 < page.revision < self.state.folded_until(chain) * SECOND and all(
+            self.state.is_closed(chain, bucket.window) for bucket in own.buckets
+        ):
+            counted.link = None  # of walks that are as old as that nothing is known any more
         for rejected in own.rejections:
             tally.records[endpoint, "dead_lettered"] += rejected.rows
             self._set_aside(counted, delivery, page, rejected, own=True)

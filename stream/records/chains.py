@@ -8,10 +8,23 @@ from msgspec import Struct, field
 
 from stream.records.windows import Window
 
-__all__ = ["PRIMARY", "Chain", "ChainSummary", "Link", "Origin", "PageSums", "span_of"]
+__all__ = [
+    "FOLDED",
+    "PRIMARY",
+    "Chain",
+    "ChainSummary",
+    "Link",
+    "Origin",
+    "PageSums",
+    "folded_chain",
+    "span_of",
+]
 
 PRIMARY: Final = "primary"
 """The label of pages that name none."""
+FOLDED: Final = " folded//"
+"""What the labels of folded windows begin with, as no page's does: those of captures begin with no
+blank, and those of directories have no two slashes."""
 
 
 class Chain(NamedTuple):
@@ -27,6 +40,16 @@ class Chain(NamedTuple):
     def __str__(self) -> str:
         """Name it for people."""
         return f"{self.endpoint}, label {self.label}"
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether its windows are days that were folded."""
+        return self.label.startswith(FOLDED)
+
+    @property
+    def page_label(self) -> str:
+        """The label of the pages that it comes from; empty for days of several labels together."""
+        return self.label.removeprefix(FOLDED)
 
 
 class Origin(NamedTuple):
@@ -99,6 +122,14 @@ class ChainSummary(Struct):
     def partial(self) -> bool:
         """Tell whether something of the chain is not counted, or not there yet."""
         return bool(self.sums.letters) or self.is_waiting or self.incomplete is not None
+
+
+def folded_chain(endpoint: str, label: str = "") -> Chain:
+    """Return the chain of an endpoint's folded days that one label alone had windows in.
+
+    Without a label it is that of the days which several had.
+    """
+    return Chain(endpoint, FOLDED + label)
 
 
 def span_of(known: Window | None, window: Window | None) -> Window | None:

@@ -70,11 +70,15 @@ class Report:
         }
 
     def run(self) -> dict[str, Any]:
-        """Show how many pages were read, and what was not."""
-        return {
+        """Show how many pages were read, what was not, and until when days were folded."""
+        shown: dict[str, Any] = {
             "pages": sum(run.sums.pages for run in self.outline.runs),
             "leftOut": [one._asdict() for one in self.outline.left_out],
         }
+        folded = self.outline.folded_days
+        if folded is not None:
+            shown["folded"] = {"until": timestamp(folded.end), "windows": folded.windows}
+        return shown
 
     def usage_summary(self, run: ChainSummary) -> dict[str, Any]:
         """Summarise one completions label alone."""

@@ -13,11 +13,13 @@ from heapq import merge as in_order
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from stream.records.chains import Chain
+from stream.records.chains import Chain, folded_chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
 from stream.state.dedupe import merge_bucket
 
 __all__ = [
+    "SECOND",
+    "Fold",
     "Glance",
     "HeldWindow",
     "KeyedState",
@@ -27,6 +29,8 @@ __all__ = [
     "Windows",
 ]
 
+SECOND: Final = 1_000_000
+"""How many microseconds there are in a second: that is what revisions count."""
 UNBOUNDED: Final = 1 << 62
 KEPT: Final = 0.5
 """How much of the budget stays in memory when windows leave."""
@@ -40,6 +44,18 @@ class Glance(NamedTuple):
     revision: int
     rows: int
     digest: bytes
+
+
+class Fold(NamedTuple):
+    """What takes the place of windows that are old: sums of the same days, and how it was.
+
+    ``windows`` are the sums, of each label and of all; ``rows`` is how many rows the windows had
+    that they replace.
+    """
+
+    windows: list[tuple[Place, Snapshot]]
+    replaced_places: list[Place]
+    rows: int
 
 
 class HeldWindow(NamedTuple):
@@ -71,6 +87,9 @@ class WindowStore(OrderedWindows, Protocol):
     def recall(self, place: Place) -> Snapshot | None:
         """Return a window; ``None`` when it is not there."""
 
+    def last_window(self, chain: Chain, moment: int) -> Window | None:
+        """Return the last of a chain's windows that starts by a moment, in Unix seconds."""
+
 
 class EmptyStore:
     """A store that holds nothing."""
@@ -80,6 +99,10 @@ class EmptyStore:
         return None
 
     def recall(self, _: Place) -> Snapshot | None:
+        """Return nothing."""
+        return None
+
+    def last_window(self, _: Chain, __: int) -> Window | None:
         """Return nothing."""
         return None
 
@@ -174,6 +197,8 @@ class KeyedState:
         """Merge a delivered bucket, and say what became of its rows."""
         place = chain, Slot(bucket.window, bucket.rollup)
         before = self.get(place)
+        if before is None and self.is_closed(chain, bucket.window):
+            return Outcomes(superseded=bucket.rows)
         if before is not None:
             self.added_rows -= before.rows
             if self.snapshots.pop(place, None) is not None:
@@ -188,6 +213,30 @@ class KeyedState:
         if raised or after is not before:
             self.changed_places.add(place)
         return outcomes
+
+    def is_closed(self, chain: Chain, window: Window) -> bool:
+        """Tell whether a window lies in days that were folded, with what its label said of them.
+
+        Those are closed: what is delivered again of them is in their sums, which no page can mend.
+        """
+        days = self.store.last_window(folded_chain(chain.endpoint, chain.label), window.start)
+        return days is not None and window.end <= days.end
+
+    def folded_until(self, chain: Chain) -> int:
+        """Return the end of the last day that was folded of a chain's label; 0: there is none."""
+        days = self.store.last_window(folded_chain(chain.endpoint, chain.label), UNBOUNDED)
+        return 0 if days is None else days.end
+
+    def replace_windows(self, folds: Iterable[Fold]) -> None:
+        """Note that the store has folded windows in the place of those that they were."""
+        for fold in folds:
+            for place, snapshot in fold.windows:
+                self.chains.add(place[0])
+                self.added_rows += snapshot.rows
+            self.added_rows -= fold.rows
+            for place in fold.replaced_places:
+                held = self.snapshots.pop(place, None)
+                self.rows -= held.rows if held is not None else 0
 
     def leaving_windows(self) -> list[Place]:
         """Return the windows that must leave, the least recently used ones; mostly none."""

@@ -50,6 +50,8 @@ OTHERS: dict[str, Any] = {
     "give_up_seconds": 4.0,
     "stop_seconds": 6.0,
     "series_limit": 10,
+    "retention": "30d",
+    "retention_drops": True,
     "http.listen": "[::1]:1234",
     "http.hosts": ["a.example", "b.example"],
     "http.token_file": "token",
@@ -146,7 +148,8 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
     monkeypatch.setenv(setting.variable, as_text(other))
     assert settings(BASE + WATCH)[key] == other
     if key != "http.token_file":
-        last = "here" if path else ["c"] if key == "http.hosts" else default
+        others = {"http.hosts": ["c"], "retention": "9d"}
+        last = "here" if path else others.get(key, default)
         assert settings(BASE + WATCH, setting.flag, as_text(last).lower())[key] == last
     else:
         put(Path(), "here", TOKEN)
@@ -300,7 +303,8 @@ def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     )  # an example of its own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
-    lines = [line for line in lines if not line.startswith(("hosts", "Keys", "tls_"))]
+    left_out = ("hosts", "Keys", "tls_", "retention ")
+    lines = [line for line in lines if not line.startswith(left_out)]
     with_them = load_settings(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
     assert "channel_capacity" in tomllib.loads("\n".join(lines))
     assert with_them == load_settings(put(Path("etc"), "config.toml", text), {}, {})

@@ -13,6 +13,7 @@ from stream.daemon.config.layout import check_layout
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import MAX_PORT, Http, Settings
 from stream.records.errors import BadConfiguration
+from stream.records.windows import DAY
 
 __all__ = ["check_settings", "token_of"]
 
@@ -25,6 +26,7 @@ def check_settings(settings: Settings, problems: Problems) -> None:
     """See that the settings go together; of keys that are bad by themselves no more is said."""
     check_sources(settings, problems)
     check_polls(settings, problems)
+    check_retention(settings, problems)
     check_names(settings, problems)
     check_layout(settings, problems)
     check_http(settings.http, problems)
@@ -51,6 +53,21 @@ def check_polls(settings: Settings, problems: Problems) -> None:
             dt.date.fromisoformat(poll.since)
         except ValueError:
             problems.note(key, f'found "{poll.since}", expected a day')
+
+
+def check_retention(settings: Settings, problems: Problems) -> None:
+    """See that windows are kept for a day at least, and as long as they may still change."""
+    kept = settings.retention
+    if kept is None or not problems.is_good("retention", "poll"):
+        return
+    found = f"found {kept:g} seconds"
+    if kept < DAY:
+        problems.note("retention", f'{found}, expected a day or more, such as "400d"')
+    for poll in settings.poll if problems.is_good("poll") else ():
+        settles = max(poll.settle, poll.costs_settle) + DAY
+        if kept < settles:
+            told = f"expected more than poll {poll.name} takes to settle ({settles:g} seconds)"
+            problems.note("retention", f"{found}, {told}")
 
 
 def check_names(settings: Settings, problems: Problems) -> None:

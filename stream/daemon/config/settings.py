@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stream.daemon.config.durations import Period
+from stream.daemon.config.durations import Duration, Period
 from stream.daemon.config.poll import PollSettings
+from stream.intake.retention import Retention
 from stream.intake.rules import DEFAULT_BUDGET, Rules
 from stream.records.durations import DURATION, seconds_of
 from stream.sources.channel import DEFAULT_CAPACITY
@@ -182,6 +183,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     series_limit: Annotated[
         Many, Meta(description="How many series a measured metric may have.")
     ] = 1000
+    retention: Annotated[
+        Duration | None,
+        Meta(description="How long windows are kept as they came; older ones fold into days."),
+    ] = None
+    retention_drops: Annotated[
+        bool, Meta(description="Drop what is older than the retention, and keep no sums of it.")
+    ] = False
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
     poll: tuple[PollSettings, ...] = ()
@@ -195,6 +203,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         names = [EVIDENCE if len(roots) == 1 else f"{EVIDENCE}-{one.name}" for one in roots]
         found = zip(roots, names, strict=True)
         return (*self.watch, *(WatchSettings(path=root, name=name) for root, name in found))
+
+    @property
+    def window_retention(self) -> Retention | None:
+        """How long windows are kept as they came; ``None``: for ever."""
+        if self.retention is None:
+            return None
+        return Retention(int(self.retention), self.retention_drops)
 
     @property
     def rules(self) -> Rules:

@@ -59,11 +59,21 @@ def clusters_of(windows: Iterable[ChainWindow]) -> Iterator[Cluster]:
         if cluster and slot.window.start >= end:
             yield cluster
             cluster = {}
+        if chain.is_folded and is_told_by_all(cluster.get(slot, ())):
+            continue
         known = fill_dimensions(chain, slot.window, snapshot) if chain.view else snapshot
         cluster.setdefault(slot, []).append((chain, known))
         end = max(end, slot.window.end)
     if cluster:
         yield cluster
+
+
+def is_told_by_all(told: Iterable[tuple[Chain, Snapshot]]) -> bool:
+    """Tell whether days of several labels were folded together, which then come first.
+
+    What one of those labels comes to is in that.
+    """
+    return any(chain.is_folded and not chain.page_label for chain, _ in told)
 
 
 def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:

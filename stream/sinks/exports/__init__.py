@@ -1,4 +1,5 @@
-"""What a state file holds, in the format of another tool: a file for each format.
+"""What a state file holds, in another format: a file for each.
 
-``openmetrics`` is history for a backfill of Prometheus.
+``openmetrics`` is history for a backfill of Prometheus, ``capture`` pages that replay to the same
+figures.
 """

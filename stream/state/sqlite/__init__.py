@@ -5,5 +5,6 @@ its tables and their version. ``store`` writes a checkpoint: the entries of part
 itself, windows by ``table``, what pages say of their walks by ``links``, dead letters by
 ``letters``, what days come to by ``days``. ``reader`` reads windows, and names what is damaged;
 ``codec`` makes bytes of them, with a checksum for each row, and ``checksums`` keeps one for each
-table. ``shard`` is the file of one worker, above the state that it began with.
+table. ``inspection`` looks at a file as a whole: what it holds, whether it is sound, its copy.
+``shard`` is the file of one worker, above the state that it began with.
 """

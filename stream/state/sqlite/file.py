@@ -82,6 +82,23 @@ class StateFile(WindowReader):
                     found += path.stat().st_size
         return found
 
+    @property
+    def free_bytes(self) -> int:
+        """How many bytes of the file hold nothing."""
+        with self.read_errors:
+            pages = self._database.execute("PRAGMA freelist_count").fetchone()[0]
+            free: int = pages * self._database.execute("PRAGMA page_size").fetchone()[0]
+            return free
+
+    def give_back(self, pages: int) -> None:
+        """Give so many of the file's pages that hold nothing back to the disk.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self.transaction():
+            self._database.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
     def _prepare(self) -> None:
         """Check what the file is; make the tables of a new one."""
         if self.path is None:
@@ -90,14 +107,15 @@ class StateFile(WindowReader):
             )
             return
         ask = self._database.execute
+        if not self.path.stat().st_size and not (self._lock and self._lock.is_new):
+            self._refuse_empty()
         application, version, tables = (
             ask("PRAGMA application_id").fetchone()[0],
             ask("PRAGMA user_version").fetchone()[0],
             ask("SELECT count(*) FROM sqlite_master").fetchone()[0],
         )
         if not tables and not version:
-            if self._lock is not None and self._lock.last_stored is not None:
-                raise self.damaged_file("nothing is left of what was stored")
+            self._refuse_emptied()
             schema.create_tables(self._database)
         elif application != schema.APPLICATION:
             raise self.bad_file("found a database of another program, expected a state file")
@@ -112,18 +130,39 @@ class StateFile(WindowReader):
             self._see_losses(self._lock, mark)
             self._checksums = TableChecksums(self._database, mark)
 
+    def _refuse_emptied(self) -> None:
+        """See that nothing was ever stored in a file without tables.
+
+        Raises:
+            BadInput: something was.
+        """
+        if self._lock is not None and self._lock.last_stored is not None:
+            raise self.damaged_file("nothing is left of what was stored")
+
+    def _refuse_empty(self) -> None:
+        """Refuse a file without a byte that nobody was making.
+
+        Raises:
+            BadInput: always.
+        """
+        self._refuse_emptied()
+        told = f"put a backup in its place, or {REBUILD}"
+        raise self.bad_file(f"found an empty file, expected a state file; {told}")
+
     def _check(self) -> FileMark:
         """See that the file is what was written, but for the bodies of its rows; return its mark.
+
+        Where rows are found, and that all are there, the rows themselves tell: what SQLite keeps
+        beside them is looked at by ``state check`` alone, which reads all of the file.
 
         Raises:
             ValueError: it is not.
         """
         if schema.describe_tables(self._database) != schema.expected_tables():
             raise ValueError("its tables are not those that were made")
-        for check in ("quick_check(1)", "integrity_check(links)"):  # which has an index
-            found = self._database.execute(f"PRAGMA {check}").fetchone()[0]
-            if found != "ok":
-                raise ValueError(found)
+        found = self._database.execute("PRAGMA integrity_check(links)").fetchone()[0]
+        if found != "ok":  # the index is as SQLite has made it
+            raise ValueError(found)
         mark = read_mark(self._database)
         check_tables(self._database, mark)
         return mark

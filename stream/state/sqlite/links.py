@@ -11,7 +11,17 @@ from stream.records.delivery import Part
 from stream.state.links import WalkKey
 from stream.state.sqlite.codec import check_row, checksum_of
 
-__all__ = ["LINKS", "forget_pages", "links_in", "links_of", "put_links", "walks_in"]
+__all__ = [
+    "LINKS",
+    "forget_pages",
+    "forget_walks",
+    "link_chains_in",
+    "links_in",
+    "links_of",
+    "put_links",
+    "walks_before",
+    "walks_in",
+]
 
 LINKS: Final = """
 CREATE TABLE links (
@@ -27,6 +37,15 @@ OF_WALK: Final = "SELECT * FROM links WHERE (endpoint, label, view, revision) = 
 OF_PART: Final = (
     "SELECT DISTINCT endpoint, label, view, revision FROM links WHERE (source, part) = (?, ?)"
 )
+NEXT_CHAIN: Final = (
+    "SELECT endpoint, label, view FROM links WHERE (endpoint, label, view) > (?, ?, ?) "
+    "ORDER BY endpoint, label, view LIMIT 1"
+)
+BEFORE: Final = (
+    "SELECT DISTINCT revision FROM links WHERE (endpoint, label, view) = (?, ?, ?) "
+    "AND revision > 0 AND revision < ? ORDER BY revision"
+)
+FORGET: Final = "DELETE FROM links WHERE (endpoint, label, view, revision) = (?, ?, ?, ?)"
 
 
 def put_links(database: sqlite3.Connection, links: Iterable[tuple[Chain, Part, int, Link]]) -> int:
@@ -81,3 +100,23 @@ def forget_pages(database: sqlite3.Connection, parts: Iterable[Part]) -> None:
     for part in parts:
         database.execute("DELETE FROM links WHERE (source, part) = (?, ?)", part)
         database.execute("DELETE FROM letters WHERE (source, part) = (?, ?)", part)
+
+
+def link_chains_in(database: sqlite3.Connection) -> Iterator[Chain]:
+    """Yield the chains that have links, each found without a look at its links."""
+    row = database.execute(NEXT_CHAIN, ("", "", "")).fetchone()
+    while row is not None:
+        yield Chain(*row)
+        row = database.execute(NEXT_CHAIN, row).fetchone()
+
+
+def walks_before(database: sqlite3.Connection, chain: Chain, revision: int) -> Iterator[WalkKey]:
+    """Yield the walks of a chain of which it is known that they were made before a revision."""
+    for (found,) in database.execute(BEFORE, (*chain, revision)):
+        yield chain, found
+
+
+def forget_walks(database: sqlite3.Connection, walks: Iterable[WalkKey]) -> int:
+    """Forget what the pages of walks said; return how many links that were."""
+    rows = ((*chain, revision) for chain, revision in walks)
+    return database.executemany(FORGET, rows).rowcount

@@ -20,13 +20,16 @@ FAR: Final = 1 << 62
 """A byte that no file has; SQLite's own locks are on others."""
 BESIDE: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 MOST: Final = 256
+MADE: Final = b"\nnew\n"
+"""What the file beside it ends with until the tables of a new state file are there."""
 
 
 class Lock:
     """Holds a state file until it is released, or its process ends in whatever way.
 
     ``FILE.lock`` beside it says who holds it, and which transaction was the last that was stored:
-    a file that knows less has lost some. It can be deleted; then nobody knows that.
+    a file that knows less has lost some. It can be deleted; then nobody knows that. While a new
+    state file is made it says so: one without a byte that nobody was making is not new.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,10 +47,14 @@ class Lock:
         self._beside = self._state = -1
         named = path
         try:
-            self._state, self.is_new = open_state(path)
+            self._state = open_state(path)
             named = path.with_name(f"{path.name}.lock")
             self._beside = open_beside(named)
+            if self._state < 0:
+                os.ftruncate(self._beside, os.pwrite(self._beside, MADE, 0))
+                self._state = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             self._take(path)
+            self.is_new = not os.fstat(self._state).st_size and self._is_made()
             self.last_stored = None if self.is_new else self._read()
             self._write()
         except OSError as error:
@@ -80,14 +87,18 @@ class Lock:
         name, _, number = text.partition(b" ")
         return bytes.fromhex(name.decode()), int(number)
 
+    def _is_made(self) -> bool:
+        """Tell whether somebody was making the state file, and has stored nothing in it yet."""
+        return os.pread(self._beside, MOST, 0).endswith(MADE)
+
     def note(self, name: bytes, number: int) -> None:
         """Say which transaction was stored last."""
-        self.last_stored = name, number
+        self.last_stored, self.is_new = (name, number), False
         with suppress(OSError):  # it may know less than the file, and not more
             self._write()
 
     def _write(self) -> None:
-        content = f"{os.getpid()}\n"
+        content = f"{os.getpid()}{MADE.decode() if self.is_new else chr(10)}"
         if self.last_stored is not None:
             name, number = self.last_stored
             text = f"{name.hex()} {number}"
@@ -103,16 +114,16 @@ class Lock:
         self._beside = self._state = -1
 
 
-def open_state(path: Path) -> tuple[int, bool]:
-    """Open a state file; tell whether it was made.
+def open_state(path: Path) -> int:
+    """Open a state file; return -1 where there is none.
 
     Raises:
         OSError: it cannot be opened.
     """
     try:
-        return os.open(path, os.O_RDWR), False
+        return os.open(path, os.O_RDWR)
     except FileNotFoundError:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600), True
+        return -1
 
 
 def open_beside(place: Path) -> int:

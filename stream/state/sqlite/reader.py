@@ -134,6 +134,11 @@ class WindowReader:
         with self.read_errors:
             return self._windows.recall(place)
 
+    def last_window(self, chain: Chain, moment: int) -> Window | None:
+        """Return the last of a chain's windows that starts by a moment, in Unix seconds."""
+        with self.read_errors:
+            return self._windows.last_window(chain, moment)
+
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:

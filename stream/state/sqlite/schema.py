@@ -48,7 +48,8 @@ DESCRIBED: Final = "SELECT type, name, tbl_name, sql FROM main.sqlite_master ORD
 
 
 def create_tables(database: sqlite3.Connection) -> None:
-    """Make the tables of a new file, all or none."""
+    """Make the tables of a new file, all or none; it can give back what it does not need."""
+    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(
         f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {TABLES}"

@@ -62,6 +62,10 @@ class Shard(Store):
         """Return a window; ``None`` when it is not there."""
         return super().recall(place) or self._base.recall(place)
 
+    def last_window(self, chain: Chain, moment: int) -> Window | None:
+        """Return the last of a chain's windows that starts by a moment; a shard folds none."""
+        return self._base.last_window(chain, moment)
+
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:

@@ -21,8 +21,17 @@ from stream.state.sqlite.codec import check_row, checksum_of, seal_row
 from stream.state.sqlite.days import days_in, last_day_in, mark_stale, put_days, stale_in
 from stream.state.sqlite.file import StateFile
 from stream.state.sqlite.letters import Letters, placed_letters_in, put_letters
-from stream.state.sqlite.links import forget_pages, links_in, links_of, put_links, walks_in
-from stream.state.windows import Place
+from stream.state.sqlite.links import (
+    forget_pages,
+    forget_walks,
+    link_chains_in,
+    links_in,
+    links_of,
+    put_links,
+    walks_before,
+    walks_in,
+)
+from stream.state.windows import Fold, Place
 
 __all__ = ["Checkpoint", "SavedState", "Store"]
 
@@ -222,6 +231,45 @@ class Store(StateFile):
         """Note the days that nobody has worked out; a file that goes with its run needs none."""
         if self.outlives and self.path is not None:
             mark_stale(self._database, sorted(touched))
+
+    def fold(self, folds: Iterable[Fold]) -> None:
+        """Put folded windows in the place of those that they were, in one transaction.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        self.see_place()
+        with self.transaction():
+            for fold in folds:
+                self._windows.drop(fold.replaced_places)
+                self._windows.put(fold.windows)
+
+    def link_chains(self) -> list[Chain]:
+        """Return the chains of whose walks something is known.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            return list(link_chains_in(self._database))
+
+    def walks_before(self, chain: Chain, revision: int) -> Iterator[WalkKey]:
+        """Yield a chain's walks that were made before a revision; plain pages tell of none.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
+        with self.read_errors:
+            yield from walks_before(self._database, chain, revision)
+
+    def forget_walks(self, walks: Iterable[WalkKey]) -> int:
+        """Forget what the pages of walks said of them; return of how many pages.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self.transaction():
+            return max(forget_walks(self._database, walks), 0)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint in one transaction.

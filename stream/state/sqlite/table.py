@@ -36,6 +36,11 @@ NEXT_CHAIN: Final = (
     "ORDER BY endpoint, label, view LIMIT 1"
 )
 CHAIN: Final = "FROM snapshots WHERE (endpoint, label, view) = (?, ?, ?)"
+LAST: Final = (
+    f"SELECT window_start, window_end, rollup, {HEAD} {CHAIN} AND window_start <= ? "
+    "ORDER BY window_start DESC, window_end DESC, rollup DESC LIMIT 1"
+)
+DROP: Final = f"DELETE FROM snapshots {ONE}"  # noqa: S608 -- as above
 IN_ORDER: Final = "ORDER BY window_start, window_end, rollup"
 GLANCE: Final = f"SELECT {HEAD} FROM snapshots {ONE}"  # noqa: S608 -- made of constants
 RECALL: Final = f"SELECT {HEAD}, body FROM snapshots {ONE}"  # noqa: S608 -- as above
@@ -74,6 +79,17 @@ class StoredWindows:
         key = row_key_of(place)
         row = self._ask(RECALL, key).fetchone()
         return None if row is None else self._snapshot(key, row)
+
+    def last_window(self, chain: Chain, moment: int) -> Window | None:
+        """Return the last of a chain's windows that starts by a moment, in Unix seconds."""
+        if moment < self._starts(chain).start or not self._starts(chain):
+            return None
+        row = self._ask(LAST, (*chain, moment)).fetchone()
+        if row is None:
+            return None
+        start, end, rollup, *head = row
+        head_of((*chain, start, end, rollup), head)
+        return Window(start, end)
 
     def scan(
         self, chain: Chain, span: Window | None, but: Container[Slot]
@@ -115,6 +131,10 @@ class StoredWindows:
     def put(self, windows: Iterable[tuple[Place, Snapshot]]) -> None:
         """Put windows in the place of what was known of them."""
         self._many(PUT, (self._row(place, snapshot) for place, snapshot in windows))
+
+    def drop(self, places: Iterable[Place]) -> None:
+        """Let windows go."""
+        self._many(DROP, map(row_key_of, places))
 
     def raise_revisions(self, raised: Mapping[Place, int]) -> None:
         """Give windows a later revision, their content being what it was."""
