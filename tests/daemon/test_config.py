@@ -50,7 +50,7 @@ OTHERS: dict[str, Any] = {
     "give_up_seconds": 4.0,
     "stop_seconds": 6.0,
     "series_limit": 10,
-    "retention": "30d",
+    "retention": 2_592_000.0,
     "retention_drops": True,
     "http.listen": "[::1]:1234",
     "http.hosts": ["a.example", "b.example"],
@@ -148,7 +148,7 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
     monkeypatch.setenv(setting.variable, as_text(other))
     assert settings(BASE + WATCH)[key] == other
     if key != "http.token_file":
-        others = {"http.hosts": ["c"], "retention": "9d"}
+        others = {"http.hosts": ["c"], "retention": 777_600.0}
         last = "here" if path else others.get(key, default)
         assert settings(BASE + WATCH, setting.flag, as_text(last).lower())[key] == last
     else:

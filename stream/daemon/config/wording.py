@@ -54,6 +54,8 @@ def is_duration(kind: inspect.Type) -> bool:
     match kind:
         case inspect.Metadata(extra_json_schema={"unit": _}):
             return True
+        case inspect.Metadata(type=inner):
+            return is_duration(inner)
         case inspect.UnionType(types=kinds):
             return any(is_duration(one) for one in kinds)
         case _:
