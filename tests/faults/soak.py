@@ -1,8 +1,8 @@
-"""Run a daemon under load for some minutes: ``python -m tests.faults.soak [SECONDS]``.
+"""Run a daemon under load for some minutes: ``python -m tests.faults.soak [SECONDS [DAYS]]``.
 
 Pages grow, break, are mended and come again while the daemon is scraped; then another one asks a
-twin of the API that answers with faults. Memory, descriptors and threads are read as it goes. It
-ends by itself, with 1 when something grew.
+twin of the API that answers with faults, and for a third one a thousand days pass. Memory,
+descriptors and threads are read as it goes. It ends by itself, with 1 when something grew.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.support.daemons import daemon
+from tests.support.days_passing import pass_days
 from tests.support.pages import bucket, page, put, used
 from tests.support.soaking import SETTLED, Reading, find_growth, read_process, soak_account
 
@@ -65,9 +66,18 @@ def soak_polls(seconds: float) -> bool:
     return not grown and code == 0
 
 
-def main(seconds: float = 180.0) -> int:
-    """Run both, for so long each; return the exit code."""
-    well = [soak_pages(seconds), soak_polls(seconds)]
+def soak_days(days: int) -> bool:
+    """Let days pass with 600 rows of every endpoint; tell whether nothing grew."""
+    with tempfile.TemporaryDirectory() as name:
+        readings, code = pass_days(Path(name), days, 600, sys.stdout.write)
+    grown = find_growth(readings)
+    sys.stdout.write(f"{days} days passed; grew: {', '.join(grown) or 'nothing'}\n")
+    return not grown and code == 0
+
+
+def main(seconds: float = 180.0, days: float = 1_000) -> int:
+    """Run all, the first two for so long each; return the exit code."""
+    well = [soak_pages(seconds), soak_polls(seconds), soak_days(int(days))]
     return int(not all(well))
 
 
