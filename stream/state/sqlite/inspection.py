@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from stream.providers.openai import ENDPOINTS
 from stream.records.chains import FOLDED, Chain
 from stream.records.errors import BadInput, Unavailable
-from stream.records.windows import Slot, Window
+from stream.records.windows import MAX_TIME, Slot, Window
 from stream.state.sqlite import schema
 from stream.state.sqlite.checksums import read_mark
 from stream.state.sqlite.reader import is_damage
@@ -21,6 +22,7 @@ from stream.state.sqlite.store import Store
 
 __all__ = ["HeldMonth", "Inspection", "check_copy"]
 
+ALL_TIME: Final = Window(0, MAX_TIME)
 MONTHS: Final = (
     "SELECT endpoint, strftime('%Y-%m', window_start, 'unixepoch'), substr(label, 1, ?) = ?, "
     "count(*), sum(rows), sum(length(body)), min(window_start), max(window_end) "
@@ -97,6 +99,10 @@ class Inspection(Store):
             pass
         for _ in self.placed_letters():
             pass
+        for endpoint in ENDPOINTS:
+            for _ in self.days(endpoint, ALL_TIME):
+                pass
+        self.stale_spans(self.count_rows("stale_days"))
 
     def copy_to(self, target: Path) -> None:
         """Copy the file into another, all of it as of one moment.
