@@ -138,7 +138,7 @@ def ended(found: Daemon) -> int:
 def test_a_store_that_fails_for_long_ends_it(fault: str, tmp_path: Path) -> None:
     """A checkpoint that cannot be stored is tried again, and after give_up_seconds it is 69."""
     chain(tmp_path / "pages", MANY)
-    inject = f"inject=pwrite64,fdatasync:error={fault}:when=40+"
+    inject = f"inject=pwrite64,fdatasync:error={fault}:when=80+"
     tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
     options = ("--give-up-seconds", "1", "--checkpoint-pages", "20")
     with daemon(tmp_path, *options, tracer=tracer, wait=False) as found:
@@ -155,7 +155,7 @@ def test_a_store_that_fails_for_long_ends_it(fault: str, tmp_path: Path) -> None
 def test_a_store_that_fails_for_a_moment_is_tried_again(tmp_path: Path) -> None:
     """A few writes that fail cost time and a warning, and no page."""
     chain(tmp_path / "pages", MANY)
-    inject = "inject=pwrite64:error=ENOSPC:when=40..41"
+    inject = "inject=pwrite64:error=ENOSPC:when=80..81"
     tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
     with daemon(tmp_path, "--checkpoint-pages", "20", tracer=tracer) as found:
         assert found.value("usage_stream_checkpoint_failures_total") > 0
