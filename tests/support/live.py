@@ -152,7 +152,8 @@ class LiveAccount:
         journal.strike, journal.is_full = self.strike, self.is_full
         self.files = files
         transport = TwinTransport(self.twin, self.clock, self.key, self.strike)
-        budget = Budget(50, 10 if patient else 10_000, self.clock, self.clock.sleep)
+        rate, burst = (50, 10) if patient else (100_000_000, 10_000)
+        budget = Budget(rate, burst, self.clock, self.clock.sleep)
         asker = Asker(transport, budget, self.clock)
         self.api = Api(self.plan.label, self.plan, asker, journal, self.clock)
 
