@@ -17,7 +17,7 @@ from stream.figures.endpoint import EndpointFigures
 from stream.figures.money.estimates import Contradiction, Estimate, Estimates, UsageKey
 from stream.figures.money.reasons import reason_of
 from stream.figures.money.rows import BillPlace, BillRow
-from stream.providers.prices.line_items import Subject, subject_of
+from stream.providers.prices.line_items import WIDER_KINDS, Subject, subject_of
 from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
 from stream.records.windows import Window
@@ -94,11 +94,11 @@ def reconcile(
         own = BillPlace(days, project, Subject((), key.model, key.kind, key.tier), currency)
         place = next((one for one in places_for(own, key.endpoint) if one in lines), own)
         rows.setdefault(place, BillRow(place)).use(key, estimate)
-    last = max((place.days.end for place in lines), default=now)
+    last = max((place.days.end for place in lines), default=now + 1)
     found = sorted(rows.values(), key=lambda row: order_of(row.place))
     for row in found:
         row.line_items.sort(key=lambda text: text or "")
-        row.reason = reason_of(row, currency, min(now, last))
+        row.reason = reason_of(row, currency, now, last)
     return found
 
 
@@ -110,9 +110,9 @@ def used_in(known: set[tuple[Window, bool]], days: Window) -> bool:
 def places_for(own: BillPlace, endpoint: str) -> Iterator[BillPlace]:
     """Yield where a line item may be about a use, the closest first."""
     _, model, kind, tier, _ = own.subject
+    kinds = [kind, *filter(None, [WIDER_KINDS.get(kind or "")])]
     for subject in (
-        own.subject,
-        Subject((), model, kind),
+        *(Subject((), model, one, some) for one in kinds for some in (tier, None)),
         Subject((), model, None, tier),
         Subject((), model),
         *wholes_of(endpoint),

@@ -21,7 +21,7 @@ REASONS: Final = {
     "rounding": "it differs by less than half a millionth",
     "no_price": "some of what was used has no price",
     "usage_without_bill": "used, and not billed",
-    "late_costs": "not billed, or not all, on one of the last days that costs are known of",
+    "late_costs": "not billed, or not all: a late day, or the last one that costs are known of",
     "free_or_priority": "not billed, or not all: free, or in a tier that is paid for in other ways",
     "credit": "a credit",
     "unknown_line_item": "nobody knows what use the line item is about",
@@ -34,19 +34,21 @@ REASONS: Final = {
 """Every reason, and what it says."""
 
 
-def reason_of(row: BillRow, currency: str, known_until: int) -> str:
+def reason_of(row: BillRow, currency: str, now: int, last: int) -> str:
     """Return what explains the difference.
 
-    ``currency`` is the prices', and costs are known until ``known_until``, in Unix seconds.
+    ``currency`` is the prices', ``now`` the clock and ``last`` when the last day ends that costs
+    are known of, in Unix seconds: on that day, or lately, they may be incomplete.
     """
+    is_recent = row.place.days.end > now - LATE or row.place.days.end >= last
     if not row.line_items:
-        return reason_without_bill(row, known_until)
+        return reason_without_bill(row, is_recent=is_recent)
     if not row.usage:
         return reason_without_usage(row, currency)
-    return reason_of_both(row, known_until)
+    return reason_of_both(row, is_recent=is_recent)
 
 
-def reason_of_both(row: BillRow, known_until: int) -> str:
+def reason_of_both(row: BillRow, *, is_recent: bool) -> str:
     """Return why what was billed and used is not the same."""
     if row.estimate.without_price:
         return "no_price"
@@ -54,20 +56,20 @@ def reason_of_both(row: BillRow, known_until: int) -> str:
         return "rounding" if row.difference else "equal"
     if row.difference > 0:
         return "long_requests" if row.estimate.is_by_length else "amount_differs"
-    if row.place.days.end > known_until - LATE:
+    if is_recent:
         return "late_costs"
     if any(key.tier in COMMITTED for key in row.usage):
         return "free_or_priority"
     return "batch_unknown" if row.estimate.is_vague else "amount_differs"
 
 
-def reason_without_bill(row: BillRow, known_until: int) -> str:
+def reason_without_bill(row: BillRow, *, is_recent: bool) -> str:
     """Return why something that was used may have no bill."""
     if row.estimate.without_price:
         return "no_price"
     if not row.estimate.amount or any(key.tier in COMMITTED for key in row.usage):
         return "free_or_priority"
-    return "late_costs" if row.place.days.end > known_until - LATE else "usage_without_bill"
+    return "late_costs" if is_recent else "usage_without_bill"
 
 
 def reason_without_usage(row: BillRow, currency: str) -> str:

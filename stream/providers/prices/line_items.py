@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from stream.providers.prices.price_list import BATCH
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["WIDER_KINDS", "Subject", "subject_of"]
 
 TIERS: Final = {
     "batch": BATCH,
@@ -82,6 +82,18 @@ WHOLE: Final = {
     "code interpreter": ("usage/code_interpreter_sessions",),
 }
 """Line items that are of whole endpoints, and these."""
+
+
+WIDER_KINDS: Final = {
+    "cache_write": "input",
+    "audio_input": "input",
+    "image_input": "input",
+    "cached_audio_input": "cached_input",
+    "cached_image_input": "cached_input",
+    "audio_output": "output",
+    "image_output": "output",
+}
+"""What a kind is billed with where no line item is about it alone."""
 
 
 class Subject(NamedTuple):
