@@ -302,7 +302,7 @@ def test_long_requests_are_named() -> None:
     """A model whose long requests cost more is charged the lower price, and it is said."""
     found = estimates_of("completions", tokens(input=1_000_000), model="gpt-6-astra")
     (one,) = found.by_key.values()
-    assert (one.amount, one.is_by_length) == (10, True)
+    assert (one.amount, one.is_by_length) == (Decimal(10), True)
 
 
 @pytest.mark.parametrize(
