@@ -1,7 +1,8 @@
 """Folding: what old windows come to, as one window for each span of days that none of them crosses.
 
-Sums are by whatever a report totals, so that every total stays what it is to the last digit; who
-used it, by which key and at which hour is gone.
+Sums are by whatever a report totals, so that every total stays what it is to the last digit, and
+batches, which are charged otherwise, are apart; who used it, by which key and at which hour is
+gone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ __all__ = ["FoldedDays", "find_folds", "fold_windows", "folded_days_of"]
 
 GRAIN: Final[frozenset[str]] = frozenset()
 """Folded sums are compared with nothing on the way."""
+
+
+BATCHES: Final = ("batch",)
+"""What sums are by, beside what a report totals."""
 
 
 class FoldedDays(NamedTuple):
@@ -121,7 +126,7 @@ def fold_windows(
 
 def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) -> Snapshot | None:
     """Add up windows as figures do; ``None``: a sum is too large to keep."""
-    totals = Totals(endpoint)
+    totals = Totals(endpoint, BATCHES)
     last = (0, 0)
     for found in resolve_windows(endpoint, held, ordered=False):
         if not endpoint.levels:
@@ -129,7 +134,7 @@ def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) ->
             continue
         for window, rows in found.table.records_by_window() if found.table.windows else ():
             if (window.end, window.start) > last:  # a level does not add up over time
-                last, totals = (window.end, window.start), Totals(endpoint)
+                last, totals = (window.end, window.start), Totals(endpoint, BATCHES)
                 totals.add(rows.dimensions, rows.counters)
     records = []
     for group, counters in sorted(totals.groups().items(), key=lambda one: canonical_order(one[0])):

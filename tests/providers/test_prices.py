@@ -73,7 +73,9 @@ valid_from = 2026-11-02
         ("dall-e", "flex", NOVEMBER, None),
     ],
 )
-def test_the_closest_entry_counts(model: str | None, tier: str, day: int, wanted: str) -> None:
+def test_the_closest_entry_counts(
+    model: str | None, tier: str, day: int, wanted: str | None
+) -> None:
     """The closest name, of its tier, and the latest start that has come."""
     found = find(ENTRIES, model, tier, day)
     assert found == ({} if wanted is None else {"images": wanted})
