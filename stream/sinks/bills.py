@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeAlias, TypeVar
 
 from stream.figures.money.bills import Bills
 from stream.figures.money.estimates import Estimate, UsageKey, sum_estimates
@@ -13,16 +14,20 @@ from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillRow
 from stream.providers.prices.line_items import subject_of
 from stream.records.money import MONEY, exact_number
-from stream.sinks.details import plain_number_of, times_of
+from stream.sinks.details import ENCODER, plain_number_of, times_of
+from stream.sinks.files import indent_value
 
-__all__ = ["show_bills"]
+__all__ = ["lead_to_rows", "show_bills"]
+
+AT_ONCE: Final = 256
+"""How many rows are encoded at once."""
 
 T = TypeVar("T")
 Group: TypeAlias = tuple[str | None, ...]
 
 
 def show_bills(bills: Bills) -> dict[str, Any]:
-    """Show all of it; the row of each day, project and line item last."""
+    """Show all of it, but for the rows of each day, project and line item: there are many."""
     return {
         "prices": bills.prices.title,
         "currency": bills.prices.currency,
@@ -55,8 +60,17 @@ def show_bills(bills: Bills) -> dict[str, Any]:
             )
         ],
         "lineItems": show_line_items(bills.rows),
-        "rows": [show_row(row) for row in bills.rows],
     }
+
+
+def lead_to_rows(section: dict[str, Any], bills: Bills) -> Iterator[bytes]:
+    """Yield the section as it is written, the rows as its last member, each on a line."""
+    yield indent_value(section, 2)[: -len(b"\n  }")] + b',\n    "rows": ['
+    left, separator = map(show_row, bills.rows), b"\n      "
+    while some := list(islice(left, AT_ONCE)):
+        yield separator + ENCODER.encode_lines(some)[:-1].replace(b"\n", b",\n      ")
+        separator = b",\n      "
+    yield b"\n    ]\n  }"
 
 
 def show_estimates(estimates: dict[UsageKey, Estimate]) -> dict[str, Any]:
@@ -145,19 +159,18 @@ def show_row(row: BillRow) -> dict[str, Any]:
 
 def show_sums(rows: Iterable[BillRow]) -> dict[str, Any]:
     """Show what rows come to: all is exact, and each part adds up to its whole."""
-    names = ("billed_amount", "matched_amount", "not_matched", "not_billed", "difference")
-    sums = dict.fromkeys((*names, "estimated"), Decimal(0))
+    billed = estimated = matched = Decimal(0)
     for row in rows:
-        for name in names:
-            sums[name] = MONEY.add(sums[name], getattr(row, name))
-        sums["estimated"] = MONEY.add(sums["estimated"], row.estimate.amount)
+        billed = MONEY.add(billed, row.billed_amount)
+        estimated = MONEY.add(estimated, row.estimate.amount)
+        matched = MONEY.add(matched, row.matched_amount)
     return {
-        "billed": money_of(sums["billed_amount"]),
-        "estimated": money_of(sums["estimated"]),
-        "difference": money_of(sums["difference"]),
-        "matched": money_of(sums["matched_amount"]),
-        "notMatched": money_of(sums["not_matched"]),
-        "notBilled": money_of(sums["not_billed"]),
+        "billed": money_of(billed),
+        "estimated": money_of(estimated),
+        "difference": money_of(MONEY.subtract(billed, estimated)),
+        "matched": money_of(matched),
+        "notMatched": money_of(MONEY.subtract(billed, matched)),
+        "notBilled": money_of(MONEY.subtract(estimated, matched)),
     }
 
 

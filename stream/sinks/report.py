@@ -17,7 +17,7 @@ from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.sinks.bills import show_bills
+from stream.sinks.bills import lead_to_rows, show_bills
 from stream.sinks.details import (
     camel_name_of,
     details_of,
@@ -269,8 +269,8 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
             yield from lead_by_files(section, report.files.entries(), 2)
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
-        elif name == "billing" and not details:
-            yield indent_value({key: one for key, one in section.items() if key != "rows"}, 2)
+        elif name == "billing" and report.outline.bills and details:
+            yield from lead_to_rows(section, report.outline.bills)
         else:
             yield indent_value(section, 2)
         opening = b","
