@@ -39,18 +39,8 @@ class BillRow(Struct):
 
     @property
     def matched_amount(self) -> Decimal:
-        """What is both billed and estimated; of a credit nothing is."""
+        """What is both billed and estimated; of a credit nothing is. The rest of each is not."""
         return max(min(self.billed_amount, self.estimate.amount), Decimal(0))
-
-    @property
-    def not_matched(self) -> Decimal:
-        """What is billed, and no estimate explains."""
-        return MONEY.subtract(self.billed_amount, self.matched_amount)
-
-    @property
-    def not_billed(self) -> Decimal:
-        """What is estimated, and not billed."""
-        return MONEY.subtract(self.estimate.amount, self.matched_amount)
 
     @property
     def difference(self) -> Decimal:
