@@ -10,8 +10,9 @@ import pytest
 
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.twin.charges import CHARGED, PRICES, Price
-from tests.support.pages import bucket, page, put, put_all, used
+from tests.support.pages import FIRST, bucket, page, put, put_all, used
 from tests.support.places import FIXTURES
+from tests.support.pruning import prune
 from tests.support.running import replay
 from tests.support.twins import DAY, Asked, twin_at, walk
 from tests.support.twins import NOW as TWIN_NOW
@@ -129,6 +130,17 @@ def test_the_section_is_the_same_however_it_is_made(month: Path, tmp_path: Path)
         for _ in range(2):
             state = tmp_path / f"{place.name}.state"
             assert replay(place, prices="default", state=state).raw == wanted
+
+
+def test_folded_days_keep_batches_apart(month: Path, tmp_path: Path) -> None:
+    """What is folded is estimated and compared as before."""
+    state = tmp_path / "state.db"
+    before = billing_of(month, state=state)
+    prune(state, limit=FIRST + 2 * DAY)
+    again = replay(month, prices="default", state=state).report
+    assert again is not None
+    assert again["run"]["folded"]["windows"] > 0
+    assert again["billing"] == before
 
 
 def test_without_details_there_are_no_rows(month: Path) -> None:
