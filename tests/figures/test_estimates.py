@@ -305,6 +305,18 @@ def test_long_requests_are_named() -> None:
     assert (one.amount, one.is_by_length) == (Decimal(10), True)
 
 
+def test_rows_that_do_not_say_if_they_were_a_batch_are_vague() -> None:
+    """Null, or never kept: of completions nobody knows; of embeddings there are no batches."""
+    for name, known, wanted in (
+        ("completions", {"batch": None}, True),
+        ("completions", {}, True),
+        ("completions", {"batch": False}, False),
+        ("embeddings", {}, False),
+    ):
+        found = estimates_of(name, tokens(input=1), model="gpt-5", **known)
+        assert [one.is_vague for one in found.by_key.values()] == [wanted]
+
+
 @pytest.mark.parametrize(
     ("counters", "said"),
     [

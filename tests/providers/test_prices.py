@@ -237,6 +237,7 @@ def test_the_example_is_a_price_list() -> None:
         ("gpt-4o-mini", "batch", "input", "0.00000006"),
         ("gpt-4o-2024-08-06", "scale", "output", "0"),
         ("gpt-4o-2024-08-06", "default", "output", "0.00001"),
+        ("omni-moderation-latest", "default", "input", "0"),
         ("dall-e-3", "default", "images", "0.04"),
         (None, "default", "sessions", "0.03"),
         ("gpt-5", "default", "output", "0.000009"),

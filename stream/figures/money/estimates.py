@@ -98,27 +98,31 @@ class Estimates:
             return
         for values, counters in found.groups.items():
             known: dict[str, Any] = dict(zip(found.names, values, strict=True))
-            for key, estimate in self._estimate(endpoint.key, days, known, counters):
+            for key, estimate in self._estimate(endpoint, days, known, counters):
                 self.by_key.setdefault(key, Estimate()).add(estimate)
 
     def _estimate(
-        self, endpoint: str, days: Window, known: Mapping[str, Any], counters: Mapping[str, Number]
+        self,
+        endpoint: Endpoint,
+        days: Window,
+        known: Mapping[str, Any],
+        counters: Mapping[str, Number],
     ) -> Iterator[tuple[UsageKey, Estimate]]:
         project, model = known.get("project_id"), known.get("model")
-        key = UsageKey(days, project, endpoint, model, tier_of(known), OWN_COST)
-        quantities = quantities_of(endpoint, counters)
+        key = UsageKey(days, project, endpoint.key, model, tier_of(known), OWN_COST)
+        quantities = quantities_of(endpoint.key, counters)
         messages = quantities.contradictions
         if COST in counters and known.get(HAS_COST, True):
             yield key, Estimate(amount=Decimal(counters[COST]))
             if not quantities.by_kind and counters[COST]:
                 messages += ("a cost without any use: what it is of may be estimated beside it",)
-            quantities = quantities_of(endpoint, {})
-        where = (days, endpoint, project, model)
+            quantities = quantities_of(endpoint.key, {})
+        where = (days, endpoint.key, project, model)
         self.contradictions += (Contradiction(*where, message) for message in messages)
         prices = self.prices.find(model, key.tier, days.start) if quantities.by_kind else None
         for kind, quantity in quantities.by_kind.items():
             estimate = estimate_of(quantity, prices, kind)
-            estimate.is_vague = known.get("batch", False) is None
+            estimate.is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
             yield key._replace(kind=kind), estimate
 
 
