@@ -23,6 +23,7 @@ from stream.figures.expectations import Expectations
 from stream.figures.outline import FrozenState, outline_of
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
+from stream.providers.prices.price_list import PriceList
 from stream.records.delivery import Delivery, size_of
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
@@ -64,7 +65,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     """One run over a directory, or a file of pages; ``now`` is the clock, in Unix seconds.
 
     ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
-    ``side_outputs`` are what the command writes beside it.
+    ``side_outputs`` are what the command writes beside it. With ``prices`` the report says what use
+    should have cost.
     """
 
     directory: Path
@@ -75,19 +77,24 @@ class Replay(Struct, frozen=True, kw_only=True):
     channel_capacity: int = DEFAULT_CAPACITY
     max_page_bytes: int = DEFAULT_PAGE_BYTES
     side_outputs: tuple[Path, ...] = ()
+    prices: PriceList | None = None
 
     @property
     def outputs(self) -> Outputs:
-        """Where it writes to."""
-        return Outputs(self.report, self.details, self.rules.dead_letters)
+        """Where it writes to, and what goes into the report."""
+        return Outputs(self.report, self.details, self.rules.dead_letters, self.prices)
 
 
 class Outputs(NamedTuple):
-    """Where a run writes to: the report, with every record or not, and the dead letters."""
+    """Where a run writes to: the report, with every record or not, and the dead letters.
+
+    With ``prices`` the report says what use should have cost.
+    """
 
     report: Path | None
     details: bool
     dead_letters: Path | None = None
+    prices: PriceList | None = None
 
 
 class Observer(NamedTuple):
@@ -185,7 +192,8 @@ async def ingest_pages(
     """
     if run.rules.dead_letters is not None:
         prepare_file(run.rules.dead_letters / DEAD_LETTERS)
-    if not intake.checkpoints.is_lasting:  # or there may be windows that never were in memory
+    # A store that lasts may have windows that never were in memory; prices want each day's sums.
+    if not intake.checkpoints.is_lasting and run.prices is None:
         intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
@@ -241,7 +249,7 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
         Unavailable: a file cannot be written.
     """
     with INTERRUPTION.allow():
-        outline = outline_of(state, now, expected, figures)
+        outline = outline_of(state, now, expected, figures, outputs.prices)
     outline.issues += issues
     report = Report(outline)
     if outputs.dead_letters is not None:

@@ -29,6 +29,7 @@ from stream.cli.standard_input import spool_input
 from stream.engines.signals import defer_signals, until_signalled
 from stream.intake.rules import DEFAULT_BUDGET
 from stream.pipeline import Replay, replay, state_files_of
+from stream.providers.prices.choice import load_prices
 from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
 from stream.records.tally import Tally
@@ -96,6 +97,12 @@ def read_worker_count(value: str) -> int:
 )
 @clock_option()
 @click.option(
+    "--prices",
+    metavar="default|FILE",
+    help="Put what use should have cost beside what was billed, by the published price list, or by "
+    "a prices.toml over it.",
+)
+@click.option(
     "--notes",
     metavar="FILE",
     type=FILE,
@@ -118,6 +125,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     on_error: str,
     notes: Path | None,
     metrics: Path | None,
+    prices: str | None,
     *,
     allow_incomplete: bool,
     row_budget: int,
@@ -148,9 +156,17 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         state=state,
         row_budget=row_budget,
     )
+    price_list = None if prices is None else load_prices(prices)
     place = context.with_resource(spool_input(directory))
     beside = tuple(filter(None, (notes, metrics)))
-    run = Replay(directory=place, report=report, rules=rules, side_outputs=beside, **options)
+    run = Replay(
+        directory=place,
+        report=report,
+        rules=rules,
+        side_outputs=beside,
+        prices=price_list,
+        **options,
+    )
     check_outputs(run)
     before = previous_summary(report) if notes else None
     tally = Tally()

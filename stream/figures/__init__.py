@@ -6,6 +6,7 @@ For a report, ``outline`` asks for everything, and is what sinks are given:
   up (``totals``), and what does not add up over time (``levels``);
 - ``relations``: whatever is referred to must be defined;
 - ``expectations``: figures that must come out;
+- ``money``: what use should have cost, beside what was billed, where somebody has prices;
 - ``issues``: one sentence for each thing that does not hold.
 
 For those who look at days, ``days`` has what each came to, and ``daily`` adds up what people look

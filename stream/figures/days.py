@@ -6,21 +6,24 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.figures.totals import Totals
+from stream.figures.rollup.table import Table
+from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.records.money import Number, plain_text_of
-from stream.records.windows import Counters
+from stream.records.windows import Counters, Window, days_of
 
-__all__ = ["DayGroups", "group_totals", "pack_groups", "unpack_groups"]
+__all__ = ["PRICED_BY", "DayGroups", "DayTotals", "group_totals", "pack_groups", "unpack_groups"]
 
 Group: TypeAlias = tuple[Any, ...]
-WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency")
+PRICED_BY: Final = ("batch", HAS_COST)
+"""What prices go by, beside what every total does."""
+WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency", *PRICED_BY)
 MOST: Final = 2**63
 """What a count in MessagePack is less than; a larger one is written as its digits."""
 
@@ -34,6 +37,34 @@ class DayGroups(NamedTuple):
 
     names: tuple[str, ...]
     groups: dict[Group, Counters]
+
+
+class DayTotals:
+    """Totals of an endpoint's days; days that a window joins are one."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Start with none."""
+        self.endpoint = endpoint
+        self._totals: dict[Window, Totals] = {}
+
+    def take(self, table: Table) -> None:
+        """Count resolved records, each in the UTC days that its window touches."""
+        for window, rows in table.records_by_window():
+            days = days_of(window)
+            totals = self._totals.get(days)
+            if totals is None:
+                totals = self._totals[days] = Totals(self.endpoint, PRICED_BY)
+            totals.add(rows.dimensions, rows.counters)
+
+    def join(self, other: DayTotals) -> None:
+        """Count what others have counted."""
+        for days, totals in other._totals.items():
+            self._totals.setdefault(days, Totals(self.endpoint, PRICED_BY)).join(totals)
+
+    def groups(self) -> Iterator[tuple[Window, DayGroups]]:
+        """Yield what each of the days came to, in order."""
+        for days in sorted(self._totals):
+            yield days, group_totals(self.endpoint, self._totals[days])
 
 
 def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:

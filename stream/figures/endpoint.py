@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from stream.figures.days import DayTotals
 from stream.figures.levels import Levels
 from stream.figures.rollup import (
     Finding,
@@ -45,6 +46,8 @@ class EndpointFigures(Struct):
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
     level_windows: Levels | None = None
+    days: DayTotals | None = None
+    """What each day came to, where somebody has asked for it."""
 
     @property
     def levels(self) -> Levels:
@@ -90,6 +93,8 @@ class EndpointFigures(Struct):
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
         self.levels.join(other.levels)
+        if self.days is not None and other.days is not None:
+            self.days.join(other.days)
         for label, totals in other.label_totals.items():
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
@@ -175,13 +180,16 @@ class References:
         }
 
 
-def endpoint_figures(key: str, windows: Windows) -> EndpointFigures:
-    """Compute an endpoint's figures from its windows."""
+def endpoint_figures(key: str, windows: Windows, *, by_day: bool = False) -> EndpointFigures:
+    """Compute an endpoint's figures from its windows; ``by_day``: also what each day came to."""
     endpoint = ENDPOINTS[key]
     figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
+    figures.days = DayTotals(endpoint) if by_day else None
     for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
         figures.totals.add(found.table.dimensions, found.table.counters)
         figures.levels.take(found.table)
+        if figures.days is not None:
+            figures.days.take(found.table)
         figures.findings += found.findings
         figures.wider_windows += found.wider_windows
         figures.overlaps += found.overlaps

@@ -1,7 +1,8 @@
 """Folding: what old windows come to, as one window for each span of days that none of them crosses.
 
-Sums are by whatever a report totals, so that every total stays what it is to the last digit; who
-used it, by which key and at which hour is gone.
+Sums are by whatever a report totals, so that every total stays what it is to the last digit, and
+batches, which are charged otherwise, are apart; who used it, by which key and at which hour is
+gone.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from heapq import merge
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from stream.figures.days import PRICED_BY
 from stream.figures.rollup import resolve_windows
 from stream.figures.rollup.table import Record, identity_of, present_values, table_of
-from stream.figures.totals import Totals
+from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import folded_chain
@@ -103,7 +105,7 @@ def span_of_windows(
 def fold_windows(
     endpoint: Endpoint, span: Window, held: Sequence[HeldWindow], *, drops: bool = False
 ) -> Fold | None:
-    """Return what the windows of a span of days fold into; ``None``: a sum is too large to keep.
+    """Return what the windows of a span of days fold into; ``None``: they cannot be one window.
 
     Of several labels each has its own sums, and all together have theirs, which count.
     """
@@ -120,8 +122,8 @@ def fold_windows(
 
 
 def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) -> Snapshot | None:
-    """Add up windows as figures do; ``None``: a sum is too large to keep."""
-    totals = Totals(endpoint)
+    """Add up windows as figures do; ``None``: a sum is too large, or only some rows have a cost."""
+    totals = Totals(endpoint, PRICED_BY)
     last = (0, 0)
     for found in resolve_windows(endpoint, held, ordered=False):
         if not endpoint.levels:
@@ -129,13 +131,18 @@ def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) ->
             continue
         for window, rows in found.table.records_by_window() if found.table.windows else ():
             if (window.end, window.start) > last:  # a level does not add up over time
-                last, totals = (window.end, window.start), Totals(endpoint)
+                last, totals = (window.end, window.start), Totals(endpoint, PRICED_BY)
                 totals.add(rows.dimensions, rows.counters)
-    records = []
+    records, seen = [], set()
     for group, counters in sorted(totals.groups().items(), key=lambda one: canonical_order(one[0])):
         if any(not fits(value) for value in counters.values()):
             return None
-        identity = identity_of(endpoint, dict(zip(totals.names, group, strict=True)))
+        dimensions_of = dict(zip(totals.names, group, strict=True))
+        dimensions_of.pop(HAS_COST, None)
+        identity = identity_of(endpoint, dimensions_of)
+        if identity in seen:
+            return None  # in one sum nobody could tell what the cost is of
+        seen.add(identity)
         known = present_values(endpoint.dimensions, identity)
         records.append(Record(span, identity, known, dict(counters), GRAIN, {}))
     _, dimensions, counters_, _ = table_of(endpoint, records)

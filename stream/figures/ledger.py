@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from stream.figures.admission import Admission, read_labels, write_labels
 from stream.figures.daily import DaySums
-from stream.figures.days import DayGroups, group_totals, pack_groups, unpack_groups
+from stream.figures.days import PRICED_BY, DayGroups, group_totals, pack_groups, unpack_groups
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
@@ -186,7 +186,8 @@ class Ledger:
 
 def groups_of_span(windows: Windows, span: Span) -> DayGroups:
     """Add up what some days come to; of levels, what their latest window holds."""
-    endpoint, totals = ENDPOINTS[span.endpoint], Totals(ENDPOINTS[span.endpoint])
+    endpoint = ENDPOINTS[span.endpoint]
+    totals = Totals(endpoint, PRICED_BY)
     latest = Window(0, 0)
     held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
     for found in resolve_windows(endpoint, held, ordered=False):

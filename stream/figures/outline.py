@@ -19,6 +19,7 @@ from stream.figures.issues import (
     list_remarks,
     view_issues,
 )
+from stream.figures.money.bills import Bills, compare_bills
 from stream.figures.relations import (
     DEFINED_FOR_EVER,
     DELETED_IN_TIME,
@@ -26,6 +27,7 @@ from stream.figures.relations import (
     Relations,
     Relationships,
 )
+from stream.providers.prices.price_list import PriceList
 from stream.records.chains import ChainSummary
 from stream.records.delivery import LeftOut
 from stream.records.privacy import one_line
@@ -66,6 +68,7 @@ class Outline(Struct):
     remarks: list[str] = []
     left_out: Sequence[LeftOut] = ()
     folded_days: FoldedDays | None = None
+    bills: Bills | None = None
 
     @property
     def exit_code(self) -> int:
@@ -82,16 +85,19 @@ def outline_of(
     now: int,
     expected: Expectations = expectations.NOTHING,
     known: Mapping[str, EndpointFigures] | None = None,
+    prices: PriceList | None = None,
 ) -> Outline:
     """Compute every figure, and name what does not hold.
 
-    Figures of endpoints that are ``known`` were added up elsewhere. A list of which something is
-    missing defines nothing.
+    Figures of endpoints that are ``known`` were added up elsewhere, by day where there are
+    ``prices``. A list of which something is missing defines nothing.
     """
     keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
     figures = {
-        key: added_up[key] if key in added_up else endpoint_figures(key, state.windows)
+        key: added_up[key]
+        if key in added_up
+        else endpoint_figures(key, state.windows, by_day=prices is not None)
         for key in keys
     }
     partial = {run.chain.endpoint for run in state.runs if run.partial}
@@ -122,4 +128,5 @@ def outline_of(
         [*map(one_line, remarks)],
         state.left_out,
         folded_days_of(state.windows),
+        None if prices is None else compare_bills(figures.values(), prices, now),
     )

@@ -17,7 +17,7 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["Totals"]
+__all__ = ["HAS_COST", "Totals"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
@@ -25,6 +25,9 @@ Names: TypeAlias = tuple[str, ...]
 CURRENCY: Final = "currency"
 AMOUNT: Final = "amount_value"
 """The dimension, and the counter that it is of."""
+COST: Final = "cost"
+HAS_COST: Final = "has_cost"
+"""What may be grouped by beside dimensions: whether a row says what it cost itself."""
 PILED: Final = 1 << 9
 """How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
 MOST: Final = 1 << 32
@@ -39,16 +42,26 @@ class Totals:
     Columns are put aside and summed many rows at a time: a few cost as much as the calls.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Start with no records."""
+    def __init__(self, endpoint: Endpoint, more: Names = ()) -> None:
+        """Start with no records; ``more`` are names to group by that only some endpoints have."""
         self.endpoint = endpoint
         self.records = 0
+        places = {name: place for place, name in enumerate(endpoint.dimensions)}
+        self._cost = endpoint.counters.index(COST) if COST in endpoint.counters else None
+        extra = (
+            one for one in more if one in places or (one == HAS_COST and self._cost is not None)
+        )
         self.names = tuple(
             dict.fromkeys(
-                ("project_id", "service_tier", "model", *(name for _, name in endpoint.breakdowns))
+                (
+                    "project_id",
+                    "service_tier",
+                    "model",
+                    *(name for _, name in endpoint.breakdowns),
+                    *extra,
+                )
             ),
         )
-        places = {name: place for place, name in enumerate(endpoint.dimensions)}
         self._places = tuple(map(places.get, self.names))
         self._grouping: list[list[Any]] = [[] for _ in self.names]
         self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
@@ -83,6 +96,8 @@ class Totals:
         for name, place, waiting in zip(self.names, self._places, self._grouping, strict=True):
             if place is not None:
                 waiting.extend(dimensions[place])
+            elif name == HAS_COST and self._cost is not None:
+                waiting.extend(value is not None for value in counters[self._cost])
             elif others.count(None) == rows:
                 waiting.extend(others)
             else:

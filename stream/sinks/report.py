@@ -17,6 +17,7 @@ from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
+from stream.sinks.bills import lead_to_rows, show_bills
 from stream.sinks.details import (
     camel_name_of,
     details_of,
@@ -66,8 +67,14 @@ class Report:
             "relationships": self.outline.relationships,
             "foreignKeyIssues": self.outline.foreign_keys,
             "reconciliation": self.reconciliation(),
+            **self.bills(),
             "relationshipIssues": [*self.outline.issues, *self.outline.remarks],
         }
+
+    def bills(self) -> dict[str, Any]:
+        """Show what use should have cost beside what was billed, where there are prices."""
+        bills = self.outline.bills
+        return {} if bills is None else {"billing": show_bills(bills)}
 
     def run(self) -> dict[str, Any]:
         """Show how many pages were read, what was not, and until when days were folded."""
@@ -262,6 +269,8 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
             yield from lead_by_files(section, report.files.entries(), 2)
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
+        elif name == "billing" and report.outline.bills and details:
+            yield from lead_to_rows(section, report.outline.bills)
         else:
             yield indent_value(section, 2)
         opening = b","

@@ -164,3 +164,15 @@ def test_a_sum_that_is_too_large_to_keep_stays_in_its_windows(tmp_path: Path, st
     report = report_of(pages, state)
     assert totals_in(report) == whole
     assert report["run"]["folded"] == {"until": "2024-11-03T00:00:00Z", "windows": 1}
+
+
+def test_what_rows_say_that_they_cost_stays_with_their_rows(tmp_path: Path, state: Path) -> None:
+    """A day in which only some rows of a sum have a cost is not folded: whose is it then?"""
+    priced = {**used(1, user_id="a"), "cost": 0.5}
+    days = [bucket(priced, used(1, user_id="b")), bucket(priced, day=1), bucket(used(1), day=2)]
+    pages = put_all(tmp_path / "pages", {ONE: page(*days)})
+    whole = totals_in(report_of(pages, state))
+    assert prune(state)["days"] == 2
+    report = report_of(pages, state)
+    assert totals_in(report) == whole
+    assert report["run"]["folded"]["windows"] == 2

@@ -1,0 +1,6 @@
+"""What use should have cost, and how that compares with what was billed; pure, exact figures.
+
+``quantities`` says how much of each kind was used, no unit twice; ``estimates`` puts prices on it;
+``bills`` compares it with costs, day by day, project by project and line by line, in ``rows``;
+``reasons`` says what explains a difference.
+"""

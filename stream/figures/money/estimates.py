@@ -1,0 +1,151 @@
+"""What use should have cost: quantity times price, by day, project, model, tier and kind.
+
+An estimate is never a bill. What a row itself says that it cost counts as that; a kind that has no
+price keeps its quantity, and adds nothing to the amount. All of it is sums of products, so that
+estimates add up over any split of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from stream.figures.days import DayGroups
+from stream.figures.money.quantities import quantities_of
+from stream.figures.totals import HAS_COST
+from stream.providers.endpoint import Endpoint
+from stream.providers.prices.price_list import BATCH, DEFAULT_TIER, ModelPrices, PriceList
+from stream.records.money import MONEY, Number
+from stream.records.windows import Window
+
+__all__ = [
+    "OWN_COST",
+    "Contradiction",
+    "Estimate",
+    "Estimates",
+    "UsageKey",
+    "sum_estimates",
+    "tier_of",
+]
+
+OWN_COST: Final = "own_cost"
+"""The kind of what rows themselves say that they cost."""
+COST: Final = "cost"
+STANDARD: Final = frozenset({"", "auto", "standard", DEFAULT_TIER})
+"""What the tier is called that is charged where nobody asks for another."""
+
+
+class UsageKey(NamedTuple):
+    """What an estimate is of; ``tier`` is the one that is charged, a batch is one.
+
+    ``days`` is a UTC day, or several that a window joins.
+    """
+
+    days: Window
+    project_id: str | None
+    endpoint: str
+    model: str | None
+    tier: str
+    kind: str
+
+
+class Estimate(Struct):
+    """How much was used, what it should have cost, and how much of it has no price.
+
+    ``is_by_length``: long requests would cost more. ``is_vague``: nobody knows if it was a batch.
+    """
+
+    quantity: int = 0
+    amount: Decimal = Decimal(0)
+    without_price: int = 0
+    is_by_length: bool = False
+    is_vague: bool = False
+
+    def add(self, other: Estimate) -> None:
+        """Add another estimate, exactly."""
+        self.quantity += other.quantity
+        self.amount = MONEY.add(self.amount, other.amount)
+        self.without_price += other.without_price
+        self.is_by_length |= other.is_by_length
+        self.is_vague |= other.is_vague
+
+
+class Contradiction(NamedTuple):
+    """Counters that cannot all be right: where, and what is wrong."""
+
+    days: Window
+    endpoint: str
+    project_id: str | None
+    model: str | None
+    message: str
+
+
+class Estimates:
+    """Adds up estimates, and keeps what contradicts itself."""
+
+    def __init__(self, prices: PriceList) -> None:
+        """Start with none; ``prices`` are what is charged."""
+        self.prices = prices
+        self.by_key: dict[UsageKey, Estimate] = {}
+        self.contradictions: list[Contradiction] = []
+
+    def take(self, endpoint: Endpoint, days: Window, found: DayGroups) -> None:
+        """Estimate what some days come to; of a level, which is no use, nothing."""
+        if endpoint.levels:
+            return
+        for values, counters in found.groups.items():
+            known: dict[str, Any] = dict(zip(found.names, values, strict=True))
+            for key, estimate in self._estimate(endpoint, days, known, counters):
+                self.by_key.setdefault(key, Estimate()).add(estimate)
+
+    def _estimate(
+        self,
+        endpoint: Endpoint,
+        days: Window,
+        known: Mapping[str, Any],
+        counters: Mapping[str, Number],
+    ) -> Iterator[tuple[UsageKey, Estimate]]:
+        project, model = known.get("project_id"), known.get("model")
+        key = UsageKey(days, project, endpoint.key, model, tier_of(known), OWN_COST)
+        quantities = quantities_of(endpoint.key, counters)
+        messages = quantities.contradictions
+        if COST in counters and known.get(HAS_COST, True):
+            yield key, Estimate(amount=Decimal(counters[COST]))
+            if not quantities.by_kind and counters[COST]:
+                messages += ("a cost without any use: what it is of may be estimated beside it",)
+            quantities = quantities_of(endpoint.key, {})
+        where = (days, endpoint.key, project, model)
+        self.contradictions += (Contradiction(*where, message) for message in messages)
+        prices = self.prices.find(model, key.tier, days.start) if quantities.by_kind else None
+        for kind, quantity in quantities.by_kind.items():
+            estimate = estimate_of(quantity, prices, kind)
+            estimate.is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
+            yield key._replace(kind=kind), estimate
+
+
+def estimate_of(quantity: int, prices: ModelPrices | None, kind: str) -> Estimate:
+    """Return what so many units of a kind should cost."""
+    price = None if prices is None else prices.by_kind.get(kind)
+    if prices is None or price is None:
+        return Estimate(quantity, without_price=quantity)
+    amount = MONEY.multiply(price, Decimal(quantity))
+    return Estimate(quantity, amount, is_by_length=prices.by_length)
+
+
+def tier_of(known: Mapping[str, Any]) -> str:
+    """Return the tier that a row is charged in, in lower case; a batch is charged as a batch."""
+    tier = str(known.get("service_tier") or "").lower()
+    if known.get("batch") is True or tier == BATCH:
+        return BATCH
+    return DEFAULT_TIER if tier in STANDARD else tier
+
+
+def sum_estimates(found: Iterable[Estimate]) -> Estimate:
+    """Return what estimates come to together."""
+    total = Estimate()
+    for one in found:
+        total.add(one)
+    return total

@@ -1,0 +1,84 @@
+"""How much of each kind was used: an endpoint's counters, cut up so that no unit counts twice.
+
+Of completions, input is everything that went in: what was cached, what was written to the cache,
+and the rest, which is text, audio and images; what was cached is of these three too. Audio and
+image input are the uncached ones. Output is text, audio and images. What an endpoint has but one
+counter of is that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from stream.records.money import Number
+
+__all__ = ["Quantities", "quantities_of"]
+
+TOKENS: Final = frozenset({"usage/completions", "usage/decisions"})
+SINGLE: Final = {
+    "usage/embeddings": ("input_tokens", "input"),
+    "usage/moderations": ("input_tokens", "input"),
+    "usage/images": ("images", "images"),
+    "usage/audio_speeches": ("characters", "characters"),
+    "usage/audio_transcriptions": ("seconds", "seconds"),
+    "usage/code_interpreter_sessions": ("num_sessions", "sessions"),
+    "usage/web_search_calls": ("num_requests", "web_searches"),
+    "usage/file_search_calls": ("num_requests", "file_searches"),
+}
+"""Endpoint → what is charged of it, and the kind that it is of."""
+
+
+class Quantities(NamedTuple):
+    """How many units of each kind; of none there is no entry.
+
+    ``contradictions`` are sentences about counters that cannot all be right: then a kind may be
+    less than nothing.
+    """
+
+    by_kind: dict[str, int]
+    contradictions: tuple[str, ...] = ()
+
+
+def quantities_of(endpoint: str, counters: Mapping[str, Number]) -> Quantities:
+    """Return what counters say of each kind that is charged; it is linear, so sums may be given."""
+    if endpoint in TOKENS:
+        return cut_up_tokens({name: int(value) for name, value in counters.items()})
+    if endpoint not in SINGLE:
+        return Quantities({})
+    name, kind = SINGLE[endpoint]
+    value = int(counters.get(name, 0))
+    return Quantities({kind: value} if value else {})
+
+
+def cut_up_tokens(counters: Mapping[str, int]) -> Quantities:
+    """Cut up the tokens of completions."""
+
+    def count(name: str) -> int:
+        return counters.get(f"{name}_tokens", 0)
+
+    cached, cache_write = count("input_cached"), count("input_cache_write")
+    parts = {
+        "cached_audio_input": count("input_cached_audio"),
+        "cached_image_input": count("input_cached_image"),
+        "cache_write": cache_write,
+        "audio_input": count("input_audio"),
+        "image_input": count("input_image"),
+        "audio_output": count("output_audio"),
+        "image_output": count("output_image"),
+    }
+    parts["cached_input"] = cached - parts["cached_audio_input"] - parts["cached_image_input"]
+    parts["input"] = (
+        count("input") - cached - cache_write - parts["audio_input"] - parts["image_input"]
+    )
+    parts["output"] = count("output") - parts["audio_output"] - parts["image_output"]
+    wrong = [
+        f"{kind} tokens come to {value}: their parts are more than the whole"
+        for kind, value in parts.items()
+        if value < 0
+    ]
+    uncached = counters.get("input_uncached_tokens")
+    expected = count("input") - cached - cache_write
+    if uncached is not None and uncached != expected:
+        wrong.append(f"input_uncached_tokens are {uncached}, and by the others {expected}")
+    return Quantities({kind: value for kind, value in parts.items() if value}, tuple(wrong))
