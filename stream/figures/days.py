@@ -6,27 +6,43 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from stream.figures.rollup import resolve_windows
 from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
-from stream.records.windows import Counters
+from stream.records.windows import Counters, Window
+from stream.state.saved_series import Span
+from stream.state.windows import Windows
 
-__all__ = ["DayGroups", "group_totals", "pack_groups", "unpack_groups"]
+__all__ = [
+    "LEVELS",
+    "DayColumns",
+    "DayGroups",
+    "group_totals",
+    "groups_of_span",
+    "pack_groups",
+    "unpack_columns",
+    "unpack_groups",
+]
 
 Group: TypeAlias = tuple[Any, ...]
 WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency")
+LEVELS: Final = "usage/vector_stores"
+"""The endpoint that says how much there is, and not how much was used."""
 MOST: Final = 2**63
 """What a count in MessagePack is less than; a larger one is written as its digits."""
 
 ENCODE: Final = msgspec.msgpack.Encoder(decimal_format="string").encode
-Written = tuple[list[str], list[list[Any]], list[str], list[list[Any]]]
+Written = tuple[tuple[str, ...], list[list[Any]], list[str], list[msgspec.Raw]]
 DECODE: Final = msgspec.msgpack.Decoder(Written).decode
+DECODE_COLUMN: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class DayGroups(NamedTuple):
@@ -34,6 +50,32 @@ class DayGroups(NamedTuple):
 
     names: tuple[str, ...]
     groups: dict[Group, Counters]
+
+
+class DayColumns(NamedTuple):
+    """The same, column by column: a value of each dimension and counter for each group.
+
+    What a group has nothing of is ``None``.
+    """
+
+    dimensions: dict[str, list[Any]]
+    counters: dict[str, list[Number | None]]
+
+
+def groups_of_span(windows: Windows, span: Span) -> DayGroups:
+    """Add up what some days come to; of levels, what their latest window holds."""
+    endpoint, totals = ENDPOINTS[span.endpoint], Totals(ENDPOINTS[span.endpoint])
+    latest = Window(0, 0)
+    held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
+    for found in resolve_windows(endpoint, held, ordered=False):
+        if span.endpoint != LEVELS:
+            totals.add(found.table.dimensions, found.table.counters)
+            continue
+        for window, rows in found.table.records_by_window():
+            if rows.windows and (window.end, window.start) >= (latest.end, latest.start):
+                latest, totals = window, Totals(endpoint)
+                totals.add(rows.dimensions, rows.counters)
+    return group_totals(endpoint, totals)
 
 
 def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:
@@ -56,22 +98,41 @@ def pack_groups(found: DayGroups) -> bytes:
     return ENCODE((found.names, dimensions, counters, columns))
 
 
+def unpack_columns(
+    endpoint: Endpoint, packed: bytes, wanted: Container[str] | None = None
+) -> DayColumns:
+    """Return the sums that :func:`pack_groups` wrote; only the counters that are wanted, if any.
+
+    Raises:
+        ValueError: the bytes are not what was written.
+    """
+    names, dimensions, counters, columns = DECODE(packed)
+    return DayColumns(
+        dict(zip(names, dimensions or [[] for _ in names], strict=True)),
+        {
+            name: read_numbers(
+                DECODE_COLUMN(column), digits=Decimal if name in endpoint.money else int
+            )
+            for name, column in zip(counters, columns, strict=True)
+            if wanted is None or name in wanted
+        },
+    )
+
+
 def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
     """Return the sums that :func:`pack_groups` wrote.
 
     Raises:
         ValueError: the bytes are not what was written.
     """
-    names, dimensions, counters, columns = DECODE(packed)
-    columns_read = [
-        read_numbers(column, digits=Decimal if name in endpoint.money else int)
-        for name, column in zip(counters, columns, strict=True)
-    ]
+    dimensions, counters = unpack_columns(endpoint, packed)
     groups = {}
-    for values, *numbers in zip(zip(*dimensions, strict=True), *columns_read, strict=True):
+    for values, *numbers in zip(
+        zip(*dimensions.values(), strict=True), *counters.values(), strict=True
+    ):
         pairs = zip(counters, numbers, strict=True)
         groups[values] = {name: value for name, value in pairs if value is not None}
-    return DayGroups(tuple(names), groups)
+    return DayGroups(tuple(dimensions), groups)
 
 
 def write_number(value: Number | None) -> int | str | None:
