@@ -6,9 +6,9 @@ It adds up what days came to (``daybook``), column by column, and nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import localcontext
-from itertools import compress, repeat
+from itertools import compress
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -30,6 +30,7 @@ __all__ = [
     "Breakdown",
     "Choice",
     "Measure",
+    "Values",
     "add_breakdown",
 ]
 
@@ -72,12 +73,45 @@ class Measure(NamedTuple):
     currency: str = ""
 
 
-Key: TypeAlias = tuple[Any, ...]
-"""When a period began, in Unix seconds, and a value for each dimension; ``None``: it has none."""
+Values: TypeAlias = tuple[str | None, ...]
+"""A value for each dimension, as it is shown; ``None``: what counts there has no such thing."""
+Sums: TypeAlias = dict[int, defaultdict[Values, Number]]
+"""By the periods' beginnings, in Unix seconds, and by values."""
+
+
+class ShownValues(dict[tuple[Any, ...], Values]):
+    """An endpoint's dimensions as days have them → as they are shown; found out once for each."""
+
+    def __init__(self, endpoint: Endpoint, names: tuple[str, ...]) -> None:
+        """Show values of these dimensions."""
+        super().__init__()
+        self._names = names
+        self._endpoint = endpoint
+        self._suited = OF_COSTS if endpoint.key == COSTS else OF_USAGE
+
+    def __missing__(self, values: tuple[Any, ...]) -> Values:
+        """Find out how some are shown."""
+        self[values] = shown = tuple(
+            self._endpoint.key
+            if name == "endpoint"
+            else label_value_of(value)
+            if value is not None or name in self._suited
+            else None
+            for name, value in zip(self._names, values, strict=True)
+        )
+        return shown
+
+    def of_day(self, day: BookDay) -> list[Values]:
+        """Return what is shown of each group of a day."""
+        found, rows = day.sums.dimensions, len(day.sums.dimensions["project_id"])
+        if not self._names:
+            return [()] * rows
+        columns = (found.get(name) or [None] * rows for name in self._names)
+        return list(map(self.__getitem__, zip(*columns, strict=True)))
 
 
 class Breakdown:
-    """Sums by measure and key; figures that nobody has given are not there.
+    """Sums by measure and period; figures that nobody has given are not there.
 
     ``long_spans`` are days that a window joins: they count in their first day.
     """
@@ -85,54 +119,58 @@ class Breakdown:
     def __init__(self, choice: Choice) -> None:
         """Start with nothing."""
         self.choice = choice
-        self.sums: defaultdict[Measure, dict[Key, Number]] = defaultdict(dict)
+        self.sums: defaultdict[Measure, Sums] = defaultdict(dict)
         self.long_spans: set[Window] = set()
 
-    def add(self, endpoint: Endpoint, day: BookDay) -> None:
-        """Add what a day came to; days come in the order of time."""
-        start = day.days.start
-        if not self.choice.span.start <= start < self.choice.span.end:
-            return
-        dimensions, counters = day.sums
-        period = start_of_period(start, self.choice.per)
-        rows = len(dimensions["project_id"])
-        columns = [
-            [endpoint.key] * rows if name == "endpoint" else values_of(endpoint, day, name)
-            for name in self.choice.by
-        ]
-        keys = list(zip(repeat(period, rows), *columns, strict=True))
-        known: dict[Measure, list[Number | None]] = {
-            Measure(name): column for name, column in counters.items() if name != AMOUNT
-        }
-        known |= amounts_of(day)
-        if self.choice.projects is not None:
-            chosen = [one in self.choice.projects for one in values_of(endpoint, day, "project_id")]
-            keys = list(compress(keys, chosen))
-            known = {name: list(compress(column, chosen)) for name, column in known.items()}
-        if day.days.end - start > DAY and keys:
-            self.long_spans.add(day.days)
+    def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
+        """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
+        shown = ShownValues(endpoint, self.choice.by)
+        projects = ShownValues(endpoint, ("project_id",))
+        for day in days:
+            start, end = day.days
+            if self.choice.span.start <= start < self.choice.span.end:
+                keys, columns = shown.of_day(day), columns_of(day)
+                if self.choice.projects is not None:
+                    chosen = [one in self.choice.projects for (one,) in projects.of_day(day)]
+                    keys = list(compress(keys, chosen))
+                    columns = {name: [*compress(one, chosen)] for name, one in columns.items()}
+                self._add_columns(endpoint, start_of_period(start, self.choice.per), keys, columns)
+                if end - start > DAY and keys:
+                    self.long_spans.add(day.days)
+
+    def _add_columns(
+        self,
+        endpoint: Endpoint,
+        period: int,
+        keys: list[Values],
+        columns: Mapping[Measure, list[Number | None]],
+    ) -> None:
+        """Add a day's columns; of a level the last day of a period is what it comes to."""
         with localcontext(MONEY):
-            for measure, column in known.items():
-                sums = self.sums[measure]
-                if endpoint.key == LEVELS:  # the last day of a period is what it comes to
-                    for key in [one for one in sums if one[0] == period]:
-                        del sums[key]
+            for measure, column in columns.items():
+                sums = self.sums[measure].setdefault(period, defaultdict(int))
+                if endpoint.key == LEVELS:
+                    sums.clear()
                 for key, value in zip(keys, column, strict=True):
                     if value is not None:
-                        sums[key] = sums.get(key, 0) + value
+                        sums[key] += value
 
     @property
     def measures(self) -> list[Measure]:
         """The measures of which there is anything: the usual, the endpoints' own, then money."""
         order = {name: rank for rank, name in enumerate(all_counters())}
-        found = [one for one, sums in self.sums.items() if sums]
+        found = [one for one, sums in self.sums.items() if any(sums.values())]
         return sorted(
             found, key=lambda one: (one.name == BILLED, order.get(one.name, 0), rank_currency(one))
         )
 
-    def all_keys(self) -> list[Key]:
-        """Return the keys of which there is anything."""
-        return list(dict.fromkeys(key for sums in self.sums.values() for key in sums))
+    def keys_by_period(self) -> dict[int, list[Values]]:
+        """Return the periods in order, each with the values that there is anything of."""
+        found: defaultdict[int, dict[Values, None]] = defaultdict(dict)
+        for sums in self.sums.values():
+            for period, groups in sums.items():
+                found[period] |= dict.fromkeys(groups)
+        return {period: list(found[period]) for period in sorted(found) if found[period]}
 
 
 def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
@@ -145,37 +183,23 @@ def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
     for key in choice.endpoints or ENDPOINTS:
         endpoint = ENDPOINTS[key]
         wanted = choice.counters_of(endpoint)
-        for day in daybook.read(key, choice.span, wanted) if wanted else ():
-            found.add(endpoint, day)
+        if wanted:
+            columns = wanted | {*choice.by, "project_id", "currency"}
+            found.add_endpoint(endpoint, daybook.read(key, choice.span, columns))
     return found
 
 
-def values_of(endpoint: Endpoint, day: BookDay, name: str) -> list[str | None]:
-    """Return a dimension of each group as it is shown; ``None``: its endpoint has no such thing."""
-    column = day.sums.dimensions.get(name)
-    if column is None:
-        column = [None] * len(day.sums.dimensions["project_id"])
-    applies = name in (OF_COSTS if endpoint.key == COSTS else OF_USAGE)
-    names = {
-        value: None if value is None and not applies else label_value_of(value)
-        for value in set(column)
-    }
-    return [names[value] for value in column]
-
-
-def amounts_of(day: BookDay) -> dict[Measure, list[Number | None]]:
-    """Return what is billed, a column for each currency."""
-    amounts = day.sums.counters.get(AMOUNT)
-    if amounts is None:
-        return {}
-    currencies = [label_value_of(one) for one in day.sums.dimensions["currency"]]
-    return {
-        Measure(BILLED, currency): [
-            amount if one == currency else None
-            for one, amount in zip(currencies, amounts, strict=True)
+def columns_of(day: BookDay) -> dict[Measure, list[Number | None]]:
+    """Return a day's counters; of what is billed there is a column for each currency."""
+    columns = {Measure(name): one for name, one in day.sums.counters.items() if name != AMOUNT}
+    amounts = day.sums.counters.get(AMOUNT, [])
+    currencies = list(map(label_value_of, day.sums.dimensions["currency"])) if amounts else []
+    for currency in sorted(set(currencies)):
+        pairs = zip(currencies, amounts, strict=True)
+        columns[Measure(BILLED, currency)] = [
+            amount if one == currency else None for one, amount in pairs
         ]
-        for currency in sorted(set(currencies))
-    }
+    return columns
 
 
 def all_counters() -> Iterator[str]:

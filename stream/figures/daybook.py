@@ -37,7 +37,7 @@ class Daybook(Protocol):
     """Has what days came to."""
 
     def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
-        """Yield the days of an endpoint that a window touches, in order, with these counters.
+        """Yield the days of an endpoint that a window touches, in order, with these columns.
 
         Raises:
             BadInput, Unavailable: they cannot be read.
@@ -68,7 +68,7 @@ class StoredDaybook:
         return whole_spans(self.store, touched)
 
     def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
-        """Yield the days of an endpoint that a window touches, in order, with these counters.
+        """Yield the days of an endpoint that a window touches, in order, with these columns.
 
         Raises:
             BadInput, Unavailable: they cannot be read.

@@ -6,7 +6,7 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -40,8 +40,9 @@ MOST: Final = 2**63
 """What a count in MessagePack is less than; a larger one is written as its digits."""
 
 ENCODE: Final = msgspec.msgpack.Encoder(decimal_format="string").encode
-Written = tuple[tuple[str, ...], list[list[Any]], list[str], list[msgspec.Raw]]
+Written = tuple[tuple[str, ...], list[msgspec.Raw], list[str], list[msgspec.Raw]]
 DECODE: Final = msgspec.msgpack.Decoder(Written).decode
+DECODE_COUNTS: Final = msgspec.msgpack.Decoder(list[int | None]).decode
 DECODE_COLUMN: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
 
@@ -101,18 +102,20 @@ def pack_groups(found: DayGroups) -> bytes:
 def unpack_columns(
     endpoint: Endpoint, packed: bytes, wanted: Container[str] | None = None
 ) -> DayColumns:
-    """Return the sums that :func:`pack_groups` wrote; only the counters that are wanted, if any.
+    """Return the sums that :func:`pack_groups` wrote; only the columns that are wanted, if any.
 
     Raises:
         ValueError: the bytes are not what was written.
     """
     names, dimensions, counters, columns = DECODE(packed)
     return DayColumns(
-        dict(zip(names, dimensions or [[] for _ in names], strict=True)),
         {
-            name: read_numbers(
-                DECODE_COLUMN(column), digits=Decimal if name in endpoint.money else int
-            )
+            name: DECODE_COLUMN(column) if column else []
+            for name, column in zip(names, dimensions or [b""] * len(names), strict=True)
+            if wanted is None or name in wanted
+        },
+        {
+            name: read_money(column) if name in endpoint.money else read_counts(column)
             for name, column in zip(counters, columns, strict=True)
             if wanted is None or name in wanted
         },
@@ -142,6 +145,14 @@ def write_number(value: Number | None) -> int | str | None:
     return plain_text_of(value)
 
 
-def read_numbers(column: Iterable[Any], digits: Callable[[str], Number]) -> list[Number | None]:
-    """Return the numbers of a column; ``digits`` reads those that were written as text."""
-    return [digits(value) if isinstance(value, str) else value for value in column]
+def read_counts(packed: msgspec.Raw) -> list[Number | None]:
+    """Return the numbers of a column; some may be so large that they were written as text."""
+    try:
+        return [*DECODE_COUNTS(packed)]
+    except msgspec.ValidationError:
+        return [int(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]
+
+
+def read_money(packed: msgspec.Raw) -> list[Number | None]:
+    """Return the amounts of a column."""
+    return [Decimal(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import localcontext
 from typing import Final, NamedTuple, TypeAlias
 
-from stream.figures.breakdown import BILLED, USUAL, Breakdown, Key, Measure
+from stream.figures.breakdown import BILLED, USUAL, Breakdown, Measure, Values
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, exact_number
 
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     """A period's group, or so many ``others`` together; a value of ``None`` does not apply."""
 
     period: int
-    values: tuple[str | None, ...]
+    values: Values
     figures: Figures
     others: int = 0
 
@@ -40,62 +40,71 @@ def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
 
     Groups are ordered by what they were billed in all periods, then by their tokens and requests.
     """
-    measures = found.measures
-    groups: defaultdict[tuple[str | None, ...], list[Key]] = defaultdict(list)
-    for key in found.all_keys():
-        groups[key[1:]].append(key)
-    weights = {values: weigh(found, keys) for values, keys in groups.items()}
-    ranked = sorted(groups, key=lambda one: (weights[one], spell(one)))
+    measures, periods = found.measures, found.keys_by_period()
+    ranked = rank_groups(found, measures, periods.values())
     shown = ranked if top is None or len(ranked) <= top + 1 else ranked[:top]
     ranks = {values: rank for rank, values in enumerate(shown)}
+    none: Values = (None,) * len(found.choice.by)
     rows: list[Row] = []
-    others: defaultdict[int, list[Key]] = defaultdict(list)
-    for key in found.all_keys():
-        if key[1:] in ranks:
-            rows.append(Row(key[0], key[1:], figures_of(found, measures, [key])))
-        else:
-            others[key[0]].append(key)
-    rows.sort(key=lambda row: (row.period, ranks[row.values]))
-    none = (None,) * len(found.choice.by)
-    rows += [
-        Row(period, none, figures_of(found, measures, keys), len(keys))
-        for period, keys in others.items()
-    ]
-    rows.sort(key=lambda row: row.period)
-    return RankedRows(measures, rows, figures_of(found, measures, found.all_keys()), len(ranked))
+    for period, keys in periods.items():
+        own = sorted((one for one in keys if one in ranks), key=ranks.__getitem__)
+        rows += (Row(period, one, figures_of(found, measures, period, [one])) for one in own)
+        if len(own) < len(keys):
+            others = [one for one in keys if one not in ranks]
+            figures = figures_of(found, measures, period, others)
+            rows.append(Row(period, none, figures, len(others)))
+    return RankedRows(measures, rows, total_of(found, measures), len(ranked))
 
 
-def figures_of(found: Breakdown, measures: list[Measure], keys: list[Key]) -> Figures:
-    """Return what some keys come to, exactly; of a level it is what the last period has."""
+def rank_groups(
+    found: Breakdown, measures: list[Measure], periods: Iterable[list[Values]]
+) -> list[Values]:
+    """Return the groups, the greatest first."""
+    money = [(one,) for one in measures if one.name == BILLED]
+    counts = [Measure(name) for name in (USUAL[0], USUAL[2], USUAL[3])]
+    weights = [sum_by_group(found, some) for some in (*money, tuple(counts[:2]), (counts[2],))]
+    groups = dict.fromkeys(one for keys in periods for one in keys)
+    return sorted(groups, key=lambda one: ([-weight.get(one, 0) for weight in weights], spell(one)))
+
+
+def sum_by_group(found: Breakdown, measures: tuple[Measure, ...]) -> dict[Values, Number]:
+    """Return what some measures come to together, of each group in all periods."""
+    weights: defaultdict[Values, Number] = defaultdict(int)
+    with localcontext(MONEY):
+        for measure in measures:
+            for groups in found.sums.get(measure, {}).values():
+                for values, value in groups.items():
+                    weights[values] += value
+    return weights
+
+
+def figures_of(
+    found: Breakdown, measures: list[Measure], period: int, keys: list[Values]
+) -> Figures:
+    """Return what some groups come to in a period, exactly."""
     figures: Figures = {}
     with localcontext(MONEY):
         for measure in measures:
-            sums = found.sums[measure]
-            held = [key for key in keys if key in sums]
-            if measure.name in LEVEL_NAMES:
-                last = max((key[0] for key in held), default=0)
-                held = [key for key in held if key[0] == last]
-            if held:
-                figures[measure] = exact_number(sum((sums[key] for key in held), start=0))
+            groups = found.sums[measure].get(period)
+            numbers = [groups[key] for key in keys if key in groups] if groups else []
+            if numbers:
+                figures[measure] = exact_number(sum(numbers, start=0))
     return figures
 
 
-def weigh(found: Breakdown, keys: list[Key]) -> list[Number]:
-    """Return what orders a group: what is greatest comes first."""
-    money = [one for one in found.measures if one.name == BILLED]
-    counts = [Measure(name) for name in (USUAL[0], USUAL[2], USUAL[3])]
+def total_of(found: Breakdown, measures: list[Measure]) -> Figures:
+    """Return what all comes to, exactly; of a level it is what the last period has."""
+    figures: Figures = {}
     with localcontext(MONEY):
-        amounts = [add_keys(found, (one,), keys) for one in money]
-        tokens = add_keys(found, counts[:2], keys)
-        return [*(-one for one in amounts), -tokens, -add_keys(found, counts[2:], keys)]
+        for measure in measures:
+            periods = {period: groups for period, groups in found.sums[measure].items() if groups}
+            if measure.name in LEVEL_NAMES:
+                periods = {max(periods): periods[max(periods)]}
+            numbers = (value for groups in periods.values() for value in groups.values())
+            figures[measure] = exact_number(sum(numbers, start=0))
+    return figures
 
 
-def add_keys(found: Breakdown, measures: Iterable[Measure], keys: list[Key]) -> Number:
-    """Add up some measures of some keys."""
-    known = [found.sums[one] for one in measures if one in found.sums]
-    return sum((sums.get(key, 0) for sums in known for key in keys), start=0)
-
-
-def spell(values: tuple[str | None, ...]) -> tuple[str, ...]:
+def spell(values: Values) -> tuple[str, ...]:
     """Return what orders values: what does not apply comes first."""
     return tuple(value or "" for value in values)
