@@ -193,10 +193,10 @@ def columns_of(day: BookDay) -> dict[Measure, list[Number | None]]:
     """Return a day's counters; of what is billed there is a column for each currency."""
     columns = {Measure(name): one for name, one in day.sums.counters.items() if name != AMOUNT}
     amounts = day.sums.counters.get(AMOUNT, [])
-    currencies = list(map(label_value_of, day.sums.dimensions["currency"])) if amounts else []
-    for currency in sorted(set(currencies)):
+    currencies = day.sums.dimensions["currency"] if amounts else []
+    for currency in sorted(set(currencies), key=label_value_of):
         pairs = zip(currencies, amounts, strict=True)
-        columns[Measure(BILLED, currency)] = [
+        columns[Measure(BILLED, label_value_of(currency))] = [
             amount if one == currency else None for one, amount in pairs
         ]
     return columns
