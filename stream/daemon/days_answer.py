@@ -123,7 +123,7 @@ def lines_of_days(store: Inspection, keys: list[str], span: Window) -> Iterator[
     Raises:
         BadInput, Unavailable: state cannot be read.
     """
-    objects, saved = Objects(), store.load().objects
+    objects, saved = Objects(), store.load_but_series().objects
     if saved:
         objects.restore(saved)
     head = ENCODE({"isBehind": bool(store.stale_spans(1)), "names": objects.project_names})

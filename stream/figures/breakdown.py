@@ -6,7 +6,7 @@ It adds up what days came to (``daybook``), column by column, and nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
 from itertools import compress
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -75,43 +75,48 @@ class Measure(NamedTuple):
 
 Values: TypeAlias = tuple[str | None, ...]
 """A value for each dimension, as it is shown; ``None``: what counts there has no such thing."""
-Sums: TypeAlias = dict[int, defaultdict[Values, Number]]
-"""By the periods' beginnings, in Unix seconds, and by values."""
 
 
-class ShownValues(dict[tuple[Any, ...], Values]):
-    """An endpoint's dimensions as days have them → as they are shown; found out once for each."""
+class ShownGroups(dict[tuple[Any, ...], int]):
+    """An endpoint's groups as days have them → their numbers here; ``shown`` has their values.
+
+    What is shown is found out once for each, and numbers are quicker to add up by than texts.
+    """
 
     def __init__(self, endpoint: Endpoint, names: tuple[str, ...]) -> None:
-        """Show values of these dimensions."""
+        """Show groups by values of these dimensions."""
         super().__init__()
+        self.shown: list[Values] = []
         self._names = names
         self._endpoint = endpoint
         self._suited = OF_COSTS if endpoint.key == COSTS else OF_USAGE
 
-    def __missing__(self, values: tuple[Any, ...]) -> Values:
-        """Find out how some are shown."""
-        self[values] = shown = tuple(
-            self._endpoint.key
-            if name == "endpoint"
-            else label_value_of(value)
-            if value is not None or name in self._suited
-            else None
-            for name, value in zip(self._names, values, strict=True)
+    def __missing__(self, values: tuple[Any, ...]) -> int:
+        """Find out how a group is shown."""
+        self[values] = number = len(self.shown)
+        self.shown.append(
+            tuple(
+                self._endpoint.key
+                if name == "endpoint"
+                else label_value_of(value)
+                if value is not None or name in self._suited
+                else None
+                for name, value in zip(self._names, values, strict=True)
+            )
         )
-        return shown
+        return number
 
-    def of_day(self, day: BookDay) -> list[Values]:
-        """Return what is shown of each group of a day."""
+    def of_day(self, day: BookDay) -> list[int]:
+        """Return the numbers of a day's groups."""
         found, rows = day.sums.dimensions, len(day.sums.dimensions["project_id"])
         if not self._names:
-            return [()] * rows
+            return [self[()]] * rows
         columns = (found.get(name) or [None] * rows for name in self._names)
         return list(map(self.__getitem__, zip(*columns, strict=True)))
 
 
 class Breakdown:
-    """Sums by measure and period; figures that nobody has given are not there.
+    """Sums by measure, period and values; figures that nobody has given are not there.
 
     ``long_spans`` are days that a window joins: they count in their first day.
     """
@@ -119,41 +124,52 @@ class Breakdown:
     def __init__(self, choice: Choice) -> None:
         """Start with nothing."""
         self.choice = choice
-        self.sums: defaultdict[Measure, Sums] = defaultdict(dict)
+        self.sums: defaultdict[Measure, defaultdict[int, dict[Values, Number]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
         self.long_spans: set[Window] = set()
 
     def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
         """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
-        shown = ShownValues(endpoint, self.choice.by)
-        projects = ShownValues(endpoint, ("project_id",))
+        groups = ShownGroups(endpoint, self.choice.by)
+        sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
+        sums = defaultdict(lambda: defaultdict(int))
         for day in days:
             start, end = day.days
-            if self.choice.span.start <= start < self.choice.span.end:
-                keys, columns = shown.of_day(day), columns_of(day)
-                if self.choice.projects is not None:
-                    chosen = [one in self.choice.projects for (one,) in projects.of_day(day)]
-                    keys = list(compress(keys, chosen))
-                    columns = {name: [*compress(one, chosen)] for name, one in columns.items()}
-                self._add_columns(endpoint, start_of_period(start, self.choice.per), keys, columns)
-                if end - start > DAY and keys:
-                    self.long_spans.add(day.days)
-
-    def _add_columns(
-        self,
-        endpoint: Endpoint,
-        period: int,
-        keys: list[Values],
-        columns: Mapping[Measure, list[Number | None]],
-    ) -> None:
-        """Add a day's columns; of a level the last day of a period is what it comes to."""
+            if not self.choice.span.start <= start < self.choice.span.end:
+                continue
+            period = start_of_period(start, self.choice.per)
+            numbers, columns = self._choose(endpoint, groups.of_day(day), day)
+            with localcontext(MONEY):
+                for measure, column in columns.items():
+                    own = sums[measure, period]
+                    if endpoint.key == LEVELS:  # the last day of a period is what it comes to
+                        own.clear()
+                    for number, value in zip(numbers, column, strict=True):
+                        if value is not None:
+                            own[number] += value
+            if end - start > DAY and numbers:
+                self.long_spans.add(day.days)
         with localcontext(MONEY):
-            for measure, column in columns.items():
-                sums = self.sums[measure].setdefault(period, defaultdict(int))
-                if endpoint.key == LEVELS:
-                    sums.clear()
-                for key, value in zip(keys, column, strict=True):
-                    if value is not None:
-                        sums[key] += value
+            for (measure, period), own in sums.items():
+                found = self.sums[measure][period]
+                for number, value in own.items():
+                    found[groups.shown[number]] = found.get(groups.shown[number], 0) + value
+
+    def _choose(
+        self, endpoint: Endpoint, numbers: list[int], day: BookDay
+    ) -> tuple[list[int], dict[Measure, list[Number | None]]]:
+        """Return a day's groups and columns, of the projects that are wanted."""
+        columns = columns_of(day)
+        if self.choice.projects is None:
+            return numbers, columns
+        projects = ShownGroups(endpoint, ("project_id",))
+        of_groups = projects.of_day(day)
+        chosen = [projects.shown[one][0] in self.choice.projects for one in of_groups]
+        return (
+            list(compress(numbers, chosen)),
+            {name: list(compress(column, chosen)) for name, column in columns.items()},
+        )
 
     @property
     def measures(self) -> list[Measure]:

@@ -37,7 +37,7 @@ def open_daybook(state: Path) -> Iterator[NamedDaybook]:
         Unavailable: it cannot be read.
     """
     with closing(Inspection(state)) as store, store.hold_moment():
-        saved = store.load()
+        saved = store.load_but_series()
         account = Account()
         account.restore(saved.parts, counted=True)
         windows = Windows(frozenset(saved.chains), store=store)
