@@ -11,6 +11,7 @@ from stream.records.windows import DAY, MAX_TIME, Window
 __all__ = ["PERIODS", "Per", "name_period", "read_days", "start_of_period"]
 
 Per: TypeAlias = Literal["day", "week", "month", "total"]
+EPOCH: Final = dt.date(1970, 1, 1)
 SHAPE: Final = re.compile(r"([0-9]{4})(?:-(?:([0-9]{2})(?:-([0-9]{2}))?|W([0-9]{2})))?", re.ASCII)
 PERIODS: Final[tuple[Per, ...]] = ("day", "week", "month", "total")
 
@@ -97,5 +98,5 @@ def midnight_of(date: dt.date) -> int:
 
 
 def date_of(seconds: int) -> dt.date:
-    """Return the UTC date of a moment."""
-    return dt.datetime.fromtimestamp(min(max(seconds, 0), MAX_TIME), dt.UTC).date()
+    """Return the UTC date of a moment; the week of 1970-01-01 begins before."""
+    return EPOCH + dt.timedelta(days=min(seconds, MAX_TIME) // DAY)
