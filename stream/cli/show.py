@@ -198,6 +198,8 @@ def print_table(table: FigureTable, form: str) -> None:
     Raises:
         Unavailable: stdout is closed or full.
     """
+    if table.ranked.others and form in {"csv", "json"}:
+        show_note(f"{table.ranked.others} more were left out by --top")
     match form:
         case "csv":
             click.echo(write_csv(table), nl=False)
@@ -208,18 +210,21 @@ def print_table(table: FigureTable, form: str) -> None:
             click.echo(write_markdown(table), nl=False)
             return
         case _ if table.ranked.rows:
-            titles, rows = lines_of(table)
-            foldable = range(table.choice.per != "total", len(table.columns))
-            lost = show_columns(titles, rows, foldable, expendable_columns(table))
+            titles, rows, texts = lines_of(table)
+            foldable = range(table.choice.per != "total", texts)
+            lost = show_columns(titles, rows, foldable, expendable_columns(table, texts))
             if lost:
                 show_note(f"no room for {', '.join(lost)}: widen the terminal, or use --format")
     for note in table.notes:
         show_note(note)
 
 
-def expendable_columns(table: FigureTable) -> list[int]:
-    """Return the columns that a narrow terminal may do without, the least wanted first."""
-    texts, measures = len(table.columns), table.ranked.measures
+def expendable_columns(table: FigureTable, texts: int) -> list[int]:
+    """Return the columns that a narrow terminal may do without, the least wanted first.
+
+    They stand behind so many columns of texts.
+    """
+    measures = table.ranked.measures
     own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, BILLED}]
     usual = [at for at, one in enumerate(measures) if one.name in {USUAL[1], USUAL[3]}]
     return [texts + at for at in (*reversed(own), *usual)]

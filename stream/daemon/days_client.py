@@ -36,7 +36,7 @@ RANKS: Final = {key: rank for rank, key in enumerate(ENDPOINTS)}
 FAULTS: Final = (OSError, EOFError, zlib.error, http.client.HTTPException)
 
 
-class Lines(Protocol):
+class LineStream(Protocol):
     """What lines are read from."""
 
     def readline(self, size: int, /) -> bytes: ...
@@ -70,9 +70,12 @@ def check_address(url: str) -> str:
     Raises:
         ValueError: it is none, or has more in it than a scheme, a host, a port and a path.
     """
-    parts = urlsplit(url)
-    wrong = "@" in parts.netloc or parts.query or parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or wrong or parts.port == 0:
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or parts.scheme not in {"http", "https"} or set(url) & set("@?#"):
         raise ValueError("expected http://HOST:PORT or https://HOST:PORT")
     return url.rstrip("/")
 
@@ -108,7 +111,7 @@ def open_remote(
             if answer.status != OK:
                 raise Unavailable(f"{url}: {explain_refusal(answer)}")
             packed = answer.headers.get("content-encoding") == "gzip"
-            lines: Lines = gzip.GzipFile(fileobj=answer) if packed else answer
+            lines: LineStream = gzip.GzipFile(fileobj=answer) if packed else answer
             head = DECODE_HEAD(lines.readline(LONGEST_LINE) + b"]}")
         yield NamedDaybook(RemoteDaybook(url, lines), head.names, head.is_behind)
     finally:
@@ -143,7 +146,7 @@ def name_faults(url: str) -> Iterator[None]:
 class RemoteDaybook:
     """Reads days from an answer, once and in the order of the registry."""
 
-    def __init__(self, url: str, lines: Lines) -> None:
+    def __init__(self, url: str, lines: LineStream) -> None:
         """Read the lines that are left of an answer."""
         self._url = url
         self._days = read_lines(lines)
@@ -167,7 +170,7 @@ class RemoteDaybook:
                 yield day
 
 
-def read_lines(lines: Lines) -> Iterator[DayLine]:
+def read_lines(lines: LineStream) -> Iterator[DayLine]:
     """Yield the days of an answer.
 
     Raises:

@@ -27,12 +27,12 @@ class Row(NamedTuple):
 
 
 class RankedRows(NamedTuple):
-    """Rows by period, the greatest group first, and what all come to; ``groups`` is how many."""
+    """Rows by period, the greatest group first, and the total; ``others`` have no row of theirs."""
 
     measures: list[Measure]
     rows: list[Row]
     total: Figures
-    groups: int
+    others: int
 
 
 def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
@@ -53,7 +53,7 @@ def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
             others = [one for one in keys if one not in ranks]
             figures = figures_of(found, measures, period, others)
             rows.append(Row(period, none, figures, len(others)))
-    return RankedRows(measures, rows, total_of(found, measures), len(ranked))
+    return RankedRows(measures, rows, total_of(found, measures), len(ranked) - len(shown))
 
 
 def rank_groups(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from stream.figures.breakdown import Measure
 from stream.records.money import Number
 from stream.records.privacy import one_line
 from stream.sinks.exports.breakdowns import NAME, FigureTable
 
-__all__ = ["lines_of", "write_markdown"]
+__all__ = ["Lines", "lines_of", "write_markdown"]
 
 TITLES: Final = {
     "project_id": "project",
@@ -31,32 +31,42 @@ UNSUITED: Final = "–"
 MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
+class Lines(NamedTuple):
+    """Titles, and the cells of each row, the total's last; so many columns are of texts."""
+
+    titles: list[str]
+    rows: list[list[str]]
+    texts: int
+
+
 def title_of(name: str) -> str:
     """Return what a column is called by people."""
     return TITLES.get(name, name.replace("_", " "))
 
 
-def lines_of(table: FigureTable) -> tuple[list[str], list[list[str]]]:
-    """Return a table for people: titles, and the cells of each row, the total's last."""
-    ranked, rows = table.ranked, list[list[str]]()
-    width = len(table.columns)
+def lines_of(table: FigureTable) -> Lines:
+    """Return a table for people; where nobody knows names there is no column of them."""
+    ranked, columns, rows = table.ranked, table.columns, list[list[str]]()
+    first = len(columns) - len(table.choice.by) - (NAME in columns)
     for row in ranked.rows:
         texts = [UNSUITED if one is None else one_line(one) for one in table.texts_of(row)]
         if row.others:
-            texts[-len(table.choice.by) - ("project_id" in table.choice.by) :] = [
-                f"{row.others} more, use --top",
-                *[""] * (len(table.choice.by) + ("project_id" in table.choice.by) - 1),
-            ]
+            texts[first:] = [f"{row.others} more, use --top", *[""] * (len(columns) - first - 1)]
         rows.append(texts)
-    if len(rows) > 1 and width:
-        rows.append(["total"] + [""] * (width - 1))
+    if len(rows) > 1 and columns:
+        rows.append(["total"] + [""] * (len(columns) - 1))
+    if NAME in columns and not any(one[columns.index(NAME)].strip(UNSUITED) for one in rows):
+        for cells in rows:
+            del cells[columns.index(NAME)]
+        columns.remove(NAME)
     figures = [row.figures for row in ranked.rows] + [ranked.total]
     for measure in ranked.measures:
         column = write_column([one.get(measure) for one in figures])
         for cells, cell in zip(rows, column, strict=False):
             cells.append(cell)
-    titles = [title_of(one) for one in table.columns]
-    return titles + [one_line(name_measure(one)) for one in ranked.measures], rows
+    titles = [title_of(one) for one in columns]
+    titles += [one_line(name_measure(one)) for one in ranked.measures]
+    return Lines(titles, rows, len(columns))
 
 
 def name_measure(measure: Measure) -> str:
@@ -80,8 +90,8 @@ def places_of(number: Number) -> int:
 
 def write_markdown(table: FigureTable) -> bytes:
     """Write a table in Markdown, with its notes below."""
-    titles, rows = lines_of(table)
-    rules = ["---"] * len(table.columns) + ["---:"] * len(table.ranked.measures)
+    titles, rows, texts = lines_of(table)
+    rules = ["---"] * texts + ["---:"] * len(table.ranked.measures)
     lines = [titles, rules, *([escape_markup(one) for one in row] for row in rows)]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return (text + "".join(f"\n{escape_markup(one)}\n" for one in table.notes)).encode()
