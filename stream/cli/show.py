@@ -91,6 +91,7 @@ def read_span(since: str | None, until: str | None) -> Window:
 @click.argument("source", metavar="SOURCE")
 @click.option(
     "--by",
+    "dimensions",
     metavar="NAMES",
     default="project",
     show_default=True,
@@ -99,6 +100,7 @@ def read_span(since: str | None, until: str | None) -> Window:
 )
 @click.option(
     "--per",
+    "period",
     type=click.Choice(PERIODS),
     default="total",
     show_default=True,
@@ -187,7 +189,7 @@ def show_command(
         if top is None and form in {"table", "markdown"}:
             top = TOP
         table = table_of(found, projects, top, behind if is_behind else [])
-    if not table.ranked.rows:
+    if not table.body.rows:
         show_note("nothing was found")
     print_table(table, form)
 
@@ -198,8 +200,8 @@ def print_table(table: FigureTable, form: str) -> None:
     Raises:
         Unavailable: stdout is closed or full.
     """
-    if table.ranked.others and form in {"csv", "json"}:
-        show_note(f"{table.ranked.others} more were left out by --top")
+    if table.body.hidden_groups and form in {"csv", "json"}:
+        show_note(f"{table.body.hidden_groups} more were left out by --top")
     match form:
         case "csv":
             click.echo(write_csv(table), nl=False)
@@ -209,9 +211,9 @@ def print_table(table: FigureTable, form: str) -> None:
         case "markdown":
             click.echo(write_markdown(table), nl=False)
             return
-        case _ if table.ranked.rows:
+        case _ if table.body.rows:
             titles, rows, texts = lines_of(table)
-            foldable = range(table.choice.per != "total", texts)
+            foldable = range(table.choice.period != "total", texts)
             lost = show_columns(titles, rows, foldable, expendable_columns(table, texts))
             if lost:
                 show_note(f"no room for {', '.join(lost)}: widen the terminal, or use --format")
@@ -224,7 +226,7 @@ def expendable_columns(table: FigureTable, texts: int) -> list[int]:
 
     They stand behind so many columns of texts.
     """
-    measures = table.ranked.measures
+    measures = table.body.measures
     own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, BILLED}]
     usual = [at for at, one in enumerate(measures) if one.name in {USUAL[1], USUAL[3]}]
     return [texts + at for at in (*reversed(own), *usual)]

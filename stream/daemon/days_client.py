@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
-from stream.figures.breakdown import ALL_TIME
+from stream.figures.breakdown import ALL_TIME, COSTS
 from stream.figures.daybook import BookDay
 from stream.figures.days import DayColumns
 from stream.providers.openai import ENDPOINTS
@@ -33,6 +33,8 @@ LONGEST_LINE: Final = 1 << 26
 LONGEST_REASON: Final = 200
 OK: Final = 200
 RANKS: Final = {key: rank for rank, key in enumerate(ENDPOINTS)}
+NEEDED: Final = {"project_id"}, {"project_id", "currency"}
+"""The dimensions without which a day is none: of usage, and of costs."""
 FAULTS: Final = (OSError, EOFError, zlib.error, http.client.HTTPException)
 
 
@@ -56,8 +58,8 @@ class DayLine(Struct):
     endpoint: str
     start: int
     end: int
-    dimensions: dict[str, list[Any]]
-    counters: dict[str, list[Any]]
+    dimensions: dict[str, list[str | bool | None]]
+    counters: dict[str, list[int | str | None]]
 
 
 DECODE_HEAD: Final = msgspec.json.Decoder(AnswerHead).decode
@@ -196,6 +198,8 @@ def read_day(line: DayLine, wanted: Container[str]) -> BookDay:
         if name in wanted:
             read: Callable[[Any], Number] = Decimal if name in money else int
             counters[name] = [None if one is None else read(one) for one in column]
-    if len({len(column) for column in (*dimensions.values(), *counters.values())}) != 1:
-        raise ValueError("columns")
+    widths = {*map(len, line.dimensions.values()), *map(len, counters.values())}
+    is_whole = len(widths) == 1 and NEEDED[line.endpoint == COSTS] <= line.dimensions.keys()
+    if not is_whole or not 0 <= line.start < line.end <= ALL_TIME.end:
+        raise ValueError("not a day")
     return BookDay(Window(line.start, line.end), DayColumns(dimensions, counters))

@@ -25,6 +25,7 @@ from stream.records.windows import DAY, MAX_TIME, Window
 __all__ = [
     "ALL_TIME",
     "BILLED",
+    "COSTS",
     "DIMENSIONS",
     "USUAL",
     "Breakdown",
@@ -54,8 +55,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     usual counters. ``projects`` are ids as they are shown; ``None`` is all of them.
     """
 
-    by: tuple[str, ...] = ("project_id",)
-    per: Per = "total"
+    dimensions: tuple[str, ...] = ("project_id",)
+    period: Per = "total"
     span: Window = ALL_TIME
     endpoints: tuple[str, ...] = ()
     projects: frozenset[str] | None = None
@@ -78,23 +79,23 @@ Values: TypeAlias = tuple[str | None, ...]
 
 
 class ShownGroups(dict[tuple[Any, ...], int]):
-    """An endpoint's groups as days have them → their numbers here; ``shown`` has their values.
+    """An endpoint's groups as days have them → numbers, by which adding up is quick.
 
-    What is shown is found out once for each, and numbers are quicker to add up by than texts.
+    ``shown_values`` has by number what people see, which is found out once for each.
     """
 
     def __init__(self, endpoint: Endpoint, names: tuple[str, ...]) -> None:
         """Show groups by values of these dimensions."""
         super().__init__()
-        self.shown: list[Values] = []
+        self.shown_values: list[Values] = []
         self._names = names
         self._endpoint = endpoint
         self._suited = OF_COSTS if endpoint.key == COSTS else OF_USAGE
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
         """Find out how a group is shown."""
-        self[values] = number = len(self.shown)
-        self.shown.append(
+        self[values] = number = len(self.shown_values)
+        self.shown_values.append(
             tuple(
                 self._endpoint.key
                 if name == "endpoint"
@@ -131,14 +132,14 @@ class Breakdown:
 
     def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
         """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
-        groups = ShownGroups(endpoint, self.choice.by)
+        groups = ShownGroups(endpoint, self.choice.dimensions)
         sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
         sums = defaultdict(lambda: defaultdict(int))
         for day in days:
             start, end = day.days
             if not self.choice.span.start <= start < self.choice.span.end:
                 continue
-            period = start_of_period(start, self.choice.per)
+            period = start_of_period(start, self.choice.period)
             numbers, columns = self._choose(endpoint, groups.of_day(day), day)
             with localcontext(MONEY):
                 for measure, column in columns.items():
@@ -154,7 +155,9 @@ class Breakdown:
             for (measure, period), own in sums.items():
                 found = self.sums[measure][period]
                 for number, value in own.items():
-                    found[groups.shown[number]] = found.get(groups.shown[number], 0) + value
+                    found[groups.shown_values[number]] = (
+                        found.get(groups.shown_values[number], 0) + value
+                    )
 
     def _choose(
         self, endpoint: Endpoint, numbers: list[int], day: BookDay
@@ -165,7 +168,7 @@ class Breakdown:
             return numbers, columns
         projects = ShownGroups(endpoint, ("project_id",))
         of_groups = projects.of_day(day)
-        chosen = [projects.shown[one][0] in self.choice.projects for one in of_groups]
+        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_groups]
         return (
             list(compress(numbers, chosen)),
             {name: list(compress(column, chosen)) for name, column in columns.items()},
@@ -200,7 +203,7 @@ def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
         endpoint = ENDPOINTS[key]
         wanted = choice.counters_of(endpoint)
         if wanted:
-            columns = wanted | {*choice.by, "project_id", "currency"}
+            columns = wanted | {*choice.dimensions, "project_id", "currency"}
             found.add_endpoint(endpoint, daybook.read(key, choice.span, columns))
     return found
 

@@ -16,7 +16,7 @@ from stream.figures.breakdown import DIMENSIONS, Breakdown, Choice, Measure, add
 from stream.figures.daybook import Daybook, DaysOfWindows, StoredDaybook
 from stream.figures.ledger import Ledger
 from stream.figures.periods import PERIODS, Per, name_period, read_days, start_of_period
-from stream.figures.ranking import rank_rows
+from stream.figures.ranks import rank_rows
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import DAY, Window, days_of
@@ -52,7 +52,11 @@ def book_of(pages: Iterable[Delivery]) -> Daybook:
 def spread(found: Breakdown) -> Sums:
     """Write a breakdown in the plain way; levels do not add up, and have a test of their own."""
     return {
-        (f"{one.name} {one.currency}".strip(), name_first(start, found.choice.per), values): value
+        (
+            f"{one.name} {one.currency}".strip(),
+            name_first(start, found.choice.period),
+            values,
+        ): value
         for one, periods in found.sums.items()
         for start, groups in periods.items()
         for values, value in groups.items()
@@ -82,7 +86,9 @@ def test_every_sum_is_the_oracles(
     """Whatever is asked for, each figure is that of the records that count, to the last digit."""
     pages = deliveries(made)
     keys = data.draw(st.lists(st.sampled_from(sorted(ENDPOINTS)), unique=True, max_size=3))
-    choice = Choice(by=by, per=per, endpoints=tuple(key for key in ENDPOINTS if key in keys))
+    choice = Choice(
+        dimensions=by, period=per, endpoints=tuple(key for key in ENDPOINTS if key in keys)
+    )
     found = spread(add_breakdown(book_of(pages), choice))
     assert found == without_levels(plain_sums(pages, by, per, keys))
 
@@ -109,7 +115,7 @@ def test_days_that_were_kept_and_days_that_changed_are_one(
     store.stale |= {
         Span(chain.endpoint, days_of(slot.window)) for chain, slot in state.changed_places
     }
-    choice = Choice(by=by, per=per)
+    choice = Choice(dimensions=by, period=per)
     found = spread(add_breakdown(StoredDaybook(store, state.windows()), choice))
     assert found == spread(add_breakdown(book_of(pages), choice)) == plain_sums(pages, by, per)
 
@@ -120,14 +126,14 @@ def test_rows_add_up_to_the_total(
     made: dict[tuple[str, str], list[dict[str, object]]], by: tuple[str, ...], per: Per, top: int
 ) -> None:
     """The greatest groups, what the others come to, and the total are one sum."""
-    found = add_breakdown(book_of(deliveries(made)), Choice(by=by, per=per))
+    found = add_breakdown(book_of(deliveries(made)), Choice(dimensions=by, period=per))
     whole, ranked = rank_rows(found), rank_rows(found, top)
     assert ranked.total == whole.total
     for measure in ranked.measures:
         for rows in (whole.rows, ranked.rows):
             values = [row.figures[measure] for row in rows if measure in row.figures]
             assert sum(values) == whole.total[measure]
-    shown = {row.values for row in ranked.rows if not row.others}
+    shown = {row.values for row in ranked.rows if not row.other_groups}
     assert len(shown) <= top + 1
     assert {row.values for row in whole.rows} >= shown
 
@@ -150,7 +156,7 @@ def level_page(*values: int, day: int = 0, project: str = "p") -> Delivery:
 def test_a_level_is_what_a_period_ends_with(per: Per, expected: list[int]) -> None:
     """Bytes in vector stores do not add up over time: a period has what its last window holds."""
     book = book_of([level_page(10, 20), level_page(7, 5, day=1)])
-    found = add_breakdown(book, Choice(per=per, endpoints=(LEVEL,)))
+    found = add_breakdown(book, Choice(period=per, endpoints=(LEVEL,)))
     ranked = rank_rows(found)
     assert [row.figures[Measure("usage_bytes")] for row in ranked.rows] == expected
     assert ranked.total == {Measure("usage_bytes"): 5}
@@ -172,7 +178,7 @@ def test_only_the_days_of_a_span_count() -> None:
     span = Window(FIRST + DAY, FIRST + 3 * DAY)
     for projects, wanted in ((None, 110 + 14), ({"p"}, 110), ({"unspecified"}, 14), ({"x"}, None)):
         chosen = None if projects is None else frozenset(projects)
-        found = add_breakdown(book, Choice(by=("model",), span=span, projects=chosen))
+        found = add_breakdown(book, Choice(dimensions=("model",), span=span, projects=chosen))
         assert rank_rows(found).total.get(Measure("input_tokens")) == wanted
 
 
@@ -180,7 +186,7 @@ def test_windows_across_midnight_count_in_their_first_day() -> None:
     """Days that a window joins are one, which is named; a span that begins later has none of it."""
     wide = bucket(used(5), start_time=FIRST + DAY - 3600, end_time=FIRST + DAY + 3600)
     book = book_of([Delivery("usage/completions", "primary", page(wide))])
-    found = add_breakdown(book, Choice(per="day"))
+    found = add_breakdown(book, Choice(period="day"))
     assert [row.period for row in rank_rows(found).rows] == [FIRST]
     assert found.long_spans == {Window(FIRST, FIRST + 2 * DAY)}
     later = Choice(span=Window(FIRST + DAY, FIRST + 2 * DAY))

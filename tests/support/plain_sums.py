@@ -34,15 +34,17 @@ def plain_sums(
     """Add up; without endpoints it is all of them, and the usual counters."""
     names, chosen = list(by), set(endpoints)
     sums: defaultdict[tuple[str, str, tuple[str | None, ...]], Number] = defaultdict(int)
-    for endpoint in sorted({one.endpoint for one in deliveries} & (chosen or set(ENDPOINTS))):
-        state = state_after([one for one in deliveries if one.endpoint == endpoint])
-        windows = {place.window for place in state}
-        for record in resolved(endpoint, state).records:
-            first = first_day(record.window, windows)
-            values = tuple(value_of(endpoint, record, name) for name in names)
-            for name, value in record.counters.items():
-                if name in (ENDPOINTS[endpoint].counters if chosen else (*USUAL, "amount_value")):
-                    with localcontext(Context(prec=1_000, traps=[Inexact])):
+    with localcontext(Context(prec=1_000, traps=[Inexact])):
+        for endpoint in sorted({one.endpoint for one in deliveries} & (chosen or set(ENDPOINTS))):
+            state = state_after([one for one in deliveries if one.endpoint == endpoint])
+            windows = {place.window for place in state}
+            for record in resolved(endpoint, state).records:
+                first = first_day(record.window, windows)
+                values = tuple(value_of(endpoint, record, name) for name in names)
+                for name, value in record.counters.items():
+                    if name in (
+                        ENDPOINTS[endpoint].counters if chosen else (*USUAL, "amount_value")
+                    ):
                         sums[counted(record, name), period_of(first, per), values] += value
     return {key: value for key, value in sums.items() if key[0] != "quantity"}
 

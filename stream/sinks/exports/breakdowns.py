@@ -15,7 +15,7 @@ import msgspec
 
 from stream.figures.breakdown import ALL_TIME, BILLED, Breakdown, Choice, Measure
 from stream.figures.periods import name_period
-from stream.figures.ranking import Figures, RankedRows, Row, rank_rows
+from stream.figures.ranks import Figures, RankedRow, RankedRows, rank_rows
 from stream.records.money import plain_text_of
 from stream.records.privacy import show_label
 from stream.records.windows import timestamp
@@ -32,7 +32,7 @@ class FigureTable(NamedTuple):
     """A breakdown as rows, with what projects are called, and what must be said of it."""
 
     choice: Choice
-    ranked: RankedRows
+    body: RankedRows
     names: Mapping[str, str]
     notes: list[str]
 
@@ -40,16 +40,16 @@ class FigureTable(NamedTuple):
     def columns(self) -> list[str]:
         """The names of the columns that say what a row is of."""
         choice = self.choice
-        period = [choice.per] if choice.per != "total" else []
-        by = ((one, NAME) if one == "project_id" else (one,) for one in choice.by)
+        period = [choice.period] if choice.period != "total" else []
+        by = ((one, NAME) if one == "project_id" else (one,) for one in choice.dimensions)
         return period + [name for names in by for name in names]
 
-    def texts_of(self, row: Row) -> list[Cell]:
+    def texts_of(self, row: RankedRow) -> list[Cell]:
         """Return what a row is of; ``None``: that does not apply."""
         found: list[Cell] = []
-        if self.choice.per != "total":
-            found.append(name_period(row.period, self.choice.per))
-        for name, value in zip(self.choice.by, row.values, strict=True):
+        if self.choice.period != "total":
+            found.append(name_period(row.period, self.choice.period))
+        for name, value in zip(self.choice.dimensions, row.values, strict=True):
             found.append(value)
             if name == "project_id":
                 found.append(None if value is None else self.names.get(value, ""))
@@ -66,7 +66,7 @@ def table_of(
 
 def notes_of(found: Breakdown, ranked: RankedRows) -> list[str]:
     """Say what a breakdown cannot tell apart."""
-    by, notes = found.choice.by, []
+    by, notes = found.choice.dimensions, []
     is_billed = any(one.name == BILLED for one in ranked.measures)
     is_used = any(one.name != BILLED for one in ranked.measures)
     if is_billed and {"service_tier", "model"} & set(by):
@@ -99,10 +99,10 @@ def write_csv(table: FigureTable) -> bytes:
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    measures = table.ranked.measures
+    measures = table.body.measures
     writer.writerow([*table.columns, *(guard_text(key_of(one)) for one in measures)])
-    for row in table.ranked.rows:
-        if row.others:
+    for row in table.body.rows:
+        if row.other_groups:
             continue
         texts = (guard_text(show_label(one or "")) for one in table.texts_of(row))
         numbers = (row.figures.get(one) for one in measures)
@@ -121,16 +121,16 @@ def write_json(table: FigureTable) -> bytes:
     rows = [
         {name: text or None for name, text in zip(table.columns, table.texts_of(row), strict=True)}
         | json_figures(row.figures)
-        for row in table.ranked.rows
-        if not row.others
+        for row in table.body.rows
+        if not row.other_groups
     ]
     shown: dict[str, Any] = {
-        "by": table.choice.by,
-        "per": table.choice.per,
+        "by": table.choice.dimensions,
+        "per": table.choice.period,
         "since": timestamp(start) if start else None,
         "until": timestamp(end) if end < ALL_TIME.end else None,
         "rows": rows,
-        "total": json_figures(table.ranked.total),
+        "total": json_figures(table.body.total),
         "notes": table.notes,
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)

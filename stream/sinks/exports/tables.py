@@ -14,7 +14,7 @@ from stream.records.money import Number
 from stream.records.privacy import one_line
 from stream.sinks.exports.breakdowns import NAME, FigureTable
 
-__all__ = ["Lines", "lines_of", "write_markdown"]
+__all__ = ["TextTable", "lines_of", "write_markdown"]
 
 TITLES: Final = {
     "project_id": "project",
@@ -31,7 +31,7 @@ UNSUITED: Final = "–"
 MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
-class Lines(NamedTuple):
+class TextTable(NamedTuple):
     """Titles, and the cells of each row, the total's last; so many columns are of texts."""
 
     titles: list[str]
@@ -44,14 +44,17 @@ def title_of(name: str) -> str:
     return TITLES.get(name, name.replace("_", " "))
 
 
-def lines_of(table: FigureTable) -> Lines:
+def lines_of(table: FigureTable) -> TextTable:
     """Return a table for people; where nobody knows names there is no column of them."""
-    ranked, columns, rows = table.ranked, table.columns, list[list[str]]()
-    first = len(columns) - len(table.choice.by) - (NAME in columns)
+    ranked, columns, rows = table.body, table.columns, list[list[str]]()
+    first = len(columns) - len(table.choice.dimensions) - (NAME in columns)
     for row in ranked.rows:
         texts = [UNSUITED if one is None else one_line(one) for one in table.texts_of(row)]
-        if row.others:
-            texts[first:] = [f"{row.others} more, use --top", *[""] * (len(columns) - first - 1)]
+        if row.other_groups:
+            texts[first:] = [
+                f"{row.other_groups} more, use --top",
+                *[""] * (len(columns) - first - 1),
+            ]
         rows.append(texts)
     if len(rows) > 1 and columns:
         rows.append(["total"] + [""] * (len(columns) - 1))
@@ -66,7 +69,7 @@ def lines_of(table: FigureTable) -> Lines:
             cells.append(cell)
     titles = [title_of(one) for one in columns]
     titles += [one_line(name_measure(one)) for one in ranked.measures]
-    return Lines(titles, rows, len(columns))
+    return TextTable(titles, rows, len(columns))
 
 
 def name_measure(measure: Measure) -> str:
@@ -91,7 +94,7 @@ def places_of(number: Number) -> int:
 def write_markdown(table: FigureTable) -> bytes:
     """Write a table in Markdown, with its notes below."""
     titles, rows, texts = lines_of(table)
-    rules = ["---"] * texts + ["---:"] * len(table.ranked.measures)
+    rules = ["---"] * texts + ["---:"] * len(table.body.measures)
     lines = [titles, rules, *([escape_markup(one) for one in row] for row in rows)]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return (text + "".join(f"\n{escape_markup(one)}\n" for one in table.notes)).encode()

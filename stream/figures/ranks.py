@@ -11,28 +11,28 @@ from stream.figures.breakdown import BILLED, USUAL, Breakdown, Measure, Values
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, exact_number
 
-__all__ = ["Figures", "RankedRows", "Row", "rank_rows"]
+__all__ = ["Figures", "RankedRow", "RankedRows", "rank_rows"]
 
 Figures: TypeAlias = dict[Measure, Number]
 LEVEL_NAMES: Final = frozenset(name for one in ENDPOINTS.values() for name in one.levels)
 
 
-class Row(NamedTuple):
-    """A period's group, or so many ``others`` together; a value of ``None`` does not apply."""
+class RankedRow(NamedTuple):
+    """A group in a period, or ``other_groups`` together; a value of ``None`` does not apply."""
 
     period: int
     values: Values
     figures: Figures
-    others: int = 0
+    other_groups: int = 0
 
 
 class RankedRows(NamedTuple):
-    """Rows by period, the greatest group first, and the total; ``others`` have no row of theirs."""
+    """Rows by period, the greatest group first; ``hidden_groups`` is how many have none."""
 
     measures: list[Measure]
-    rows: list[Row]
+    rows: list[RankedRow]
     total: Figures
-    others: int
+    hidden_groups: int
 
 
 def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
@@ -44,15 +44,15 @@ def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
     ranked = rank_groups(found, measures, periods.values())
     shown = ranked if top is None or len(ranked) <= top + 1 else ranked[:top]
     ranks = {values: rank for rank, values in enumerate(shown)}
-    none: Values = (None,) * len(found.choice.by)
-    rows: list[Row] = []
+    none: Values = (None,) * len(found.choice.dimensions)
+    rows: list[RankedRow] = []
     for period, keys in periods.items():
         own = sorted((one for one in keys if one in ranks), key=ranks.__getitem__)
-        rows += (Row(period, one, figures_of(found, measures, period, [one])) for one in own)
+        rows += (RankedRow(period, one, figures_of(found, measures, period, [one])) for one in own)
         if len(own) < len(keys):
             others = [one for one in keys if one not in ranks]
             figures = figures_of(found, measures, period, others)
-            rows.append(Row(period, none, figures, len(others)))
+            rows.append(RankedRow(period, none, figures, len(others)))
     return RankedRows(measures, rows, total_of(found, measures), len(ranked) - len(shown))
 
 
