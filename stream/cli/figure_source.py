@@ -44,6 +44,8 @@ def open_source(source: str, choice: Choice, token_file: Path | None) -> Iterato
 def is_state(path: Path) -> bool:
     """Tell whether a file is a state file, or would be one."""
     try:
+        if not path.is_file():  # or a FIFO would be waited for
+            return False
         with path.open("rb") as file:
             return file.read(len(STATE)) == STATE
     except OSError:

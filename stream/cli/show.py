@@ -185,7 +185,7 @@ def show_command(
             chosen = frozenset({*names, *called})
             choice = Choice(span=span, projects=chosen, **options)
         found = add_breakdown(daybook, choice)
-        behind = ["the daemon has days to work out again; their figures are older ones"]
+        behind = ["the daemon has days to work out again; figures may be older"]
         if top is None and form in {"table", "markdown"}:
             top = TOP
         table = table_of(found, projects, top, behind if is_behind else [])

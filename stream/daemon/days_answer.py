@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -36,8 +35,8 @@ __all__ = ["DaysAnswer"]
 
 CHUNK: Final = 1 << 18
 IN_MEMORY: Final = 1 << 22
-READERS: Final = 2
-"""How many answers are made at once; the others wait."""
+READERS: Final = 8
+"""How many are answered at once; the others wait."""
 ENCODE: Final = msgspec.json.Encoder(decimal_format="string").encode
 """Counts are numbers, however large; money is decimal text."""
 
@@ -49,7 +48,7 @@ class DaysAnswer:
         """Answer from the state of ``core``, through ``compressor``."""
         self.core = core
         self.compressor = compressor
-        self.threads = anyio.CapacityLimiter(READERS)
+        self.readers = anyio.CapacityLimiter(READERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,19 +59,19 @@ class DaysAnswer:
             return
         state = self.core.settings.rules.state
         assert state is not None  # noqa: S101 -- a daemon has one
-        make = partial(spool_days, state, keys, span)
-        try:
-            spool, tag = await anyio.to_thread.run_sync(make, limiter=self.threads)
-        except UsageStreamError as error:
-            said = f"state cannot be read: {one_line(str(error))}\n"
-            await PlainTextResponse(said, 503)(scope, receive, send)
-            return
-        with spool:
-            size = spool.seek(0, 2)
-            spool.seek(0)
-            chunks = read_spool(spool)
-            answer = self.compressor.answer_stream(Headers(scope=scope), chunks, size, tag)
-            await answer(scope, receive, send)
+        async with self.readers:  # what an answer takes on the disk, few can take at once
+            try:
+                spool, tag = await anyio.to_thread.run_sync(spool_days, state, keys, span)
+            except UsageStreamError as error:
+                said = f"state cannot be read: {one_line(str(error))}\n"
+                await PlainTextResponse(said, 503)(scope, receive, send)
+                return
+            with spool:
+                size = spool.seek(0, 2)
+                spool.seek(0)
+                chunks = read_spool(spool)
+                answer = self.compressor.answer_stream(Headers(scope=scope), chunks, size, tag)
+                await answer(scope, receive, send)
 
 
 def read_query(query: QueryParams) -> tuple[list[str], Window]:

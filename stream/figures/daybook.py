@@ -58,7 +58,7 @@ class StoredDaybook:
         self.windows = windows
         self._changed_chains = former ^ frozenset(windows.former_chains)
 
-    def stale_spans(self, endpoint: str, window: Window) -> list[Span]:
+    def changed_spans(self, endpoint: str, window: Window) -> list[Span]:
         """Return the days to be worked out again among those of a window."""
         span = Span(endpoint, window)
         touched = set(self.store.stale_near(span))
@@ -73,7 +73,7 @@ class StoredDaybook:
         Raises:
             BadInput, Unavailable: they cannot be read.
         """
-        known, stale = ENDPOINTS[endpoint], self.stale_spans(endpoint, window)
+        known, stale = ENDPOINTS[endpoint], self.changed_spans(endpoint, window)
         kept = leave_out(self.store.days(endpoint, window), stale)
         again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
         for (_, days), packed in merge(kept, again):

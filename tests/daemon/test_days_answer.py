@@ -20,6 +20,7 @@ from stream.records.errors import BadInput, Unavailable
 from tests.support.daemons import Daemon, daemon
 from tests.support.pages import FIRST, bucket, page, put, used
 from tests.support.places import FIXTURES
+from tests.support.running import run
 
 DAY = {
     "endpoint": "usage/completions",
@@ -131,6 +132,15 @@ def read_all(url: str) -> object:
     """Ask, and read all of the answer."""
     with open_remote(url, None, [], ALL_TIME) as found:
         return dict(add_breakdown(found.daybook, Choice()).sums)
+
+
+def test_a_daemon_that_is_behind_says_so() -> None:
+    """Where days have yet to be worked out, that stands beside the figures."""
+    head = HEAD.replace("false", "true")
+    with scripted(f"{head}{json.dumps(DAY)}\n]}}\n") as url:
+        code, output, errors = run(["show", url, "--format", "csv"])
+    assert (code, output.splitlines()[1:]) == (0, ["p,,5"])
+    assert errors == "usage-stream: the daemon has days to work out again; figures may be older\n"
 
 
 def test_an_answer_is_read() -> None:
