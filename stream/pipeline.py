@@ -51,6 +51,7 @@ __all__ = [
     "expected_in",
     "finish_run",
     "freeze_state",
+    "ingest_all",
     "ingest_pages",
     "replay",
     "state_files_of",
@@ -117,20 +118,31 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         Unavailable: a file cannot be read, or the report cannot be written.
     """
     with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
-        directory = directory_of(run, intake)
-        survey = survey_directory(directory, intake, observer)
-        try:
-            await ingest_pages(directory, survey, intake, run, observer)
-            intake.judge()
-        except BaseException:  # a signal or a bad page ends the run: what was taken in stays
-            intake.store_rest()
-            raise
-        intake.store()
-        intake.refuse_letters()
+        survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
         state = freeze_state(intake)._replace(left_out=survey.left_out)
         losses = intake.checkpoints.store.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
+
+
+async def ingest_all(run: Replay, intake: Intake, observer: Observer = Observer()) -> Survey:  # noqa: B008 -- as above
+    """Read all that a run is over into state, and see that it is whole; return what there was.
+
+    Raises:
+        BadInput: a page or a chain cannot be trusted.
+        Unavailable: a file cannot be read, or state not written.
+    """
+    directory = directory_of(run, intake)
+    survey = survey_directory(directory, intake, observer)
+    try:
+        await ingest_pages(directory, survey, intake, run, observer)
+        intake.judge()
+    except BaseException:  # a signal or a bad page ends the run: what was taken in stays
+        intake.store_rest()
+        raise
+    intake.store()
+    intake.refuse_letters()
+    return survey
 
 
 def directory_of(run: Replay, intake: Intake) -> Directory:

@@ -1,7 +1,8 @@
 """The command line: one file for each command, and here what they end in.
 
-``check_key``, ``pull``, ``replay``, ``daemon`` (with check-config), ``verify``, ``capture``,
-``generate``, ``export``, ``state``, ``dead_letters``, ``flink`` and ``twin`` are the commands.
+``check_key``, ``pull``, ``replay``, ``show``, ``daemon`` (with check-config), ``verify``,
+``capture``, ``generate``, ``export``, ``state``, ``dead_letters``, ``flink`` and ``twin`` are the
+commands, ``figure_source`` is what ``show`` reads from.
 ``basics`` has the options that several commands take, ``account`` those of who asks the API,
 ``progress`` what people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams``
 what keeps a full or closed stdout from being a traceback.
@@ -32,6 +33,7 @@ COMPLETE: Final = "_USAGE_STREAM_COMPLETE"
 """The variable by which a shell asks for its script, and later for what a word may become."""
 FILES: Final = {
     "replay": "replay",
+    "show": "show",
     "daemon": "daemon",
     "check-config": "daemon",
     "check-key": "check_key",

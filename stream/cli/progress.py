@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import click
 
 from stream.cli.basics import show_warning
 from stream.pipeline import Observer
@@ -14,7 +17,13 @@ from stream.records.privacy import one_line
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["show_advance", "show_progress", "show_table"]
+__all__ = ["show_advance", "show_columns", "show_progress", "show_table"]
+
+NARROW: Final = 7
+"""How narrow a column of texts may become, where they are longer: they are folded then."""
+GAP: Final = 2
+NATURAL: Final = 10_000
+"""How wide a table may be that goes to no terminal."""
 
 
 def warn_of_file(name: str, reason: str) -> None:
@@ -84,3 +93,43 @@ def show_table(names: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
     for row in rows:
         table.add_row(*(Text(one_line(text)) for text in row))
     Console().print(table)
+
+
+def show_columns(
+    titles: list[str], rows: list[list[str]], foldable: range, expendable: list[int]
+) -> list[str]:
+    """Show a table on stdout: columns of texts that may be folded, and numbers, which never are.
+
+    Where there is no room, ``expendable`` columns are left out, the first one first; return their
+    titles. The terminal breaks lines for which there still is none, so that no digit is lost.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415 -- 50 ms that only tables need
+    from rich.console import Console  # noqa: PLC0415 -- as above
+    from rich.table import Table  # noqa: PLC0415 -- as above
+    from rich.text import Text  # noqa: PLC0415 -- as above
+
+    is_free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(width=NATURAL if is_free else None)
+    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
+    least = [min(one, NARROW) if at in foldable else one for at, one in enumerate(widths)]
+    shown = list(range(len(titles)))
+    for one in expendable:
+        if sum(least[at] + GAP for at in shown) - GAP > console.width:
+            shown.remove(one)
+    needed = sum(least[at] + GAP for at in shown) - GAP
+    console = Console(width=max(console.width, needed))
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for at in shown:
+        table.add_column(
+            Text(titles[at]),
+            justify="left" if at < foldable.stop else "right",
+            overflow="fold",
+            no_wrap=at not in foldable,
+            min_width=least[at],
+        )
+    for row in rows:
+        table.add_row(*(Text(row[at]) for at in shown))
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()), nl=False)
+    return [titles[at] for at in range(len(titles)) if at not in shown]

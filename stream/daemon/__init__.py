@@ -4,7 +4,8 @@
 ``config``. Its tasks are ``feeding``, which runs the sources, ``poller``, which asks accounts for
 what they have used, ``core``, which takes what comes and stores checkpoints, ``report_writer``,
 which writes the report on a schedule, and ``http_server``, which serves ``app`` over HTTP, where
-wanted through ``tls``: ``guard`` says who may ask, ``representation`` how an answer is sent, and
+wanted through ``tls``: ``guard`` says who may ask, ``representation`` how an answer is sent,
+``days_answer`` gives what days came to, which ``days_client`` asks another daemon for, and
 ``glance`` is the page for people. It shows ``accounts`` and
 ``shown_sources``, and what was used and billed by the days of the ``calendar``: ``overview`` has
 the figures, ``shown_projects`` and ``chart`` what is written and drawn of them, in the ``notation``

@@ -1,4 +1,4 @@
-"""What is served: metrics, health, the report, a reload, and a page for people."""
+"""What is served: metrics, health, the report, days, a reload, and a page for people."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stream.daemon.core import Core
+from stream.daemon.days_answer import DaysAnswer
 from stream.daemon.glance import STYLE, render_page
 from stream.daemon.overview_cache import OverviewCache
 from stream.daemon.representation import Compressor, make_tag
@@ -61,6 +62,7 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
             Route("/healthz", PlainTextResponse("ok\n"), methods=["GET"]),
             Route("/readyz", readyz),
             Route("/report", ReportAnswer(core, compressor), methods=["GET"]),
+            Route("/days", DaysAnswer(core, compressor), methods=["GET"]),
             Route("/-/reload", reloaded, methods=["POST"]),
         ]
     )

@@ -9,9 +9,11 @@ For a report, ``outline`` asks for everything, and is what sinks are given:
 - ``money``: what use should have cost, beside what was billed, where somebody has prices;
 - ``issues``: one sentence for each thing that does not hold.
 
-For those who look at days, ``days`` has what each came to, and ``daily`` adds up what people look
-at first, by day, project and tier. For Prometheus, ``series`` says which series that counts in,
-``admission`` which of them are shown and which added up, ``ledger`` what each has accepted and
-taken back, and ``coverage`` how much of time is covered. ``folds`` says what windows come to that
-are old, so that sums of their days can stand in their place.
+For those who look at days, ``days`` has what each came to, ``spans`` which of them are worked out
+as one, and ``daybook`` gives them in order; ``daily`` adds up what people look at first, by day,
+project and tier. For what people ask, ``breakdown`` adds up by the dimensions and ``periods`` that
+they choose, and ``ranks`` makes rows of that. For Prometheus, ``series`` says which series that
+counts in, ``admission`` which of them are shown and which added up, ``ledger`` what each has
+accepted and taken back, and ``coverage`` how much of time is covered. ``folds`` says what windows
+come to that are old, so that sums of their days can stand in their place.
 """

@@ -6,30 +6,48 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from stream.figures.rollup.table import Table
+from stream.figures.rollup import Table, resolve_windows
 from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, Window, days_of
+from stream.state.saved_series import Span
+from stream.state.windows import Windows
 
-__all__ = ["PRICED_BY", "DayGroups", "DayTotals", "group_totals", "pack_groups", "unpack_groups"]
+__all__ = [
+    "LEVELS",
+    "PRICED_BY",
+    "DayColumns",
+    "DayGroups",
+    "DayTotals",
+    "group_totals",
+    "groups_of_span",
+    "pack_groups",
+    "unpack_columns",
+    "unpack_groups",
+]
 
 Group: TypeAlias = tuple[Any, ...]
 PRICED_BY: Final = ("batch", HAS_COST)
 """What prices go by, beside what every total does."""
 WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency", *PRICED_BY)
+LEVELS: Final = "usage/vector_stores"
+"""The endpoint that says how much there is, and not how much was used."""
 MOST: Final = 2**63
 """What a count in MessagePack is less than; a larger one is written as its digits."""
 
 ENCODE: Final = msgspec.msgpack.Encoder(decimal_format="string").encode
-Written = tuple[list[str], list[list[Any]], list[str], list[list[Any]]]
+Written = tuple[tuple[str, ...], list[msgspec.Raw], list[str], list[msgspec.Raw]]
 DECODE: Final = msgspec.msgpack.Decoder(Written).decode
+DECODE_COUNTS: Final = msgspec.msgpack.Decoder(list[int | None]).decode
+DECODE_COLUMN: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class DayGroups(NamedTuple):
@@ -67,6 +85,33 @@ class DayTotals:
             yield days, group_totals(self.endpoint, self._totals[days])
 
 
+class DayColumns(NamedTuple):
+    """The same, column by column: a value of each dimension and counter for each group.
+
+    What a group has nothing of is ``None``.
+    """
+
+    dimensions: dict[str, list[Any]]
+    counters: dict[str, list[Number | None]]
+
+
+def groups_of_span(windows: Windows, span: Span) -> DayGroups:
+    """Add up what some days come to; of levels, what their latest window holds."""
+    endpoint = ENDPOINTS[span.endpoint]
+    totals = Totals(endpoint, PRICED_BY)
+    latest = Window(0, 0)
+    held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
+    for found in resolve_windows(endpoint, held, ordered=False):
+        if span.endpoint != LEVELS:
+            totals.add(found.table.dimensions, found.table.counters)
+            continue
+        for window, rows in found.table.records_by_window():
+            if rows.windows and (window.end, window.start) >= (latest.end, latest.start):
+                latest, totals = window, Totals(endpoint, PRICED_BY)
+                totals.add(rows.dimensions, rows.counters)
+    return group_totals(endpoint, totals)
+
+
 def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:
     """Return what records come to by the dimensions that people ask for."""
     names = tuple(name for name in WANTED if name in totals.names)
@@ -87,22 +132,43 @@ def pack_groups(found: DayGroups) -> bytes:
     return ENCODE((found.names, dimensions, counters, columns))
 
 
+def unpack_columns(
+    endpoint: Endpoint, packed: bytes, wanted: Container[str] | None = None
+) -> DayColumns:
+    """Return the sums that :func:`pack_groups` wrote; only the columns that are wanted, if any.
+
+    Raises:
+        ValueError: the bytes are not what was written.
+    """
+    names, dimensions, counters, columns = DECODE(packed)
+    return DayColumns(
+        {
+            name: DECODE_COLUMN(column) if column else []
+            for name, column in zip(names, dimensions or [b""] * len(names), strict=True)
+            if wanted is None or name in wanted
+        },
+        {
+            name: read_money(column) if name in endpoint.money else read_counts(column)
+            for name, column in zip(counters, columns, strict=True)
+            if wanted is None or name in wanted
+        },
+    )
+
+
 def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
     """Return the sums that :func:`pack_groups` wrote.
 
     Raises:
         ValueError: the bytes are not what was written.
     """
-    names, dimensions, counters, columns = DECODE(packed)
-    columns_read = [
-        read_numbers(column, digits=Decimal if name in endpoint.money else int)
-        for name, column in zip(counters, columns, strict=True)
-    ]
+    dimensions, counters = unpack_columns(endpoint, packed)
     groups = {}
-    for values, *numbers in zip(zip(*dimensions, strict=True), *columns_read, strict=True):
+    for values, *numbers in zip(
+        zip(*dimensions.values(), strict=True), *counters.values(), strict=True
+    ):
         pairs = zip(counters, numbers, strict=True)
         groups[values] = {name: value for name, value in pairs if value is not None}
-    return DayGroups(tuple(names), groups)
+    return DayGroups(tuple(dimensions), groups)
 
 
 def write_number(value: Number | None) -> int | str | None:
@@ -112,6 +178,14 @@ def write_number(value: Number | None) -> int | str | None:
     return plain_text_of(value)
 
 
-def read_numbers(column: Iterable[Any], digits: Callable[[str], Number]) -> list[Number | None]:
-    """Return the numbers of a column; ``digits`` reads those that were written as text."""
-    return [digits(value) if isinstance(value, str) else value for value in column]
+def read_counts(packed: msgspec.Raw) -> list[Number | None]:
+    """Return the numbers of a column; some may be so large that they were written as text."""
+    try:
+        return [*DECODE_COUNTS(packed)]
+    except msgspec.ValidationError:
+        return [int(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]
+
+
+def read_money(packed: msgspec.Raw) -> list[Number | None]:
+    """Return the amounts of a column."""
+    return [Decimal(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]

@@ -18,10 +18,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from stream.figures.admission import Admission, read_labels, write_labels
 from stream.figures.daily import DaySums
-from stream.figures.days import PRICED_BY, DayGroups, group_totals, pack_groups, unpack_groups
-from stream.figures.rollup import resolve_windows
+from stream.figures.days import LEVELS, groups_of_span, pack_groups, unpack_groups
 from stream.figures.series import FAMILIES, Series, series_of
-from stream.figures.totals import Totals
+from stream.figures.spans import whole_spans
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, plain_text_of
@@ -31,7 +30,6 @@ from stream.state.windows import Windows
 
 __all__ = ["Draft", "Ledger"]
 
-LEVELS: Final = "usage/vector_stores"
 STALE: Final = 32
 """How many days that others have changed are worked out with one checkpoint, beside its own."""
 Sums: TypeAlias = dict[Series, Number]
@@ -115,7 +113,7 @@ class Ledger:
         days, dropped = list[SavedDay](), list[Span]()
         rises: Sums = {}
         falls: Sums = {}
-        for span in self._whole_spans({one for one in touched if one.endpoint in ENDPOINTS}):
+        for span in whole_spans(self.store, {one for one in touched if one.endpoint in ENDPOINTS}):
             befores = list(self.store.days(*span))
             dropped += [day.span for day in befores if day.span.window.start != span.window.start]
             day = SavedDay(span, pack_groups(groups_of_span(windows, span)))
@@ -127,28 +125,6 @@ class Ledger:
         saved = [*saved_series_of(moves, gauges), *self.admission.unsaved_folds()]
         figures = SavedFigures(saved, days, dropped, frozenset(windows.former_chains))
         return Draft(figures, moves, gauges, levels, is_behind=len(stale) > STALE)
-
-    def _whole_spans(self, touched: set[Span]) -> list[Span]:
-        """Return the days to be worked out: those that a window across midnight joins are one.
-
-        They stay one.
-        """
-        whole: list[Span] = []
-        for one in sorted(touched):
-            span = self._widen(one)
-            while whole and overlap(whole[-1], span):
-                span = span_over([whole.pop(), span])
-            whole.append(span)
-        return whole
-
-    def _widen(self, span: Span) -> Span:
-        """Widen days by those that the store has as one with some of them, or that are stale."""
-        while True:
-            known = [day.span for day in self.store.days(*span)]
-            wider = span_over([span, *known, *self.store.stale_near(span)])
-            if wider == span:
-                return span
-            span = wider
 
     def _latest(self, days: list[SavedDay]) -> Sums | None:
         """Return the levels that the latest window holds: it is in the last of all days."""
@@ -184,23 +160,6 @@ class Ledger:
             self.levels = draft.levels
 
 
-def groups_of_span(windows: Windows, span: Span) -> DayGroups:
-    """Add up what some days come to; of levels, what their latest window holds."""
-    endpoint = ENDPOINTS[span.endpoint]
-    totals = Totals(endpoint, PRICED_BY)
-    latest = Window(0, 0)
-    held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
-    for found in resolve_windows(endpoint, held, ordered=False):
-        if span.endpoint != LEVELS:
-            totals.add(found.table.dimensions, found.table.counters)
-            continue
-        for window, rows in found.table.records_by_window():
-            if rows.windows and (window.end, window.start) >= (latest.end, latest.start):
-                latest, totals = window, Totals(endpoint)
-                totals.add(rows.dimensions, rows.counters)
-    return group_totals(endpoint, totals)
-
-
 def sums_of_day(day: SavedDay) -> Sums:
     """Return what days count in each series."""
     endpoint = ENDPOINTS[day.span.endpoint]
@@ -225,17 +184,6 @@ def largest_first(touched: tuple[Number, Number, Series]) -> tuple[Number, Serie
     """Return what orders series: those that move most come first."""
     rise, fall, series = touched
     return -max(rise, fall), series
-
-
-def overlap(one: Span, other: Span) -> bool:
-    """Tell whether two spans have a day in common; ``other`` does not end before ``one`` starts."""
-    return one.endpoint == other.endpoint and one.window.end > other.window.start
-
-
-def span_over(spans: list[Span]) -> Span:
-    """Return the days of an endpoint from the first of some spans to the last."""
-    first = min(one.window.start for one in spans)
-    return Span(spans[0].endpoint, Window(first, max(one.window.end for one in spans)))
 
 
 def saved_series_of(moves: Mapping[Series, tuple[int, int]], gauges: Sums) -> list[SavedSeries]:

@@ -21,6 +21,7 @@ from tests.support.certificates import Certificate, make_authority, make_certifi
 from tests.support.daemons import PATIENCE, Daemon, daemon
 from tests.support.pages import bucket, page, put, put_all, used
 from tests.support.prometheus import free_port, prometheus
+from tests.support.running import run
 
 DEADLINE = 0.5
 TOKEN = "0123456789abcdef"
@@ -78,6 +79,17 @@ def test_everything_is_served_over_tls(running: Daemon) -> None:
     assert running.ask("/healthz").status == 200
     assert not [one for one in running.events() if one["level"] in {"warning", "error"}]
     assert running.stop() == 0
+
+
+def test_show_trusts_whom_the_environment_trusts(
+    running: Daemon, trusted: Trusted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``show`` asks over TLS, by the authorities of the environment; nobody else is believed."""
+    asked = ["show", f"https://localhost:{running.port}", "--by", "none", "--format", "csv"]
+    code, output, errors = run(asked)
+    assert (code, output, len(errors.splitlines())) == (69, "", 1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted.authority.path))
+    assert run(asked) == (0, "input_tokens\n7\n", "")
 
 
 @pytest.mark.parametrize("by", ["POST", "SIGHUP"])

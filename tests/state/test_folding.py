@@ -167,7 +167,7 @@ def test_a_sum_that_is_too_large_to_keep_stays_in_its_windows(tmp_path: Path, st
 
 
 def test_what_rows_say_that_they_cost_stays_with_their_rows(tmp_path: Path, state: Path) -> None:
-    """A day in which only some rows of a sum have a cost is not folded: whose is it then?"""
+    """A day in which only some rows of a sum have a cost is not folded."""
     priced = {**used(1, user_id="a"), "cost": 0.5}
     days = [bucket(priced, used(1, user_id="b")), bucket(priced, day=1), bucket(used(1), day=2)]
     pages = put_all(tmp_path / "pages", {ONE: page(*days)})

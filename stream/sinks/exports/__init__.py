@@ -1,5 +1,6 @@
 """What a state file holds, in another format: a file for each.
 
 ``openmetrics`` is history for a backfill of Prometheus, ``capture`` pages that replay to the same
-figures.
+figures. ``breakdowns`` makes a table of what somebody asks for, and CSV and JSON of it, ``tables``
+writes it for people.
 """

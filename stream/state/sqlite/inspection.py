@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -72,6 +72,16 @@ class Inspection(Store):
         """Return how many rows a table has."""
         with self.read_errors:
             return read_mark(self._database).tables[table][0]
+
+    @contextmanager
+    def hold_moment(self) -> Iterator[None]:
+        """Have all that is read meanwhile be of one moment, whatever is written."""
+        with self.read_errors:
+            self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.rollback()
 
     def months(self) -> Iterator[HeldMonth]:
         """Yield what is held of each endpoint's months, in order."""

@@ -85,6 +85,16 @@ class Store(StateFile):
             BadInput: something in it is not what was written.
             Unavailable: it cannot be read.
         """
+        saved = self.load_but_series()
+        with self.read_errors:
+            return saved._replace(series=list(self._series()))
+
+    def load_but_series(self) -> SavedState:
+        """Return the same without series, which are many, and shown to Prometheus alone.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`load`.
+        """
         with self.read_errors:
             rows = self._database.execute("SELECT * FROM counts")
             counts = {row[0]: checked_body_of(*row) for row in rows}
@@ -93,7 +103,7 @@ class Store(StateFile):
                 set(self._windows.chains()),
                 counts.get("objects", b""),
                 decode(counts["tally"], type=SavedTally) if "tally" in counts else SavedTally(),
-                list(self._series()),
+                [],
                 decode(counts.get(FORMER, NOBODY), type=frozenset[Chain]),
             )
 

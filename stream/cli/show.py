@@ -1,0 +1,232 @@
+"""``usage-stream show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from stream.cli.basics import EXIT_CODES, FILE, show_note, show_summary
+from stream.cli.figure_source import open_source
+from stream.cli.progress import show_columns
+from stream.figures.breakdown import ALL_TIME, BILLED, USUAL, Choice, add_breakdown
+from stream.figures.periods import PERIODS, read_days
+from stream.providers.openai import ENDPOINTS
+from stream.records.privacy import one_line
+from stream.records.windows import Window
+from stream.sinks.exports.breakdowns import FigureTable, table_of, write_csv, write_json
+from stream.sinks.exports.tables import lines_of, write_markdown
+
+__all__ = ["show_command"]
+
+BY: Final = {
+    "endpoint": "endpoint",
+    "project": "project_id",
+    "tier": "service_tier",
+    "model": "model",
+    "line-item": "line_item",
+}
+TOP: Final = 20
+TOKEN_VARIABLE: Final = "USAGE_STREAM_TOKEN_FILE"  # noqa: S105 -- the name of a variable
+DAYS: Final = "2026, 2026-10, 2026-10-05, 2026-W41, or a midnight of UTC"
+
+
+def read_dimensions(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    """Read what figures are told apart by.
+
+    Raises:
+        click.BadParameter: one is no dimension, or is named twice.
+    """
+    names = [] if value == "none" else [one.strip() for one in value.split(",")]
+    if unknown := [one for one in names if one not in BY]:
+        raise click.BadParameter(
+            f"{one_line(unknown[0])!r} is none of {', '.join(BY)}; or give none"
+        )
+    if len(set(names)) < len(names):
+        raise click.BadParameter("one is named twice")
+    return tuple(BY[one] for one in names)
+
+
+def read_endpoints(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    """Read names of endpoints, by commas or one option each; return their keys, in order.
+
+    Raises:
+        click.BadParameter: one is none.
+    """
+    keys = {key.removeprefix("usage/"): key for key in ENDPOINTS}
+    found = set()
+    for name in (
+        one.strip().removeprefix("usage/") for value in values for one in value.split(",")
+    ):
+        if name not in keys:
+            raise click.BadParameter(f"{one_line(name)!r} is none of {', '.join(keys)}")
+        found.add(keys[name])
+    return [key for key in ENDPOINTS if key in found]
+
+
+def read_span(since: str | None, until: str | None) -> Window:
+    """Read from when to when figures are wanted.
+
+    Raises:
+        click.UsageError: a text names no days, or nothing is between them.
+    """
+    ends = []
+    for name, text in (("--since", since), ("--until", until)):
+        try:
+            ends.append(None if text is None else read_days(text))
+        except ValueError:
+            told = f"{one_line(text or '')!r} names no days; give {DAYS}"
+            raise click.UsageError(f"{name}: {told}") from None
+    first, last = ends
+    span = Window(
+        ALL_TIME.start if first is None else first.start, ALL_TIME.end if last is None else last.end
+    )
+    if span.start >= span.end:
+        raise click.UsageError("--until is not after --since")
+    return span
+
+
+@click.command("show", epilog=EXIT_CODES)
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--by",
+    "dimensions",
+    metavar="NAMES",
+    default="project",
+    show_default=True,
+    callback=read_dimensions,
+    help=f"What figures are told apart by, with commas: {', '.join(BY)}; or none.",
+)
+@click.option(
+    "--per",
+    "period",
+    type=click.Choice(PERIODS),
+    default="total",
+    show_default=True,
+    help="Periods, by the calendar of UTC; weeks are ISO weeks, which begin on Monday.",
+)
+@click.option("--since", metavar="DAYS", help=f"From the first day that is named: {DAYS}.")
+@click.option(
+    "--until",
+    metavar="DAYS",
+    help="To the end of the days that are named: --until 2026-10 has all of October.",
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    metavar="NAMES",
+    multiple=True,
+    callback=read_endpoints,
+    help="These endpoints alone, with the counters that each has, by commas or one option each.",
+)
+@click.option(
+    "--project",
+    "projects",
+    metavar="PROJECT",
+    multiple=True,
+    help="This project alone, by its id or its name; may be given again.",
+)
+@click.option(
+    "--top",
+    metavar="N",
+    type=click.IntRange(1),
+    help=f"The N greatest groups; the others are one row in a table ({TOP} if nothing is said), "
+    "and left out of CSV and JSON.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=FILE,
+    envvar=TOKEN_VARIABLE,
+    help=f"A file with the bearer token of a daemon; {TOKEN_VARIABLE} does the same.",
+)
+def show_command(
+    source: str,
+    *,
+    since: str | None,
+    until: str | None,
+    form: str,
+    top: int | None,
+    token_file: Path | None,
+    **options: Any,
+) -> None:
+    """Show what was used and billed: by project, tier and model, per day, week or month.
+
+    SOURCE is a state file (which may be in use), a capture, a directory of pages, or the address
+    of a daemon (http://HOST:PORT). Tokens in, those of them that were cached, tokens out, requests,
+    and the cost that was billed, by currency; of named endpoints their other counters too. What is
+    null is called unspecified, and – stands where something has no such dimension: billed cost has
+    a project and a line item, and neither tier nor model. All of it is exact.
+
+    A table is for people; CSV (RFC 4180, exact decimals, and no cell that a spreadsheet runs) and
+    JSON (money as text) have every row. Nothing found is no error.
+
+    \b
+    Examples:
+      usage-stream show state.db --by project,tier,model --since 2026-10 --until 2026-10
+      usage-stream show state.db --per month --format csv > months.csv
+      usage-stream show http://127.0.0.1:9464 --by model --per day --since 2026-W41
+      usage-stream show fixtures --by line-item --endpoint costs
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+    span, names = read_span(since, until), options.pop("projects")
+    choice = Choice(span=span, **options)
+    with open_source(source, choice, token_file) as (daybook, projects, is_behind):
+        if names:
+            called = {one for one, name in projects.items() if name in names}
+            chosen = frozenset({*names, *called})
+            choice = Choice(span=span, projects=chosen, **options)
+        found = add_breakdown(daybook, choice)
+        behind = ["the daemon has days to work out again; figures may be older"]
+        if top is None and form in {"table", "markdown"}:
+            top = TOP
+        table = table_of(found, projects, top, behind if is_behind else [])
+    if not table.body.rows:
+        show_note("nothing was found")
+    print_table(table, form)
+
+
+def print_table(table: FigureTable, form: str) -> None:
+    """Write a table to stdout; what is to be said of it to stderr, where it is not in the table.
+
+    Raises:
+        Unavailable: stdout is closed or full.
+    """
+    if table.body.hidden_groups and form in {"csv", "json"}:
+        show_note(f"{table.body.hidden_groups} more were left out by --top")
+    match form:
+        case "csv":
+            click.echo(write_csv(table), nl=False)
+        case "json":
+            show_summary(write_json(table))
+            return
+        case "markdown":
+            click.echo(write_markdown(table), nl=False)
+            return
+        case _ if table.body.rows:
+            titles, rows, texts = lines_of(table)
+            foldable = range(table.choice.period != "total", texts)
+            lost = show_columns(titles, rows, foldable, expendable_columns(table, texts))
+            if lost:
+                show_note(f"no room for {', '.join(lost)}: widen the terminal, or use --format")
+    for note in table.notes:
+        show_note(note)
+
+
+def expendable_columns(table: FigureTable, texts: int) -> list[int]:
+    """Return the columns that a narrow terminal may do without, the least wanted first.
+
+    They stand behind so many columns of texts.
+    """
+    measures = table.body.measures
+    own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, BILLED}]
+    usual = [at for at, one in enumerate(measures) if one.name in {USUAL[1], USUAL[3]}]
+    return [texts + at for at in (*reversed(own), *usual)]

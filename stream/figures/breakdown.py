@@ -1,0 +1,233 @@
+"""What people ask for: tokens, requests and money, by some dimensions and periods.
+
+It adds up what days came to (``daybook``), column by column, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import localcontext
+from itertools import compress
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+from stream.figures.daybook import BookDay, Daybook
+from stream.figures.days import LEVELS
+from stream.figures.periods import Per, start_of_period
+from stream.figures.series import UNSPECIFIED, label_value_of
+from stream.providers.endpoint import Endpoint
+from stream.providers.openai import ENDPOINTS
+from stream.records.money import MONEY, Number
+from stream.records.windows import DAY, MAX_TIME, Window
+
+__all__ = [
+    "ALL_TIME",
+    "BILLED",
+    "COSTS",
+    "DIMENSIONS",
+    "USUAL",
+    "Breakdown",
+    "Choice",
+    "Measure",
+    "Values",
+    "add_breakdown",
+]
+
+ALL_TIME: Final = Window(0, MAX_TIME + 1)
+COSTS: Final = "costs"
+AMOUNT: Final = "amount_value"
+UNSUITED: Final = frozenset({"quantity"})
+"""What days have as one sum although its units differ."""
+USUAL: Final = ("input_tokens", "input_cached_tokens", "output_tokens", "num_model_requests")
+"""The counters that are shown of all endpoints."""
+DIMENSIONS: Final = ("endpoint", "project_id", "service_tier", "model", "line_item")
+OF_USAGE: Final = frozenset({"project_id", "service_tier", "model"})
+OF_COSTS: Final = frozenset({"project_id", "line_item"})
+BILLED: Final = "billed"
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What is asked for: dimensions, periods, the days of a span, endpoints and projects.
+
+    Of chosen endpoints their own counters are wanted too; without any it is all endpoints, and the
+    usual counters. ``projects`` are ids as they are shown; ``None`` is all of them.
+    """
+
+    dimensions: tuple[str, ...] = ("project_id",)
+    period: Per = "total"
+    span: Window = ALL_TIME
+    endpoints: tuple[str, ...] = ()
+    projects: frozenset[str] | None = None
+
+    def counters_of(self, endpoint: Endpoint) -> frozenset[str]:
+        """Return the counters of an endpoint that are wanted."""
+        own = endpoint.counters if self.endpoints else (*USUAL, AMOUNT)
+        return frozenset(endpoint.counters) & frozenset(own) - UNSUITED
+
+
+class Measure(NamedTuple):
+    """A column of figures: a counter by the API's name, or what is billed in a currency."""
+
+    name: str
+    currency: str = ""
+
+
+Values: TypeAlias = tuple[str | None, ...]
+"""A value for each dimension, as it is shown; ``None``: what counts there has no such thing."""
+
+
+class ShownGroups(dict[tuple[Any, ...], int]):
+    """An endpoint's groups as days have them → numbers, by which adding up is quick.
+
+    ``shown_values`` has by number what people see, which is found out once for each.
+    """
+
+    def __init__(self, endpoint: Endpoint, names: tuple[str, ...]) -> None:
+        """Show groups by values of these dimensions."""
+        super().__init__()
+        self.shown_values: list[Values] = []
+        self._names = names
+        self._endpoint = endpoint
+        self._suited = OF_COSTS if endpoint.key == COSTS else OF_USAGE
+
+    def __missing__(self, values: tuple[Any, ...]) -> int:
+        """Find out how a group is shown."""
+        self[values] = number = len(self.shown_values)
+        self.shown_values.append(
+            tuple(
+                self._endpoint.key
+                if name == "endpoint"
+                else label_value_of(value)
+                if value is not None or name in self._suited
+                else None
+                for name, value in zip(self._names, values, strict=True)
+            )
+        )
+        return number
+
+    def of_day(self, day: BookDay) -> list[int]:
+        """Return the numbers of a day's groups."""
+        found, rows = day.sums.dimensions, len(day.sums.dimensions["project_id"])
+        if not self._names:
+            return [self[()]] * rows
+        columns = (found.get(name) or [None] * rows for name in self._names)
+        return list(map(self.__getitem__, zip(*columns, strict=True)))
+
+
+class Breakdown:
+    """Sums by measure, period and values; figures that nobody has given are not there.
+
+    ``long_spans`` are days that a window joins: they count in their first day.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        """Start with nothing."""
+        self.choice = choice
+        self.sums: defaultdict[Measure, defaultdict[int, dict[Values, Number]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
+        self.long_spans: set[Window] = set()
+
+    def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
+        """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
+        groups = ShownGroups(endpoint, self.choice.dimensions)
+        sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
+        sums = defaultdict(lambda: defaultdict(int))
+        for day in days:
+            start, end = day.days
+            if not self.choice.span.start <= start < self.choice.span.end:
+                continue
+            period = start_of_period(start, self.choice.period)
+            numbers, columns = self._choose(endpoint, groups.of_day(day), day)
+            with localcontext(MONEY):
+                for measure, column in columns.items():
+                    own = sums[measure, period]
+                    if endpoint.key == LEVELS:  # the last day of a period is what it comes to
+                        own.clear()
+                    for number, value in zip(numbers, column, strict=True):
+                        if value is not None:
+                            own[number] += value
+            if end - start > DAY and numbers:
+                self.long_spans.add(day.days)
+        with localcontext(MONEY):
+            for (measure, period), own in sums.items():
+                found = self.sums[measure][period]
+                for number, value in own.items():
+                    found[groups.shown_values[number]] = (
+                        found.get(groups.shown_values[number], 0) + value
+                    )
+
+    def _choose(
+        self, endpoint: Endpoint, numbers: list[int], day: BookDay
+    ) -> tuple[list[int], dict[Measure, list[Number | None]]]:
+        """Return a day's groups and columns, of the projects that are wanted."""
+        columns = columns_of(day)
+        if self.choice.projects is None:
+            return numbers, columns
+        projects = ShownGroups(endpoint, ("project_id",))
+        of_groups = projects.of_day(day)
+        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_groups]
+        return (
+            list(compress(numbers, chosen)),
+            {name: list(compress(column, chosen)) for name, column in columns.items()},
+        )
+
+    @property
+    def measures(self) -> list[Measure]:
+        """The measures of which there is anything: the usual, the endpoints' own, then money."""
+        order = {name: rank for rank, name in enumerate(all_counters())}
+        found = [one for one, sums in self.sums.items() if any(sums.values())]
+        return sorted(
+            found, key=lambda one: (one.name == BILLED, order.get(one.name, 0), rank_currency(one))
+        )
+
+    def keys_by_period(self) -> dict[int, list[Values]]:
+        """Return the periods in order, each with the values that there is anything of."""
+        found: defaultdict[int, dict[Values, None]] = defaultdict(dict)
+        for sums in self.sums.values():
+            for period, groups in sums.items():
+                found[period] |= dict.fromkeys(groups)
+        return {period: list(found[period]) for period in sorted(found) if found[period]}
+
+
+def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
+    """Add up what is asked for.
+
+    Raises:
+        BadInput, Unavailable: days cannot be read.
+    """
+    found = Breakdown(choice)
+    for key in choice.endpoints or ENDPOINTS:
+        endpoint = ENDPOINTS[key]
+        wanted = choice.counters_of(endpoint)
+        if wanted:
+            columns = wanted | {*choice.dimensions, "project_id", "currency"}
+            found.add_endpoint(endpoint, daybook.read(key, choice.span, columns))
+    return found
+
+
+def columns_of(day: BookDay) -> dict[Measure, list[Number | None]]:
+    """Return a day's counters; of what is billed there is a column for each currency."""
+    columns = {Measure(name): one for name, one in day.sums.counters.items() if name != AMOUNT}
+    amounts = day.sums.counters.get(AMOUNT, [])
+    currencies = day.sums.dimensions["currency"] if amounts else []
+    for currency in sorted(set(currencies), key=label_value_of):
+        pairs = zip(currencies, amounts, strict=True)
+        columns[Measure(BILLED, label_value_of(currency))] = [
+            amount if one == currency else None for one, amount in pairs
+        ]
+    return columns
+
+
+def all_counters() -> Iterator[str]:
+    """Yield the counters in the order in which they are shown."""
+    yield from dict.fromkeys(
+        [*USUAL, *(one for known in ENDPOINTS.values() for one in known.counters)]
+    )
+
+
+def rank_currency(measure: Measure) -> tuple[bool, bool, str]:
+    """Order currencies: US dollars first, what has none last."""
+    return measure.currency == UNSPECIFIED, measure.currency != "usd", measure.currency

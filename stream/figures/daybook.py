@@ -1,0 +1,131 @@
+"""What days came to, in the order of time: as they are kept, or worked out from windows.
+
+Days that were kept are stale where their windows have changed since; these are worked out again,
+by the same function. Pages that nobody has kept days of are a store in which every day is stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from heapq import merge
+from typing import NamedTuple, Protocol
+
+from stream.figures.days import (
+    DayColumns,
+    groups_of_span,
+    pack_groups,
+    unpack_columns,
+)
+from stream.figures.spans import overlap, whole_spans
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain
+from stream.records.windows import Window, days_of
+from stream.state.saved_series import DayStore, SavedDay, Span
+from stream.state.windows import Windows
+
+__all__ = ["BookDay", "Daybook", "DaysOfWindows", "StoredDaybook"]
+
+
+class BookDay(NamedTuple):
+    """What an endpoint's UTC day came to; several days that a window joins are one."""
+
+    days: Window
+    sums: DayColumns
+
+
+class Daybook(Protocol):
+    """Has what days came to."""
+
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, in order, with these columns.
+
+        Raises:
+            BadInput, Unavailable: they cannot be read.
+        """
+
+
+class StoredDaybook:
+    """Reads days from a store; those that have changed are worked out from windows.
+
+    ``former`` are the chains that were former ones when the store's days were worked out.
+    """
+
+    def __init__(
+        self, store: DayStore, windows: Windows, former: frozenset[Chain] = frozenset()
+    ) -> None:
+        """Read from ``store``, and what is stale there from ``windows``."""
+        self.store = store
+        self.windows = windows
+        self._changed_chains = former ^ frozenset(windows.former_chains)
+
+    def changed_spans(self, endpoint: str, window: Window) -> list[Span]:
+        """Return the days to be worked out again among those of a window."""
+        span = Span(endpoint, window)
+        touched = set(self.store.stale_near(span))
+        for chain in self._changed_chains:
+            if chain.endpoint == endpoint:
+                touched |= spans_of_chain(self.windows, chain, window)
+        return whole_spans(self.store, touched)
+
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, in order, with these columns.
+
+        Raises:
+            BadInput, Unavailable: they cannot be read.
+        """
+        known, stale = ENDPOINTS[endpoint], self.changed_spans(endpoint, window)
+        kept = leave_out(self.store.days(endpoint, window), stale)
+        again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
+        for (_, days), packed in merge(kept, again):
+            yield BookDay(days, unpack_columns(known, packed, wanted))
+
+
+class DaysOfWindows:
+    """A store that has no days, so that all are to be worked out."""
+
+    def __init__(self, windows: Windows) -> None:
+        """Look into these windows for days."""
+        self.windows = windows
+
+    def days(self, _: str, __: Window) -> Iterator[SavedDay]:
+        """Yield none."""
+        return iter(())
+
+    def last_day(self, _: str) -> SavedDay | None:
+        """Return none."""
+        return None
+
+    def stale_spans(self, most: int) -> list[Span]:
+        """Return at most so many spans that there are windows of."""
+        found: set[Span] = set()
+        for chain in sorted(self.windows.chains):
+            found |= spans_of_chain(self.windows, chain, None)
+        return sorted(found)[:most]
+
+    def stale_near(self, span: Span) -> list[Span]:
+        """Return the spans of an endpoint that there are windows of, and that touch some days."""
+        found: set[Span] = set()
+        for chain in self.windows.chains_of(span.endpoint):
+            found |= spans_of_chain(self.windows, chain, span.window)
+        return sorted(found)
+
+
+def spans_of_chain(windows: Windows, chain: Chain, near: Window | None) -> set[Span]:
+    """Return the days that a chain's windows are of, those that touch ``near`` if it is given."""
+    spans = {days_of(slot.window) for slot in windows.slots(chain)}
+    return {
+        Span(chain.endpoint, days)
+        for days in spans
+        if near is None or (days.start < near.end and near.start < days.end)
+    }
+
+
+def leave_out(kept: Iterable[SavedDay], spans: list[Span]) -> Iterator[SavedDay]:
+    """Yield the days that have none in common with some spans; both are in order."""
+    coming = iter(spans)
+    span = next(coming, None)
+    for day in kept:
+        while span is not None and span.window.end <= day.span.window.start:
+            span = next(coming, None)
+        if span is None or not overlap(*sorted((span, day.span))):
+            yield day

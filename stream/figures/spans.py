@@ -1,0 +1,51 @@
+"""Which UTC days are worked out as one: those that a window across midnight joins stay one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stream.records.windows import Window
+from stream.state.saved_series import DayStore, Span
+
+__all__ = ["join_spans", "whole_spans"]
+
+
+def whole_spans(store: DayStore, touched: Iterable[Span]) -> list[Span]:
+    """Return the days to be worked out, in order, where something in some spans has changed.
+
+    Raises:
+        BadInput, Unavailable: the store cannot be read.
+    """
+    return join_spans(widen_span(store, one) for one in sorted(touched))
+
+
+def join_spans(spans: Iterable[Span]) -> list[Span]:
+    """Join spans that have days in common; they come in order."""
+    whole: list[Span] = []
+    for one in spans:
+        span = one
+        while whole and overlap(whole[-1], span):
+            span = span_over([whole.pop(), span])
+        whole.append(span)
+    return whole
+
+
+def widen_span(store: DayStore, span: Span) -> Span:
+    """Widen days by those that the store has as one with some of them, or that are stale."""
+    while True:
+        known = [day.span for day in store.days(*span)]
+        wider = span_over([span, *known, *store.stale_near(span)])
+        if wider == span:
+            return span
+        span = wider
+
+
+def overlap(one: Span, other: Span) -> bool:
+    """Tell whether two spans have a day in common; ``other`` does not end before ``one`` starts."""
+    return one.endpoint == other.endpoint and one.window.end > other.window.start
+
+
+def span_over(spans: list[Span]) -> Span:
+    """Return the days of an endpoint from the first of some spans to the last."""
+    first = min(one.window.start for one in spans)
+    return Span(spans[0].endpoint, Window(first, max(one.window.end for one in spans)))

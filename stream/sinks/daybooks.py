@@ -1,0 +1,49 @@
+"""What the days of a state file came to, which may be in use: as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from stream.figures.daybook import Daybook, StoredDaybook
+from stream.intake.account import Account
+from stream.intake.former import former_chains
+from stream.state.objects import Objects
+from stream.state.sqlite.inspection import Inspection
+from stream.state.windows import Windows
+
+__all__ = ["NamedDaybook", "open_daybook"]
+
+
+class NamedDaybook(NamedTuple):
+    """What days came to, and the names of projects by their ids.
+
+    ``is_behind``: days have changed, and what stands here is what they came to before.
+    """
+
+    daybook: Daybook
+    names: Mapping[str, str]
+    is_behind: bool = False
+
+
+@contextmanager
+def open_daybook(state: Path) -> Iterator[NamedDaybook]:
+    """Open a state file; days that have changed since they were worked out are worked out again.
+
+    Raises:
+        BadInput: it is damaged.
+        Unavailable: it cannot be read.
+    """
+    with closing(Inspection(state)) as store, store.hold_moment():
+        saved = store.load_but_series()
+        account = Account()
+        account.restore(saved.parts, counted=True)
+        windows = Windows(frozenset(saved.chains), store=store)
+        windows.former_chains = former_chains(windows.chains, account)
+        objects = Objects()
+        if saved.objects:
+            objects.restore(saved.objects)
+        daybook = StoredDaybook(store, windows, saved.former_chains)
+        yield NamedDaybook(daybook, objects.project_names)
