@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.support.comparing import Json
@@ -204,19 +205,14 @@ def test_lines_end_as_the_rfc_has_it(pages: Path) -> None:
     assert written.startswith(b"model,input_tokens,num_model_requests,billed_")
 
 
-@pytest.mark.parametrize("library", ["duckdb", "pandas", "polars"])
-def test_libraries_read_it_to_the_same_sums(tmp_path: Path, generated: Path, library: str) -> None:
-    """Whoever has such a library, reads the CSV to the sums that JSON has."""
-    module = pytest.importorskip(library)
+def test_duckdb_reads_it_to_the_same_sums(tmp_path: Path, generated: Path) -> None:
+    """A database that knows nothing of us reads the CSV to the sums that JSON has."""
     path = tmp_path / "figures.csv"
     asked = ("--by", "project,tier,model", "--per", "day")
     path.write_text(show(generated, *asked, "--format", "csv")[0], "utf-8", newline="")
     total = json.loads(show(generated, *asked, "--format", "json")[0])["total"]
-    if library == "duckdb":
-        query = f"SELECT sum(input_tokens) FROM read_csv('{path}', header = true)"  # noqa: S608 -- the test's own file
-        found = module.sql(query).fetchone()[0]
-    else:
-        found = module.read_csv(path)["input_tokens"].sum()
+    query = f"SELECT sum(input_tokens) FROM read_csv('{path}', header = true)"  # noqa: S608 -- the test's own file
+    ((found,),) = duckdb.sql(query).fetchall()
     assert int(found) == total["input_tokens"]
 
 
