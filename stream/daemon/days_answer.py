@@ -129,7 +129,7 @@ def lines_of_days(store: Inspection, keys: list[str], span: Window) -> Iterator[
     yield head[:-1] + b',"days":[\n'
     comma = b""
     for key in keys:
-        for (_, days), packed in store.days(key, span):
+        for (_, days), packed, _ in store.days(key, span):
             dimensions, counters = unpack_columns(ENDPOINTS[key], packed)
             found = {"endpoint": key, "start": days.start, "end": days.end}
             yield comma + ENCODE(found | {"dimensions": dimensions, "counters": counters}) + b"\n"

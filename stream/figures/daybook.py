@@ -76,7 +76,7 @@ class StoredDaybook:
         known, stale = ENDPOINTS[endpoint], self.changed_spans(endpoint, window)
         kept = leave_out(self.store.days(endpoint, window), stale)
         again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
-        for (_, days), packed in merge(kept, again):
+        for (_, days), packed, _ in merge(kept, again):
             yield BookDay(days, unpack_columns(known, packed, wanted))
 
 

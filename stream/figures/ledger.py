@@ -41,7 +41,6 @@ class Draft(NamedTuple):
     figures: SavedFigures
     moves: dict[Series, tuple[int, int]]
     gauges: Sums
-    levels: Sums | None
     is_behind: bool
 
 
@@ -78,9 +77,7 @@ class Ledger:
                 self.gauges[series] = Decimal(one.accepted)
             else:
                 self.counts[series] = int(one.accepted), int(one.corrected)
-        last = store.last_day(LEVELS)
-        if last is not None:
-            self.levels = self.admission.fold(sums_of_day(last))
+        self._read_levels()
 
     def folds(self) -> dict[str, int]:
         """Return how many series of each metric are added up in coarser ones."""
@@ -96,7 +93,7 @@ class Ledger:
             BadInput, Unavailable: the store cannot be read.
         """
         for key, endpoint in ENDPOINTS.items():
-            for (_, days), packed in self.store.days(key, window):
+            for (_, days), packed, _ in self.store.days(key, window):
                 yield key, days, series_of(endpoint, unpack_groups(endpoint, packed))
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
@@ -116,23 +113,20 @@ class Ledger:
         for span in whole_spans(self.store, {one for one in touched if one.endpoint in ENDPOINTS}):
             befores = list(self.store.days(*span))
             dropped += [day.span for day in befores if day.span.window.start != span.window.start]
-            day = SavedDay(span, pack_groups(groups_of_span(windows, span)))
+            found = groups_of_span(windows, span)
+            day = SavedDay(span, pack_groups(found), not found.groups)
             days.append(day)
             if span.endpoint != LEVELS:
                 add_differences(day, befores, rises, falls)
-        levels = self._latest([day for day in days if day.span.endpoint == LEVELS])
         moves, gauges = self._moves_of(rises, falls)
         saved = [*saved_series_of(moves, gauges), *self.admission.unsaved_folds()]
         figures = SavedFigures(saved, days, dropped, frozenset(windows.former_chains))
-        return Draft(figures, moves, gauges, levels, is_behind=len(stale) > STALE)
+        return Draft(figures, moves, gauges, is_behind=len(stale) > STALE)
 
-    def _latest(self, days: list[SavedDay]) -> Sums | None:
-        """Return the levels that the latest window holds: it is in the last of all days."""
-        if not days:
-            return None
-        known = self.store.last_day(LEVELS)
-        latest = max([*days, *([known] if known else [])], key=lambda day: day.span.window.end)
-        return self.admission.fold(sums_of_day(latest))
+    def _read_levels(self) -> None:
+        """Take the levels that the latest window holds: it is in the last days with any."""
+        last = self.store.last_day(LEVELS)
+        self.levels = {} if last is None else self.admission.fold(sums_of_day(last))
 
     def _moves_of(self, rises: Sums, falls: Sums) -> tuple[dict[Series, tuple[int, int]], Sums]:
         """Turn what rose and fell into what each series has come to by then, the largest first."""
@@ -150,14 +144,18 @@ class Ledger:
         return moves, gauges
 
     def commit(self, draft: Draft) -> None:
-        """Take up what a checkpoint has stored."""
+        """Take up what a checkpoint has stored, and the store has.
+
+        Raises:
+            BadInput, Unavailable: the store cannot be read.
+        """
         self.counts.update(draft.moves)
         self.gauges.update(draft.gauges)
         self.admission.note_saved()
         self.is_behind = draft.is_behind
         self._former = draft.figures.former_chains
-        if draft.levels is not None:
-            self.levels = draft.levels
+        if LEVELS in {day.span.endpoint for day in draft.figures.days}:
+            self._read_levels()
 
 
 def sums_of_day(day: SavedDay) -> Sums:

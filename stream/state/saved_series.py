@@ -33,10 +33,11 @@ class Span(NamedTuple):
 
 
 class SavedDay(NamedTuple):
-    """What the days of a span came to, as bytes that the figures read."""
+    """What the days of a span came to, as bytes that the figures read, if they came to anything."""
 
     span: Span
     sums: bytes
+    is_empty: bool = False
 
 
 class SavedFigures(NamedTuple):
@@ -59,7 +60,7 @@ class DayStore(Protocol):
         """Yield the days of an endpoint that a window touches."""
 
     def last_day(self, endpoint: str) -> SavedDay | None:
-        """Return the last days of an endpoint; ``None``: it has none."""
+        """Return the last days of an endpoint that came to anything; ``None``: it has none."""
 
     def stale_spans(self, most: int) -> list[Span]:
         """Return at most so many spans with windows that changed since days were worked out."""

@@ -50,9 +50,9 @@ class Shown:
         before = dict(self.ledger.counts)
         draft = self.ledger.draft(self.state.windows(), self.state.changed_places)
         assert self.ledger.counts == before
-        self.ledger.commit(draft)
         self.state.changed_places.clear()
         self.days.put(draft.figures)
+        self.ledger.commit(draft)
         self.saved.update({(one.family, one.labels): one for one in draft.figures.series})
         for series, (accepted, corrected) in before.items():
             now = self.ledger.counts[series]
@@ -213,6 +213,10 @@ def test_a_level_is_that_of_the_latest_window() -> None:
         shown.checkpoint()
     levels = {one.labels[1]: value for one, value in shown.ledger.levels.items()}
     assert levels == {"a": 6}
+    shown.restart()
+    shown.take(Delivery("usage/vector_stores", "primary", page(bucket(day=2), bucket(day=3))))
+    shown.checkpoint()  # days of which nothing is known yet change no level
+    assert [*shown.ledger.levels.values()] == [6]
     shown.restart()
 
 

@@ -62,6 +62,8 @@ def test_days_are_found_by_time(store: Store) -> None:
     assert list(store.days(KEY, span(1, 2).window)) == []
     assert list(store.days("costs", span(0, 30).window)) == []
     assert store.last_day(KEY) == days[2]
+    put(store, [SavedDay(span(20, 21), b"", is_empty=True)], [], {})
+    assert store.last_day(KEY) == days[2]
     put(store, [SavedDay(span(0, 10), b"all")], [day.span for day in days[1:]], {})
     assert list(store.days(KEY, span(5, 6).window)) == [SavedDay(span(0, 10), b"all")]
     assert store.load().former_chains == {CHAIN}

@@ -27,8 +27,9 @@ class HeldDays:
                 yield day
 
     def last_day(self, endpoint: str) -> SavedDay | None:
-        """Return the last days of an endpoint."""
-        found = [day for day in self.known.values() if day.span.endpoint == endpoint]
+        """Return the last days of an endpoint that came to anything."""
+        days = self.known.values()
+        found = [day for day in days if day.span.endpoint == endpoint and not day.is_empty]
         return max(found, default=None)
 
     def stale_spans(self, most: int) -> list[Span]:

@@ -23,7 +23,7 @@ __all__ = [
 
 DAYS: Final = """
 CREATE TABLE days (
-    endpoint TEXT, first INTEGER, last INTEGER NOT NULL,
+    endpoint TEXT, first INTEGER, last INTEGER NOT NULL, is_empty INTEGER NOT NULL,
     checksum BLOB NOT NULL, sums BLOB NOT NULL,
     PRIMARY KEY (endpoint, first)
 ) WITHOUT ROWID;
@@ -38,7 +38,7 @@ TOUCHED: Final = (
     "(SELECT max(first) FROM days WHERE endpoint = ?1 AND first <= ?2), 0) ORDER BY first"
 )
 """Spans do not overlap: the one that begins before a window is the only one that can reach in."""
-LAST: Final = "SELECT * FROM days WHERE endpoint = ? ORDER BY first DESC LIMIT 1"
+LAST: Final = "SELECT * FROM days WHERE endpoint = ? AND NOT is_empty ORDER BY first DESC LIMIT 1"
 STALE: Final = "SELECT * FROM stale_days"
 TOUCHING: Final = "WHERE endpoint = ? AND last > ? AND first < ?"
 
@@ -56,7 +56,7 @@ def days_in(database: sqlite3.Connection, endpoint: str, window: Window) -> Iter
 
 
 def last_day_in(database: sqlite3.Connection, endpoint: str) -> SavedDay | None:
-    """Return the last days of an endpoint; ``None``: it has none.
+    """Return the last days of an endpoint that came to anything; ``None``: it has none.
 
     Raises:
         ValueError: they are not what was written.
@@ -65,12 +65,12 @@ def last_day_in(database: sqlite3.Connection, endpoint: str) -> SavedDay | None:
     return None if row is None else day_of_row(row)
 
 
-def day_of_row(row: tuple[str, int, int, bytes, bytes]) -> SavedDay:
+def day_of_row(row: tuple[str, int, int, int, bytes, bytes]) -> SavedDay:
     """Return what a row says."""
-    endpoint, first, last, checksum, body = row
-    check_row(checksum, endpoint, first, last, body)
+    endpoint, first, last, is_empty, checksum, body = row
+    check_row(checksum, endpoint, first, last, is_empty, body)
     sums = zstandard.ZstdDecompressor().decompress(body, max_output_size=LARGEST)
-    return SavedDay(Span(endpoint, Window(first, last)), sums)
+    return SavedDay(Span(endpoint, Window(first, last)), sums, bool(is_empty))
 
 
 def stale_in(database: sqlite3.Connection, near: Span | int) -> list[Span]:
@@ -103,8 +103,11 @@ def put_days(database: sqlite3.Connection, figures: SavedFigures) -> None:
         ((span.endpoint, *span.window) for span in ended),
     )
     compress = zstandard.ZstdCompressor(level=LEVEL).compress
-    rows = (((span.endpoint, *span.window), compress(sums)) for span, sums in figures.days)
-    many("REPLACE INTO days VALUES (?, ?, ?, ?, ?)", (seal_row(*row) for row in rows))
+    rows = (
+        ((day.span.endpoint, *day.span.window, int(day.is_empty)), compress(day.sums))
+        for day in figures.days
+    )
+    many("REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?)", (seal_row(*row) for row in rows))
 
 
 def mark_stale(database: sqlite3.Connection, spans: Iterable[Span]) -> None:
