@@ -51,7 +51,7 @@ def month(tmp_path: Path) -> Path:
         "usage_completions.json": page(bucket(*rows), bucket(used(10, **ROW), day=1)),
         "costs.json": page(bucket(*costs), bucket(cost("gpt-4o-mini, input", "0"), day=5)),
     }
-    return put_all(tmp_path / "pages", files)  # type: ignore[arg-type]
+    return put_all(tmp_path / "pages", files)  # type: ignore[arg-type]  # pages are content
 
 
 def test_use_stands_beside_its_bill(month: Path) -> None:
