@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.support.daemons import daemon
 from tests.support.processes import killed_at
-from tests.support.pruning import prune, totals_in
-from tests.support.running import replay, run
+from tests.support.pruning import totals_in
+from tests.support.running import NOW, replay, run
 
 HISTORIES = 2
 KILLS = 6
@@ -38,11 +40,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def report_of(place: Path, state: Path, *flags: str) -> bytes:
+    """Replay what is read already, in a process of its own; return the report."""
+    report = state.with_suffix(".json")
+    report.unlink(missing_ok=True)
+    command = ["replay", str(place / "pages"), "--state", str(state), "--report", str(report)]
+    done = subprocess.run(
+        [sys.executable, "-m", "stream", *command, "--now", NOW, *flags],
+        check=False,
+        capture_output=True,
+    )
+    assert report.exists(), done.stderr
+    return report.read_bytes()
+
+
 def totals_of(place: Path, state: Path) -> dict[str, str]:
     """Replay what is read already; return the totals of the report."""
-    replayed = replay(place / "pages", "--no-details", state=state)
-    assert replayed.report is not None, replayed.errors
-    return totals_in(replayed.report)
+    report = report_of(place, state, "--no-details")
+    return totals_in(json.loads(report, parse_float=Decimal))
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
@@ -62,12 +77,12 @@ def test_pruning_that_is_killed_loses_nothing(made: Path, tmp_path: Path) -> Non
             kills += killed_at(
                 started("prune", str(state), "--retention", "30d"), moments.randint(*TICKS)
             )
-            assert run(["state", "check", str(state)])[0] == 0
+            assert started("check", str(state)).wait() == 0
             assert totals_of(made, state) == whole
-        prune(state)
+        assert started("prune", str(state), "--retention", "30d").wait() == 0
         assert totals_of(made, state) == whole
         assert state.stat().st_size < (made / "state.db").stat().st_size / 2
-        reports.add(replay(made / "pages", state=state).raw)
+        reports.add(report_of(made, state))
     assert kills > HISTORIES * KILLS // 4
     assert len(reports) == 1
 
@@ -80,7 +95,7 @@ def test_a_copy_that_is_killed_is_whole_or_not_there(made: Path, tmp_path: Path)
         child = started("backup", str(state), str(out))
         kills += killed_at(child, moments.randint(*COPY_TICKS))
         if out.exists():
-            assert run(["state", "check", str(out)])[0] == 0
+            assert started("check", str(out)).wait() == 0
             out.unlink()
     assert kills > KILLS // 3
     code, _, errors = run(["state", "backup", str(state), str(out)])
