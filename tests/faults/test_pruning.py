@@ -19,7 +19,7 @@ from tests.support.pruning import totals_in
 from tests.support.running import NOW, replay, run
 
 HISTORIES = 2
-KILLS = 6
+KILLS = 3
 TICKS = (15, 70)  # hundredths of a CPU second, from the imports to the last step
 COPY_TICKS = (10, 40)
 ROWS = "60000"

@@ -66,7 +66,7 @@ def catches(process: int, number: int) -> bool:
 
 def ended(running: subprocess.Popen[str], directory: Path, code: int) -> None:
     """Expect the exit code, one line on stderr, and neither report nor temporary file."""
-    output, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=180)
     assert (running.returncode, output) == (code, ""), errors
     assert len(errors.splitlines()) == 1
     assert "Traceback" not in errors
