@@ -22,7 +22,7 @@ HISTORIES = 2
 KILLS = 3
 TICKS = (15, 70)  # hundredths of a CPU second, from the imports to the last step
 COPY_TICKS = (10, 40)
-ROWS = "60000"
+ROWS = "30000"
 ENDPOINTS = "usage/completions,usage/embeddings,costs"
 
 
