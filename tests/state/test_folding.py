@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream.state.sqlite.store import Store
+from stream.state.windows import Fold
 from tests.oracle import DAY
 from tests.support.bad_pages import ONE
 from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, walks
@@ -23,6 +26,7 @@ from tests.support.pruning import prune, totals_in
 from tests.support.running import replay, run
 from tests.support.strategies import FIRST_DAY, Chains, chains, write_chains
 
+PAGE = 4096  # bytes: of the database, as SQLite makes it
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 LIMITS = st.sampled_from([FIRST_DAY, FIRST_DAY + DAY, FIRST_DAY + 2 * DAY, FIRST_DAY + 30 * DAY])
 """The first day that is kept: pages are of the two days from the first on, or near them."""
@@ -176,3 +180,18 @@ def test_what_rows_say_that_they_cost_stays_with_their_rows(tmp_path: Path, stat
     report = report_of(pages, state)
     assert totals_in(report) == whole
     assert report["run"]["folded"]["windows"] == 2
+
+
+def test_as_many_pages_are_given_back_as_a_step_may(tmp_path: Path, state: Path) -> None:
+    """One step gives back all the pages that it may, and the next one the rest."""
+    rows = [used(row, user_id=f"user-{row * 7919}") for row in range(200)]
+    days = [bucket(*rows, day=day) for day in range(9)]
+    report_of(put_all(tmp_path / "pages", {ONE: page(*days)}), state)
+    with closing(Store(state)) as store:
+        slots = [(chain, slot) for chain in store.load().chains for slot in store.slots(chain)]
+        store.fold([Fold([], slots, 0)])
+        before = store.free_bytes // PAGE
+        store.give_back(5)
+        assert store.free_bytes // PAGE == before - 5 > 0
+        store.give_back(before)
+        assert store.free_bytes == 0

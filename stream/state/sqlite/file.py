@@ -97,7 +97,8 @@ class StateFile(WindowReader):
             Unavailable: the file cannot be written.
         """
         with self.transaction():
-            self._database.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            for _ in range(pages):  # sqlite3 takes one step of it, which is one page
+                self._database.execute("PRAGMA incremental_vacuum(1)")
 
     def _prepare(self) -> None:
         """Check what the file is; make the tables of a new one."""
