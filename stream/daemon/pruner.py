@@ -9,7 +9,7 @@ from typing import Final
 from stream.daemon.events import log_event
 from stream.figures.folds import find_folds
 from stream.intake.intake import Intake
-from stream.intake.retention import PruneStep, Retention, prune_state
+from stream.intake.retention import PrunePass, PruneStep, Retention
 from stream.records.errors import Unavailable
 
 __all__ = ["Pruner"]
@@ -30,6 +30,7 @@ class Pruner:
         self.retention: Retention | None = None
         """How long windows are kept; ``None``: for ever."""
         self._done: tuple[Retention, int] | None = None
+        self._under_way: tuple[tuple[Retention, int], PrunePass] | None = None
         self._next_step = 0.0
 
     @property
@@ -49,16 +50,19 @@ class Pruner:
             BadInput: the state is damaged.
         """
         assert self.retention is not None  # noqa: S101 -- there was something to do
-        limit = self.retention.limit(self.clock())
+        wanted = self.retention, self.retention.limit(self.clock())
+        if self._under_way is None or self._under_way[0] != wanted:
+            drops = self.retention.drops
+            self._under_way = wanted, PrunePass(self.intake, find_folds, wanted[1], drops=drops)
         self._next_step = monotonic() + PAUSE
         try:
-            step = prune_state(self.intake, find_folds, limit, drops=self.retention.drops)
+            step = self._under_way[1].take_step()
         except Unavailable as error:
             self._next_step = monotonic() + RETRY
             log_event("warning", "prune_failed", "old windows stay for now", reason=str(error))
             return PruneStep()
         if step.is_last:
-            self._done = self.retention, limit
+            self._done, self._under_way = wanted, None
         else:
             done = {name: getattr(step, name) for name in ("days", "windows", "links", "bytes")}
             log_event("info", "pruned", "what is older than the retention has folded", **done)

@@ -54,21 +54,20 @@ def folded_days_of(windows: Windows) -> FoldedDays | None:
 
 
 def find_folds(
-    key: str, windows: Windows, store: WindowStore, limit: int, *, drops: bool = False
-) -> Iterator[Fold]:
-    """Yield what an endpoint's windows before ``limit`` fold into, the oldest first.
+    key: str, windows: Windows, store: WindowStore, within: Window, *, drops: bool = False
+) -> Iterator[tuple[int, Fold | None]]:
+    """Yield where an endpoint's days end and what their windows fold into, the oldest first.
 
-    ``limit`` is the start of a UTC day, in Unix seconds. What is there is folded days and windows
-    that touch none of the windows that stay. ``drops``: nothing is left of what they held.
+    ``within`` goes to the start of a UTC day, in Unix seconds. What is there is folded days and
+    windows that touch none of the windows that stay; ``None``: these cannot be one window.
+    ``drops``: nothing is left of what they held.
     """
-    begin = 0
-    while (first := first_start_of(key, windows, begin)) is not None and first < limit:
+    begin = within.start
+    while (first := first_start_of(key, windows, begin)) is not None and first < within.end:
         held, span = span_of_windows(key, windows, store, first)
         begin = span.end
-        if span.end <= limit:
-            fold = fold_windows(ENDPOINTS[key], span, held, drops=drops)
-            if fold is not None:
-                yield fold
+        if span.end <= within.end:
+            yield span.end, fold_windows(ENDPOINTS[key], span, held, drops=drops)
 
 
 def first_start_of(key: str, windows: Windows, begin: int) -> int | None:

@@ -20,11 +20,11 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.errors import Unavailable
 from stream.records.tally import Tally
-from stream.records.windows import DAY, timestamp
+from stream.records.windows import DAY, Window, timestamp
 from stream.state.links import WalkKey
 from stream.state.windows import SECOND, Fold, Place, Windows, WindowStore
 
-__all__ = ["PruneResult", "PruneStep", "Retention", "prune_file", "prune_state"]
+__all__ = ["PrunePass", "PruneResult", "PruneStep", "Retention", "prune_file"]
 
 MOST_FOLDS: Final = 32
 MOST_ROWS: Final = 40_000
@@ -35,11 +35,11 @@ MOST_PAGES: Final = 2_000
 
 
 class FindFolds(Protocol):
-    """Finds what an endpoint's windows before a limit fold into: it is figures that know."""
+    """Finds where days end, and what their windows fold into: it is figures that know."""
 
     def __call__(
-        self, key: str, windows: Windows, store: WindowStore, limit: int, *, drops: bool
-    ) -> Iterable[Fold]: ...
+        self, key: str, windows: Windows, store: WindowStore, within: Window, *, drops: bool
+    ) -> Iterable[tuple[int, Fold | None]]: ...
 
 
 class Retention(NamedTuple):
@@ -58,7 +58,7 @@ class PruneStep(NamedTuple):
     """What a step has done: days folded, windows that they were, links forgotten.
 
     ``changed_places`` are the windows that are others now. Without anything done there was nothing
-    left to do.
+    left to do, unless days were ``passed_over`` that cannot fold.
     """
 
     days: int = 0
@@ -66,53 +66,78 @@ class PruneStep(NamedTuple):
     links: int = 0
     bytes: int = 0
     changed_places: Collection[Place] = ()
+    passed_over: int = 0
 
     @property
     def is_last(self) -> bool:
         """Whether there was nothing left to do."""
-        return not (self.days or self.links or self.bytes)
+        return not (self.days or self.links or self.bytes or self.passed_over)
 
 
-def prune_state(
-    intake: Intake, find_folds: FindFolds, limit: int, *, drops: bool = False
-) -> PruneStep:
-    """Fold some of the windows before ``limit``; or else forget walks; or else give space back.
+class PrunePass:
+    """Prunes state once, a step at a time: no day is looked at twice, whether it folds or not."""
 
-    ``limit`` is the start of a UTC day, in Unix seconds. All of state must be in the store.
+    def __init__(
+        self, intake: Intake, find_folds: FindFolds, limit: int, *, drops: bool = False
+    ) -> None:
+        """Prune what is before ``limit``, the start of a UTC day, in Unix seconds."""
+        self.intake = intake
+        self.limit = limit
+        self._find_folds = find_folds
+        self._drops = drops
+        self._begins: dict[str, int] = {}
+        """Endpoint → the end of the days that were looked at."""
 
-    Raises:
-        BadInput: the state is damaged.
-        Unavailable: it cannot be written; what was there is still there.
-    """
-    store = intake.checkpoints.store
-    folds = list(some_folds(intake, find_folds, limit, drops=drops))
-    if folds:
-        store.fold(folds)
-        intake.state.replace_windows(folds)
-        places = {place for fold in folds for place, _ in fold.windows}
-        places.update(place for fold in folds for place in fold.replaced_places)
-        days = sum(days_in(fold) for fold in folds)
-        replaced = sum(len(fold.replaced_places) for fold in folds)
-        return PruneStep(days, replaced, changed_places=places)
-    walks = list(old_walks(intake, limit))
-    if walks:
-        return PruneStep(links=store.forget_walks(walks))
-    before = store.free_bytes
-    if before:
-        store.give_back(MOST_PAGES)
-    return PruneStep(bytes=max(before - store.free_bytes, 0))
+    def take_step(self) -> PruneStep:
+        """Fold some of the windows; or else forget walks; or else give space back.
 
+        All of state must be in the store.
 
-def some_folds(intake: Intake, find_folds: FindFolds, limit: int, *, drops: bool) -> Iterator[Fold]:
-    """Yield as many folds as one step may make."""
-    windows, store = intake.windows(), intake.checkpoints.store
-    folds = rows = 0
-    for key in sorted({chain.endpoint for chain in windows.chains} & ENDPOINTS.keys()):
-        for fold in find_folds(key, windows, store, limit, drops=drops):
-            yield fold
-            folds, rows = folds + 1, rows + fold.rows
-            if folds >= MOST_FOLDS or rows >= MOST_ROWS:
-                return
+        Raises:
+            BadInput: the state is damaged.
+            Unavailable: it cannot be written; what was there is still there.
+        """
+        store = self.intake.checkpoints.store
+        folds, begins, passed_over = self._some_folds()
+        if folds:
+            store.fold(folds)
+            self.intake.state.replace_windows(folds)
+        self._begins = begins
+        if folds:
+            places = {place for fold in folds for place, _ in fold.windows}
+            places.update(place for fold in folds for place in fold.replaced_places)
+            days = sum(days_in(fold) for fold in folds)
+            replaced = sum(len(fold.replaced_places) for fold in folds)
+            return PruneStep(days, replaced, changed_places=places)
+        if passed_over:
+            return PruneStep(passed_over=passed_over)
+        walks = list(old_walks(self.intake, self.limit))
+        if walks:
+            return PruneStep(links=store.forget_walks(walks))
+        before = store.free_bytes
+        if before:
+            store.give_back(MOST_PAGES)
+        return PruneStep(bytes=max(before - store.free_bytes, 0))
+
+    def _some_folds(self) -> tuple[list[Fold], dict[str, int], int]:
+        """Return as many folds as one step may make, and how far each endpoint was looked at.
+
+        The last is how many days, or spans of them, cannot fold.
+        """
+        windows, store = self.intake.windows(), self.intake.checkpoints.store
+        folds, begins, rows, passed_over = list[Fold](), dict(self._begins), 0, 0
+        for key in sorted({chain.endpoint for chain in windows.chains} & ENDPOINTS.keys()):
+            within = Window(begins.get(key, 0), self.limit)
+            for end, fold in self._find_folds(key, windows, store, within, drops=self._drops):
+                begins[key] = end
+                if fold is None:
+                    passed_over += 1
+                else:
+                    folds.append(fold)
+                    rows += fold.rows
+                if len(folds) + passed_over >= MOST_FOLDS or rows >= MOST_ROWS:
+                    return folds, begins, passed_over
+        return folds, begins, passed_over
 
 
 def old_walks(intake: Intake, limit: int) -> Iterator[WalkKey]:
@@ -163,8 +188,9 @@ def prune_file(state: Path, find_folds: FindFolds, retention: Retention, now: in
     rules = Rules(state=state, unfinished_walks="wait")
     with closing(Intake(rules, Tally(), lambda: now)) as intake:
         intake.standing.judge_all()
+        prune_pass = PrunePass(intake, find_folds, limit, drops=retention.drops)
         while True:
-            step = prune_state(intake, find_folds, limit, drops=retention.drops)
+            step = prune_pass.take_step()
             if step.is_last:
                 return done
             done.days += step.days

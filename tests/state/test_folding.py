@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream.figures.folds import find_folds
 from stream.state.sqlite.store import Store
 from stream.state.windows import Fold
 from tests.oracle import DAY
@@ -195,3 +198,26 @@ def test_as_many_pages_are_given_back_as_a_step_may(tmp_path: Path, state: Path)
         assert store.free_bytes // PAGE == before - 5 > 0
         store.give_back(before)
         assert store.free_bytes == 0
+
+
+def test_days_that_cannot_fold_are_looked_at_once(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps pruning takes, and however many such days there are, it goes on behind."""
+    looks: list[int] = []
+
+    def look(*arguments: Any, **options: Any) -> Iterator[tuple[int, Fold | None]]:
+        for end, fold in find_folds(*arguments, **options):
+            looks.append(end)
+            yield end, fold
+
+    priced = {**used(1, user_id="a"), "cost": 0.5}
+    mixed = [bucket(priced, used(1, user_id="b"), day=day) for day in range(80)]
+    days = [*mixed, *(bucket(used(1), day=day) for day in range(80, 120))]
+    pages = put_all(tmp_path / "pages", {ONE: page(*days)})
+    whole = totals_in(report_of(pages, state))
+    monkeypatch.setattr("stream.figures.folds.find_folds", look)
+    assert prune(state, limit=FIRST_DAY + 200 * DAY)["days"] == 40
+    assert looks == sorted(set(looks))
+    assert len(looks) == 120
+    assert totals_in(report_of(pages, state)) == whole
