@@ -6,12 +6,13 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from stream.figures.levels import latest_rows
 from stream.figures.rollup import Table, resolve_windows
 from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
@@ -19,7 +20,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, Window, days_of
 from stream.state.saved_series import Span
-from stream.state.windows import Windows
+from stream.state.windows import HeldWindow, Windows
 
 __all__ = [
     "LEVELS",
@@ -30,6 +31,7 @@ __all__ = [
     "group_totals",
     "groups_of_span",
     "pack_groups",
+    "total_windows",
     "unpack_columns",
     "unpack_groups",
 ]
@@ -95,21 +97,23 @@ class DayColumns(NamedTuple):
     counters: dict[str, list[Number | None]]
 
 
-def groups_of_span(windows: Windows, span: Span) -> DayGroups:
-    """Add up what some days come to; of levels, what their latest window holds."""
-    endpoint = ENDPOINTS[span.endpoint]
+def total_windows(endpoint: Endpoint, held: Iterable[HeldWindow]) -> Totals:
+    """Add up what windows come to together; of levels, what the latest of them holds."""
     totals = Totals(endpoint, PRICED_BY)
-    latest = Window(0, 0)
+    tables: Iterable[Table] = (one.table for one in resolve_windows(endpoint, held, ordered=False))
+    if endpoint.levels:
+        rows = latest_rows(endpoint, tables)
+        tables = () if rows is None else (rows,)
+    for table in tables:
+        totals.add(table.dimensions, table.counters)
+    return totals
+
+
+def groups_of_span(windows: Windows, span: Span) -> DayGroups:
+    """Add up what some days come to."""
+    endpoint = ENDPOINTS[span.endpoint]
     held = windows.windows_of(windows.chains_of(span.endpoint), span.window)
-    for found in resolve_windows(endpoint, held, ordered=False):
-        if span.endpoint != LEVELS:
-            totals.add(found.table.dimensions, found.table.counters)
-            continue
-        for window, rows in found.table.records_by_window():
-            if rows.windows and (window.end, window.start) >= (latest.end, latest.start):
-                latest, totals = window, Totals(endpoint, PRICED_BY)
-                totals.add(rows.dimensions, rows.counters)
-    return group_totals(endpoint, totals)
+    return group_totals(endpoint, total_windows(endpoint, held))
 
 
 def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:

@@ -12,10 +12,9 @@ from heapq import merge
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from stream.figures.days import PRICED_BY
-from stream.figures.rollup import resolve_windows
+from stream.figures.days import total_windows
 from stream.figures.rollup.table import Record, identity_of, present_values, table_of
-from stream.figures.totals import HAS_COST, Totals
+from stream.figures.totals import HAS_COST
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import folded_chain
@@ -122,16 +121,7 @@ def fold_windows(
 
 def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) -> Snapshot | None:
     """Add up windows as figures do; ``None``: a sum is too large, or only some rows have a cost."""
-    totals = Totals(endpoint, PRICED_BY)
-    last = (0, 0)
-    for found in resolve_windows(endpoint, held, ordered=False):
-        if not endpoint.levels:
-            totals.add(found.table.dimensions, found.table.counters)
-            continue
-        for window, rows in found.table.records_by_window() if found.table.windows else ():
-            if (window.end, window.start) > last:  # a level does not add up over time
-                last, totals = (window.end, window.start), Totals(endpoint, PRICED_BY)
-                totals.add(rows.dimensions, rows.counters)
+    totals = total_windows(endpoint, held)
     records, seen = [], set()
     for group, counters in sorted(totals.groups().items(), key=lambda one: canonical_order(one[0])):
         if any(not fits(value) for value in counters.values()):

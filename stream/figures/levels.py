@@ -7,7 +7,7 @@ the average over windows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import localcontext
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Window
 
-__all__ = ["Level", "LevelFigure", "Levels"]
+__all__ = ["Level", "LevelFigure", "Levels", "latest_rows"]
 
 
 class LevelFigure(NamedTuple):
@@ -80,6 +80,19 @@ def is_later(window: Window | None, other: Window | None) -> bool:
     if window is None or other is None:
         return window is not None
     return (window.end, window.start) > (other.end, other.start)
+
+
+def latest_rows(endpoint: Endpoint, tables: Iterable[Table]) -> Table | None:
+    """Return the records of the latest window that says how much there is; ``None``: none does."""
+    places = [endpoint.counters.index(name) for name in endpoint.levels]
+    latest: Window | None = None
+    found: Table | None = None
+    for table in tables:
+        for window, rows in table.records_by_window() if table.windows else ():
+            said = any(value is not None for place in places for value in rows.counters[place])
+            if said and is_later(window, latest):
+                latest, found = window, rows
+    return found
 
 
 class Levels:

@@ -22,8 +22,9 @@ from tests.oracle import DAY
 from tests.support.bad_pages import ONE
 from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, walks
 from tests.support.comparing import Json, flat
+from tests.support.daemons import daemon
 from tests.support.envelopes import put_capture
-from tests.support.pages import bucket, page, put, put_all, used
+from tests.support.pages import FIRST, bucket, page, put, put_all, used
 from tests.support.places import FIXTURES
 from tests.support.pruning import prune, totals_in
 from tests.support.running import replay, run
@@ -221,3 +222,17 @@ def test_days_that_cannot_fold_are_looked_at_once(
     assert looks == sorted(set(looks))
     assert len(looks) == 120
     assert totals_in(report_of(pages, state)) == whole
+
+
+def test_a_level_is_of_the_last_window_that_says_one(tmp_path: Path, state: Path) -> None:
+    """Rows without a level do not end the one before them: not when it is folded, nor shown."""
+    hour = {"start_time": FIRST, "end_time": FIRST + 3_600}
+    silent = {"start_time": FIRST + 3_600, "end_time": FIRST + 7_200}
+    stores = page(bucket({"usage_bytes": 5, "project_id": "p"}, **hour), bucket({}, **silent))
+    pages = put_all(tmp_path / "pages", {"usage_vector_stores.json": stores})
+    whole = totals_in(report_of(pages, state))
+    assert prune(state)["days"] == 1
+    assert totals_in(report_of(pages, state)) == whole
+    put_all(tmp_path / "shown", {"usage_vector_stores.json": stores})
+    with daemon(tmp_path, sources='[[watch]]\npath = "shown"') as found:
+        assert found.value("openai_api_vector_store_bytes", project_id="p") == 5
