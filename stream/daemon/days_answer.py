@@ -122,9 +122,8 @@ def lines_of_days(store: Inspection, keys: list[str], span: Window) -> Iterator[
     Raises:
         BadInput, Unavailable: state cannot be read.
     """
-    objects, saved = Objects(), store.load_but_series().objects
-    if saved:
-        objects.restore(saved)
+    objects = Objects()
+    objects.restore(store.load_but_series().objects)
     head = ENCODE({"isBehind": bool(store.stale_spans(1)), "names": objects.project_names})
     yield head[:-1] + b',"days":[\n'
     comma = b""

@@ -92,9 +92,9 @@ class Ledger:
         Raises:
             BadInput, Unavailable: the store cannot be read.
         """
-        for key, endpoint in ENDPOINTS.items():
-            for (_, days), packed, _ in self.store.days(key, window):
-                yield key, days, series_of(endpoint, unpack_groups(endpoint, packed))
+        for key in ENDPOINTS:
+            for day in self.store.days(key, window):
+                yield key, day.span.window, sums_of_day(day)
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
         """Work out what has changed since the last checkpoint; nothing moves yet.

@@ -6,8 +6,10 @@ from collections.abc import Set as AbstractSet
 
 from stream.intake.account import Account
 from stream.records.chains import Chain
+from stream.state.sqlite.store import SavedState
+from stream.state.windows import OrderedWindows, Windows
 
-__all__ = ["former_chains"]
+__all__ = ["former_chains", "windows_in"]
 
 
 def former_chains(chains: AbstractSet[Chain], account: Account) -> frozenset[Chain]:
@@ -20,3 +22,12 @@ def former_chains(chains: AbstractSet[Chain], account: Account) -> frozenset[Cha
         return frozenset()
     known = {origin.chain for origin in account.sums_by_origin()}
     return frozenset(chain for chain in chains - known if not chain.is_folded)
+
+
+def windows_in(store: OrderedWindows, saved: SavedState) -> Windows:
+    """Return all windows of a state file that is only read, and which chains are former ones."""
+    account = Account()
+    account.restore(saved.parts, counted=True)
+    windows = Windows(frozenset(saved.chains), store=store)
+    windows.former_chains = former_chains(windows.chains, account)
+    return windows

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.figures.daybook import Daybook, StoredDaybook
-from stream.intake.account import Account
-from stream.intake.former import former_chains
+from stream.intake.former import windows_in
 from stream.state.objects import Objects
 from stream.state.sqlite.inspection import Inspection
-from stream.state.windows import Windows
 
 __all__ = ["NamedDaybook", "open_daybook"]
 
@@ -38,12 +36,7 @@ def open_daybook(state: Path) -> Iterator[NamedDaybook]:
     """
     with closing(Inspection(state)) as store, store.hold_moment():
         saved = store.load_but_series()
-        account = Account()
-        account.restore(saved.parts, counted=True)
-        windows = Windows(frozenset(saved.chains), store=store)
-        windows.former_chains = former_chains(windows.chains, account)
         objects = Objects()
-        if saved.objects:
-            objects.restore(saved.objects)
-        daybook = StoredDaybook(store, windows, saved.former_chains)
+        objects.restore(saved.objects)
+        daybook = StoredDaybook(store, windows_in(store, saved), saved.former_chains)
         yield NamedDaybook(daybook, objects.project_names)

@@ -52,8 +52,7 @@ class Checkpoints:
         self.former_chains = saved.former_chains
         """The former chains when the days of the file were worked out."""
         self.state.chains |= saved.chains
-        if saved.objects:
-            objects.restore(saved.objects)
+        objects.restore(saved.objects)
         tally.restore(saved.tally)
         self.forgotten_parts: set[Part] = set()
         """Parts of whose pages the store knows more than is so."""

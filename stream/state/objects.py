@@ -106,8 +106,8 @@ class Objects:
         )
 
     def restore(self, saved: bytes) -> None:
-        """Take over what :meth:`saved_objects` returned."""
-        for found in decode(saved, type=list[SavedList]):
+        """Take over what :meth:`saved_objects` returned; a file without lists has no byte of it."""
+        for found in decode(saved, type=list[SavedList]) if saved else ():
             self.pages[found.place] = {one: frozenset(refs) for one, refs in found.elements}
             self._claims[found.place] = dict(found.claims)
         self.has_changed, self._names = False, None

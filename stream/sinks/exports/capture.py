@@ -195,8 +195,7 @@ def bucket_of(key: str, slot: Slot, snapshot: Snapshot) -> dict[str, Any]:
 def list_lines(store: Inspection, saved: bytes, written: CaptureExport) -> Iterator[bytes]:
     """Yield a line for each list that is whole; others define nothing, and are left out."""
     objects = Objects()
-    if saved:
-        objects.restore(saved)
+    objects.restore(saved)
     broken = {chain.endpoint for (chain, _), _ in judge_all(store.links())}
     broken |= {chain.endpoint for _, chain, _ in store.placed_letters()}
     for name, elements in sorted(Relations(objects.pages).elements().items()):

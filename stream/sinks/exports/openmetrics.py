@@ -21,8 +21,7 @@ from stream.figures.days import group_totals
 from stream.figures.rollup import resolve_windows
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.totals import Totals
-from stream.intake.account import Account
-from stream.intake.former import former_chains
+from stream.intake.former import windows_in
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, plain_text_of
 from stream.records.privacy import spell_name
@@ -53,10 +52,7 @@ def export_openmetrics(state: Path, out: Path, now: int) -> Export:
         BadInput: the state is damaged.
     """
     with closing(Store(state, read_only=True)) as store:
-        saved, account = store.load(), Account()
-        account.restore(saved.parts, counted=True)
-        windows = Windows(saved.chains, store=store)
-        windows.former_chains = former_chains(saved.chains, account)
+        windows = windows_in(store, store.load_but_series())
         history, open_windows = history_of(windows, now)
     samples = anyio.run(write_history, out, history)
     return Export(spell_name(str(out)), len(history), samples, open_windows)
