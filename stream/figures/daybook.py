@@ -6,21 +6,17 @@ by the same function. Pages that nobody has kept days of are a store in which ev
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator
 from heapq import merge
 from typing import NamedTuple, Protocol
 
-from stream.figures.days import (
-    DayColumns,
-    groups_of_span,
-    pack_groups,
-    unpack_columns,
-)
-from stream.figures.spans import overlap, whole_spans
+from stream.figures.days import DayColumns, groups_of_span, pack_groups, unpack_columns
+from stream.figures.spans import join_spans, overlap, whole_spans
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Window, days_of
-from stream.state.saved_series import DayStore, SavedDay, Span
+from stream.state.saved_series import DayReader, SavedDay, Span
 from stream.state.windows import Windows
 
 __all__ = ["BookDay", "Daybook", "DaysOfWindows", "StoredDaybook"]
@@ -51,7 +47,7 @@ class StoredDaybook:
     """
 
     def __init__(
-        self, store: DayStore, windows: Windows, former: frozenset[Chain] = frozenset()
+        self, store: DayReader, windows: Windows, former: frozenset[Chain] = frozenset()
     ) -> None:
         """Read from ``store``, and what is stale there from ``windows``."""
         self.store = store
@@ -64,7 +60,12 @@ class StoredDaybook:
         touched = set(self.store.stale_near(span))
         for chain in self._changed_chains:
             if chain.endpoint == endpoint:
-                touched |= spans_of_chain(self.windows, chain, window)
+                found = spans_of_chain(self.windows, chain)
+                touched |= {
+                    one
+                    for one in found
+                    if one.window.start < window.end and window.start < one.window.end
+                }
         return whole_spans(self.store, touched)
 
     def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
@@ -81,43 +82,33 @@ class StoredDaybook:
 
 
 class DaysOfWindows:
-    """A store that has no days, so that all are to be worked out."""
+    """Days of windows of which nobody has worked out any: all are stale."""
 
     def __init__(self, windows: Windows) -> None:
-        """Look into these windows for days."""
+        """Look into these windows, which do not change, for days."""
         self.windows = windows
+        self._spans: dict[str, list[Span]] = {}
+        """Endpoint → its days, joined where windows join them, in order."""
 
     def days(self, _: str, __: Window) -> Iterator[SavedDay]:
         """Yield none."""
         return iter(())
 
-    def last_day(self, _: str) -> SavedDay | None:
-        """Return none."""
-        return None
-
-    def stale_spans(self, most: int) -> list[Span]:
-        """Return at most so many spans that there are windows of."""
-        found: set[Span] = set()
-        for chain in sorted(self.windows.chains):
-            found |= spans_of_chain(self.windows, chain, None)
-        return sorted(found)[:most]
-
     def stale_near(self, span: Span) -> list[Span]:
         """Return the spans of an endpoint that there are windows of, and that touch some days."""
-        found: set[Span] = set()
-        for chain in self.windows.chains_of(span.endpoint):
-            found |= spans_of_chain(self.windows, chain, span.window)
-        return sorted(found)
+        spans = self._spans.get(span.endpoint)
+        if spans is None:
+            chains = self.windows.chains_of(span.endpoint)
+            found = {one for chain in chains for one in spans_of_chain(self.windows, chain)}
+            spans = self._spans[span.endpoint] = join_spans(sorted(found))
+        first = bisect_right(spans, span.window.start, key=lambda one: one.window.end)
+        last = bisect_left(spans, span.window.end, key=lambda one: one.window.start)
+        return spans[first:last]
 
 
-def spans_of_chain(windows: Windows, chain: Chain, near: Window | None) -> set[Span]:
-    """Return the days that a chain's windows are of, those that touch ``near`` if it is given."""
-    spans = {days_of(slot.window) for slot in windows.slots(chain)}
-    return {
-        Span(chain.endpoint, days)
-        for days in spans
-        if near is None or (days.start < near.end and near.start < days.end)
-    }
+def spans_of_chain(windows: Windows, chain: Chain) -> set[Span]:
+    """Return the days that a chain's windows are of."""
+    return {Span(chain.endpoint, days_of(slot.window)) for slot in windows.slots(chain)}
 
 
 def leave_out(kept: Iterable[SavedDay], spans: list[Span]) -> Iterator[SavedDay]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stream.records.windows import Window
-from stream.state.saved_series import DayStore, Span
+from stream.state.saved_series import DayReader, Span
 
 __all__ = ["join_spans", "whole_spans"]
 
 
-def whole_spans(store: DayStore, touched: Iterable[Span]) -> list[Span]:
+def whole_spans(store: DayReader, touched: Iterable[Span]) -> list[Span]:
     """Return the days to be worked out, in order, where something in some spans has changed.
 
     Raises:
@@ -30,7 +30,7 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
     return whole
 
 
-def widen_span(store: DayStore, span: Span) -> Span:
+def widen_span(store: DayReader, span: Span) -> Span:
     """Widen days by those that the store has as one with some of them, or that are stale."""
     while True:
         known = [day.span for day in store.days(*span)]

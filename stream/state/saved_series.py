@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from stream.records.chains import Chain
 from stream.records.windows import Window
 
-__all__ = ["DayStore", "SavedDay", "SavedFigures", "SavedSeries", "Span"]
+__all__ = ["DayReader", "DayStore", "SavedDay", "SavedFigures", "SavedSeries", "Span"]
 
 
 class SavedSeries(NamedTuple):
@@ -53,17 +53,21 @@ class SavedFigures(NamedTuple):
     former_chains: frozenset[Chain]
 
 
-class DayStore(Protocol):
-    """Where days are kept, in the order of time."""
+class DayReader(Protocol):
+    """Where days are read, in the order of time."""
 
     def days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
         """Yield the days of an endpoint that a window touches."""
+
+    def stale_near(self, span: Span) -> list[Span]:
+        """Return the stale spans of an endpoint that touch some of its days."""
+
+
+class DayStore(DayReader, Protocol):
+    """Where days are kept."""
 
     def last_day(self, endpoint: str) -> SavedDay | None:
         """Return the last days of an endpoint that came to anything; ``None``: it has none."""
 
     def stale_spans(self, most: int) -> list[Span]:
         """Return at most so many spans with windows that changed since days were worked out."""
-
-    def stale_near(self, span: Span) -> list[Span]:
-        """Return the stale spans of an endpoint that touch some of its days."""
