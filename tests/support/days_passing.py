@@ -38,6 +38,7 @@ def pass_days(
     first = int(time.time()) // DAY * DAY - days * DAY
     settings = ("--report-seconds", "1h", "--log-level", "error")
     with daemon(place, *settings, more=f'retention = "{retention}"', variables=REAL) as found:
+        before = checkpoints_of(found)
         for number in range(days):
             put_day(place, pages, first + number * DAY, rows)
             wait_for(found, first + (number + 1) * DAY)
@@ -48,11 +49,21 @@ def pass_days(
             if number > SETTLED * days:
                 readings.append(read_process(found.process.pid))
             if number % max(days // 10, 1) == 0:
-                show(f"day {number}: {read_process(found.process.pid)}\n")
+                spent, checkpoints = checkpoints_of(found)
+                mean = (spent - before[0]) / max(checkpoints - before[1], 1)
+                before = spent, checkpoints
+                reading = read_process(found.process.pid)
+                show(f"day {number}: {reading}, a checkpoint takes {mean:.3f} s\n")
         return readings, found.stop()
 
 
 REAL: Final = {"SOURCE_DATE_EPOCH": ""}
+
+
+def checkpoints_of(found: Daemon) -> tuple[float, float]:
+    """Return how many seconds checkpoints have taken since the start, and how many there were."""
+    name = "usage_stream_checkpoint_duration_seconds"
+    return found.value(f"{name}_sum"), found.value(f"{name}_count")
 
 
 def name_of(start: int) -> str:
