@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,12 @@ import click
 
 from stream.cli.progress import show_progress
 from stream.figures.breakdown import Choice
+from stream.figures.daybook import StoredDaybook
 from stream.records.privacy import register_secret
 from stream.sinks.daybooks import NamedDaybook, open_daybook
+from stream.sinks.exports.records import NamedWindows
 
-__all__ = ["open_source"]
+__all__ = ["open_recorded", "open_source"]
 
 STATE: Final = b"SQLite format 3\0"
 
@@ -33,12 +35,31 @@ def open_source(source: str, choice: Choice, token_file: Path | None) -> Iterato
     if "://" in source:
         with open_daemon(source, choice, token_file) as found:
             yield found
-    elif is_state(Path(source)):
-        with open_daybook(Path(source)) as found:
-            yield found
     else:
-        with replay_pages(Path(source)) as found:
-            yield found
+        with open_stored(Path(source)) as (daybook, names):
+            yield NamedDaybook(daybook, names)
+
+
+@contextmanager
+def open_recorded(source: Path) -> Iterator[NamedWindows]:
+    """Open the records of a state file, or of pages; they are as of one moment.
+
+    Raises:
+        BadInput, Unavailable, Interrupted: they cannot be read.
+    """
+    with open_stored(source) as (daybook, names):
+        yield NamedWindows(daybook.windows, names)
+
+
+@contextmanager
+def open_stored(source: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
+    """Open a state file, or replay pages: days, with their windows, and the names of projects.
+
+    Raises:
+        BadInput, Unavailable, Interrupted: they cannot be read.
+    """
+    with open_daybook(source) if is_state(source) else replay_pages(source) as found:
+        yield found
 
 
 def is_state(path: Path) -> bool:
@@ -75,14 +96,14 @@ def open_daemon(source: str, choice: Choice, token_file: Path | None) -> Iterato
 
 
 @contextmanager
-def replay_pages(path: Path) -> Iterator[NamedDaybook]:
+def replay_pages(path: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
     """Replay the pages at a path, without a report.
 
     Raises:
         BadInput, Unavailable, Interrupted: they cannot be replayed.
     """
     from stream.engines.signals import run_until_signalled  # noqa: PLC0415 -- 100 ms that only pages need
-    from stream.figures.daybook import DaysOfWindows, StoredDaybook  # noqa: PLC0415 -- as above
+    from stream.figures.daybook import DaysOfWindows  # noqa: PLC0415 -- as above
     from stream.intake.intake import Intake  # noqa: PLC0415 -- as above
     from stream.pipeline import Replay, ingest_all  # noqa: PLC0415 -- as above
     from stream.records.tally import Tally  # noqa: PLC0415 -- as above
@@ -92,7 +113,8 @@ def replay_pages(path: Path) -> Iterator[NamedDaybook]:
         with show_progress() as observer:
             run_until_signalled(partial(ingest_all, run, intake, observer))
         windows = intake.windows()
-        yield NamedDaybook(
-            StoredDaybook(DaysOfWindows(windows), windows, frozenset(windows.former_chains)),
+        days = DaysOfWindows(windows)
+        yield (
+            StoredDaybook(days, windows, frozenset(windows.former_chains)),
             intake.objects.project_names,
         )

@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from stream.providers.endpoint import Endpoint, ObjectList, PageLimit
 
-__all__ = ["ENDPOINTS", "LISTS"]
+__all__ = ["ENDPOINTS", "LISTS", "PROVIDER"]
+
+PROVIDER: Final = "openai"
+"""What the provider is called, in files for others and in price lists."""
 
 USUAL: Final = ("project_id", "user_id", "api_key_id", "model")
 USUAL_FILTERS: Final = ("project_ids", "user_ids", "api_key_ids", "models")

@@ -27,8 +27,10 @@ class NamedDaybook(NamedTuple):
 
 
 @contextmanager
-def open_daybook(state: Path) -> Iterator[NamedDaybook]:
+def open_daybook(state: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
     """Open a state file; days that have changed since they were worked out are worked out again.
+
+    With it come the names of projects.
 
     Raises:
         BadInput: it is damaged.
@@ -39,4 +41,4 @@ def open_daybook(state: Path) -> Iterator[NamedDaybook]:
         objects = Objects()
         objects.restore(saved.objects)
         daybook = StoredDaybook(store, windows_in(store, saved), saved.former_chains)
-        yield NamedDaybook(daybook, objects.project_names)
+        yield daybook, objects.project_names
