@@ -2,7 +2,9 @@
 
 ``check_key``, ``pull``, ``replay``, ``show``, ``daemon`` (with check-config), ``verify``,
 ``capture``, ``generate``, ``export``, ``state``, ``dead_letters``, ``flink`` and ``twin`` are the
-commands, ``figure_source`` is what ``show`` reads from.
+commands; ``export`` has a file for each format. ``figure_source`` is what ``show`` and ``export``
+read from, ``selection`` which days, endpoints and projects they are asked for, ``commands`` what
+imports a command only when somebody asks for it.
 ``basics`` has the options that several commands take, ``account`` those of who asks the API,
 ``progress`` what people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams``
 what keeps a full or closed stdout from being a traceback.
@@ -13,7 +15,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Final
 
@@ -22,6 +23,7 @@ from click.shell_completion import shell_complete
 
 from stream import __version__
 from stream.cli.basics import EXIT_CODES, show_summary
+from stream.cli.commands import Commands
 from stream.records.errors import BadConfiguration, Interrupted, UsageStreamError
 from stream.records.memory import lacks_memory, no_memory
 from stream.records.privacy import one_line
@@ -50,21 +52,6 @@ FILES: Final = {
 """Where each command is."""
 
 
-class Commands(Mapping[str, click.Command]):
-    """The commands; one's file, and all that it needs, is imported when somebody asks for it."""
-
-    def __getitem__(self, name: str) -> click.Command:
-        file = import_module(f"stream.cli.{FILES[name]}")
-        command: click.Command = getattr(file, f"{name.partition('-')[0]}_command")
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(FILES)
-
-    def __len__(self) -> int:
-        return len(FILES)
-
-
 def show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print what a report of a fault needs: the version alone on a line, and where it runs."""
     if wanted and not context.resilient_parsing:
@@ -77,7 +64,7 @@ def show_version(context: click.Context, _: click.Parameter, wanted: bool) -> No
 
 
 @click.group(
-    commands=Commands(),
+    commands=Commands("stream.cli", FILES),
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

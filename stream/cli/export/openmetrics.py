@@ -1,4 +1,4 @@
-"""``usage-stream export``."""
+"""``usage-stream export openmetrics``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import click
 
 from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_json
 
-__all__ = ["export_command"]
+__all__ = ["openmetrics_command"]
 
 
-@click.group("export", epilog=EXIT_CODES)
-def export_command() -> None:
-    """Write what a state file holds in another tool's format."""
-
-
-@export_command.command("openmetrics", epilog=EXIT_CODES)
+@click.command("openmetrics", epilog=EXIT_CODES)
 @click.option(
     "--state",
     metavar="FILE",
