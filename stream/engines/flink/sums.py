@@ -10,6 +10,7 @@ import msgspec
 
 from stream.engines.flink.facts import Fact, Facts, Sum
 from stream.engines.flink.kinds import GROUPED, KINDS, Written, currency_in
+from stream.figures.day_totals import DayTotals
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
@@ -67,7 +68,7 @@ def key_members_of(fact: Fact, *, grouped: bool = False) -> list[Any]:
 def figures_of(said: FactIndex, key: str, windows: Windows) -> EndpointFigures:
     """Put an endpoint's figures together."""
     endpoint = ENDPOINTS[key]
-    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), DayTotals(endpoint))
     for name, kind in KINDS.items():
         part = EndpointFigures.empty(endpoint)
         kind.decode(part, said.written_facts(key, name))
