@@ -129,11 +129,9 @@ class DayTotals:
         names = tuple(name for name in WANTED if name in self._totals.names)
         known = frozenset(self.endpoint.counters)
         for day in self.days_by(names):
-            rows = zip(*day.columns.values(), strict=True) if day.columns else iter(())
             groups = {}
-            for values, row in zip(day.groups, rows, strict=False):
-                pairs = zip(day.columns, row, strict=True)
-                found = {one: value for one, value in pairs if value is not None and one in known}
+            for values, counters in rows_of(day.groups, day.columns).items():
+                found = {one: value for one, value in counters.items() if one in known}
                 if found:
                     groups[values] = found
             yield day.days, DayGroups(names, groups)
@@ -155,6 +153,15 @@ class DayTotals:
                 [groups[at] for at in order],
                 {name: [column[at] for at in order] for name, column in columns.items()},
             )
+
+    def parts(self) -> Iterator[tuple[Window, Totals]]:
+        """Yield what there is of each of the days, for :meth:`take_groups` of somebody else."""
+        for days, parts in self._joined_parts():
+            totals = Totals(self.endpoint, self._more)
+            if parts:
+                groups, columns = add_parts(totals.names, [self._unpack(part) for part in parts])
+                totals.take(0, rows_of(groups, columns))
+            yield days, totals
 
     def _unpack(self, part: Part) -> DayColumns:
         return unpack_columns(self.endpoint, zlib.decompress(part.packed))
@@ -187,6 +194,16 @@ def join_days(found: Iterable[tuple[Window, list[Part]]]) -> Iterator[tuple[Wind
         yield whole
 
 
+def rows_of(groups: list[Group], columns: Mapping[str, list[Number | None]]) -> Sums:
+    """Return the counters of each group that there are."""
+    return {
+        group: {
+            name: value for name, column in columns.items() if (value := column[at]) is not None
+        }
+        for at, group in enumerate(groups)
+    }
+
+
 def add_parts(
     names: tuple[str, ...], parts: list[DayColumns]
 ) -> tuple[list[Group], dict[str, list[Number | None]]]:
@@ -199,12 +216,10 @@ def add_parts(
     with localcontext(MONEY):
         for part in parts:
             counters |= dict.fromkeys(part.counters)
-            rows = zip(*part.counters.values(), strict=True)
             groups = [*zip(*(part.dimensions[name] for name in names), strict=True)]
-            for group in groups:
-                sums.setdefault(group, {})
-            for group, row in zip(groups, rows, strict=bool(part.counters)):
-                pairs = zip(part.counters, row, strict=True)
-                add_counters(sums[group], (pair for pair in pairs if pair[1] is not None))
-    found = {group: exact_counters(one) for group, one in sums.items()}
-    return [*found], {name: [one.get(name) for one in found.values()] for name in counters}
+            for at, group in enumerate(groups):
+                found = {name: column[at] for name, column in part.counters.items()}
+                present = ((name, value) for name, value in found.items() if value is not None)
+                add_counters(sums.setdefault(group, {}), present)
+    exact = {group: exact_counters(one) for group, one in sums.items()}
+    return [*exact], {name: [one.get(name) for one in exact.values()] for name in counters}

@@ -21,7 +21,7 @@ from stream.records.windows import Counters
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
-__all__ = ["FactIndex", "figures_of", "objects_in"]
+__all__ = ["FactIndex", "figures_of", "objects_in", "project_names_in"]
 
 
 class FactIndex:
@@ -102,3 +102,12 @@ def objects_in(said: FactIndex) -> ObjectPages:
     for chain, (_, one, kind, other), _, _ in said.chains("refers"):
         pages[chain.endpoint, "", chain.label, 0][one] |= {(kind, other)}
     return pages
+
+
+def project_names_in(said: FactIndex) -> dict[str, str]:
+    """Return what projects are called: as the latest walk has it, and of one moment the last."""
+    held: dict[str, tuple[int, str]] = {}
+    for _, (_, one, *claim), _, _ in said.chains("name"):
+        revision, name = claim
+        held[one] = max(held.get(one, (revision, name)), (revision, name))
+    return {one: name for one, (_, name) in sorted(held.items())}
