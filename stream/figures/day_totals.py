@@ -35,10 +35,10 @@ QUICKLY: Final = 1
 NO_DAY: Final = Window(0, 0)
 
 
-class Part(NamedTuple):
+class PackedSums(NamedTuple):
     """What some windows of a day came to, packed; of levels, in the latest of these windows."""
 
-    packed: bytes
+    content: bytes
     latest: Window | None = None
 
 
@@ -61,7 +61,7 @@ class DayTotals:
         self.endpoint = endpoint
         self._more = PRICED_BY if priced else ()
         self._whole = Totals(endpoint)
-        self._parts: dict[Window, list[Part]] = {}
+        self._parts: dict[Window, list[PackedSums]] = {}
         self._days = NO_DAY
         """The days that are being added up."""
         self._totals = Totals(endpoint, self._more)
@@ -119,7 +119,7 @@ class DayTotals:
         groups, columns = totals.columns()
         if groups:
             packed = pack_columns(totals.names, groups, columns)
-            parts.append(Part(zlib.compress(packed, QUICKLY), latest))
+            parts.append(PackedSums(zlib.compress(packed, QUICKLY), latest))
 
     def groups(self) -> Iterator[tuple[Window, DayGroups]]:
         """Yield what each of the days came to by what people ask for and prices go by, in order.
@@ -163,10 +163,10 @@ class DayTotals:
                 totals.take(0, rows_of(groups, columns))
             yield days, totals
 
-    def _unpack(self, part: Part) -> DayColumns:
-        return unpack_columns(self.endpoint, zlib.decompress(part.packed))
+    def _unpack(self, part: PackedSums) -> DayColumns:
+        return unpack_columns(self.endpoint, zlib.decompress(part.content))
 
-    def _joined_parts(self) -> Iterator[tuple[Window, list[Part]]]:
+    def _joined_parts(self) -> Iterator[tuple[Window, list[PackedSums]]]:
         """Yield days in order with their parts; those that have some in common are one."""
         self.close()
         for days, parts in join_days(self._parts.items()):
@@ -179,9 +179,11 @@ class DayTotals:
                 yield days, parts
 
 
-def join_days(found: Iterable[tuple[Window, list[Part]]]) -> Iterator[tuple[Window, list[Part]]]:
+def join_days(
+    found: Iterable[tuple[Window, list[PackedSums]]],
+) -> Iterator[tuple[Window, list[PackedSums]]]:
     """Yield days in order, joined where they have some in common."""
-    whole: tuple[Window, list[Part]] | None = None
+    whole: tuple[Window, list[PackedSums]] | None = None
     for days, parts in sorted(found, key=lambda one: one[0]):
         if whole is not None and days.start < whole[0].end:
             joined = Window(whole[0].start, max(whole[0].end, days.end))
