@@ -11,7 +11,15 @@ from tests.support.comparing import Json, flat, without
 from tests.support.running import NOW, run
 
 DAY: Final = 86_400
-TOTALS: Final = ("metrics", "byKey", "byProject", "byServiceTier", "byModel", "breakdowns")
+TOTALS: Final = (
+    "metrics",
+    "byKey",
+    "byProject",
+    "byServiceTier",
+    "byModel",
+    "byDay",
+    "breakdowns",
+)
 LEVELS: Final = "usage/vector_stores"
 
 
