@@ -14,7 +14,7 @@ from stream.figures.day_totals import DayTotals
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
-from stream.providers.openai import ENDPOINTS
+from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import Chain
 from stream.records.money import Number, exact_number
 from stream.records.windows import Counters
@@ -97,6 +97,9 @@ def totals_of_label(said: FactIndex, endpoint: Endpoint, label: str) -> Totals:
 def objects_in(said: FactIndex) -> ObjectPages:
     """Return what the lists define and refer to, each label's pages as one."""
     pages: ObjectPages = {}
+    for chain, _, counter, found in said.chains("pages"):
+        if chain.endpoint in LISTS and counter == "pages" and found.value:
+            pages[chain.endpoint, "", chain.label, 0] = {}  # a list of nothing is one too
     for chain, (_, one), _, _ in said.chains("object"):
         pages.setdefault((chain.endpoint, "", chain.label, 0), {}).setdefault(one, frozenset())
     for chain, (_, one, kind, other), _, _ in said.chains("refers"):
