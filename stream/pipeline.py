@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -204,9 +205,10 @@ async def ingest_pages(
     """
     if run.rules.dead_letters is not None:
         prepare_file(run.rules.dead_letters / DEAD_LETTERS)
-    # A store that lasts may have windows that never were in memory; prices want each day's sums.
-    if not intake.checkpoints.is_lasting and run.prices is None:
-        intake.state.make_spilled_sums = SpilledFigures
+    # A store that lasts may have windows that never were in memory.
+    if not intake.checkpoints.is_lasting:
+        priced = run.prices is not None
+        intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
     rules = run.rules
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
 
@@ -240,6 +242,7 @@ def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenSta
         intake.summaries(),
         intake.objects.freeze_pages(),
         intake.account.freeze_entries(),
+        project_names=intake.objects.project_names,
     )
 
 

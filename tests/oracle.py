@@ -869,11 +869,54 @@ def grouped(endpoint: str, records: list[Record], *names: str) -> list[Json] | N
         groups.setdefault(tuple(map(record.get, names)), []).append(record)
     return [
         {
-            **dict(zip(map(camel, names), values, strict=True)),
+            **named_group(names, values),
             "metrics": metrics(endpoint, groups[values]),
         }
         for values in sorted(groups, key=lambda values: [*map(rank, values)])
     ]
+
+
+def named_group(names: tuple[str, ...], values: tuple[Value, ...]) -> Json:
+    """Write a group's values; nobody here knows what a project is called."""
+    found: Json = {}
+    for name, value in zip(names, values, strict=True):
+        found[camel(name)] = value
+        if name == "project_id":
+            found["projectName"] = None
+    return found
+
+
+def touched_days(windows: set[Window]) -> list[Window]:
+    """Give the UTC days that windows touch, joined where windows share one."""
+    found: list[Window] = []
+    for start, end in sorted(windows):
+        first, last = start // DAY * DAY, (max(end - 1, start) // DAY + 1) * DAY
+        if found and first < found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def by_day(endpoint: str, records: list[Record], windows: set[Window]) -> list[Json]:
+    """Sum each day by project, tier and model, or line item and currency; a level is its last."""
+    wanted = ("project_id", "line_item") if endpoint == "costs" else SHARED[:3]
+    names = tuple(name for name in wanted if name in ENDPOINTS[endpoint].dimensions)
+    found: list[Json] = []
+    for days in touched_days(windows):
+        some = [r for r in records if days[0] <= r.window[0] < days[1]]
+        if endpoint in LEVELS:
+            telling = {r.window for r in some if set(LEVELS[endpoint]) & set(r.counters)}
+            latest = max(telling, key=by_end, default=None)
+            some = [r for r in some if r.window == latest]
+        groups: dict[tuple[Value, ...], list[Record]] = {}
+        keys = (*names, "currency") if endpoint == "costs" else names
+        for record in some:
+            groups.setdefault(tuple(map(record.get, keys)), []).append(record)
+        for values in sorted(groups, key=lambda values: [*map(rank, values)]):
+            group = {**times(days), **named_group(keys, values)}
+            found.append({**group, "metrics": metrics(endpoint, groups[values])})
+    return found
 
 
 def breakdowns(endpoint: str, records: list[Record]) -> Json:
@@ -924,6 +967,7 @@ def levels(endpoint: str, records: list[Record]) -> Json | None:
             "byProject": [
                 {
                     "projectId": p,
+                    "projectName": None,
                     **level([r for r in some if r.get("project_id") == p], name, windows),
                 }
                 for p in projects
@@ -986,6 +1030,7 @@ def endpoint_figures(
         "breakdowns": breakdowns(endpoint, records),
         "levels": levels(endpoint, records),
         "unknownFields": sorted(unknown),
+        "byDay": by_day(endpoint, records, {place.window for place in state}),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 import msgspec
 
+from stream.cli.standard_output import send_file
 from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
@@ -116,7 +117,8 @@ report_options = add_options(
         type=FILE,
         default=DEFAULT_REPORT,
         show_default=True,
-        help="Where the report goes. It replaces the one there when it is whole, and not before.",
+        help="Where the report goes. It replaces the one there when it is whole, and not before. "
+        "- is standard output, in the place of the summary.",
     ),
     click.option(
         "--details/--no-details",
@@ -159,9 +161,17 @@ def rules_of(
     return Rules(dead_letters=dead_letters, unfinished_walks=unfinished, **more)
 
 
-def end_run(context: click.Context, summary: bytes, report: Report) -> None:
-    """Print the summary of a run, say what may be wrong and changes no exit code, and exit."""
-    show_summary(summary)
+def end_run(
+    context: click.Context, summary: bytes, report: Report, sent: Path | None = None
+) -> None:
+    """Print the summary of a run, say what may be wrong and changes no exit code, and exit.
+
+    ``sent`` is a file that goes to stdout in the place of the summary, which is in the report.
+    """
+    if sent is None:
+        show_summary(summary)
+    else:
+        send_file(sent)
     for warning in report.outline.warnings:
         show_warning(one_line(warning))
     context.exit(report.outline.exit_code)

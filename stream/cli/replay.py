@@ -26,6 +26,7 @@ from stream.cli.basics import (
 )
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
+from stream.cli.standard_output import is_standard_output, spool_report
 from stream.engines.signals import defer_signals, until_signalled
 from stream.intake.rules import DEFAULT_BUDGET
 from stream.pipeline import Replay, replay, state_files_of
@@ -145,6 +146,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     Examples:
       usage-stream replay fixtures
       usage-stream replay fixtures --no-details --report out/totals.json | jq .usageSummary
+      usage-stream replay fixtures --report - | jq '.endpoints["usage/completions"].byDay'
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
       usage-stream replay month.ndjson.zst --no-details --workers auto
       curl -sS "$URL" -H "Authorization: Bearer $OPENAI_ADMIN_KEY" | usage-stream replay -
@@ -158,21 +160,23 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     )
     price_list = None if prices is None else load_prices(prices)
     place = context.with_resource(spool_input(directory))
+    made = context.with_resource(spool_report(report))
     beside = tuple(filter(None, (notes, metrics)))
     run = Replay(
         directory=place,
-        report=report,
+        report=made,
         rules=rules,
         side_outputs=beside,
         prices=price_list,
         **options,
     )
     check_outputs(run)
-    before = previous_summary(report) if notes else None
+    piped = is_standard_output(report)
+    before = previous_summary(report) if notes and not piped else None
     tally = Tally()
     with defer_signals():  # once there is a report, it and what goes with it are whole
         written = run_replay(run, tally, workers)
-        after = summary_of(report, written)
+        after = summary_of(None if piped else report, written)
         if metrics:
             from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
@@ -183,10 +187,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             line = shlex.join(["usage-stream", *sys.argv[1:]])
             append_notes(notes, line, written, before, after)
     try:
-        end_run(context, after, written)
+        end_run(context, after, written, made if piped else None)
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
-        raise Interrupted(number, "the report is written") from None
+        remains = "not all of the report was sent" if piped else "the report is written"
+        raise Interrupted(number, remains) from None
 
 
 def run_replay(run: Replay, tally: Tally, workers: int) -> Report:

@@ -3,7 +3,8 @@
 For a report, ``outline`` asks for everything, and is what sinks are given:
 
 - ``endpoint``: an endpoint's figures: what is the same usage resolved (``rollup``), records added
-  up (``totals``), and what does not add up over time (``levels``);
+  up (``totals``) into days and in all (``day_totals``), and what does not add up over time
+  (``levels``);
 - ``relations``: whatever is referred to must be defined;
 - ``expectations``: figures that must come out;
 - ``money``: what use should have cost, beside what was billed, where somebody has prices;

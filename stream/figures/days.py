@@ -6,7 +6,7 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -18,7 +18,7 @@ from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
-from stream.records.windows import Counters, Window, days_of
+from stream.records.windows import Counters
 from stream.state.saved_series import Span
 from stream.state.windows import HeldWindow, Windows
 
@@ -27,9 +27,9 @@ __all__ = [
     "PRICED_BY",
     "DayColumns",
     "DayGroups",
-    "DayTotals",
     "group_totals",
     "groups_of_span",
+    "pack_columns",
     "pack_groups",
     "total_windows",
     "unpack_columns",
@@ -57,34 +57,6 @@ class DayGroups(NamedTuple):
 
     names: tuple[str, ...]
     groups: dict[Group, Counters]
-
-
-class DayTotals:
-    """Totals of an endpoint's days; days that a window joins are one."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Start with none."""
-        self.endpoint = endpoint
-        self._totals: dict[Window, Totals] = {}
-
-    def take(self, table: Table) -> None:
-        """Count resolved records, each in the UTC days that its window touches."""
-        for window, rows in table.records_by_window():
-            days = days_of(window)
-            totals = self._totals.get(days)
-            if totals is None:
-                totals = self._totals[days] = Totals(self.endpoint, PRICED_BY)
-            totals.add(rows.dimensions, rows.counters)
-
-    def join(self, other: DayTotals) -> None:
-        """Count what others have counted."""
-        for days, totals in other._totals.items():
-            self._totals.setdefault(days, Totals(self.endpoint, PRICED_BY)).join(totals)
-
-    def groups(self) -> Iterator[tuple[Window, DayGroups]]:
-        """Yield what each of the days came to, in order."""
-        for days in sorted(self._totals):
-            yield days, group_totals(self.endpoint, self._totals[days])
 
 
 class DayColumns(NamedTuple):
@@ -131,9 +103,17 @@ def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:
 def pack_groups(found: DayGroups) -> bytes:
     """Return sums as bytes, column by column; the same sums give the same bytes."""
     counters = sorted({name for one in found.groups.values() for name in one})
-    dimensions = [list(column) for column in zip(*found.groups, strict=True)]
-    columns = [[write_number(one.get(name)) for one in found.groups.values()] for name in counters]
-    return ENCODE((found.names, dimensions, counters, columns))
+    columns = {name: [one.get(name) for one in found.groups.values()] for name in counters}
+    return pack_columns(found.names, found.groups, columns)
+
+
+def pack_columns(
+    names: tuple[str, ...], groups: Iterable[Group], columns: Mapping[str, list[Number | None]]
+) -> bytes:
+    """Return sums as bytes: the dimensions' names, the groups by them, and a column a counter."""
+    dimensions = [list(column) for column in zip(*groups, strict=True)]
+    written = [write_column(column) for column in columns.values()]
+    return ENCODE((names, dimensions, [*columns], written))
 
 
 def unpack_columns(
@@ -175,6 +155,14 @@ def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
     return DayGroups(tuple(dimensions), groups)
 
 
+def write_column(column: list[Number | None]) -> list[Any]:
+    """Return the numbers of a column as they are written."""
+    counts = [one for one in column if isinstance(one, int)]
+    if len(counts) == len(column) and min(counts) >= -MOST and max(counts) < MOST:
+        return column
+    return list(map(write_number, column))
+
+
 def write_number(value: Number | None) -> int | str | None:
     """Return a number as it is written: money as its digits, and so is what is very large."""
     if value is None or (isinstance(value, int) and -MOST <= value < MOST):
@@ -187,7 +175,12 @@ def read_counts(packed: msgspec.Raw) -> list[Number | None]:
     try:
         return [*DECODE_COUNTS(packed)]
     except msgspec.ValidationError:
-        return [int(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]
+        return [read_text(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]
+
+
+def read_text(text: str) -> Number:
+    """Return a number that was written as text: a counter that nobody knows may be a fraction."""
+    return Decimal(text) if "." in text else int(text)
 
 
 def read_money(packed: msgspec.Raw) -> list[Number | None]:

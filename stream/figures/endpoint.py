@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from stream.figures.days import DayTotals
+from stream.figures.day_totals import DayTotals
 from stream.figures.levels import Levels
 from stream.figures.rollup import (
     Finding,
@@ -36,7 +36,8 @@ class EndpointFigures(Struct):
     endpoint: Endpoint
     windows: Windows
     chains: list[Chain]
-    totals: Totals
+    days: DayTotals
+    """What each day came to, and all of them."""
     buckets: int = 0
     findings: list[Finding] = field(default_factory=list)
     wider_windows: list[tuple[Window, int]] = field(default_factory=list)
@@ -46,8 +47,11 @@ class EndpointFigures(Struct):
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
     level_windows: Levels | None = None
-    days: DayTotals | None = None
-    """What each day came to, where somebody has asked for it."""
+
+    @property
+    def totals(self) -> Totals:
+        """What all records come to."""
+        return self.days.whole
 
     @property
     def levels(self) -> Levels:
@@ -76,13 +80,13 @@ class EndpointFigures(Struct):
         return self.label_totals[label]
 
     @classmethod
-    def empty(cls, endpoint: Endpoint) -> EndpointFigures:
+    def empty(cls, endpoint: Endpoint, *, priced: bool = False) -> EndpointFigures:
         """Return the figures of no windows, to which others are joined."""
-        return cls(endpoint, Windows(), [], Totals(endpoint))
+        return cls(endpoint, Windows(), [], DayTotals(endpoint, priced=priced))
 
     def join(self, other: EndpointFigures) -> EndpointFigures:
         """Add what other windows of the endpoint come to, wherever those are."""
-        self.totals.join(other.totals)
+        self.days.join(other.days)
         self.buckets += other.buckets
         self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
         self.wider_windows = sorted(self.wider_windows + other.wider_windows)
@@ -93,8 +97,6 @@ class EndpointFigures(Struct):
         self.collisions = sorted(self.collisions + other.collisions, key=lambda one: one[:2])
         self.references |= other.references
         self.levels.join(other.levels)
-        if self.days is not None and other.days is not None:
-            self.days.join(other.days)
         for label, totals in other.label_totals.items():
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
@@ -127,9 +129,9 @@ class SpilledFigures:
     That holds while none of them comes back, and each stands for itself.
     """
 
-    def __init__(self, key: str) -> None:
-        """Start with none."""
-        self.figures = EndpointFigures.empty(ENDPOINTS[key])
+    def __init__(self, key: str, *, priced: bool = False) -> None:
+        """Start with none; ``priced``: days are added up by what prices go by too."""
+        self.figures = EndpointFigures.empty(ENDPOINTS[key], priced=priced)
         self.references = References(self.figures.endpoint)
 
     def take(self, place: Place, snapshot: Snapshot) -> None:
@@ -137,9 +139,9 @@ class SpilledFigures:
         chain, (window, _) = place
         snapshot = fill_dimensions(chain, window, snapshot)
         figures = self.figures
-        figures.totals.add(snapshot.dimensions, snapshot.counters)
-        if figures.endpoint.levels:
-            figures.levels.take(table_alone(window, chain.label, snapshot, ordered=False))
+        table = table_alone(window, chain.label, snapshot, ordered=False)
+        figures.days.take(window, table)
+        figures.levels.take(table)
         figures.collisions += collisions_in(figures.endpoint, chain.label, window, snapshot)
         figures.buckets += 1
         self.references.take(snapshot.dimensions)
@@ -180,20 +182,19 @@ class References:
         }
 
 
-def endpoint_figures(key: str, windows: Windows, *, by_day: bool = False) -> EndpointFigures:
-    """Compute an endpoint's figures from its windows; ``by_day``: also what each day came to."""
+def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> EndpointFigures:
+    """Compute an endpoint's figures from its windows; ``priced``: by what prices go by too."""
     endpoint = ENDPOINTS[key]
-    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
-    figures.days = DayTotals(endpoint) if by_day else None
+    days = DayTotals(endpoint, priced=priced)
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), days)
     for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
-        figures.totals.add(found.table.dimensions, found.table.counters)
+        figures.days.take(found.span, found.table)
         figures.levels.take(found.table)
-        if figures.days is not None:
-            figures.days.take(found.table)
         figures.findings += found.findings
         figures.wider_windows += found.wider_windows
         figures.overlaps += found.overlaps
         figures.label_differences += found.label_differences
+    figures.days.close()
     figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
 

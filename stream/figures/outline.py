@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -40,7 +41,8 @@ __all__ = ["FrozenState", "Outline", "outline_of"]
 class FrozenState(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
-    ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not.
+    ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not;
+    ``project_names`` are what projects are called, by id.
     """
 
     windows: Windows
@@ -48,6 +50,7 @@ class FrozenState(NamedTuple):
     objects: ObjectPages
     parts: list[bytes]
     left_out: Sequence[LeftOut] = ()
+    project_names: Mapping[str, str] = MappingProxyType({})
 
 
 class Outline(Struct):
@@ -69,6 +72,7 @@ class Outline(Struct):
     left_out: Sequence[LeftOut] = ()
     folded_days: FoldedDays | None = None
     bills: Bills | None = None
+    project_names: Mapping[str, str] = MappingProxyType({})
 
     @property
     def exit_code(self) -> int:
@@ -89,15 +93,15 @@ def outline_of(
 ) -> Outline:
     """Compute every figure, and name what does not hold.
 
-    Figures of endpoints that are ``known`` were added up elsewhere, by day where there are
-    ``prices``. A list of which something is missing defines nothing.
+    Figures of endpoints that are ``known`` were added up elsewhere, and by what prices go by
+    where there are ``prices``. A list of which something is missing defines nothing.
     """
     keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
     figures = {
         key: added_up[key]
         if key in added_up
-        else endpoint_figures(key, state.windows, by_day=prices is not None)
+        else endpoint_figures(key, state.windows, priced=prices is not None)
         for key in keys
     }
     partial = {run.chain.endpoint for run in state.runs if run.partial}
@@ -129,4 +133,5 @@ def outline_of(
         state.left_out,
         folded_days_of(state.windows),
         None if prices is None else compare_bills(figures.values(), prices, now),
+        state.project_names,
     )

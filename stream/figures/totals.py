@@ -7,6 +7,8 @@ a sum of groups. Sums are exact: counts as integers of any size, money under :da
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import localcontext
@@ -17,7 +19,7 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["HAS_COST", "Totals"]
+__all__ = ["HAS_COST", "Totals", "add_counters", "exact_counters"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
@@ -76,8 +78,25 @@ class Totals:
         self._groups: dict[Group, Counters] | None = None
 
     def join(self, other: Totals) -> None:
-        """Count what others have counted."""
-        self.take(other.records, other.groups())
+        """Count what others have counted; they may group by more names, which come behind."""
+        other.settle()
+        self.records += other.records
+        self._groups = None
+        names = len(self.names)
+        small = self.records <= MOST
+        for counters, sums in other._lanes.items() if small else ():
+            lanes = self._lanes.setdefault(counters, defaultdict(int))
+            for group, number in sums.items():
+                lanes[group[:names]] += number
+        for counters, found in other._piles.items() if small else ():
+            piles = self._piles.setdefault(counters, defaultdict(list))
+            for group, rows in found.items():
+                piles[group[:names]] += rows
+                self._piled += len(rows)
+        named = other._named if small else other.groups()
+        with localcontext(MONEY):
+            for group, known in named.items():
+                add_counters(self._named.setdefault(group[:names], {}), known.items())
 
     def take(self, records: int, groups: Mapping[Group, Counters]) -> None:
         """Count so many records, whose sums are known by group."""
@@ -109,6 +128,8 @@ class Totals:
 
     def _pile(self) -> None:
         """Add the columns that wait to their groups."""
+        if not self._counters[-1]:
+            return
         groups = list(zip(*self._grouping, strict=True))
         *known, unknown = self._counters
         present = [not is_absent(column) for column in known]
@@ -158,12 +179,32 @@ class Totals:
             for group, pairs in zip(groups, column, strict=True):
                 add_counters(self._named.setdefault(group, {}), pairs or ())
 
+    def settle(self) -> None:
+        """Sum up all that waits."""
+        self._pile()
+        self._sum()
+
+    def columns(self) -> tuple[list[Group], dict[str, list[Number | None]]]:
+        """Return the groups in any order, and a column for each counter that there is any of."""
+        self.settle()
+        if len(self._lanes) == 1 and not self._piles and not self._named:
+            ((names, lanes),) = self._lanes.items()
+            width = len(names)
+            packed = b"".join([number.to_bytes(8 * width, "big") for number in lanes.values()])
+            numbers = array("Q", packed)
+            if sys.byteorder == "little":
+                numbers.byteswap()
+            return [*lanes], {name: [*numbers[at::width]] for at, name in enumerate(names)}
+        groups = self.groups()
+        names = tuple({name: None for counters in groups.values() for name in counters})
+        found = {group: exact_counters(counters) for group, counters in groups.items()}
+        return [*found], {name: [one.get(name) for one in found.values()] for name in names}
+
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
         if self._groups is not None:
             return self._groups
-        self._pile()
-        self._sum()
+        self.settle()
         groups = {group: dict(counters) for group, counters in self._named.items()}
         for names, lanes in self._lanes.items():
             form = struct.Struct(f">{len(names)}Q")
@@ -210,15 +251,17 @@ class Totals:
         for values, some in currencies.items():
             if len(some) > 1:
                 del sums[values][AMOUNT]
-        return {
-            group: {name: exact_number(value) for name, value in total.items()}
-            for group, total in sums.items()
-        }
+        return {group: exact_counters(total) for group, total in sums.items()}
 
 
 def is_absent(column: list[Any]) -> bool:
     """Tell whether no row has a value."""
     return not column or (column[0] is None and column.count(None) == len(column))
+
+
+def exact_counters(counters: Counters) -> Counters:
+    """Return sums in canonical form."""
+    return {name: exact_number(value) for name, value in counters.items()}
 
 
 def add_counters(total: Counters, counters: Iterable[tuple[str, Number]]) -> None:

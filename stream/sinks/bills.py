@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from stream.figures.money.bills import Bills
 from stream.figures.money.estimates import Estimate, UsageKey, sum_estimates
@@ -14,30 +13,29 @@ from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillRow
 from stream.providers.prices.line_items import subject_of
 from stream.records.money import MONEY, exact_number
-from stream.sinks.details import ENCODER, plain_number_of, times_of
-from stream.sinks.files import indent_value
+from stream.sinks.details import plain_number_of, show_project, times_of
 
-__all__ = ["lead_to_rows", "show_bills"]
-
-AT_ONCE: Final = 256
-"""How many rows are encoded at once."""
+__all__ = ["show_bills", "show_row"]
 
 T = TypeVar("T")
 Group: TypeAlias = tuple[str | None, ...]
 
 
-def show_bills(bills: Bills) -> dict[str, Any]:
-    """Show all of it, but for the rows of each day, project and line item: there are many."""
+def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
+    """Show all of it, but for the rows of each day, project and line item: there are many.
+
+    ``names`` are those of projects.
+    """
     return {
         "prices": bills.prices.title,
         "currency": bills.prices.currency,
-        "estimated": show_estimates(bills.estimates),
+        "estimated": show_estimates(bills.estimates, names),
         "withoutPrice": show_unpriced(bills.estimates),
         "contradictions": [
             {
                 **times_of(one.days),
                 "endpoint": one.endpoint,
-                "projectId": one.project_id,
+                **show_project(one.project_id, names),
                 "model": one.model,
                 "message": one.message,
             }
@@ -63,17 +61,7 @@ def show_bills(bills: Bills) -> dict[str, Any]:
     }
 
 
-def lead_to_rows(section: dict[str, Any], bills: Bills) -> Iterator[bytes]:
-    """Yield the section as it is written, the rows as its last member, each on a line."""
-    yield indent_value(section, 2)[: -len(b"\n  }")] + b',\n    "rows": ['
-    left, separator = map(show_row, bills.rows), b"\n      "
-    while some := list(islice(left, AT_ONCE)):
-        yield separator + ENCODER.encode_lines(some)[:-1].replace(b"\n", b",\n      ")
-        separator = b",\n      "
-    yield b"\n    ]\n  }"
-
-
-def show_estimates(estimates: dict[UsageKey, Estimate]) -> dict[str, Any]:
+def show_estimates(estimates: dict[UsageKey, Estimate], names: Mapping[str, str]) -> dict[str, Any]:
     """Show what use should have cost: in all, by day, by project, and by model, tier and kind."""
     return {
         "amount": money_of(sum_estimates(estimates.values()).amount),
@@ -82,7 +70,10 @@ def show_estimates(estimates: dict[UsageKey, Estimate]) -> dict[str, Any]:
             for days, found in sorted(group_by_day(estimates).items())
         ],
         "byProject": [
-            {"projectId": project, "amount": money_of(sum_estimates(found).amount)}
+            {
+                **show_project(project, names),
+                "amount": money_of(sum_estimates(found).amount),
+            }
             for (project,), found in group_estimates(estimates, lambda key: (key.project_id,))
         ],
         "byModel": [
@@ -139,12 +130,12 @@ def show_subject_of(text: str | None) -> dict[str, Any]:
     }
 
 
-def show_row(row: BillRow) -> dict[str, Any]:
+def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
     """Show one row of the comparison."""
     place = row.place
     return {
         **times_of(place.days),
-        "projectId": place.project_id,
+        **show_project(place.project_id, names),
         "lineItems": row.line_items,
         "model": place.subject.model,
         "kind": place.subject.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain, islice, repeat
 from typing import Any, Final
@@ -23,6 +23,8 @@ __all__ = [
     "details_of",
     "plain_number_of",
     "show_all_counters",
+    "show_project",
+    "struct_of",
     "times_of",
     "window_place_of",
 ]
@@ -62,6 +64,11 @@ def camel_name_of(name: str) -> str:
     """Write a dimension's name as the report's own members are written."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
+
+
+def show_project(project: str | None, names: Mapping[str, str]) -> dict[str, str | None]:
+    """Show a project's id, and what it is called, where that is known."""
+    return {"projectId": project, "projectName": None if project is None else names.get(project)}
 
 
 def plain_number_of(value: Number | None) -> Any:

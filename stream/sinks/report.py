@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -17,12 +17,14 @@ from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.sinks.bills import lead_to_rows, show_bills
+from stream.sinks.bills import show_bills, show_row
+from stream.sinks.day_rows import append_rows, day_rows_of
 from stream.sinks.details import (
     camel_name_of,
     details_of,
     plain_number_of,
     show_all_counters,
+    show_project,
     times_of,
     window_place_of,
 )
@@ -74,7 +76,7 @@ class Report:
     def bills(self) -> dict[str, Any]:
         """Show what use should have cost beside what was billed, where there are prices."""
         bills = self.outline.bills
-        return {} if bills is None else {"billing": show_bills(bills)}
+        return {} if bills is None else {"billing": show_bills(bills, self.outline.project_names)}
 
     def run(self) -> dict[str, Any]:
         """Show how many pages were read, what was not, and until when days were folded."""
@@ -129,25 +131,34 @@ class Report:
             "breakdowns": {
                 name: breakdown_of(figures, dimension) for name, dimension in endpoint.breakdowns
             },
-            "levels": show_levels(figures) if endpoint.levels else None,
+            "levels": show_levels(figures, self.outline.project_names) if endpoint.levels else None,
             "unknownFields": sorted(set[str]().union(*(run.sums.unknown_fields for run in runs))),
             "pagesProcessed": sum(run.sums.pages for run in runs),
             "hasMore": bool(pending),
             "nextPage": pending[0].next_page if pending else None,
         }
 
-    @staticmethod
-    def group_sums(figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
+    def group_sums(self, figures: EndpointFigures, *names: str) -> list[dict[str, Any]]:
         """Show sums by dimensions; money by its currency too."""
         if CURRENCY in figures.endpoint.dimensions:
             names += (CURRENCY,)
         return [
             {
-                **{camel_name_of(name): value for name, value in zip(names, values, strict=True)},
+                **self.group(zip(names, values, strict=True)),
                 "metrics": show_all_counters(figures.endpoint, sums),
             }
             for values, sums in figures.totals.sums_by(*names)
         ]
+
+    def group(self, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        """Show the values of a group's dimensions; beside a project's id, what it is called."""
+        shown: dict[str, Any] = {}
+        for name, value in values:
+            known = {camel_name_of(name): value}
+            if name == "project_id":
+                known = show_project(value, self.outline.project_names)
+            shown |= known
+        return shown
 
     def reconciliation(self) -> dict[str, Any]:
         """Show what became of coarser figures, and which windows and rows do not fit together."""
@@ -228,7 +239,7 @@ def show_difference(key: str, one: LabelDifference) -> dict[str, Any]:
     }
 
 
-def show_levels(figures: EndpointFigures) -> dict[str, Any]:
+def show_levels(figures: EndpointFigures, names: Mapping[str, str]) -> dict[str, Any]:
     """Show each level: in the latest window, and on average over windows; by project too."""
     return {
         name: {
@@ -236,7 +247,7 @@ def show_levels(figures: EndpointFigures) -> dict[str, Any]:
             "windows": level.windows,
             **show_level(level.figure()),
             "byProject": [
-                {"projectId": project, **show_level(one)}
+                {**show_project(project, names), **show_level(one)}
                 for project, one in level.figures_by_project()
             ],
         }
@@ -270,7 +281,10 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
         elif name == "billing" and report.outline.bills and details:
-            yield from lead_to_rows(section, report.outline.bills)
+            rows = (
+                show_row(one, report.outline.project_names) for one in report.outline.bills.rows
+            )
+            yield from append_rows([indent_value(section, 2)], "rows", rows, 2)
         else:
             yield indent_value(section, 2)
         opening = b","
@@ -282,7 +296,7 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
 
 
 def endpoints_of(report: Report, section: Mapping[str, Any]) -> Iterator[bytes]:
-    """Yield the endpoints, each led by the files that it was read from."""
+    """Yield the endpoints, each led by the files that it was read from; last comes each day."""
     opening = b"{"
     for key, one in section.items():
         yield opening + b'\n    "' + key.encode() + b'": '
@@ -290,7 +304,8 @@ def endpoints_of(report: Report, section: Mapping[str, Any]) -> Iterator[bytes]:
         names = (
             name for name, _ in groupby(files, attrgetter("name"))
         )  # captures have many chains
-        yield from lead_by_files(one, names, 4)
+        rows = day_rows_of(report.outline.figures[key], report.outline.project_names)
+        yield from append_rows(lead_by_files(one, names, 4), "byDay", rows, 4)
         opening = b","
     yield b"\n  }"
 

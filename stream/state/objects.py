@@ -29,11 +29,19 @@ WALKED: Final = -1
 
 
 class NameClaim(NamedTuple):
-    """What a page calls a project; of several claims the greatest holds: the latest walk's."""
+    """What a page calls a project; of several claims the latest walk's holds.
+
+    Of one moment it is the last name in the order of texts, wherever that stands.
+    """
 
     revision: int
     place: ListPlace
     name: str
+
+    @property
+    def rank(self) -> tuple[int, str, ListPlace]:
+        """What orders claims."""
+        return self.revision, self.name, self.place
 
 
 class SavedList(Struct, array_like=True):
@@ -74,7 +82,7 @@ class Objects:
                 self.has_changed = True
             if one is not None and name is not None:
                 claim = NameClaim(revision, place, name)
-                if one not in claims or claims[one] < claim:
+                if one not in claims or claims[one].rank < claim.rank:
                     claims[one], self.has_changed, self._names = claim, True, None
 
     def freeze_pages(self) -> ObjectPages:
@@ -88,7 +96,7 @@ class Objects:
             held: dict[str, NameClaim] = {}
             for claims in self._claims.values():
                 for one, claim in claims.items():
-                    held[one] = max(held.get(one, claim), claim)
+                    held[one] = max(held.get(one, claim), claim, key=lambda found: found.rank)
             self._names = {one: held[one].name for one in sorted(held)}
         return self._names
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.figures.days import DayTotals, group_totals, pack_groups, unpack_groups
+from stream.figures.day_totals import DayTotals
+from stream.figures.days import group_totals, pack_groups, unpack_groups
 from stream.figures.rollup.table import Table
 from stream.figures.series import series_of
 from stream.figures.totals import Totals
@@ -52,11 +53,12 @@ def test_days_are_added_up_by_what_prices_go_by(rows: list[Any], data: st.DataOb
         if cost is not None:
             sums["cost"] = sums.get("cost", Decimal(0)) + cost
     cut = data.draw(st.integers(1, len(rows)))
-    whole = DayTotals(COMPLETIONS)
+    whole = DayTotals(COMPLETIONS, priced=True)
     for part in (rows[:cut], rows[cut:]):
-        days = DayTotals(COMPLETIONS)
+        days = DayTotals(COMPLETIONS, priced=True)
         if part:
-            days.take(table_of(part))
+            for row in part:
+                days.take(row[0], table_of([row]))
         whole.join(days)
     found = {}
     for day, groups in whole.groups():
@@ -71,9 +73,9 @@ def test_days_are_added_up_by_what_prices_go_by(rows: list[Any], data: st.DataOb
 def test_series_have_the_same_sums(rows: list[Any]) -> None:
     """What prices go by makes no series, and takes nothing from one."""
     first = [row for row in rows if row[0].start < DAY] or rows[:1]
-    table, plain, days = table_of(first), Totals(COMPLETIONS), DayTotals(COMPLETIONS)
+    table, plain, days = table_of(first), Totals(COMPLETIONS), DayTotals(COMPLETIONS, priced=True)
     plain.add(table.dimensions, table.counters)
-    days.take(table)
+    days.take(first[0][0], table)
     ((_, groups),) = days.groups()
     assert series_of(COMPLETIONS, groups) == series_of(
         COMPLETIONS, group_totals(COMPLETIONS, plain)

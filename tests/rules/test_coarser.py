@@ -225,8 +225,8 @@ def test_a_level_is_the_latest_and_the_average(tmp_path: Path) -> None:
     level = found["levels"]["usage_bytes"]
     assert (level["latest"], level["average"], level["windows"]) == (5, 7, 3)
     assert level["byProject"] == [
-        {"projectId": None, "latest": None, "average": 1},
-        {"projectId": "p", "latest": 5, "average": 6},
+        {"projectId": None, "projectName": None, "latest": None, "average": 1},
+        {"projectId": "p", "projectName": None, "latest": 5, "average": 6},
     ]
 
 

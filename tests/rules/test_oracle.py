@@ -566,7 +566,10 @@ def test_groups_are_sorted_with_null_first() -> None:
     )["endpoints"][COMPLETIONS]
     sums = {
         kind: [
-            (*(v for k, v in group.items() if k != "metrics"), group["metrics"]["input_tokens"])
+            (
+                *(v for k, v in group.items() if k not in {"metrics", "projectName"}),
+                group["metrics"]["input_tokens"],
+            )
             for group in entry[kind]
         ]
         for kind in ("byKey", "byProject", "byServiceTier", "byModel")
@@ -681,3 +684,40 @@ def test_pages_lead_from_one_to_the_next(tmp_path: Path) -> None:
         ("page", True, "cursor_2"),
         ("page", False, None),
     ]
+
+
+def buckets(*found: tuple[int, int, Json]) -> Json:
+    """Write a page of windows with a row each; times are hours after the first day's start."""
+    return {
+        "data": [
+            {
+                "start_time": FIRST_DAY + start * HOUR,
+                "end_time": FIRST_DAY + end * HOUR,
+                "results": [row],
+            }
+            for start, end, row in found
+        ]
+    }
+
+
+def test_days_are_joined_by_what_they_share() -> None:
+    """A window over two days makes them one, also with an hour of one of them; the next stands."""
+    row = {"project_id": "p", "model": "m"}
+    content = buckets((0, 1, used(1, **row)), (23, 25, used(2, **row)), (48, 49, used(4, **row)))
+    entry = figures(content)["endpoints"][COMPLETIONS]
+    assert [
+        (one["bucketTimestamp"], one["windowEnd"], one["model"], one["metrics"]["input_tokens"])
+        for one in entry["byDay"]
+    ] == [
+        (MONDAY_ISO, "2024-09-25T00:00:00Z", "m", 3),
+        ("2024-09-25T00:00:00Z", "2024-09-26T00:00:00Z", "m", 4),
+    ]
+
+
+def test_a_level_of_a_day_is_its_last_window() -> None:
+    """Bytes of a day's hours are not added up; an hour that says nothing is not the last."""
+    rows = [{"project_id": "p", "usage_bytes": 7}, {"project_id": "p", "usage_bytes": 5}, {}]
+    content = buckets(*((hour, hour + 1, row) for hour, row in enumerate(rows)))
+    report = expected([Delivery("usage/vector_stores", "primary", content)])
+    (one,) = report["endpoints"]["usage/vector_stores"]["byDay"]
+    assert one["metrics"] == {"usage_bytes": 5}

@@ -74,6 +74,7 @@ def by_oracle(deliveries: Iterable[Delivery]) -> Json:
         )
         for key in figures["byKey"]:
             key.pop("currency", None)  # the generator knows one alone
+            key.pop("projectName")  # and no names
             entry = {"endpoint": endpoint, **key, "metrics": present(key["metrics"])}
             found["keys"].append(entry)
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from msgspec.json import decode
+
 from stream.engines.flink.facts import GROUP, Fact, Facts, add_fact, key_of, read_number
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.levels import Level
@@ -77,6 +79,29 @@ def read_groups(figures: EndpointFigures, facts: list[Written]) -> None:
     for group, counter, value in facts:
         groups.setdefault(tuple(group), {})[counter] = value
     figures.totals.take(0, groups)
+
+
+def day_facts(figures: EndpointFigures) -> Iterator[Written]:
+    """Write what days came to, by group; that there were windows too, with no group."""
+    for days, totals in figures.days.parts():
+        yield (*days, ""), "", 0
+        for group, counters in totals.groups().items():
+            key = (*days, key_of(group))
+            yield key, "", 0
+            for counter, value in counters.items():
+                yield key, counter, value
+
+
+def read_days(figures: EndpointFigures, facts: list[Written]) -> None:
+    """Read what :func:`day_facts` wrote."""
+    found: dict[Window, dict[tuple[Any, ...], Counters]] = {}
+    for (start, end, text), counter, value in facts:
+        groups = found.setdefault(Window(start, end), {})
+        if text:
+            counters = groups.setdefault(tuple(decode(text)), {})
+            counters.update({counter: value} if counter else {})
+    for days, groups in found.items():
+        figures.days.take_groups(days, groups)
 
 
 def kind_of_keys(
@@ -193,6 +218,7 @@ KINDS: Final = {
     "count": Kind(count_facts, read_counts),
     "there": kind_of_keys(lambda figures: figures.totals.groups(), take_group),
     GROUP: Kind(group_facts, read_groups),
+    "day": Kind(day_facts, read_days),
     "finding": kind_of_keys(finding_keys, take_finding),
     "wider": kind_of_keys(
         lambda figures: ((*window, inside) for window, inside in figures.wider_windows), take_wider

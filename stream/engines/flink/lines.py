@@ -63,7 +63,7 @@ class Lines:
             if isinstance(reading.content, BucketPage):
                 paged = self._buckets(cut, capture, page, reading.content)
             else:
-                paged = elements_of(cut, capture, page.chain, reading.content)
+                paged = elements_of(cut, capture, page, reading.content)
         except BadInput as bad:
             masked = mask_page(page.content) if page.content else None
             cut.set_aside(capture, page.chain, Rejection(bad, 0, masked))
@@ -100,11 +100,16 @@ class Lines:
         )
 
 
-def elements_of(cut: CutLine, capture: str, chain: Chain, page: ListPage) -> LineCounts:
-    """Note what a page of a list defines."""
-    for rejected in page.rejections:
-        cut.set_aside(capture, chain, rejected)
+def elements_of(cut: CutLine, capture: str, page: Page, found: ListPage) -> LineCounts:
+    """Note what a page of a list defines, and what it calls that."""
+    for rejected in found.rejections:
+        cut.set_aside(capture, page.chain, rejected)
     elements = [
-        (one.id, sorted((str(kind), to) for kind, to in one.references)) for one in page.elements
+        (
+            one.id,
+            sorted((str(kind), to) for kind, to in one.references),
+            None if one.name is None else (page.revision, one.name),
+        )
+        for one in found.elements
     ]
     return LineCounts(1, 0, 0, 0, [], elements)

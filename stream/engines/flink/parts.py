@@ -230,14 +230,17 @@ class WalkPart:
 
 
 class LineCounts(NamedTuple):
-    """What a line of a capture delivered; ``elements`` are those of a list, (id, references)."""
+    """What a line of a capture delivered; ``elements`` are those of a list.
+
+    Of each there is its id, its references, and its name if it has one, behind the revision.
+    """
 
     pages: int
     rows: int
     buckets: int
     letters: int
     unknown: list[str]
-    elements: list[tuple[str | None, list[tuple[str, str]]]]
+    elements: list[tuple[str | None, list[tuple[str, str]], tuple[int, str] | None]]
 
 
 class ChainPart:
@@ -260,8 +263,12 @@ class ChainPart:
         self.entries.put(self.SUMS, encode([a + b for a, b in zip(sums, numbers, strict=True)]))
         for field in unknown:
             self.entries.put(key_of(("unknown", field)), b"")
-        for one, references in elements:
+        for one, references, name in elements:
             self.entries.put(key_of(("object", one)), b"")
+            if one is not None and name is not None:
+                key = key_of(("name", one))
+                known = self.entries.get(key)
+                self.entries.put(key, encode(max(name, tuple(decode(known))) if known else name))
             for kind, other in references:
                 self.entries.put(key_of(("refers", one, kind, other)), b"")
         return NOTHING, None
@@ -277,6 +284,8 @@ class ChainPart:
         for name in list(self.entries.keys()):
             if name != self.SUMS:
                 kind, *what = msgspec.json.decode(name)
+                if kind == "name":
+                    what += decode(self.entries.get(name) or b"")
                 add_fact(facts, said._replace(kind=kind, key=key_of((*where, *what))))
         return facts
 

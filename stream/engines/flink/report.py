@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from stream.engines.flink.output import Output
-from stream.engines.flink.sums import FactIndex, figures_of, objects_in
+from stream.engines.flink.sums import FactIndex, figures_of, objects_in, project_names_in
 from stream.figures.outline import FrozenState
 from stream.intake.account import ENCODE, Account, Entry
 from stream.intake.letters import refusal_in
@@ -62,7 +62,9 @@ async def write_engine_report(run: Replay, place: Path) -> Report:
             for key in sorted({chain.endpoint for chain in chains} - wide)
         }
         parts = [ENCODE(entry) for entry in entries.values()]
-        state = FrozenState(windows, summaries, objects_in(said), parts)
+        state = FrozenState(
+            windows, summaries, objects_in(said), parts, project_names=project_names_in(said)
+        )
         issues = list(unread_captures(run, entries))
         return await finish_run(state, run.now, run.outputs, letters, expected, figures, issues)
 

@@ -10,17 +10,18 @@ import msgspec
 
 from stream.engines.flink.facts import Fact, Facts, Sum
 from stream.engines.flink.kinds import GROUPED, KINDS, Written, currency_in
+from stream.figures.day_totals import DayTotals
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
-from stream.providers.openai import ENDPOINTS
+from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import Chain
 from stream.records.money import Number, exact_number
 from stream.records.windows import Counters
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
-__all__ = ["FactIndex", "figures_of", "objects_in"]
+__all__ = ["FactIndex", "figures_of", "objects_in", "project_names_in"]
 
 
 class FactIndex:
@@ -67,7 +68,7 @@ def key_members_of(fact: Fact, *, grouped: bool = False) -> list[Any]:
 def figures_of(said: FactIndex, key: str, windows: Windows) -> EndpointFigures:
     """Put an endpoint's figures together."""
     endpoint = ENDPOINTS[key]
-    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), Totals(endpoint))
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), DayTotals(endpoint))
     for name, kind in KINDS.items():
         part = EndpointFigures.empty(endpoint)
         kind.decode(part, said.written_facts(key, name))
@@ -96,8 +97,20 @@ def totals_of_label(said: FactIndex, endpoint: Endpoint, label: str) -> Totals:
 def objects_in(said: FactIndex) -> ObjectPages:
     """Return what the lists define and refer to, each label's pages as one."""
     pages: ObjectPages = {}
+    for chain, _, counter, found in said.chains("pages"):
+        if chain.endpoint in LISTS and counter == "pages" and found.value:
+            pages[chain.endpoint, "", chain.label, 0] = {}  # a list of nothing is one too
     for chain, (_, one), _, _ in said.chains("object"):
         pages.setdefault((chain.endpoint, "", chain.label, 0), {}).setdefault(one, frozenset())
     for chain, (_, one, kind, other), _, _ in said.chains("refers"):
         pages[chain.endpoint, "", chain.label, 0][one] |= {(kind, other)}
     return pages
+
+
+def project_names_in(said: FactIndex) -> dict[str, str]:
+    """Return what projects are called: as the latest walk has it, and of one moment the last."""
+    held: dict[str, tuple[int, str]] = {}
+    for _, (_, one, *claim), _, _ in said.chains("name"):
+        revision, name = claim
+        held[one] = max(held.get(one, (revision, name)), (revision, name))
+    return {one: name for one, (_, name) in sorted(held.items())}

@@ -160,7 +160,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         if request.flush:
             intake.checkpoints.flush()
         with INTERRUPTION.allow():
-            figures = compute_figures(windows, request.wide, by_day=run.prices is not None)
+            figures = compute_figures(windows, request.wide, priced=run.prices is not None)
         pipe.send(figures)
 
 
@@ -213,12 +213,12 @@ def wide_in(windows: Windows) -> set[str]:
 
 
 def compute_figures(
-    windows: Windows, apart: frozenset[str], *, by_day: bool = False
+    windows: Windows, apart: frozenset[str], *, priced: bool = False
 ) -> dict[str, EndpointFigures]:
-    """Compute the figures of each endpoint, by day too; the windows stay here."""
+    """Compute the figures of each endpoint; ``priced``: by what prices go by too."""
     found = {}
     for key in sorted({chain.endpoint for chain in windows.chains} - apart):
-        figures = endpoint_figures(key, windows, by_day=by_day)
+        figures = endpoint_figures(key, windows, priced=priced)
         for label in figures.labels:
             figures.totals_of_label(label)
         figures.windows = Windows()

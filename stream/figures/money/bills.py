@@ -51,7 +51,7 @@ def compare_bills(figures: Iterable[EndpointFigures], prices: PriceList, now: in
     """Estimate what was used, and compare it with what was billed; ``now`` is in Unix seconds."""
     estimates, charges = Estimates(prices), list[Charge]()
     for one in figures:
-        for days, found in one.days.groups() if one.days is not None else ():
+        for days, found in one.days.groups():
             if one.endpoint.key == COSTS:
                 charges += charges_in(days, found)
             else:

@@ -26,9 +26,10 @@ ChainWindow: TypeAlias = tuple[Slot, Chain, Snapshot]
 
 
 class Resolution(NamedTuple):
-    """A cluster's records, and what was found on the way to them."""
+    """A cluster's records, from when to when its windows go, and what was found on the way."""
 
     table: Table
+    span: Window
     findings: tuple[Finding, ...] = ()
     wider_windows: tuple[tuple[Window, int], ...] = ()
     overlaps: tuple[Overlap, ...] = ()
@@ -48,7 +49,8 @@ def resolve_windows(
             yield resolve_cluster(endpoint, cluster)
         else:
             chain, snapshot = told[0]
-            yield Resolution(table_alone(slot.window, chain.label, snapshot, ordered=ordered))
+            table = table_alone(slot.window, chain.label, snapshot, ordered=ordered)
+            yield Resolution(table, slot.window)
 
 
 def clusters_of(windows: Iterable[ChainWindow]) -> Iterator[Cluster]:
@@ -76,6 +78,12 @@ def is_told_by_all(told: Iterable[tuple[Chain, Snapshot]]) -> bool:
     return any(chain.is_folded and not chain.page_label for chain, _ in told)
 
 
+def span_of_slots(slots: Iterable[Slot]) -> Window:
+    """Return from when to when some windows go."""
+    starts, ends = zip(*(slot.window for slot in slots), strict=True)
+    return Window(min(starts), max(ends))
+
+
 def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:
     """Resolve windows that overlap: the finest layer counts whole, of others what it lacks."""
     with localcontext(MONEY):
@@ -94,6 +102,7 @@ def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:
         differences.sort(key=attrgetter("window"))
         return Resolution(
             table_of(endpoint, list(comparison.finer.records())),
+            span_of_slots(cluster),
             tuple(findings),
             tuple(wider),
             tuple(overlaps),

@@ -136,10 +136,17 @@ def tokens_of(drawn: tuple[int, ...], course: int, bits: int) -> dict[str, int]:
 
 
 def costs_of(drawn: tuple[int, ...], course: int, bits: int, *, each: bool = False) -> Vector:
-    """Draw an amount, a quantity, and whether there is one; one course in 16 is a credit."""
+    """Draw an amount, a quantity, and whether there is one; one course in 16 is a credit.
+
+    Amounts go from next to nothing to some dollars, and credits from 25 cents to 1.25 dollars; so
+    small are the steps of a credit that it stays one.
+    """
     amount = skew_count(drawn, 0, 16) * skew_count(drawn, 2, bits - 16)
-    if course % 16 == 1 and not each:
-        amount = -amount - (UNIT << 5)
+    is_credit = course % 16 == 1
+    if each:
+        amount = amount >> 10 if is_credit else amount
+    else:
+        amount = -(amount % UNIT) - UNIT // 4 if is_credit else amount + course % 64 * UNIT // 16
     given = course % 4 != 0
     quantity = skew_count(drawn, 4, bits - 16) * UNIT // 1000 if given else 0
     return amount, quantity, int(given and not each)

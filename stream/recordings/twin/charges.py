@@ -140,7 +140,7 @@ class Charges:
         drawn = draw_number(self.traffic.seed, "extras", day)
         moment, delay, fate = day * DAY + drawn % DAY, drawn >> 20 & 0xFFFF, drawn >> 40 & 0xFFFF
         if drawn % 6 == 0:
-            credit = Decimal(-(drawn % 500) - 1).scaleb(-2)
+            credit = Decimal(-(drawn % 20) - 1).scaleb(-2)
             yield from self._schedule(
                 charge_of(moment, (credit, None), line_item="Credit"), delay, fate
             )

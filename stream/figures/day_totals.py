@@ -1,0 +1,227 @@
+"""An endpoint's records, added up once: into their UTC days, and days into what is there in all.
+
+Windows come in the order of time mostly, so one day is added up at a time, and what the others came
+to is packed. A day whose windows come at several times has a part for each of them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import localcontext
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from stream.figures.days import (
+    PRICED_BY,
+    WANTED,
+    DayColumns,
+    DayGroups,
+    pack_columns,
+    unpack_columns,
+)
+from stream.figures.levels import is_later, latest_rows
+from stream.figures.rollup import Table
+from stream.figures.totals import Totals, add_counters, exact_counters
+from stream.providers.endpoint import Endpoint
+from stream.records.money import MONEY, Number
+from stream.records.windows import Counters, Window, canonical_order, days_of
+
+__all__ = ["DayTotals", "SortedDay"]
+
+Group: TypeAlias = tuple[Any, ...]
+Sums: TypeAlias = dict[Group, Counters]
+QUICKLY: Final = 1
+"""How hard it is tried to pack well: zlib's least."""
+NO_DAY: Final = Window(0, 0)
+
+
+class PackedSums(NamedTuple):
+    """What some windows of a day came to, packed; of levels, in the latest of these windows."""
+
+    content: bytes
+    latest: Window | None = None
+
+
+class SortedDay(NamedTuple):
+    """What a day came to, by the dimensions that were asked for, in canonical order."""
+
+    days: Window
+    groups: list[Group]
+    columns: dict[str, list[Number | None]]
+
+
+class DayTotals:
+    """Totals of an endpoint's days, and of all of them together; days that windows join are one.
+
+    A level is in a day what the latest window of it says, and in all the sum over windows.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, priced: bool = False) -> None:
+        """Start with none; ``priced``: by what prices go by too."""
+        self.endpoint = endpoint
+        self._more = PRICED_BY if priced else ()
+        self._whole = Totals(endpoint)
+        self._parts: dict[Window, list[PackedSums]] = {}
+        self._days = NO_DAY
+        """The days that are being added up."""
+        self._totals = Totals(endpoint, self._more)
+        self._latest: Table | None = None
+        """Of levels, the latest window that said something in these days."""
+
+    @property
+    def whole(self) -> Totals:
+        """What there is in all."""
+        self.close()
+        return self._whole
+
+    def take(self, span: Window, table: Table) -> None:
+        """Count resolved records of windows that go over a span of time."""
+        if span.start < self._days.start or span.end > self._days.end:
+            self.close()
+            self._days = days_of(span)
+        self._totals.add(table.dimensions, table.counters)
+        latest = latest_rows(self.endpoint, [table]) if self.endpoint.levels else None
+        if latest is not None:
+            window, before = latest.windows[0], self._latest
+            if before is None or is_later(window, before.windows[0]):
+                self._latest = latest
+
+    def take_groups(self, days: Window, groups: Mapping[Group, Counters]) -> None:
+        """Note what a day came to, which counts in the whole already."""
+        totals = Totals(self.endpoint, self._more)
+        totals.take(0, groups)
+        self._put(days, totals, days if self.endpoint.levels else None)
+
+    def join(self, other: DayTotals) -> None:
+        """Count what others have counted."""
+        self.close()
+        self._whole.join(other.whole)
+        for days, parts in other._parts.items():
+            self._parts.setdefault(days, []).extend(parts)
+
+    def close(self) -> None:
+        """Pack the days that are being added up, and add them to the whole."""
+        if self._days == NO_DAY:
+            return
+        days, totals, latest = self._days, self._totals, self._latest
+        self._whole.join(totals)
+        if self.endpoint.levels:
+            totals = Totals(self.endpoint, self._more)
+            if latest is not None:
+                totals.add(latest.dimensions, latest.counters)
+        self._put(days, totals, None if latest is None else latest.windows[0])
+        self._days, self._latest = NO_DAY, None
+        self._totals = Totals(self.endpoint, self._more)
+
+    def _put(self, days: Window, totals: Totals, latest: Window | None) -> None:
+        """Keep what some windows came to; that there were windows joins days, if nothing else."""
+        parts = self._parts.setdefault(days, [])
+        groups, columns = totals.columns()
+        if groups:
+            packed = pack_columns(totals.names, groups, columns)
+            parts.append(PackedSums(zlib.compress(packed, QUICKLY), latest))
+
+    def groups(self) -> Iterator[tuple[Window, DayGroups]]:
+        """Yield what each of the days came to by what people ask for and prices go by, in order.
+
+        Counters that the registry does not know are left out.
+        """
+        names = tuple(name for name in WANTED if name in self._totals.names)
+        known = frozenset(self.endpoint.counters)
+        for day in self.days_by(names):
+            groups = {}
+            for values, counters in rows_of(day.groups, day.columns).items():
+                found = {one: value for one, value in counters.items() if one in known}
+                if found:
+                    groups[values] = found
+            yield day.days, DayGroups(names, groups)
+
+    def days_by(self, names: tuple[str, ...]) -> Iterator[SortedDay]:
+        """Yield what each of the days came to by some dimensions, in order."""
+        ranks: dict[Group, tuple[Any, ...]] = {}
+        for days, parts in self._joined_parts():
+            sums = [self._unpack(part) for part in parts]
+            if not sums:
+                continue
+            groups, columns = add_parts(names, sums)
+            for group in groups:
+                if group not in ranks:
+                    ranks[group] = canonical_order(group)
+            order = sorted(range(len(groups)), key=[ranks[group] for group in groups].__getitem__)
+            yield SortedDay(
+                days,
+                [groups[at] for at in order],
+                {name: [column[at] for at in order] for name, column in columns.items()},
+            )
+
+    def parts(self) -> Iterator[tuple[Window, Totals]]:
+        """Yield what there is of each of the days, for :meth:`take_groups` of somebody else."""
+        for days, parts in self._joined_parts():
+            totals = Totals(self.endpoint, self._more)
+            if parts:
+                groups, columns = add_parts(totals.names, [self._unpack(part) for part in parts])
+                totals.take(0, rows_of(groups, columns))
+            yield days, totals
+
+    def _unpack(self, part: PackedSums) -> DayColumns:
+        return unpack_columns(self.endpoint, zlib.decompress(part.content))
+
+    def _joined_parts(self) -> Iterator[tuple[Window, list[PackedSums]]]:
+        """Yield days in order with their parts; those that have some in common are one."""
+        self.close()
+        for days, parts in join_days(self._parts.items()):
+            if self.endpoint.levels and parts:
+                last = parts[0]
+                for part in parts[1:]:
+                    last = part if is_later(part.latest, last.latest) else last
+                yield days, [last]
+            else:
+                yield days, parts
+
+
+def join_days(
+    found: Iterable[tuple[Window, list[PackedSums]]],
+) -> Iterator[tuple[Window, list[PackedSums]]]:
+    """Yield days in order, joined where they have some in common."""
+    whole: tuple[Window, list[PackedSums]] | None = None
+    for days, parts in sorted(found, key=lambda one: one[0]):
+        if whole is not None and days.start < whole[0].end:
+            joined = Window(whole[0].start, max(whole[0].end, days.end))
+            whole = joined, [*whole[1], *parts]
+            continue
+        if whole is not None:
+            yield whole
+        whole = days, parts
+    if whole is not None:
+        yield whole
+
+
+def rows_of(groups: list[Group], columns: Mapping[str, list[Number | None]]) -> Sums:
+    """Return the counters of each group that there are."""
+    return {
+        group: {
+            name: value for name, column in columns.items() if (value := column[at]) is not None
+        }
+        for at, group in enumerate(groups)
+    }
+
+
+def add_parts(
+    names: tuple[str, ...], parts: list[DayColumns]
+) -> tuple[list[Group], dict[str, list[Number | None]]]:
+    """Add up the parts of a day by some dimensions."""
+    first, *more = parts
+    if not more and names == tuple(first.dimensions):
+        return [*zip(*first.dimensions.values(), strict=True)], first.counters
+    sums: Sums = {}
+    counters: dict[str, None] = {}
+    with localcontext(MONEY):
+        for part in parts:
+            counters |= dict.fromkeys(part.counters)
+            groups = [*zip(*(part.dimensions[name] for name in names), strict=True)]
+            for at, group in enumerate(groups):
+                found = {name: column[at] for name, column in part.counters.items()}
+                present = ((name, value) for name, value in found.items() if value is not None)
+                add_counters(sums.setdefault(group, {}), present)
+    exact = {group: exact_counters(one) for group, one in sums.items()}
+    return [*exact], {name: [one.get(name) for one in exact.values()] for name in counters}
