@@ -27,7 +27,7 @@ SPEC = DEPLOYMENT["spec"]
 SETTINGS: dict[str, str] = SPEC["flinkConfiguration"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 HOME = "/opt/usage-stream"
-OLDER = {"numpy", "python-dateutil"}
+OLDER = {"numpy", "pyarrow", "python-dateutil"}
 """What Flink wants in an older version than the rest of us."""
 STAND_IN = """#!/bin/sh
 # Stands in for Python: `-m venv` makes an environment whose Python says what it was asked.
