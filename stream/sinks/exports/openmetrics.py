@@ -26,7 +26,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, plain_text_of
 from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.state.sqlite.sorting import Sample, SampleSorter
+from stream.state.sqlite.sorter import Sample, SampleSorter
 from stream.state.windows import Windows
 
 __all__ = ["Export", "export_openmetrics"]
