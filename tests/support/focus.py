@@ -41,8 +41,8 @@ OPTIONAL: Final = frozenset(
     re.findall(
         r"\w+",
         """
-    ChargeFrequency ConsumedQuantity ConsumedUnit ServiceSubcategory SkuId SkuMeter SubAccountId
-    SubAccountName Tags
+    ChargeFrequency ConsumedQuantity ConsumedUnit InvoiceId ServiceSubcategory SkuId
+    SkuMeter SubAccountId SubAccountName Tags
     """,
     )
 )

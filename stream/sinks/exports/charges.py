@@ -57,6 +57,7 @@ CHARGE_COLUMNS: Final = (
     ChargeColumn("ContractedCost", "money"),
     ChargeColumn("EffectiveCost", "money"),
     ChargeColumn("HostProviderName", versions=("1.4",)),
+    ChargeColumn("InvoiceId"),
     ChargeColumn("InvoiceIssuerName"),
     ChargeColumn("ListCost", "money"),
     ChargeColumn("PricingQuantity", "money"),
