@@ -57,7 +57,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     }
     state, out = place / "state.db", place / "usage.om"
     assert replay(put_all(place / "pages", files), state=state).code == 0
-    command = ["export", "openmetrics", "--state", str(state), "--out", str(out)]
+    command = ["export", "openmetrics", str(state), "--out", str(out)]
     assert run([*command, "--now", str(NOW)])[0] == 0
     put_blocks(out, place / "data")
     with prometheus(place) as running:

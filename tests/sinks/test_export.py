@@ -45,7 +45,7 @@ def exported(tmp_path: Path) -> Path:
     state = tmp_path / "state.db"
     assert replay(put_all(tmp_path / "pages", files), state=state).code == 0
     out = tmp_path / "usage.om"
-    command = ["export", "openmetrics", "--state", str(state), "--out", str(out), "--now", LATE]
+    command = ["export", "openmetrics", str(state), "--out", str(out), "--now", LATE]
     code, output, errors = run(command)
     assert (code, errors) == (0, "")
     assert json.loads(output)["samples"] == 3 * DAYS - 1  # of what is zero there is none
@@ -67,9 +67,7 @@ def test_windows_that_have_not_ended_are_left_out(exported: Path) -> None:
     """No sample lies in the future; how many windows were left out is said."""
     state, out = exported.with_name("state.db"), exported.with_name("early.om")
     now = str(FIRST + 10 * DAY)
-    code, output, _ = run(
-        ["export", "openmetrics", "--state", str(state), "--out", str(out), "--now", now]
-    )
+    code, output, _ = run(["export", "openmetrics", str(state), "--out", str(out), "--now", now])
     assert code == 0
     assert json.loads(output)["openWindows"] == 2 * (DAYS - 10)
     assert json.loads(output)["samples"] == 3 * 10 - 1
@@ -78,7 +76,7 @@ def test_windows_that_have_not_ended_are_left_out(exported: Path) -> None:
 def test_state_that_is_not_there_is_69(tmp_path: Path) -> None:
     """An export makes no state file of its own."""
     state, out = tmp_path / "state.db", tmp_path / "usage.om"
-    code, _, errors = run(["export", "openmetrics", "--state", str(state), "--out", str(out)])
+    code, _, errors = run(["export", "openmetrics", str(state), "--out", str(out)])
     assert (code, len(errors.splitlines()), list(tmp_path.iterdir())) == (69, 1, [])
 
 

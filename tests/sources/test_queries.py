@@ -312,7 +312,7 @@ def test_an_export_has_the_windows_of_the_new_view(tmp_path: Path) -> None:
         for content in contents:
             put(tmp_path / "in", "request.json", content)
             assert replay(tmp_path / "in", state=state).code == 0
-        code, _, errors = run(["export", "openmetrics", "--state", str(state), "--out", str(out)])
+        code, _, errors = run(["export", "openmetrics", str(state), "--out", str(out)])
         assert (code, errors) == (0, "")
         exports.append(out.read_bytes())
     assert exports[0] == exports[1]

@@ -1,4 +1,4 @@
-"""``usage-stream export``: a file for each format, as ``openmetrics``."""
+"""``usage-stream export``: a file for each format, as ``focus`` and ``openmetrics``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stream.cli.commands import Commands
 __all__ = ["export_command"]
 
 FILES: Final = {
+    "focus": "focus",
     "openmetrics": "openmetrics",
 }
 """Where each format is."""

@@ -6,5 +6,6 @@ itself, windows by ``table``, what pages say of their walks by ``links``, dead l
 ``letters``, what days come to by ``days``. ``reader`` reads windows, and names what is damaged;
 ``codec`` makes bytes of them, with a checksum for each row, and ``checksums`` keeps one for each
 table. ``inspection`` looks at a file as a whole: what it holds, whether it is sound, its copy.
-``shard`` is the file of one worker, above the state that it began with.
+``shard`` is the file of one worker, above the state that it began with. ``sorter`` is no state:
+it puts samples of an export in order.
 """
