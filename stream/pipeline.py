@@ -66,8 +66,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     """One run over a directory, or a file of pages; ``now`` is the clock, in Unix seconds.
 
     ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
-    ``side_outputs`` are what the command writes beside it. With ``prices`` the report says what use
-    should have cost.
+    ``side_outputs`` are what the command writes beside it, the page ``html`` among them. With
+    ``prices`` the report says what use should have cost.
     """
 
     directory: Path
@@ -79,15 +79,17 @@ class Replay(Struct, frozen=True, kw_only=True):
     max_page_bytes: int = DEFAULT_PAGE_BYTES
     side_outputs: tuple[Path, ...] = ()
     prices: PriceList | None = None
+    html: Path | None = None
 
     @property
     def outputs(self) -> Outputs:
         """Where it writes to, and what goes into the report."""
-        return Outputs(self.report, self.details, self.rules.dead_letters, self.prices)
+        letters = self.rules.dead_letters
+        return Outputs(self.report, self.details, letters, self.prices, self.html)
 
 
 class Outputs(NamedTuple):
-    """Where a run writes to: the report, with every record or not, and the dead letters.
+    """Where a run writes to: the report, with every record or not, the dead letters, and a page.
 
     With ``prices`` the report says what use should have cost.
     """
@@ -96,6 +98,12 @@ class Outputs(NamedTuple):
     details: bool
     dead_letters: Path | None = None
     prices: PriceList | None = None
+    html: Path | None = None
+
+    @property
+    def by_day(self) -> bool:
+        """Whether somebody wants to know what each day came to."""
+        return self.prices is not None or self.html is not None
 
 
 class Observer(NamedTuple):
@@ -204,8 +212,8 @@ async def ingest_pages(
     """
     if run.rules.dead_letters is not None:
         prepare_file(run.rules.dead_letters / DEAD_LETTERS)
-    # A store that lasts may have windows that never were in memory; prices want each day's sums.
-    if not intake.checkpoints.is_lasting and run.prices is None:
+    # A store that lasts may have windows that never were in memory; sums by day want them all.
+    if not intake.checkpoints.is_lasting and not run.outputs.by_day:
         intake.state.make_spilled_sums = SpilledFigures
     rules = run.rules
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
@@ -240,6 +248,7 @@ def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenSta
         intake.summaries(),
         intake.objects.freeze_pages(),
         intake.account.freeze_entries(),
+        project_names=intake.objects.project_names,
     )
 
 
@@ -261,11 +270,15 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
         Unavailable: a file cannot be written.
     """
     with INTERRUPTION.allow():
-        outline = outline_of(state, now, expected, figures, outputs.prices)
+        outline = outline_of(state, now, expected, figures, outputs.prices, by_day=outputs.by_day)
     outline.issues += issues
     report = Report(outline)
     if outputs.dead_letters is not None:
         await write_letters(outputs.dead_letters, letters)
+    if outputs.html is not None:
+        from stream.sinks.html.page import write_page  # noqa: PLC0415 -- 60 ms that few runs need
+
+        await write_page(outputs.html, report)
     if outputs.report is not None:
         await write_report(outputs.report, report, details=outputs.details)
     return report

@@ -7,11 +7,18 @@ by the same function. Pages that nobody has kept days of are a store in which ev
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from heapq import merge
 from typing import NamedTuple, Protocol
 
-from stream.figures.days import DayColumns, groups_of_span, pack_groups, unpack_columns
+from stream.figures.days import (
+    DayColumns,
+    arrange_columns,
+    groups_of_span,
+    pack_groups,
+    unpack_columns,
+)
+from stream.figures.endpoint import EndpointFigures
 from stream.figures.spans import join_spans, overlap, whole_spans
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
@@ -19,7 +26,7 @@ from stream.records.windows import Window, days_of
 from stream.state.saved_series import DayReader, SavedDay, Span
 from stream.state.windows import Windows
 
-__all__ = ["BookDay", "Daybook", "DaysOfWindows", "StoredDaybook"]
+__all__ = ["BookDay", "Daybook", "DaysOfWindows", "FiguresDaybook", "StoredDaybook"]
 
 
 class BookDay(NamedTuple):
@@ -79,6 +86,21 @@ class StoredDaybook:
         again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
         for (_, days), packed, _ in merge(kept, again):
             yield BookDay(days, unpack_columns(known, packed, wanted))
+
+
+class FiguresDaybook:
+    """Has the days of figures that were added up by day; others have none."""
+
+    def __init__(self, figures: Mapping[str, EndpointFigures]) -> None:
+        """Take figures by their endpoints' keys."""
+        self._figures = figures
+
+    def read(self, endpoint: str, window: Window, _: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, in order, with all columns."""
+        found = self._figures.get(endpoint)
+        if found is not None and found.days is not None:
+            for days, groups in found.days.groups(window):
+                yield BookDay(days, arrange_columns(groups))
 
 
 class DaysOfWindows:

@@ -18,7 +18,7 @@ from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
-from stream.records.windows import Counters, Window, days_of
+from stream.records.windows import MAX_TIME, Counters, Window, days_of
 from stream.state.saved_series import Span
 from stream.state.windows import HeldWindow, Windows
 
@@ -28,6 +28,7 @@ __all__ = [
     "DayColumns",
     "DayGroups",
     "DayTotals",
+    "arrange_columns",
     "group_totals",
     "groups_of_span",
     "pack_groups",
@@ -42,6 +43,7 @@ PRICED_BY: Final = ("batch", HAS_COST)
 WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency", *PRICED_BY)
 LEVELS: Final = "usage/vector_stores"
 """The endpoint that says how much there is, and not how much was used."""
+ALL_TIME: Final = Window(0, MAX_TIME + 1)
 MOST: Final = 2**63
 """What a count in MessagePack is less than; a larger one is written as its digits."""
 
@@ -81,10 +83,18 @@ class DayTotals:
         for days, totals in other._totals.items():
             self._totals.setdefault(days, Totals(self.endpoint, PRICED_BY)).join(totals)
 
-    def groups(self) -> Iterator[tuple[Window, DayGroups]]:
-        """Yield what each of the days came to, in order."""
+    @property
+    def span(self) -> Window | None:
+        """From the first day to the last."""
+        if not self._totals:
+            return None
+        return Window(min(self._totals).start, max(days.end for days in self._totals))
+
+    def groups(self, window: Window = ALL_TIME) -> Iterator[tuple[Window, DayGroups]]:
+        """Yield what each of the days came to that a window touches, in order."""
         for days in sorted(self._totals):
-            yield days, group_totals(self.endpoint, self._totals[days])
+            if days.start < window.end and window.start < days.end:
+                yield days, group_totals(self.endpoint, self._totals[days])
 
 
 class DayColumns(NamedTuple):
@@ -134,6 +144,16 @@ def pack_groups(found: DayGroups) -> bytes:
     dimensions = [list(column) for column in zip(*found.groups, strict=True)]
     columns = [[write_number(one.get(name)) for one in found.groups.values()] for name in counters]
     return ENCODE((found.names, dimensions, counters, columns))
+
+
+def arrange_columns(found: DayGroups) -> DayColumns:
+    """Return sums column by column."""
+    dimensions = zip(*found.groups, strict=True) if found.groups else [()] * len(found.names)
+    counters = dict.fromkeys(name for one in found.groups.values() for name in one)
+    return DayColumns(
+        {name: list(column) for name, column in zip(found.names, dimensions, strict=True)},
+        {name: [one.get(name) for one in found.groups.values()] for name in sorted(counters)},
+    )
 
 
 def unpack_columns(

@@ -41,6 +41,7 @@ class FrozenState(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
     ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not.
+    ``project_names`` has the projects' names by their ids.
     """
 
     windows: Windows
@@ -48,6 +49,7 @@ class FrozenState(NamedTuple):
     objects: ObjectPages
     parts: list[bytes]
     left_out: Sequence[LeftOut] = ()
+    project_names: Mapping[str, str] = {}
 
 
 class Outline(Struct):
@@ -69,6 +71,7 @@ class Outline(Struct):
     left_out: Sequence[LeftOut] = ()
     folded_days: FoldedDays | None = None
     bills: Bills | None = None
+    project_names: Mapping[str, str] = {}
 
     @property
     def exit_code(self) -> int:
@@ -80,24 +83,26 @@ class Outline(Struct):
         return [run for run in self.runs if run.chain.endpoint == key]
 
 
-def outline_of(
+def outline_of(  # noqa: PLR0913 -- what a report is made of comes from as many places
     state: FrozenState,
     now: int,
     expected: Expectations = expectations.NOTHING,
     known: Mapping[str, EndpointFigures] | None = None,
     prices: PriceList | None = None,
+    *,
+    by_day: bool = False,
 ) -> Outline:
     """Compute every figure, and name what does not hold.
 
-    Figures of endpoints that are ``known`` were added up elsewhere, by day where there are
-    ``prices``. A list of which something is missing defines nothing.
+    Figures of endpoints that are ``known`` were added up elsewhere, by day where that is asked for,
+    as it is with ``prices``. A list of which something is missing defines nothing.
     """
     keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
     figures = {
         key: added_up[key]
         if key in added_up
-        else endpoint_figures(key, state.windows, by_day=prices is not None)
+        else endpoint_figures(key, state.windows, by_day=by_day or prices is not None)
         for key in keys
     }
     partial = {run.chain.endpoint for run in state.runs if run.partial}
@@ -129,4 +134,5 @@ def outline_of(
         state.left_out,
         folded_days_of(state.windows),
         None if prices is None else compare_bills(figures.values(), prices, now),
+        state.project_names,
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from stream.figures.money.bills import Bills
 from stream.figures.money.estimates import Estimate, UsageKey, sum_estimates
@@ -17,13 +17,36 @@ from stream.records.money import MONEY, exact_number
 from stream.sinks.details import ENCODER, plain_number_of, times_of
 from stream.sinks.files import indent_value
 
-__all__ = ["lead_to_rows", "show_bills"]
+__all__ = ["BillSums", "gather", "group_estimates", "lead_to_rows", "show_bills", "sum_rows"]
 
 AT_ONCE: Final = 256
 """How many rows are encoded at once."""
 
 T = TypeVar("T")
 Group: TypeAlias = tuple[str | None, ...]
+
+
+class BillSums(NamedTuple):
+    """What rows come to: billed is matched and not matched, estimated matched and not billed."""
+
+    billed: Decimal
+    estimated: Decimal
+    matched: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What is billed, less what is estimated."""
+        return MONEY.subtract(self.billed, self.estimated)
+
+    @property
+    def not_matched(self) -> Decimal:
+        """What is billed, and not estimated."""
+        return MONEY.subtract(self.billed, self.matched)
+
+    @property
+    def not_billed(self) -> Decimal:
+        """What is estimated, and not billed."""
+        return MONEY.subtract(self.estimated, self.matched)
 
 
 def show_bills(bills: Bills) -> dict[str, Any]:
@@ -159,19 +182,25 @@ def show_row(row: BillRow) -> dict[str, Any]:
 
 def show_sums(rows: Iterable[BillRow]) -> dict[str, Any]:
     """Show what rows come to: all is exact, and each part adds up to its whole."""
+    sums = sum_rows(rows)
+    return {
+        "billed": money_of(sums.billed),
+        "estimated": money_of(sums.estimated),
+        "difference": money_of(sums.difference),
+        "matched": money_of(sums.matched),
+        "notMatched": money_of(sums.not_matched),
+        "notBilled": money_of(sums.not_billed),
+    }
+
+
+def sum_rows(rows: Iterable[BillRow]) -> BillSums:
+    """Add rows up, exactly."""
     billed = estimated = matched = Decimal(0)
     for row in rows:
         billed = MONEY.add(billed, row.billed_amount)
         estimated = MONEY.add(estimated, row.estimate.amount)
         matched = MONEY.add(matched, row.matched_amount)
-    return {
-        "billed": money_of(billed),
-        "estimated": money_of(estimated),
-        "difference": money_of(MONEY.subtract(billed, estimated)),
-        "matched": money_of(matched),
-        "notMatched": money_of(MONEY.subtract(billed, matched)),
-        "notBilled": money_of(MONEY.subtract(estimated, matched)),
-    }
+    return BillSums(billed, estimated, matched)
 
 
 def show_estimate(estimate: Estimate) -> dict[str, Any]:

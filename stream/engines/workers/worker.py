@@ -160,7 +160,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         if request.flush:
             intake.checkpoints.flush()
         with INTERRUPTION.allow():
-            figures = compute_figures(windows, request.wide, by_day=run.prices is not None)
+            figures = compute_figures(windows, request.wide, by_day=run.outputs.by_day)
         pipe.send(figures)
 
 
