@@ -1,4 +1,4 @@
-"""``usage-stream export``: a file for each format, as ``openmetrics``."""
+"""``usage-stream export``: a file for each format, as ``openmetrics``; ``html`` is a page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stream.cli.commands import Commands
 __all__ = ["export_command"]
 
 FILES: Final = {
+    "html": "html",
     "openmetrics": "openmetrics",
 }
 """Where each format is."""
