@@ -29,24 +29,24 @@ Group: TypeAlias = tuple[str | None, ...]
 class BillSums(NamedTuple):
     """What rows come to: billed is matched and not matched, estimated matched and not billed."""
 
-    billed: Decimal
-    estimated: Decimal
-    matched: Decimal
+    billed_amount: Decimal
+    estimated_amount: Decimal
+    matched_amount: Decimal
 
     @property
     def difference(self) -> Decimal:
         """What is billed, less what is estimated."""
-        return MONEY.subtract(self.billed, self.estimated)
+        return MONEY.subtract(self.billed_amount, self.estimated_amount)
 
     @property
     def not_matched(self) -> Decimal:
         """What is billed, and not estimated."""
-        return MONEY.subtract(self.billed, self.matched)
+        return MONEY.subtract(self.billed_amount, self.matched_amount)
 
     @property
     def not_billed(self) -> Decimal:
         """What is estimated, and not billed."""
-        return MONEY.subtract(self.estimated, self.matched)
+        return MONEY.subtract(self.estimated_amount, self.matched_amount)
 
 
 def show_bills(bills: Bills) -> dict[str, Any]:
@@ -184,10 +184,10 @@ def show_sums(rows: Iterable[BillRow]) -> dict[str, Any]:
     """Show what rows come to: all is exact, and each part adds up to its whole."""
     sums = sum_rows(rows)
     return {
-        "billed": money_of(sums.billed),
-        "estimated": money_of(sums.estimated),
+        "billed": money_of(sums.billed_amount),
+        "estimated": money_of(sums.estimated_amount),
         "difference": money_of(sums.difference),
-        "matched": money_of(sums.matched),
+        "matched": money_of(sums.matched_amount),
         "notMatched": money_of(sums.not_matched),
         "notBilled": money_of(sums.not_billed),
     }

@@ -26,12 +26,12 @@ class ShownSums(NamedTuple):
 
     currency: str
     reason: str
-    meaning: str
+    explanation: str
     rows: int
-    billed: Number
-    estimated: Number
+    billed_amount: Number
+    estimated_amount: Number
     difference: Number
-    matched: Number
+    matched_amount: Number
     not_matched: Number
     not_billed: Number
 
@@ -67,10 +67,10 @@ def show_rows(currency: str | None, reason: str | None, rows: Iterable[BillRow])
     found = list(rows)
     sums: BillSums = sum_rows(found)
     numbers = (
-        sums.billed,
-        sums.estimated,
+        sums.billed_amount,
+        sums.estimated_amount,
         sums.difference,
-        sums.matched,
+        sums.matched_amount,
         sums.not_matched,
         sums.not_billed,
     )
