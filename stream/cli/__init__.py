@@ -6,8 +6,8 @@ commands; ``export`` has a file for each format. ``figure_source`` is what ``sho
 read from, ``selection`` which days, endpoints and projects they are asked for, ``commands`` what
 imports a command only when somebody asks for it.
 ``basics`` has the options that several commands take, ``account`` those of who asks the API,
-``progress`` what people see on a terminal, ``standard_input`` what ``-`` stands for, ``streams``
-what keeps a full or closed stdout from being a traceback.
+``progress`` what people see on a terminal, ``standard_input`` what ``-`` stands for, ``outputs``
+what must not be written to, ``streams`` what keeps a full or closed stdout from being a traceback.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``usage-stream export``: a file for each format, as ``openmetrics``."""
+"""``usage-stream export``: a file for each format, ``csv``, ``openmetrics`` and ``parquet``.
+
+``options`` is what those share that write records: what is read, and which records are wanted.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from stream.cli.commands import Commands
 __all__ = ["export_command"]
 
 FILES: Final = {
+    "csv": "csv",
     "openmetrics": "openmetrics",
+    "parquet": "parquet",
 }
 """Where each format is."""
 

@@ -20,7 +20,7 @@ from stream.records.money import plain_text_of
 from stream.records.privacy import show_label
 from stream.records.windows import timestamp
 
-__all__ = ["NAME", "FigureTable", "table_of", "write_csv", "write_json"]
+__all__ = ["NAME", "FigureTable", "guard_text", "table_of", "write_csv", "write_json"]
 
 NAME: Final = "project_name"
 FORMULA: Final = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
