@@ -13,7 +13,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.privacy import one_line
 from stream.records.windows import Window
 
-__all__ = ["read_span", "selection_options"]
+__all__ = ["read_span", "selection_options", "span_options"]
 
 DAYS: Final = "2026, 2026-10, 2026-10-05, 2026-W41, or a midnight of UTC"
 
@@ -57,13 +57,18 @@ def read_span(since: str | None, until: str | None) -> Window:
     return span
 
 
-selection_options = add_options(
+span_options = add_options(
     click.option("--since", metavar="DAYS", help=f"From the first day that is named: {DAYS}."),
     click.option(
         "--until",
         metavar="DAYS",
         help="To the end of the days that are named: --until 2026-10 has all of October.",
     ),
+)
+"""Gives a command the options for days: ``since`` and ``until``."""
+
+selection_options = add_options(
+    span_options,
     click.option(
         "--endpoint",
         "endpoints",

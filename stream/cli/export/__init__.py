@@ -1,4 +1,4 @@
-"""``usage-stream export``: a file for each format, as ``openmetrics``."""
+"""``usage-stream export``: a file for each format, as ``openmetrics`` and ``postgres``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["export_command"]
 
 FILES: Final = {
     "openmetrics": "openmetrics",
+    "postgres": "postgres",
 }
 """Where each format is."""
 

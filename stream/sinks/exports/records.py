@@ -20,7 +20,15 @@ from stream.providers.openai import ENDPOINTS, PROVIDER
 from stream.records.windows import Window
 from stream.state.windows import Windows
 
-__all__ = ["COLUMNS", "BatchColumns", "Column", "NamedWindows", "RecordBatch", "batches_of"]
+__all__ = [
+    "COLUMNS",
+    "BatchColumns",
+    "Column",
+    "NamedWindows",
+    "RecordBatch",
+    "batches_in",
+    "batches_of",
+]
 
 ColumnKind: TypeAlias = Literal["text", "flag", "count", "money", "time", "texts", "json"]
 
@@ -58,6 +66,8 @@ class RecordBatch(NamedTuple):
 
 OTHER_DIMENSIONS: Final = "other_dimensions"
 OTHER_COUNTERS: Final = "other_counters"
+FLAG: Final = "batch"
+"""The dimension that is true or false; the API may say a text all the same."""
 AT_ONCE: Final = 4_096
 """About how many records are in a batch; a window with more is one batch."""
 
@@ -69,7 +79,7 @@ def schema_columns() -> Iterator[Column]:
     yield Column("window_start", "time", "When the window starts, in UTC")
     yield Column("window_end", "time", "When it ends, in UTC; the end is not part of it")
     for name in unique_names(one.dimensions for one in ENDPOINTS.values()):
-        kind: ColumnKind = "flag" if name == "batch" else "text"
+        kind: ColumnKind = "flag" if name == FLAG else "text"
         yield Column(name, kind, f"The API's dimension {name}")
         if name == "project_id":
             yield Column("project_name", "text", "What the project is called")
@@ -102,17 +112,29 @@ def batches_of(
     """
     known = {one.endpoint for one in recorded.windows.chains}
     for key in sorted(known.intersection(endpoints)):
-        endpoint = ENDPOINTS[key]
-        chains = recorded.windows.chains_of(key)
         # A window of before may reach into the span, and what it says again counts once.
-        held = recorded.windows.windows_of(chains)
-        found = (one.table for one in resolve_windows(endpoint, held, ordered=True))
-        for tables, rows in gather_tables(found):
-            batch = batch_of(endpoint, tables, rows, recorded.project_names)
-            if span != ALL_TIME:
-                batch = starting_in(batch, span)
-            if batch.rows:
-                yield batch
+        yield from batches_in(recorded, key, ALL_TIME, span)
+
+
+def batches_in(
+    recorded: NamedWindows, key: str, held_in: Window, span: Window
+) -> Iterator[RecordBatch]:
+    """Yield an endpoint's records whose windows start in a span, in canonical order.
+
+    No window that starts in ``held_in`` touches one that does not, and the span is in there.
+
+    Raises:
+        BadInput, Unavailable: the windows cannot be read.
+    """
+    endpoint, windows = ENDPOINTS[key], recorded.windows
+    held = windows.windows_of(windows.chains_of(key), None if held_in == ALL_TIME else held_in)
+    found = (one.table for one in resolve_windows(endpoint, held, ordered=True))
+    for tables, rows in gather_tables(found):
+        batch = batch_of(endpoint, tables, rows, recorded.project_names)
+        if span != held_in:
+            batch = starting_in(batch, span)
+        if batch.rows:
+            yield batch
 
 
 def gather_tables(found: Iterable[Table]) -> Iterator[tuple[list[Table], int]]:
@@ -144,11 +166,26 @@ def batch_of(
         found[name] = [value for table in tables for value in table.dimensions[place]]
     for place, name in enumerate(endpoint.counters):
         found[name] = [value for table in tables for value in table.counters[place]]
-    place_others(found, OTHER_DIMENSIONS, [one for table in tables for one in table.dimensions[-1]])
+    others = [one for table in tables for one in table.dimensions[-1]]
+    if FLAG in endpoint.dimensions:
+        found[FLAG], others = leave_flags(found[FLAG], others)
+    place_others(found, OTHER_DIMENSIONS, others)
     place_others(found, OTHER_COUNTERS, [one for table in tables for one in table.counters[-1]])
     found["project_name"] = list(map(names.get, found.get("project_id", [None] * rows)))
     columns = {one.name: found.get(one.name) or [None] * rows for one in COLUMNS}
     return RecordBatch(endpoint, rows, columns)
+
+
+def leave_flags(values: list[Any], others: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the flags of a column, and with the other dimensions those that are texts."""
+    texts = [isinstance(value, str) for value in values]
+    if not any(texts):
+        return values, others
+    moved = [
+        (*(pairs or ()), (FLAG, value)) if is_text else pairs
+        for value, pairs, is_text in zip(values, others, texts, strict=True)
+    ]
+    return [None if is_text else value for value, is_text in zip(values, texts, strict=True)], moved
 
 
 SUITED: Final[dict[str, Callable[[Any], bool]]] = {
