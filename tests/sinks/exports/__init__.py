@@ -1,0 +1,1 @@
+"""What state holds, in other formats."""
