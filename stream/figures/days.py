@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from stream.figures.levels import latest_rows
 from stream.figures.rollup import Table, resolve_windows
+from stream.figures.spans import map_days
 from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import Number, plain_text_of
-from stream.records.windows import Counters, Window, days_of
+from stream.records.windows import DAY, Counters, Window, days_of
 from stream.state.saved_series import Span
 from stream.state.windows import HeldWindow, Windows
 
@@ -29,6 +31,7 @@ __all__ = [
     "DayGroups",
     "DayTotals",
     "group_totals",
+    "groups_of_columns",
     "groups_of_span",
     "pack_groups",
     "total_windows",
@@ -66,6 +69,14 @@ class DayTotals:
         """Start with none."""
         self.endpoint = endpoint
         self._totals: dict[Window, Totals] = {}
+        self._long_spans: set[Window] = set()
+        """Days that a window joins, whether or not it counts there itself."""
+
+    def see_window(self, window: Window) -> None:
+        """Note a window that there is, which may join days."""
+        days = days_of(window)
+        if days.end - days.start > DAY:
+            self._long_spans.add(days)
 
     def take(self, table: Table) -> None:
         """Count resolved records, each in the UTC days that its window touches."""
@@ -78,13 +89,21 @@ class DayTotals:
 
     def join(self, other: DayTotals) -> None:
         """Count what others have counted."""
+        self._long_spans |= other._long_spans
         for days, totals in other._totals.items():
             self._totals.setdefault(days, Totals(self.endpoint, PRICED_BY)).join(totals)
 
     def groups(self) -> Iterator[tuple[Window, DayGroups]]:
         """Yield what each of the days came to, in order."""
-        for days in sorted(self._totals):
-            yield days, group_totals(self.endpoint, self._totals[days])
+        joined = map_days(self._totals.keys() | self._long_spans)
+        for whole, some in groupby(sorted(self._totals), joined.__getitem__):
+            first, *others = (self._totals[days] for days in some)
+            totals = first
+            if others:
+                totals = Totals(self.endpoint, PRICED_BY)
+                for one in (first, *others):
+                    totals.join(one)
+            yield whole, group_totals(self.endpoint, totals)
 
 
 class DayColumns(NamedTuple):
@@ -165,7 +184,12 @@ def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
     Raises:
         ValueError: the bytes are not what was written.
     """
-    dimensions, counters = unpack_columns(endpoint, packed)
+    return groups_of_columns(unpack_columns(endpoint, packed))
+
+
+def groups_of_columns(found: DayColumns) -> DayGroups:
+    """Return sums group by group that stand column by column."""
+    dimensions, counters = found
     groups = {}
     for values, *numbers in zip(
         zip(*dimensions.values(), strict=True), *counters.values(), strict=True

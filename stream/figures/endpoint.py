@@ -111,6 +111,8 @@ class EndpointFigures(Struct):
             self.join(left.figures)
         for held in windows:
             slot, chain, snapshot = held
+            if self.days is not None:
+                self.days.see_window(slot.window)
             if not slot.rollup and slot.window != last:
                 last = slot.window
                 self.buckets += 1

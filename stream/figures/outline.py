@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from stream import __version__
 from stream.figures import expectations
+from stream.figures.days import DayGroups
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.figures.expectations import Expectations
 from stream.figures.folds import FoldedDays, folded_days_of
@@ -27,10 +28,12 @@ from stream.figures.relations import (
     Relations,
     Relationships,
 )
+from stream.providers.endpoint import Endpoint
 from stream.providers.prices.price_list import PriceList
 from stream.records.chains import ChainSummary
 from stream.records.delivery import LeftOut
 from stream.records.privacy import one_line
+from stream.records.windows import Window
 from stream.state.objects import ObjectPages
 from stream.state.windows import Windows
 
@@ -128,5 +131,12 @@ def outline_of(
         [*map(one_line, remarks)],
         state.left_out,
         folded_days_of(state.windows),
-        None if prices is None else compare_bills(figures.values(), prices, now),
+        None if prices is None else compare_bills(days_in(figures.values()), prices, now),
     )
+
+
+def days_in(figures: Iterable[EndpointFigures]) -> Iterator[tuple[Endpoint, Window, DayGroups]]:
+    """Yield what each endpoint's days came to, where somebody has asked for it."""
+    for one in figures:
+        for days, groups in one.days.groups() if one.days is not None else ():
+            yield one.endpoint, days, groups

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
+from itertools import groupby
 
 from stream.records.windows import Window
 from stream.state.saved_series import DayReader, Span
 
-__all__ = ["join_spans", "whole_spans"]
+__all__ = ["join_days", "join_spans", "map_days", "whole_spans"]
 
 
 def whole_spans(store: DayReader, touched: Iterable[Span]) -> list[Span]:
@@ -21,13 +23,30 @@ def whole_spans(store: DayReader, touched: Iterable[Span]) -> list[Span]:
 
 def join_spans(spans: Iterable[Span]) -> list[Span]:
     """Join spans that have days in common; they come in order."""
-    whole: list[Span] = []
-    for one in spans:
-        span = one
-        while whole and overlap(whole[-1], span):
-            span = span_over([whole.pop(), span])
-        whole.append(span)
+    return [
+        Span(endpoint, days)
+        for endpoint, some in groupby(spans, lambda one: one.endpoint)
+        for days in join_days(one.window for one in some)
+    ]
+
+
+def join_days(found: Iterable[Window]) -> list[Window]:
+    """Join days that overlap; they come in order, but for what was widened to earlier days."""
+    whole: list[Window] = []
+    for one in found:
+        days = one
+        while whole and whole[-1].end > days.start:
+            last = whole.pop()
+            days = Window(min(last.start, days.start), max(last.end, days.end))
+        whole.append(days)
     return whole
+
+
+def map_days(found: Collection[Window]) -> dict[Window, Window]:
+    """Return what each of some days is joined to."""
+    whole = join_days(sorted(found))
+    places = (bisect_right(whole, one.start, key=lambda days: days.start) for one in found)
+    return {one: whole[place - 1] for one, place in zip(found, places, strict=True)}
 
 
 def widen_span(store: DayReader, span: Span) -> Span:

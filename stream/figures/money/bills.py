@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from stream.figures.days import DayGroups
-from stream.figures.endpoint import EndpointFigures
 from stream.figures.money.estimates import Contradiction, Estimate, Estimates, UsageKey
 from stream.figures.money.reasons import reason_of
 from stream.figures.money.rows import BillPlace, BillRow
+from stream.figures.spans import map_days
+from stream.providers.endpoint import Endpoint
 from stream.providers.prices.line_items import WIDER_KINDS, Subject, subject_of
 from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
@@ -47,15 +48,19 @@ class Bills(NamedTuple):
     rows: list[BillRow]
 
 
-def compare_bills(figures: Iterable[EndpointFigures], prices: PriceList, now: int) -> Bills:
-    """Estimate what was used, and compare it with what was billed; ``now`` is in Unix seconds."""
+def compare_bills(
+    found: Iterable[tuple[Endpoint, Window, DayGroups]], prices: PriceList, now: int
+) -> Bills:
+    """Estimate what was used, and compare it with what was billed; ``now`` is in Unix seconds.
+
+    What is ``found`` are all days of all endpoints; of one endpoint none overlap.
+    """
     estimates, charges = Estimates(prices), list[Charge]()
-    for one in figures:
-        for days, found in one.days.groups() if one.days is not None else ():
-            if one.endpoint.key == COSTS:
-                charges += charges_in(days, found)
-            else:
-                estimates.take(one.endpoint, days, found)
+    for endpoint, days, groups in found:
+        if endpoint.key == COSTS:
+            charges += charges_in(days, groups)
+        else:
+            estimates.take(endpoint, days, groups)
     rows = reconcile(charges, estimates.by_key, prices.currency, now)
     return Bills(prices, estimates.by_key, sorted(estimates.contradictions, key=str), rows)
 
@@ -74,7 +79,7 @@ def reconcile(
 ) -> list[BillRow]:
     """Return a row for each line item and each use that none is about, in order."""
     charges = list(charges)
-    days_of = join_days({*(one.days for one in charges), *(key.days for key in estimates)})
+    days_of = map_days({*(one.days for one in charges), *(key.days for key in estimates)})
     billed = {(days_of[one.days], one.project_id is None) for one in charges}
     used = {(days_of[key.days], key.project_id is None) for key in estimates}
     both = {days for days, is_nobody in billed & used if not is_nobody}
@@ -126,20 +131,6 @@ def wholes_of(endpoint: str) -> Iterator[Subject]:
     yield Subject((endpoint,))
     if endpoint.startswith("usage/audio_"):
         yield Subject(("usage/audio_speeches", "usage/audio_transcriptions"))
-
-
-def join_days(found: set[Window]) -> dict[Window, Window]:
-    """Return what days are compared as: those that overlap are one."""
-    joined: dict[Window, Window] = {}
-    group: list[Window] = []
-    for days in [*sorted(found), None]:
-        if group and (days is None or days.start >= max(one.end for one in group)):
-            whole = Window(group[0].start, max(one.end for one in group))
-            joined |= dict.fromkeys(group, whole)
-            group = []
-        if days is not None:
-            group.append(days)
-    return joined
 
 
 def order_of(place: BillPlace) -> tuple[str | int | tuple[str, ...], ...]:

@@ -7,7 +7,7 @@ estimates add up over any split of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +26,9 @@ __all__ = [
     "Contradiction",
     "Estimate",
     "Estimates",
+    "GroupEstimates",
     "UsageKey",
+    "estimate_group",
     "sum_estimates",
     "tier_of",
 ]
@@ -93,37 +95,48 @@ class Estimates:
         self.contradictions: list[Contradiction] = []
 
     def take(self, endpoint: Endpoint, days: Window, found: DayGroups) -> None:
-        """Estimate what some days come to; of a level, which is no use, nothing."""
-        if endpoint.levels:
-            return
+        """Estimate what some days come to."""
         for values, counters in found.groups.items():
             known: dict[str, Any] = dict(zip(found.names, values, strict=True))
-            for key, estimate in self._estimate(endpoint, days, known, counters):
+            group = estimate_group(self.prices, endpoint, days, known, counters)
+            for key, estimate in group.by_key:
                 self.by_key.setdefault(key, Estimate()).add(estimate)
+            self.contradictions += group.contradictions
 
-    def _estimate(
-        self,
-        endpoint: Endpoint,
-        days: Window,
-        known: Mapping[str, Any],
-        counters: Mapping[str, Number],
-    ) -> Iterator[tuple[UsageKey, Estimate]]:
-        project, model = known.get("project_id"), known.get("model")
-        key = UsageKey(days, project, endpoint.key, model, tier_of(known), OWN_COST)
-        quantities = quantities_of(endpoint.key, counters)
-        messages = quantities.contradictions
-        if COST in counters and known.get(HAS_COST, True):
-            yield key, Estimate(amount=Decimal(counters[COST]))
-            if not quantities.by_kind and counters[COST]:
-                messages += ("a cost without any use: what it is of may be estimated beside it",)
-            quantities = quantities_of(endpoint.key, {})
-        where = (days, endpoint.key, project, model)
-        self.contradictions += (Contradiction(*where, message) for message in messages)
-        prices = self.prices.find(model, key.tier, days.start) if quantities.by_kind else None
-        for kind, quantity in quantities.by_kind.items():
-            estimate = estimate_of(quantity, prices, kind)
-            estimate.is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
-            yield key._replace(kind=kind), estimate
+
+class GroupEstimates(NamedTuple):
+    """What a group of rows should have cost, by kind, and what contradicts itself in it."""
+
+    by_key: list[tuple[UsageKey, Estimate]]
+    contradictions: list[Contradiction]
+
+
+def estimate_group(
+    prices: PriceList,
+    endpoint: Endpoint,
+    days: Window,
+    known: Mapping[str, Any],
+    counters: Mapping[str, Number],
+) -> GroupEstimates:
+    """Estimate a group of rows by its dimensions; of a level, which is no use, nothing."""
+    project, model = known.get("project_id"), known.get("model")
+    key = UsageKey(days, project, endpoint.key, model, tier_of(known), OWN_COST)
+    found: list[tuple[UsageKey, Estimate]] = []
+    quantities = quantities_of(endpoint.key, counters)
+    messages = quantities.contradictions
+    if COST in counters and known.get(HAS_COST, True):
+        found.append((key, Estimate(amount=Decimal(counters[COST]))))
+        if not quantities.by_kind and counters[COST]:
+            messages += ("a cost without any use: what it is of may be estimated beside it",)
+        quantities = quantities_of(endpoint.key, {})
+    charged = prices.find(model, key.tier, days.start) if quantities.by_kind else None
+    is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
+    for kind, quantity in quantities.by_kind.items():
+        estimate = estimate_of(quantity, charged, kind)
+        estimate.is_vague = is_vague
+        found.append((key._replace(kind=kind), estimate))
+    where = (days, endpoint.key, project, model)
+    return GroupEstimates(found, [Contradiction(*where, message) for message in messages])
 
 
 def estimate_of(quantity: int, prices: ModelPrices | None, kind: str) -> Estimate:
