@@ -11,8 +11,9 @@ from stream.cli.basics import EXIT_CODES, FILE, show_note, show_summary
 from stream.cli.figure_source import open_source
 from stream.cli.progress import show_columns
 from stream.cli.selection import read_span, selection_options
-from stream.figures.breakdown import BILLED, USUAL, Choice, add_breakdown
+from stream.figures.breakdown import MONEY_NAMES, USUAL, Choice, add_breakdown
 from stream.figures.periods import PERIODS
+from stream.providers.prices.choice import load_prices
 from stream.records.privacy import one_line
 from stream.sinks.exports.breakdowns import FigureTable, table_of, write_csv, write_json
 from stream.sinks.exports.tables import lines_of, write_markdown
@@ -67,6 +68,12 @@ def read_dimensions(_: click.Context, __: click.Parameter, value: str) -> tuple[
 )
 @selection_options
 @click.option(
+    "--prices",
+    metavar="default|FILE",
+    help="Add a column of what use should have cost, by the published price list (the extra "
+    "prices) or by a prices.toml of one's own; without this there is none.",
+)
+@click.option(
     "--top",
     metavar="N",
     type=click.IntRange(1),
@@ -95,6 +102,7 @@ def show_command(
     until: str | None,
     form: str,
     top: int | None,
+    prices: str | None,
     token_file: Path | None,
     **options: Any,
 ) -> None:
@@ -115,15 +123,17 @@ def show_command(
       usage-stream show state.db --per month --format csv > months.csv
       usage-stream show http://127.0.0.1:9464 --by model --per day --since 2026-W41
       usage-stream show fixtures --by line-item --endpoint costs
+      usage-stream show state.db --by project,model --prices default --since 2026-10
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     span, names = read_span(since, until), options.pop("projects")
+    price_list = None if prices is None else load_prices(prices)
     choice = Choice(span=span, **options)
     with open_source(source, choice, token_file) as (daybook, projects, is_behind):
         if names:
             called = {one for one, name in projects.items() if name in names}
             chosen = frozenset({*names, *called})
             choice = Choice(span=span, projects=chosen, **options)
-        found = add_breakdown(daybook, choice)
+        found = add_breakdown(daybook, choice, price_list)
         behind = ["the daemon has days to work out again; figures may be older"]
         if top is None and form in {"table", "markdown"}:
             top = TOP
@@ -166,6 +176,6 @@ def expendable_columns(table: FigureTable, texts: int) -> list[int]:
     They stand behind so many columns of texts.
     """
     measures = table.body.measures
-    own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, BILLED}]
+    own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, *MONEY_NAMES}]
     usual = [at for at, one in enumerate(measures) if one.name in {USUAL[1], USUAL[3]}]
     return [texts + at for at in (*reversed(own), *usual)]

@@ -31,6 +31,7 @@ __all__ = [
     "DayGroups",
     "DayTotals",
     "group_totals",
+    "groups_by_row",
     "groups_of_columns",
     "groups_of_span",
     "pack_groups",
@@ -189,14 +190,20 @@ def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
 
 def groups_of_columns(found: DayColumns) -> DayGroups:
     """Return sums group by group that stand column by column."""
-    dimensions, counters = found
-    groups = {}
-    for values, *numbers in zip(
-        zip(*dimensions.values(), strict=True), *counters.values(), strict=True
-    ):
+    groups = {tuple(known.values()): counters for known, counters in groups_by_row(found)}
+    return DayGroups(tuple(found.dimensions), groups)
+
+
+def groups_by_row(found: DayColumns) -> Iterator[tuple[dict[str, Any], Counters]]:
+    """Yield the dimensions and the sums of each group, in order."""
+    names, counters = tuple(found.dimensions), tuple(found.counters)
+    values = zip(*found.dimensions.values(), strict=True)
+    for known, *numbers in zip(values, *found.counters.values(), strict=True):
         pairs = zip(counters, numbers, strict=True)
-        groups[values] = {name: value for name, value in pairs if value is not None}
-    return DayGroups(tuple(dimensions), groups)
+        yield (
+            dict(zip(names, known, strict=True)),
+            {name: value for name, value in pairs if value is not None},
+        )
 
 
 def write_number(value: Number | None) -> int | str | None:

@@ -14,11 +14,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from stream.figures.breakdown import ALL_TIME, BILLED, Breakdown, Choice, Measure
+from stream.figures.money.day_estimates import DayEstimates
 from stream.figures.periods import name_period
 from stream.figures.ranks import Figures, RankedRow, RankedRows, rank_rows
 from stream.records.money import plain_text_of
 from stream.records.privacy import show_label
 from stream.records.windows import timestamp
+from stream.sinks.exports.estimate_notes import notes_of_estimates, show_unpriced
 
 __all__ = ["NAME", "FigureTable", "table_of", "write_csv", "write_json"]
 
@@ -35,6 +37,7 @@ class FigureTable(NamedTuple):
     body: RankedRows
     names: Mapping[str, str]
     notes: list[str]
+    estimates: DayEstimates | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -61,7 +64,8 @@ def table_of(
 ) -> FigureTable:
     """Make the table of a breakdown; ``notes`` are said beside what it needs itself."""
     ranked = rank_rows(found, top)
-    return FigureTable(found.choice, ranked, names, [*notes, *notes_of(found, ranked)])
+    notes = [*notes, *notes_of(found, ranked), *notes_of_estimates(found)]
+    return FigureTable(found.choice, ranked, names, notes, found.estimates)
 
 
 def notes_of(found: Breakdown, ranked: RankedRows) -> list[str]:
@@ -133,11 +137,14 @@ def write_json(table: FigureTable) -> bytes:
         "total": json_figures(table.body.total),
         "notes": table.notes,
     }
+    if table.estimates is not None:
+        shown["prices"] = table.estimates.prices.title
+        shown["withoutPrice"] = show_unpriced(table.estimates.without_price)
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)
 
 
 def json_figures(figures: Figures) -> dict[str, Any]:
-    """Return figures as JSON has them; of what is billed, the amounts by currency."""
+    """Return figures as JSON has them; of money, the amounts by currency."""
     found: dict[str, Any] = {}
     for measure, value in figures.items():
         shown = value if isinstance(value, int) else plain_text_of(value)
