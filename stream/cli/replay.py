@@ -103,6 +103,13 @@ def read_worker_count(value: str) -> int:
     "a prices.toml over it.",
 )
 @click.option(
+    "--sha256",
+    "is_sha256",
+    is_flag=True,
+    help="Name pages by the SHA-256 of their files, as --notes does; else it is XXH3, which takes "
+    "less time, but for files that a CHECKSUMS.sha256 beside them lists: those are compared.",
+)
+@click.option(
     "--notes",
     metavar="FILE",
     type=FILE,
@@ -128,6 +135,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     prices: str | None,
     *,
     allow_incomplete: bool,
+    is_sha256: bool,
     row_budget: int,
     workers: int,
     **options: Any,
@@ -165,6 +173,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         rules=rules,
         side_outputs=beside,
         prices=price_list,
+        is_sha256=is_sha256 or notes is not None,
         **options,
     )
     check_outputs(run)

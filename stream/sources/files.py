@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -16,9 +15,9 @@ import aiofiles.os
 from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
-from stream.records.shares import ALL
 from stream.sources.compression import compression_of, expand, join_pieces, too_many_bytes
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
+from stream.sources.digests import CHEAP, Digests
 
 __all__ = [
     "BATCH_FILES",
@@ -56,7 +55,7 @@ class FilePage(NamedTuple):
     file: PageFile
     content: bytes
     status: os.stat_result | None
-    sha256: str | None = None
+    digest: bytes = b""
     error: BadInput | None = None
     seconds: float = 0.0
     is_page: bool = True
@@ -92,11 +91,11 @@ class PageFile(NamedTuple):
 
 
 async def read_pages(
-    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
+    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
 ) -> AsyncIterator[FilePage]:
     """Read pages in order; small files share one hop to a thread.
 
-    A page has a digest only where ``digests`` says so of its number.
+    ``digests`` are taken of what is stored.
 
     Raises:
         Unavailable: a file is gone, or may not be read.
@@ -112,7 +111,7 @@ async def read_pages(
 
 
 def read_batch(
-    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
+    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
 ) -> list[FilePage]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[FilePage] = []
@@ -125,7 +124,7 @@ def read_batch(
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+def read_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
     """Read a page.
 
     Raises:
@@ -142,16 +141,16 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
         return FilePage(file, b"", status_of(file.path), error=fault)
 
 
-def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+def read_whole_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
     """Read a page.
 
     Raises:
-        BadInput: it is no regular file, or too large.
+        BadInput: it is no regular file, too large, or not what a list of checksums says.
         Unavailable: the file is gone, or may not be read.
     """
     started = perf_counter()
     content, status = read_whole(file.place, max_bytes)
-    digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
+    digest = digests.take(file.place, file.page, content)
     fault, is_page = None, True
     if not is_page_file(content):
         try:

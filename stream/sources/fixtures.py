@@ -240,7 +240,7 @@ class Fixtures:
                 chain.chain, number, read.content, number, 0, None, error, seconds=read.seconds
             )
         part, anew = Part(self.source, name), page is not None
-        await send(Delivery(part, spell_name(read.file.name), page, position, read.sha256, anew))
+        await send(Delivery(part, spell_name(read.file.name), page, position, read.digest, anew))
         self._note(name, position)
 
     def _note(self, name: str, position: bytes) -> None:

@@ -161,7 +161,7 @@ class Pace:
                 # In the next loop it comes again, with other windows.
                 Page(due.chain.chain, number, content, number, error=fault, final=False),
                 b"%d" % self._loop,
-                page.sha256,
+                page.digest,
                 begins_anew=not shift,
             )
         )
