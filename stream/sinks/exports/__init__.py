@@ -3,6 +3,6 @@
 ``openmetrics`` is history for a backfill of Prometheus, ``capture`` pages that replay to the same
 figures. ``schema`` is that of all other files, and ``records`` what they are written from: the
 records that count, as columns, and no more in memory than a batch; ``days`` arranges these by days.
-``csv`` and ``parquet`` write them, and ``written`` is what came of it. ``breakdowns`` makes a table
+``csv`` and ``parquet`` write them, and ``counts`` has what came of it. ``breakdowns`` makes a table
 of what somebody asks for, and CSV and JSON of it, ``tables`` writes it for people.
 """
