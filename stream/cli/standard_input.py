@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from stream.records.errors import Unavailable
+from stream.sinks.scratch import make_temporary_scratch
 
 __all__ = ["DASH", "spool_input"]
 
@@ -27,11 +27,14 @@ def spool_input(path: Path) -> Iterator[Path]:
     if str(path) != DASH:
         yield path
         return
-    with TemporaryDirectory(prefix="usage-stream-") as scratch:
-        place = Path(scratch, "stdin")
+    scratch = make_temporary_scratch()
+    try:
+        place = scratch.path / "stdin"
         try:
             with place.open("xb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
         except OSError as error:
             raise Unavailable(f"standard input: cannot be read ({error.strerror})") from None
         yield place
+    finally:
+        scratch.remove()

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from stream.cli.standard_input import DASH
-from stream.records.errors import Unavailable
+from stream.sinks.scratch import make_temporary_scratch
 
 __all__ = ["is_standard_output", "send_file", "spool_report"]
 
@@ -32,12 +31,11 @@ def spool_report(path: Path) -> Iterator[Path]:
     if not is_standard_output(path):
         yield path
         return
+    scratch = make_temporary_scratch()
     try:
-        scratch = TemporaryDirectory(prefix="usage-stream-")
-    except OSError as error:
-        raise Unavailable(f"a temporary directory cannot be made ({error.strerror})") from None
-    with scratch as place:
-        yield Path(place, "report.json")
+        yield scratch.path / "report.json"
+    finally:
+        scratch.remove()
 
 
 def send_file(path: Path) -> None:

@@ -13,7 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["Scratch", "clear_leftovers", "make_scratch_directory", "make_scratch_file"]
+from stream.records.errors import Unavailable
+
+__all__ = [
+    "Scratch",
+    "clear_leftovers",
+    "make_scratch_directory",
+    "make_scratch_file",
+    "make_temporary_scratch",
+]
 
 PREFIX: Final = ".usage-stream-"
 SUFFIX: Final = ".tmp"
@@ -69,6 +77,19 @@ def make_scratch_directory(directory: Path) -> Scratch:
             if is_held(name, descriptor):
                 return Scratch(Path(name), descriptor)
             os.close(descriptor)
+
+
+def make_temporary_scratch() -> Scratch:
+    """Make a directory where temporary files go, for what goes with the run.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
+    try:
+        return make_scratch_directory(Path(tempfile.gettempdir()))
+    except OSError as error:
+        place = error.filename or "a temporary directory"
+        raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
 
 
 def is_held(name: str, descriptor: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import re
 import signal
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
@@ -42,7 +41,7 @@ from stream.records.errors import Unavailable, first_of
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
-from stream.sinks.scratch import Scratch, make_scratch_directory
+from stream.sinks.scratch import make_temporary_scratch
 from stream.state.links import PagePlace
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.shard import Shards
@@ -109,7 +108,7 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
-        self._scratch = make_scratch()
+        self._scratch = make_temporary_scratch()
         self.intake: Intake | None = None
         self.workers: list[Worker] = []
         state = run.rules.state
@@ -231,19 +230,6 @@ class Pool:
         except BaseExceptionGroup as group:
             raise first_of(group) from None
         return said
-
-
-def make_scratch() -> Scratch:
-    """Make a directory for shards that go with the run.
-
-    Raises:
-        Unavailable: it cannot be made.
-    """
-    try:
-        return make_scratch_directory(Path(tempfile.gettempdir()))
-    except OSError as error:
-        place = error.filename or "a temporary directory"
-        raise Unavailable(f"{place}: cannot be written ({error.strerror})") from None
 
 
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
