@@ -15,9 +15,9 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
-from stream.figures.breakdown import ALL_TIME, COSTS
+from stream.figures.breakdown import ALL_TIME
 from stream.figures.daybook import BookDay
-from stream.figures.days import DayColumns
+from stream.figures.days import COSTS, DayColumns
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput, Unavailable
 from stream.records.money import Number

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from stream.figures.daybook import BookDay, Daybook
-from stream.figures.days import LEVELS
+from stream.figures.days import LEVELS, suited_dimensions
 from stream.figures.periods import Per, start_of_period
 from stream.figures.series import UNSPECIFIED, label_value_of
 from stream.providers.endpoint import Endpoint
@@ -25,7 +25,6 @@ from stream.records.windows import DAY, MAX_TIME, Window
 __all__ = [
     "ALL_TIME",
     "BILLED",
-    "COSTS",
     "DIMENSIONS",
     "USUAL",
     "Breakdown",
@@ -36,15 +35,12 @@ __all__ = [
 ]
 
 ALL_TIME: Final = Window(0, MAX_TIME + 1)
-COSTS: Final = "costs"
 AMOUNT: Final = "amount_value"
 UNSUITED: Final = frozenset({"quantity"})
 """What days have as one sum although its units differ."""
 USUAL: Final = ("input_tokens", "input_cached_tokens", "output_tokens", "num_model_requests")
 """The counters that are shown of all endpoints."""
 DIMENSIONS: Final = ("endpoint", "project_id", "service_tier", "model", "line_item")
-OF_USAGE: Final = frozenset({"project_id", "service_tier", "model"})
-OF_COSTS: Final = frozenset({"project_id", "line_item"})
 BILLED: Final = "billed"
 
 
@@ -90,7 +86,7 @@ class ShownGroups(dict[tuple[Any, ...], int]):
         self.shown_values: list[Values] = []
         self._names = names
         self._endpoint = endpoint
-        self._suited = OF_COSTS if endpoint.key == COSTS else OF_USAGE
+        self._suited = suited_dimensions(endpoint)
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
         """Find out how a group is shown."""

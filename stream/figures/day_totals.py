@@ -7,20 +7,24 @@ to is packed. A day whose windows come at several times has a part for each of t
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import localcontext
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from stream.figures.days import (
     PRICED_BY,
-    WANTED,
     DayColumns,
     DayGroups,
+    known_groups,
     pack_columns,
+    rows_of,
     unpack_columns,
+    wanted_names,
 )
 from stream.figures.levels import is_later, latest_rows
 from stream.figures.rollup import Table
+from stream.figures.spans import join_days
 from stream.figures.totals import Totals, add_counters, exact_counters
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
@@ -126,15 +130,10 @@ class DayTotals:
 
         Counters that the registry does not know are left out.
         """
-        names = tuple(name for name in WANTED if name in self._totals.names)
-        known = frozenset(self.endpoint.counters)
+        names = wanted_names(self._totals.names)
         for day in self.days_by(names):
-            groups = {}
-            for values, counters in rows_of(day.groups, day.columns).items():
-                found = {one: value for one, value in counters.items() if one in known}
-                if found:
-                    groups[values] = found
-            yield day.days, DayGroups(names, groups)
+            rows = rows_of(day.groups, day.columns)
+            yield day.days, DayGroups(names, known_groups(self.endpoint, rows))
 
     def days_by(self, names: tuple[str, ...]) -> Iterator[SortedDay]:
         """Yield what each of the days came to by some dimensions, in order."""
@@ -160,7 +159,7 @@ class DayTotals:
             totals = Totals(self.endpoint, self._more)
             if parts:
                 groups, columns = add_parts(totals.names, [self._unpack(part) for part in parts])
-                totals.take(0, rows_of(groups, columns))
+                totals.take(0, dict(rows_of(groups, columns)))
             yield days, totals
 
     def _unpack(self, part: PackedSums) -> DayColumns:
@@ -169,7 +168,8 @@ class DayTotals:
     def _joined_parts(self) -> Iterator[tuple[Window, list[PackedSums]]]:
         """Yield days in order with their parts; those that have some in common are one."""
         self.close()
-        for days, parts in join_days(self._parts.items()):
+        for days, found in join_days(self._parts.items()):
+            parts = [*chain.from_iterable(found)]
             if self.endpoint.levels and parts:
                 last = parts[0]
                 for part in parts[1:]:
@@ -177,33 +177,6 @@ class DayTotals:
                 yield days, [last]
             else:
                 yield days, parts
-
-
-def join_days(
-    found: Iterable[tuple[Window, list[PackedSums]]],
-) -> Iterator[tuple[Window, list[PackedSums]]]:
-    """Yield days in order, joined where they have some in common."""
-    whole: tuple[Window, list[PackedSums]] | None = None
-    for days, parts in sorted(found, key=lambda one: one[0]):
-        if whole is not None and days.start < whole[0].end:
-            joined = Window(whole[0].start, max(whole[0].end, days.end))
-            whole = joined, [*whole[1], *parts]
-            continue
-        if whole is not None:
-            yield whole
-        whole = days, parts
-    if whole is not None:
-        yield whole
-
-
-def rows_of(groups: list[Group], columns: Mapping[str, list[Number | None]]) -> Sums:
-    """Return the counters of each group that there are."""
-    return {
-        group: {
-            name: value for name, column in columns.items() if (value := column[at]) is not None
-        }
-        for at, group in enumerate(groups)
-    }
 
 
 def add_parts(
@@ -218,10 +191,8 @@ def add_parts(
     with localcontext(MONEY):
         for part in parts:
             counters |= dict.fromkeys(part.counters)
-            groups = [*zip(*(part.dimensions[name] for name in names), strict=True)]
-            for at, group in enumerate(groups):
-                found = {name: column[at] for name, column in part.counters.items()}
-                present = ((name, value) for name, value in found.items() if value is not None)
-                add_counters(sums.setdefault(group, {}), present)
+            groups = zip(*(part.dimensions[name] for name in names), strict=True)
+            for group, found in rows_of(groups, part.counters):
+                add_counters(sums.setdefault(group, {}), found.items())
     exact = {group: exact_counters(one) for group, one in sums.items()}
     return [*exact], {name: [one.get(name) for one in exact.values()] for name in counters}

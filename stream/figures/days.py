@@ -6,7 +6,7 @@ and tables are made of these sums, so that none of them goes through the records
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -23,23 +23,31 @@ from stream.state.saved_series import Span
 from stream.state.windows import HeldWindow, Windows
 
 __all__ = [
+    "COSTS",
     "LEVELS",
     "PRICED_BY",
     "DayColumns",
     "DayGroups",
     "group_totals",
     "groups_of_span",
+    "known_groups",
     "pack_columns",
     "pack_groups",
+    "rows_of",
+    "suited_dimensions",
     "total_windows",
     "unpack_columns",
     "unpack_groups",
+    "wanted_names",
 ]
 
 Group: TypeAlias = tuple[Any, ...]
 PRICED_BY: Final = ("batch", HAS_COST)
 """What prices go by, beside what every total does."""
 WANTED: Final = ("project_id", "service_tier", "model", "line_item", "currency", *PRICED_BY)
+OF_USAGE: Final = ("project_id", "service_tier", "model")
+OF_COSTS: Final = ("project_id", "line_item", "currency")
+COSTS: Final = "costs"
 LEVELS: Final = "usage/vector_stores"
 """The endpoint that says how much there is, and not how much was used."""
 MOST: Final = 2**63
@@ -50,6 +58,11 @@ Written = tuple[tuple[str, ...], list[msgspec.Raw], list[str], list[msgspec.Raw]
 DECODE: Final = msgspec.msgpack.Decoder(Written).decode
 DECODE_COUNTS: Final = msgspec.msgpack.Decoder(list[int | None]).decode
 DECODE_COLUMN: Final = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+def suited_dimensions(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the dimensions by which people see what an endpoint's rows are about."""
+    return OF_COSTS if endpoint.key == COSTS else OF_USAGE
 
 
 class DayGroups(NamedTuple):
@@ -90,14 +103,25 @@ def groups_of_span(windows: Windows, span: Span) -> DayGroups:
 
 def group_totals(endpoint: Endpoint, totals: Totals) -> DayGroups:
     """Return what records come to by the dimensions that people ask for."""
-    names = tuple(name for name in WANTED if name in totals.names)
-    known = frozenset(endpoint.counters)
-    groups = {}
-    for values, counters in totals.sums_by(*names):
+    names = wanted_names(totals.names)
+    return DayGroups(names, known_groups(endpoint, totals.sums_by(*names)))
+
+
+def wanted_names(names: Container[str]) -> tuple[str, ...]:
+    """Return those dimensions that people ask for, or prices go by, in their order."""
+    return tuple(name for name in WANTED if name in names)
+
+
+def known_groups(
+    endpoint: Endpoint, groups: Iterable[tuple[Group, Counters]]
+) -> dict[Group, Counters]:
+    """Return groups with the counters that the registry knows; of which there is none, are not."""
+    known, shown = frozenset(endpoint.counters), {}
+    for values, counters in groups:
         found = {name: value for name, value in counters.items() if name in known}
         if found:
-            groups[values] = found
-    return DayGroups(names, groups)
+            shown[values] = found
+    return shown
 
 
 def pack_groups(found: DayGroups) -> bytes:
@@ -146,13 +170,17 @@ def unpack_groups(endpoint: Endpoint, packed: bytes) -> DayGroups:
         ValueError: the bytes are not what was written.
     """
     dimensions, counters = unpack_columns(endpoint, packed)
-    groups = {}
-    for values, *numbers in zip(
-        zip(*dimensions.values(), strict=True), *counters.values(), strict=True
-    ):
-        pairs = zip(counters, numbers, strict=True)
-        groups[values] = {name: value for name, value in pairs if value is not None}
-    return DayGroups(tuple(dimensions), groups)
+    groups = zip(*dimensions.values(), strict=True)
+    return DayGroups(tuple(dimensions), dict(rows_of(groups, counters)))
+
+
+def rows_of(
+    groups: Iterable[Group], columns: Mapping[str, list[Number | None]]
+) -> Iterator[tuple[Group, Counters]]:
+    """Yield each group with the counters that it has, of columns by counter."""
+    for group, *numbers in zip(groups, *columns.values(), strict=True):
+        found = zip(columns, numbers, strict=True)
+        yield group, {name: value for name, value in found if value is not None}
 
 
 def write_column(column: list[Number | None]) -> list[Any]:

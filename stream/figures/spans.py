@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import TypeVar
 
 from stream.records.windows import Window
 from stream.state.saved_series import DayReader, Span
 
-__all__ = ["join_spans", "whole_spans"]
+__all__ = ["join_days", "join_spans", "overlap", "whole_spans"]
+
+T = TypeVar("T")
 
 
 def whole_spans(store: DayReader, touched: Iterable[Span]) -> list[Span]:
@@ -28,6 +32,22 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
             span = span_over([whole.pop(), span])
         whole.append(span)
     return whole
+
+
+def join_days(found: Iterable[tuple[Window, T]]) -> Iterator[tuple[Window, list[T]]]:
+    """Yield days in order, each with what is of it; days that have some in common are one."""
+    whole: Window | None = None
+    held: list[T] = []
+    for days, one in sorted(found, key=itemgetter(0)):
+        if whole is not None and days.start < whole.end:
+            whole = Window(whole.start, max(whole.end, days.end))
+            held.append(one)
+            continue
+        if whole is not None:
+            yield whole, held
+        whole, held = days, [one]
+    if whole is not None:
+        yield whole, held
 
 
 def widen_span(store: DayReader, span: Span) -> Span:

@@ -10,6 +10,7 @@ from msgspec import Struct, defstruct
 from msgspec.structs import asdict
 
 from stream.figures.day_totals import SortedDay
+from stream.figures.days import suited_dimensions
 from stream.figures.endpoint import EndpointFigures
 from stream.providers.endpoint import Endpoint
 from stream.records.money import Number
@@ -19,8 +20,6 @@ __all__ = ["append_rows", "day_rows_of"]
 
 AT_ONCE: Final = 256
 """How many rows are encoded at once."""
-OF_USAGE: Final = ("project_id", "service_tier", "model")
-OF_COSTS: Final = ("project_id", "line_item", "currency")
 PROJECT: Final = "project_id"
 
 
@@ -55,8 +54,8 @@ class DayLayout:
 
     def __init__(self, endpoint: Endpoint, names: Mapping[str, str]) -> None:
         """Lay out one endpoint's days: by those dimensions that it has."""
-        wanted = OF_COSTS if endpoint.key == "costs" else OF_USAGE
-        self.dimensions = tuple(name for name in wanted if name in endpoint.dimensions)
+        suited = suited_dimensions(endpoint)
+        self.dimensions = tuple(name for name in suited if name in endpoint.dimensions)
         self._counters = endpoint.counters
         self._names = names
         shown = [camel_name_of(name) for name in self.dimensions]

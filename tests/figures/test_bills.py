@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.figures.money.bills import Charge, join_days, reconcile
+from stream.figures.money.bills import Charge, compared_days, reconcile
 from stream.figures.money.estimates import Estimate, UsageKey
 from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillRow
@@ -145,7 +145,7 @@ def test_days_that_a_window_joins_are_one() -> None:
     days = [
         Window(DAY * start, DAY * end) for start, end in ((0, 1), (1, 2), (1, 3), (2, 3), (3, 4))
     ]
-    joined = join_days(set(days))
+    joined = compared_days(set(days))
     assert [joined[one] for one in days] == [days[0], *[days[2]] * 3, days[4]]
 
 

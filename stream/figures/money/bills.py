@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from stream.figures.days import DayGroups
+from stream.figures.days import COSTS, DayGroups
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.money.estimates import Contradiction, Estimate, Estimates, UsageKey
 from stream.figures.money.reasons import reason_of
 from stream.figures.money.rows import BillPlace, BillRow
+from stream.figures.spans import join_days
 from stream.providers.prices.line_items import WIDER_KINDS, Subject, subject_of
 from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
@@ -24,7 +25,6 @@ from stream.records.windows import Window
 
 __all__ = ["Bills", "Charge", "charges_in", "compare_bills", "reconcile"]
 
-COSTS: Final = "costs"
 AMOUNT: Final = "amount_value"
 
 
@@ -74,7 +74,7 @@ def reconcile(
 ) -> list[BillRow]:
     """Return a row for each line item and each use that none is about, in order."""
     charges = list(charges)
-    days_of = join_days({*(one.days for one in charges), *(key.days for key in estimates)})
+    days_of = compared_days({*(one.days for one in charges), *(key.days for key in estimates)})
     billed = {(days_of[one.days], one.project_id is None) for one in charges}
     used = {(days_of[key.days], key.project_id is None) for key in estimates}
     both = {days for days, is_nobody in billed & used if not is_nobody}
@@ -128,18 +128,10 @@ def wholes_of(endpoint: str) -> Iterator[Subject]:
         yield Subject(("usage/audio_speeches", "usage/audio_transcriptions"))
 
 
-def join_days(found: set[Window]) -> dict[Window, Window]:
+def compared_days(found: set[Window]) -> dict[Window, Window]:
     """Return what days are compared as: those that overlap are one."""
-    joined: dict[Window, Window] = {}
-    group: list[Window] = []
-    for days in [*sorted(found), None]:
-        if group and (days is None or days.start >= max(one.end for one in group)):
-            whole = Window(group[0].start, max(one.end for one in group))
-            joined |= dict.fromkeys(group, whole)
-            group = []
-        if days is not None:
-            group.append(days)
-    return joined
+    joined = join_days((days, days) for days in found)
+    return {days: whole for whole, some in joined for days in some}
 
 
 def order_of(place: BillPlace) -> tuple[str | int | tuple[str, ...], ...]:
