@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 import msgspec
 
-from stream.cli.standard_output import send_file
+from stream.cli.standard_output import ReportPlace, send_file
 from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
@@ -161,17 +161,15 @@ def rules_of(
     return Rules(dead_letters=dead_letters, unfinished_walks=unfinished, **more)
 
 
-def end_run(
-    context: click.Context, summary: bytes, report: Report, sent: Path | None = None
-) -> None:
+def end_run(context: click.Context, summary: bytes, report: Report, place: ReportPlace) -> None:
     """Print the summary of a run, say what may be wrong and changes no exit code, and exit.
 
-    ``sent`` is a file that goes to stdout in the place of the summary, which is in the report.
+    A report that is sent goes to stdout in the place of the summary, all of which is in it.
     """
-    if sent is None:
-        show_summary(summary)
+    if place.is_sent:
+        send_file(place.path)
     else:
-        send_file(sent)
+        show_summary(summary)
     for warning in report.outline.warnings:
         show_warning(one_line(warning))
     context.exit(report.outline.exit_code)

@@ -20,7 +20,7 @@ from stream.cli.basics import (
     rules_of,
     show_summary,
 )
-from stream.cli.standard_output import is_standard_output, spool_report
+from stream.cli.standard_output import spool_report
 from stream.engines.flink.job import Job
 from stream.engines.flink.report import write_engine_report
 from stream.engines.flink.submit import Submission, submit_job
@@ -152,9 +152,7 @@ def report_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream flink report captures out/flink --report out/report.json
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     rules = rules_of(on_error, dead_letters, allow_incomplete=allow_incomplete)
-    made = context.with_resource(spool_report(report))
-    run = Replay(directory=captures, now=now, report=made, details=details, rules=rules)
+    place = context.with_resource(spool_report(report))
+    run = Replay(directory=captures, now=now, report=place.path, details=details, rules=rules)
     written = anyio.run(write_engine_report, run, out)
-    piped = is_standard_output(report)
-    after = summary_of(None if piped else report, written)
-    end_run(context, after, written, made if piped else None)
+    end_run(context, summary_of(place.lasting_path, written), written, place)

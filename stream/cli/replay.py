@@ -26,7 +26,7 @@ from stream.cli.basics import (
 )
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
-from stream.cli.standard_output import is_standard_output, spool_report
+from stream.cli.standard_output import spool_report
 from stream.engines.signals import defer_signals, until_signalled
 from stream.intake.rules import DEFAULT_BUDGET
 from stream.pipeline import Replay, replay, state_files_of
@@ -164,19 +164,18 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     beside = tuple(filter(None, (notes, metrics)))
     run = Replay(
         directory=place,
-        report=made,
+        report=made.path,
         rules=rules,
         side_outputs=beside,
         prices=price_list,
         **options,
     )
     check_outputs(run)
-    piped = is_standard_output(report)
-    before = previous_summary(report) if notes and not piped else None
+    before = previous_summary(made.path) if notes else None
     tally = Tally()
     with defer_signals():  # once there is a report, it and what goes with it are whole
         written = run_replay(run, tally, workers)
-        after = summary_of(None if piped else report, written)
+        after = summary_of(made.lasting_path, written)
         if metrics:
             from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
@@ -187,10 +186,10 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
             line = shlex.join(["usage-stream", *sys.argv[1:]])
             append_notes(notes, line, written, before, after)
     try:
-        end_run(context, after, written, made if piped else None)
+        end_run(context, after, written, made)
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
-        remains = "not all of the report was sent" if piped else "the report is written"
+        remains = "not all of the report was sent" if made.is_sent else "the report is written"
         raise Interrupted(number, remains) from None
 
 

@@ -6,34 +6,41 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from stream.cli.standard_input import DASH
 from stream.sinks.scratch import make_temporary_scratch
 
-__all__ = ["is_standard_output", "send_file", "spool_report"]
+__all__ = ["ReportPlace", "send_file", "spool_report"]
 
 CHUNK: Final = 1 << 18
 
 
-def is_standard_output(path: Path) -> bool:
-    """Tell whether a path stands for standard output."""
-    return str(path) == DASH
+class ReportPlace(NamedTuple):
+    """Where a report is made; one that ``is_sent`` goes to standard output when it is whole."""
+
+    path: Path
+    is_sent: bool
+
+    @property
+    def lasting_path(self) -> Path | None:
+        """Where it is afterwards, if anywhere."""
+        return None if self.is_sent else self.path
 
 
 @contextmanager
-def spool_report(path: Path) -> Iterator[Path]:
-    """Give a path, or for ``-`` that of a file that is there for as long, to be sent when whole.
+def spool_report(path: Path) -> Iterator[ReportPlace]:
+    """Give where a report is made: at a path, or for ``-`` in a file that is there for as long.
 
     Raises:
         Unavailable: there is no room for it.
     """
-    if not is_standard_output(path):
-        yield path
+    if str(path) != DASH:
+        yield ReportPlace(path, is_sent=False)
         return
     scratch = make_temporary_scratch()
     try:
-        yield scratch.path / "report.json"
+        yield ReportPlace(scratch.path / "report.json", is_sent=True)
     finally:
         scratch.remove()
 
