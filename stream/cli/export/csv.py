@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE
-from stream.cli.export.options import RecordChoice, export_file, open_batches, source_argument
+from stream.cli.export.options import export_file, open_batches, read_choice, source_argument
 from stream.cli.outputs import refuse_input
 from stream.cli.selection import selection_options
 from stream.cli.standard_input import DASH
 from stream.cli.streams import print_pieces
 from stream.sinks.atomic import prepare_file
+from stream.sinks.exports.counts import WrittenRecords
 from stream.sinks.exports.records import RecordBatch
-from stream.sinks.exports.written import WrittenRecords
 
 __all__ = ["csv_command"]
 
@@ -49,7 +49,7 @@ def csv_command(source: Path, out: Path, **options: Any) -> None:
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     from stream.sinks.exports.csv import export_csv, lines_of  # noqa: PLC0415 -- only this command needs it
 
-    choice = RecordChoice(**options)
+    choice = read_choice(**options)
     if str(out) == DASH:
         with open_batches(source, choice) as batches:
             print_pieces(lines_of(chain.from_iterable(batches)))

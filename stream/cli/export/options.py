@@ -16,10 +16,18 @@ from stream.cli.progress import show_advance
 from stream.cli.selection import read_span
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadConfiguration
+from stream.records.windows import Window
+from stream.sinks.exports.counts import WrittenRecords
 from stream.sinks.exports.records import RecordBatch, batches_of
-from stream.sinks.exports.written import WrittenRecords
 
-__all__ = ["RecordChoice", "export_file", "load_parquet", "open_batches", "source_argument"]
+__all__ = [
+    "RecordChoice",
+    "export_file",
+    "load_parquet",
+    "open_batches",
+    "read_choice",
+    "source_argument",
+]
 
 EXTRA: Final = "pyarrow is not installed: pip install 'usage-stream[parquet]'"
 
@@ -27,12 +35,22 @@ source_argument = click.argument("source", metavar="SOURCE", type=FILE)
 
 
 class RecordChoice(NamedTuple):
-    """Which records are wanted, as the options of ``selection`` say it."""
+    """Which records are wanted; ``projects`` are ids or names, and none of them is all."""
 
-    since: str | None
-    until: str | None
+    span: Window
     endpoints: list[str]
     projects: tuple[str, ...]
+
+
+def read_choice(
+    since: str | None, until: str | None, endpoints: list[str], projects: tuple[str, ...]
+) -> RecordChoice:
+    """Read what the options of ``selection`` ask for.
+
+    Raises:
+        click.UsageError: they name no days.
+    """
+    return RecordChoice(read_span(since, until), endpoints, projects)
 
 
 @contextmanager
@@ -40,10 +58,8 @@ def open_batches(source: Path, choice: RecordChoice) -> Iterator[list[Iterator[R
     """Open the records of a state file, or of pages: of each endpoint its batches, in order.
 
     Raises:
-        click.UsageError: the choice names no days.
         BadInput, Unavailable, Interrupted: they cannot be read.
     """
-    span = read_span(choice.since, choice.until)
     with open_recorded(source) as recorded:
         projects = None
         if choice.projects:
@@ -51,7 +67,7 @@ def open_batches(source: Path, choice: RecordChoice) -> Iterator[list[Iterator[R
             called = (one for one, name in names if name in choice.projects)
             projects = frozenset({*choice.projects, *called})
         keys = sorted(choice.endpoints or ENDPOINTS)
-        yield [batches_of(recorded, [key], span, projects) for key in keys]
+        yield [batches_of(recorded, [key], choice.span, projects) for key in keys]
 
 
 Write = Callable[[list[Iterator[RecordBatch]], Callable[[int], None]], Awaitable[WrittenRecords]]

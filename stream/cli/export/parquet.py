@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE, show_warning
-from stream.cli.export.options import RecordChoice, export_file, load_parquet, source_argument
+from stream.cli.export.options import export_file, load_parquet, read_choice, source_argument
 from stream.cli.outputs import refuse_input
 from stream.cli.selection import selection_options
 from stream.sinks.atomic import prepare_file
 from stream.sinks.directory import prepare_replacement
+from stream.sinks.exports.counts import WrittenRecords
 from stream.sinks.exports.records import RecordBatch
-from stream.sinks.exports.written import WrittenRecords
 
 __all__ = ["parquet_command"]
 
@@ -64,7 +64,7 @@ def parquet_command(source: Path, out: Path, partition: str | None, **options: A
         )
         return found
 
-    written = export_file(source, RecordChoice(**options), write)
+    written = export_file(source, read_choice(**options), write)
     if written.exact_texts:
         show_warning(
             f"{written.exact_texts} figures have more digits than their columns, and stand in "

@@ -17,9 +17,9 @@ from stream.records.money import plain_text_of
 from stream.records.windows import timestamp
 from stream.sinks.captures import capture_file
 from stream.sinks.exports.breakdowns import guard_text
+from stream.sinks.exports.counts import WrittenRecords, count_records
 from stream.sinks.exports.records import RecordBatch
 from stream.sinks.exports.schema import COLUMNS, ColumnKind
-from stream.sinks.exports.written import WrittenRecords, count_records
 
 __all__ = ["export_csv", "lines_of"]
 

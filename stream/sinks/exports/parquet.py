@@ -22,10 +22,10 @@ from stream.figures.periods import name_period
 from stream.records.money import Number, plain_text_of
 from stream.sinks.atomic import atomic_file
 from stream.sinks.directory import replace_directory
+from stream.sinks.exports.counts import WrittenRecords, count_records
 from stream.sinks.exports.days import days_of_batches
 from stream.sinks.exports.records import RecordBatch
 from stream.sinks.exports.schema import COLUMNS, Column, ColumnKind
-from stream.sinks.exports.written import WrittenRecords, count_records
 
 __all__ = ["export_days", "export_parquet", "holds_days"]
 

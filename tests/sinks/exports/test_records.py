@@ -17,7 +17,7 @@ from tests.oracle import DAY, iso
 from tests.support.exported import export, records_in, records_of, rows_in
 from tests.support.generated import summary
 from tests.support.pages import FIRST, bucket, listed, page, put_all, used
-from tests.support.places import FIXTURES
+from tests.support.places import FIXTURES, ROOT
 from tests.support.running import replay
 from tests.support.strategies import (
     DAYS,
@@ -29,6 +29,16 @@ from tests.support.strategies import (
     write_chains,
 )
 
+README = (ROOT / "README.md").read_text("utf-8")
+TYPES = {
+    "text": "text",
+    "flag": "boolean",
+    "count": "integer",
+    "money": "decimal",
+    "time": "time",
+    "texts": "list of texts",
+    "json": "JSON",
+}
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -216,6 +226,16 @@ def test_endpoints_are_chosen() -> None:
     found = rows_in(export("csv", FIXTURES, "--endpoint", "images,costs"))
     every = rows_in(export("csv", FIXTURES))
     assert found == [row for row in every if row["endpoint"] in {"costs", "usage/images"}]
+
+
+def test_the_readme_has_every_column() -> None:
+    """Its table has the columns in order, each with its type and what it holds."""
+    section = README.partition("\n## Files for others\n")[2].partition("\n## ")[0]
+    table = section.partition("| column | type |")[2].partition("\n\n")[0]
+    assert table.splitlines()[2:] == [
+        f"| `{one.name}` | {TYPES[one.kind]} | {one.explanation} |" for one in COLUMNS
+    ]
+    assert all(f"\n| {name} |" in section for name in TYPES.values())
 
 
 def test_columns_have_names_of_their_own() -> None:
