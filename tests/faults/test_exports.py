@@ -24,10 +24,11 @@ FORMS = {
     "parquet": ("parquet",),
     "days": ("parquet", "--partition", "day"),
 }
-SMALL_GROUPS = (
-    "import sys; from stream.cli import run_command; from stream.sinks.exports import parquet; "
-    "parquet.GROUP = 8_192; sys.exit(run_command(sys.argv[1:]))"
-)
+SMALL_GROUPS = "from stream.sinks.exports import parquet; parquet.GROUP = 8_192; "
+COMMAND = "import sys; from stream.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
+MAIN = "from stream.__main__ import main; main()"
+FULL = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); {COMMAND}"
+"""Runs a command that may write files of 40 kB; what SQLite wants beside a state file is less."""
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,12 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
-def started(arguments: list[str]) -> subprocess.Popen[bytes]:
+def started(
+    arguments: list[str], run_it: str = COMMAND, stderr: int | None = None
+) -> subprocess.Popen[bytes]:
     """Start a command whose row groups are small."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SMALL_GROUPS, *arguments], stdout=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-c", SMALL_GROUPS + run_it, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 def peak(state: Path, out: Path, *form: str) -> int:
@@ -111,6 +113,34 @@ def test_a_kill_leaves_the_old_or_nothing(form: str, states: list[Path], tmp_pat
     assert contents_of(out) == before
     assert run(["export", name, few, "--out", str(out), *options])[0] == 0
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_signal_ends_it_in_one_line(form: str, states: list[Path], tmp_path: Path) -> None:
+    """SIGTERM while records are written is 143, and nothing is left of them."""
+    name, *options = FORMS[form]
+    arguments = ["export", name, str(states[1]), "--out", str(tmp_path / "out"), *options]
+    child = started(arguments, MAIN, stderr=subprocess.PIPE)
+    for _ in range(LOOKS):
+        if has_grown(tmp_path, form):
+            break
+        assert child.poll() is None, "it ended unseen"
+    child.terminate()
+    _, errors = child.communicate()
+    assert (child.returncode, errors.count(b"\n")) == (143, 1), errors
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_full_disk_is_69(form: str, states: list[Path], tmp_path: Path) -> None:
+    """What there is no room for is named in one line, and nothing is left of it."""
+    name, *options = FORMS[form]
+    arguments = ["export", name, str(states[0]), "--out", str(tmp_path / "out"), *options]
+    child = started(arguments, FULL, stderr=subprocess.PIPE)
+    _, errors = child.communicate()
+    assert (child.returncode, errors.count(b"\n")) == (69, 1), errors
+    assert b"cannot be written" in errors
+    assert not list(tmp_path.iterdir())
 
 
 def contents_of(out: Path) -> dict[str, bytes]:

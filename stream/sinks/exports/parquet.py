@@ -118,10 +118,14 @@ async def write_records(
 ) -> None:
     """Write records behind each other, and count bytes, and figures that did not fit."""
     writer = TableWriter(COLUMNS, file)
-    for batch in batches:
-        await anyio.lowlevel.checkpoint()  # between batches it can be given up
-        writer.write(batch.columns)
-    writer.end()
+    try:
+        for batch in batches:
+            await anyio.lowlevel.checkpoint()  # between batches it can be given up
+            writer.write(batch.columns)
+        writer.end()
+    except BaseException:
+        writer.give_up()
+        raise
     file.flush()
     written.bytes += file.tell()
     written.exact_texts += writer.exact_texts
@@ -168,6 +172,10 @@ class TableWriter:
         if self._rows:
             self._write_groups(self._rows)
         self._writer.close()
+
+    def give_up(self) -> None:
+        """Write nothing more, also when the file is closed already."""
+        self._writer.is_open = False  # or pyarrow would end the file, and complain, at some time
 
     def _write_groups(self, rows: int) -> None:
         """Write the first of the rows that wait."""
