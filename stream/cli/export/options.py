@@ -1,4 +1,4 @@
-"""What the exports of records share: what they read, which records, and where these go."""
+"""What the exports share: what they read, which records, and where these go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -26,8 +26,11 @@ __all__ = [
     "load_parquet",
     "open_batches",
     "read_choice",
+    "run_export",
     "source_argument",
 ]
+
+T = TypeVar("T")
 
 EXTRA: Final = "pyarrow is not installed: pip install 'usage-stream[parquet]'"
 
@@ -80,17 +83,24 @@ def export_file(source: Path, choice: RecordChoice, write: Write) -> WrittenReco
     Raises:
         as :func:`open_batches`; Unavailable: they cannot be written.
     """
-    from stream.engines.signals import run_until_signalled  # noqa: PLC0415 -- 100 ms that --help does not need
-
-    with (
-        open_batches(source, choice) as batches,
-        show_advance(None, "records") as on_records,
-    ):
-        written = run_until_signalled(partial(write, batches, on_records))
+    with open_batches(source, choice) as batches:
+        written = run_export(partial(write, batches))
     if not written.rows:
         show_note("nothing was found")
     show_json(written)
     return written
+
+
+def run_export(write: Callable[[Callable[[int], None]], Awaitable[T]]) -> T:
+    """Run what writes, and show how many records it says were written, now and then.
+
+    Raises:
+        Interrupted: a signal came; and what ``write`` raises.
+    """
+    from stream.engines.signals import run_until_signalled  # noqa: PLC0415 -- 100 ms that --help does not need
+
+    with show_advance(None, "records") as on_records:
+        return run_until_signalled(partial(write, on_records))
 
 
 def load_parquet() -> Any:

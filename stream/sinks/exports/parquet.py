@@ -1,4 +1,4 @@
-"""Records as Parquet, which is typed, packed, and written some records at a time.
+"""Parquet, which is typed, packed, and written some rows at a time: records, and other tables.
 
 Counts are int64 and money is decimal128(38, 18). A figure that does not fit is null there, and
 stands in the column ``exact_text`` with its name: nothing is rounded. The same records make the
@@ -8,7 +8,7 @@ same bytes: there is no time in a file but those of its windows.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final
@@ -24,10 +24,10 @@ from stream.sinks.atomic import atomic_file
 from stream.sinks.directory import replace_directory
 from stream.sinks.exports.counts import WrittenRecords, count_records
 from stream.sinks.exports.days import days_of_batches
-from stream.sinks.exports.records import RecordBatch
-from stream.sinks.exports.schema import COLUMNS, Column, ColumnKind
+from stream.sinks.exports.records import BatchColumns, RecordBatch
+from stream.sinks.exports.schema import COLUMNS, KINDS, Column, ColumnKind
 
-__all__ = ["export_days", "export_parquet", "holds_days"]
+__all__ = ["export_days", "export_parquet", "export_table", "holds_days"]
 
 EXACT_TEXT: Final = "exact_text"
 GROUP: Final = 131_072
@@ -113,69 +113,66 @@ def holds_days(directory: Path) -> bool:
     return True
 
 
+async def export_table(
+    kinds: Mapping[str, ColumnKind], scale: int, batches: Iterable[BatchColumns], out: Path
+) -> None:
+    """Write columns of some kinds to one file; money has ``scale`` digits behind the point.
+
+    Raises:
+        Unavailable: the file cannot be written; what stood there before is still there.
+    """
+    types = TYPES | {"money": pa.decimal128(DIGITS, scale)}
+    schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])
+    async with atomic_file(out) as file:
+        with os.fdopen(file.fileno(), "wb", closefd=False) as plain:
+            await TableWriter(schema, repeating_names(kinds), plain).write_all(
+                [pa.array(batch[field.name], field.type) for field in schema] for batch in batches
+            )
+            plain.flush()
+
+
 async def write_records(
     batches: Iterable[RecordBatch], file: IO[bytes], written: WrittenRecords
 ) -> None:
     """Write records behind each other, and count bytes, and figures that did not fit."""
-    writer = TableWriter(COLUMNS, file)
-    try:
-        for batch in batches:
-            await anyio.lowlevel.checkpoint()  # between batches it can be given up
-            writer.write(batch.columns)
-        writer.end()
-    except BaseException:
-        writer.give_up()
-        raise
+    fields = [(one.name, TYPES[one.kind]) for one in COLUMNS]
+    schema = pa.schema([*fields, (EXACT_TEXT, pa.string())], MARK)
+    await TableWriter(schema, repeating_names(KINDS), file).write_all(arrays_of(batches, written))
     file.flush()
     written.bytes += file.tell()
-    written.exact_texts += writer.exact_texts
 
 
 class TableWriter:
-    """Writes columns to a file, a row group after another.
+    """Writes columns to a file, a row group after another."""
 
-    ``exact_texts``: how many figures did not fit into their columns.
-    """
-
-    def __init__(self, columns: Sequence[Column], file: IO[bytes]) -> None:
-        """Write the schema's beginning."""
-        self.exact_texts = 0
-        self._columns = columns
-        fields = [(one.name, TYPES[one.kind]) for one in columns]
-        self._schema = pa.schema([*fields, (EXACT_TEXT, pa.string())], MARK)
+    def __init__(self, schema: Any, repeating: list[str], file: IO[bytes]) -> None:
+        """Write the schema's beginning; columns with few different values are named."""
+        self._schema = schema
         self._writer = parquet.ParquetWriter(
-            file,
-            self._schema,
-            compression="zstd",
-            use_dictionary=[
-                one.name + REPEATING[one.kind] for one in columns if one.kind in REPEATING
-            ],
+            file, schema, compression="zstd", use_dictionary=repeating
         )
         self._waiting: list[Any] = []
         self._rows = 0
 
-    def write(self, values: dict[str, list[Any]]) -> None:
-        """Take some rows, a column for each name; they are written when there are enough."""
-        exact: dict[int, dict[str, str]] = {}
-        arrays = [array_of(one, values[one.name], exact) for one in self._columns]
-        rows = len(arrays[0])
-        texts = [ENCODE(exact[row]).decode() if row in exact else None for row in range(rows)]
-        arrays.append(pa.array(texts, pa.string()) if exact else pa.nulls(rows, pa.string()))
-        self.exact_texts += sum(map(len, exact.values()))
+    async def write_all(self, batches: Iterable[list[Any]]) -> None:
+        """Write rows, an array for each column; they are written when there are enough."""
+        try:
+            for arrays in batches:
+                await anyio.lowlevel.checkpoint()  # between batches it can be given up
+                self._write(arrays)
+            if self._rows:
+                self._write_groups(self._rows)
+            self._writer.close()
+        except BaseException:
+            self._writer.is_open = False  # or pyarrow would end the file later, and complain
+            raise
+
+    def _write(self, arrays: list[Any]) -> None:
+        """Take some rows."""
         self._waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        self._rows += rows
+        self._rows += len(arrays[0])
         if self._rows >= GROUP:
             self._write_groups(self._rows - self._rows % GROUP)
-
-    def end(self) -> None:
-        """Write what waits, and the schema's end."""
-        if self._rows:
-            self._write_groups(self._rows)
-        self._writer.close()
-
-    def give_up(self) -> None:
-        """Write nothing more, also when the file is closed already."""
-        self._writer.is_open = False  # or pyarrow would end the file, and complain, at some time
 
     def _write_groups(self, rows: int) -> None:
         """Write the first of the rows that wait."""
@@ -183,6 +180,22 @@ class TableWriter:
         self._writer.write_table(table.slice(0, rows), row_group_size=GROUP)
         self._waiting = table.slice(rows).to_batches()
         self._rows -= rows
+
+
+def repeating_names(kinds: Mapping[str, ColumnKind]) -> list[str]:
+    """Name the columns that have few different values, as Parquet does."""
+    return [name + REPEATING[kind] for name, kind in kinds.items() if kind in REPEATING]
+
+
+def arrays_of(batches: Iterable[RecordBatch], written: WrittenRecords) -> Iterator[list[Any]]:
+    """Yield the columns of records as Arrow has them, and count figures that did not fit."""
+    for batch in batches:
+        exact: dict[int, dict[str, str]] = {}
+        arrays = [array_of(one, batch.columns[one.name], exact) for one in COLUMNS]
+        texts = [ENCODE(exact[row]).decode() if row in exact else None for row in range(batch.rows)]
+        arrays.append(pa.array(texts, pa.string()) if exact else pa.nulls(batch.rows, pa.string()))
+        written.exact_texts += sum(map(len, exact.values()))
+        yield arrays
 
 
 def array_of(column: Column, values: list[Any], exact: dict[int, dict[str, str]]) -> Any:
