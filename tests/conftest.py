@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.pages import FILES, put_all
+from tests.support.postgres import Cluster, find_programs, postgres_cluster
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 
@@ -37,6 +38,27 @@ def pages(tmp_path: Path) -> Path:
 def state(tmp_path: Path) -> Path:
     """Name a state file that is not there yet."""
     return tmp_path / "state.db"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """Run a PostgreSQL for all tests that need one; without its programs they are skipped."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("needs the program initdb")
+    with postgres_cluster(programs) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make an empty database, and have libpq's variables lead to it; return its name."""
+    name = postgres.make_database()
+    for variable in [one for one in os.environ if one.startswith("PG")]:
+        monkeypatch.delenv(variable)
+    for variable, value in postgres.variables(name).items():
+        monkeypatch.setenv(variable, value)
+    return name
 
 
 @pytest.fixture(scope="session")

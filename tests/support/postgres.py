@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
-__all__ = ["Cluster", "find_programs", "postgres_cluster"]
+__all__ = ["GUARDED", "Cluster", "Gate", "find_programs", "postgres_cluster"]
 
 PATIENCE = 30
 OWNER = "postgres"
 SUPERUSER = "postgres"
+GUARDED = "guarded"
+ACCESS = f"local all {GUARDED} scram-sha-256\nlocal all all trust\n"
+"""All may connect through the socket; one role has to show a password."""
 FAST = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -113,6 +118,7 @@ def postgres_cluster(programs: Path) -> Iterator[Cluster]:
             cwd=place,
             stdout=subprocess.DEVNULL,
         )
+        (place / "data" / "pg_hba.conf").write_text(ACCESS, "ascii")
         cluster.start()
         try:
             yield cluster
@@ -120,3 +126,68 @@ def postgres_cluster(programs: Path) -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(place)
+
+
+class Gate:
+    """Stands between a client and the server, and can end the client as it sends something.
+
+    ``is_reached`` is told how many bytes have come, and the last of them; when it says so, the
+    client is killed, and the server sees what came before that alone, or with ``is_late`` that too.
+    """
+
+    def __init__(self, place: Path, cluster: Cluster) -> None:
+        """Listen on a socket in ``place``."""
+        self.place = place
+        self._target = str(cluster.place / ".s.PGSQL.5432")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(place / ".s.PGSQL.5432"))
+        self._listener.listen()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        self._listener.close()
+
+    def kill_at(
+        self,
+        start: Callable[[], subprocess.Popen[bytes]],
+        is_reached: Callable[[int, bytes], bool],
+        *,
+        is_late: bool,
+    ) -> int:
+        """Start a client, kill it when it gets there, and return its exit code."""
+        victim = start()
+        ours, _ = self._listener.accept()
+        theirs = socket.socket(socket.AF_UNIX)
+        theirs.connect(self._target)
+        back = threading.Thread(target=forward_all, args=(theirs, ours))
+        back.start()
+        try:
+            total = 0
+            while chunk := ours.recv(1 << 13):
+                total += len(chunk)
+                reached = is_reached(total, chunk)
+                if is_late or not reached:
+                    theirs.sendall(chunk)
+                if reached:
+                    victim.kill()
+                    break
+        finally:
+            code = victim.wait(PATIENCE)
+            for one in (ours, theirs):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            back.join(PATIENCE)
+            ours.close()
+            theirs.close()
+        return code
+
+
+def forward_all(source: socket.socket, target: socket.socket) -> None:
+    """Hand on what comes until one of the two is gone."""
+    with suppress(OSError):
+        while chunk := source.recv(1 << 16):
+            target.sendall(chunk)

@@ -6,7 +6,6 @@ Whom to speak to, and with which password, is libpq's own affair: its variables 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,9 +15,8 @@ import psycopg
 from stream.records.errors import BadConfiguration, Unavailable, UsageStreamError
 from stream.records.privacy import one_line, register_secret
 
-__all__ = ["Database", "check_service", "open_database"]
+__all__ = ["Database", "open_database"]
 
-SERVICE: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 PASSWORD: Final = "PGPASSWORD"  # noqa: S105 -- the name of a variable
 REFUSED: Final = frozenset({"25006", "42501"})
 """What PostgreSQL says of a transaction that may only read, and of missing privileges."""
@@ -51,29 +49,14 @@ class Database:
                 copy.write(block)
 
 
-def check_service(name: str) -> None:
-    """See that a text is the name of a service.
-
-    Raises:
-        BadConfiguration: it is none; it is not shown, as it may hold a password.
-    """
-    if not SERVICE.fullmatch(name):
-        raise BadConfiguration(
-            "service: found no name of a service; put what it takes to connect into "
-            "pg_service.conf, a password into the file that PGPASSFILE names, and give the name"
-        )
-
-
 @contextmanager
 def open_database(service: str | None) -> Iterator[Database]:
     """Connect, and do all that is done meanwhile in one transaction, or nothing of it.
 
     Raises:
         Unavailable: the database cannot be reached, or does not do it now.
-        BadConfiguration: it refuses what is asked for, or the service has no name of one.
+        BadConfiguration: it refuses what is asked for.
     """
-    if service is not None:
-        check_service(service)
     if password := os.environ.get(PASSWORD):
         register_secret(password)
     try:

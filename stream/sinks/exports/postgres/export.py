@@ -7,6 +7,7 @@ its records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from hashlib import blake2b
@@ -29,23 +30,29 @@ from stream.sinks.exports.records import NamedWindows
 if TYPE_CHECKING:
     from stream.sinks.exports.postgres.database import Database
 
-__all__ = ["check_schema", "export_postgres"]
+__all__ = ["check_target", "export_postgres", "load_driver"]
 
 EXTRA: Final = "PostgreSQL's driver is not installed: pip install 'usage-stream[postgres]'"
+SERVICE: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+SERVICE_WANTED: Final = (
+    "found no name of a service; put what it takes to connect into pg_service.conf, a password "
+    "into the file that PGPASSFILE names, and give the name"
+)
+SCHEMA_WANTED: Final = "expected up to 63 small letters, digits and _, no digit first, and not pg_"
 LOCK_WAIT: Final = "60s"
 """How long another export is waited for."""
 
 
-def check_schema(name: str) -> None:
-    """See that a schema can have this name.
+def check_target(schema: str, service: str | None) -> None:
+    """See that there may be such a schema, and such a service.
 
     Raises:
-        BadConfiguration: it cannot.
+        BadConfiguration: not so; a service is not shown, as there may be a password in it.
     """
-    if not SCHEMA.fullmatch(name):
-        raise BadConfiguration(
-            "schema: expected up to 63 small letters, digits and _, no digit first, and not pg_"
-        )
+    if not SCHEMA.fullmatch(schema):
+        raise BadConfiguration(f"schema: {SCHEMA_WANTED}")
+    if service is not None and not SERVICE.fullmatch(service):
+        raise BadConfiguration(f"service: {SERVICE_WANTED}")
 
 
 def load_driver() -> Callable[[str | None], AbstractContextManager[Database]]:
@@ -82,7 +89,7 @@ def export_postgres(
         Unavailable: the database, or the records, cannot be reached.
         BadInput, Interrupted: the records cannot be read.
     """
-    check_schema(schema)
+    check_target(schema, service)
     with load_driver()(service) as database:
         database.rows("SELECT set_config('lock_timeout', %s, true)", LOCK_WAIT)
         database.run("SELECT pg_advisory_xact_lock(%s)", lock_number(schema))

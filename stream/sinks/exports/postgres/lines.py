@@ -104,7 +104,7 @@ def write_texts(values: Iterable[str]) -> str:
 
 def write_json(text: str) -> str:
     """Write an object; texts in it are shown as elsewhere, for those that PostgreSQL refuses."""
-    if "\\u" in text or escape_controls(text) != text:
+    if "\\" in text or escape_controls(text) != text:
         found = json.loads(text, parse_float=Decimal)
         text = ENCODE(
             {

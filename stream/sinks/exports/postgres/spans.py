@@ -44,15 +44,15 @@ class SentSpan(NamedTuple):
 class SpanChanges(NamedTuple):
     """What an endpoint's export has to do.
 
-    ``sent_spans`` are those whose records go; in ``regions`` all other records are gone. ``kept`` are
-    what remains of spans that were sent before, outside of what is exported, and ``unchanged`` is
-    how many records nobody has to look at.
+    ``sent_spans`` are those whose records go; in ``regions`` all other records are gone. ``rests``
+    are what remains of spans that were sent before, outside of what is exported, and
+    ``unchanged_rows`` is how many records nobody has to look at.
     """
 
     sent_spans: list[SourceSpan]
     regions: list[Window]
-    kept: list[SentSpan]
-    unchanged: int
+    rests: list[SentSpan]
+    unchanged_rows: int
 
 
 def source_spans(recorded: NamedWindows, endpoint: str) -> Iterator[SourceSpan]:
@@ -116,10 +116,10 @@ def changes_in(
             continue
         changes.regions.append(part)
         rests = (Window(days.start, part.start), Window(part.end, days.end))
-        changes.kept.extend(
+        changes.rests.extend(
             SentSpan(known.endpoint, rest, None, 0) for rest in rests if rest.start < rest.end
         )
-    return changes._replace(unchanged=sum(one.records for one in unchanged.values()))
+    return changes._replace(unchanged_rows=sum(one.records for one in unchanged.values()))
 
 
 def common_part(one: Window, other: Window) -> Window | None:

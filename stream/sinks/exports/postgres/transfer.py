@@ -57,12 +57,12 @@ class Transfer:
     """One export, inside its transaction."""
 
     def __init__(
-        self, database: Database, schema: str, recorded: NamedWindows, span: Window
+        self, database: Database, schema: str, records: NamedWindows, span: Window
     ) -> None:
         """Begin; nothing is sent yet."""
         self.database = database
         self.schema = schema
-        self.recorded = recorded
+        self.records = records
         self.span = span
         self._digest = blake2b(digest_size=16)
         self._is_known = True
@@ -83,10 +83,10 @@ class Transfer:
         updated = database.run(statements.UPDATE_RECORDS)
         inserted = database.run(statements.INSERT_NEW_RECORDS)
         database.run(statements.DROP_DAYS)
-        days = [*self._days, *(one for found in changes.values() for one in found.kept)]
+        days = [*self._days, *(one for found in changes.values() for one in found.rests)]
         database.copy("days", statements.DAYS_COLUMNS, map(line_of_span, days))
         renamed, renamed_outside = self._name_projects()
-        unsent = sum(found.unchanged for found in changes.values())
+        unsent = sum(found.unchanged_rows for found in changes.values())
         done = {
             "inserted_rows": inserted,
             "updated_rows": updated + renamed + renamed_outside,
@@ -114,7 +114,7 @@ class Transfer:
         database = self.database
         held: dict[str, str] = dict(database.rows("SELECT project_id, name FROM projects"))
         named: Mapping[str, str] = {
-            show_label(one): show_label(name) for one, name in self.recorded.project_names.items()
+            show_label(one): show_label(name) for one, name in self.records.project_names.items()
         }
         gone = [one for one in held if one not in named]
         changed = [one for one, name in named.items() if held.get(one) != name]
@@ -141,7 +141,7 @@ class Transfer:
             for key, found in groupby(rows, key=itemgetter(0))
         }
         for key in sorted(ENDPOINTS.keys() | stored.keys()):
-            spans = list(source_spans(self.recorded, key))
+            spans = list(source_spans(self.records, key))
             for one in spans:
                 self._digest.update(repr(one).encode())
                 self._is_known = self._is_known and one.digest is not None
@@ -155,7 +155,7 @@ class Transfer:
                     max(source.days.start, self.span.start), min(source.days.end, self.span.end)
                 )
                 records = 0
-                for batch in batches_in(self.recorded, key, source.days, part):
+                for batch in batches_in(self.records, key, source.days, part):
                     records += batch.rows
                     yield lines_of(batch)
                 digest = source.digest if part == source.days else None
