@@ -21,6 +21,7 @@ from stream.daemon.app import make_app
 from stream.daemon.config import Settings, load_certificate, token_of
 from stream.daemon.core import Core
 from stream.daemon.events import log_event
+from stream.daemon.exporter import Exporter
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
 from stream.daemon.http_server import Server, open_socket, serve_app
@@ -106,6 +107,7 @@ class Daemon:
         self.access = access
         self.feeding = Feeding(core)
         self.report_writer = ReportWriter(core)
+        self.exporter = Exporter(core)
         self.notifier = Notifier()
         self.stop_event = anyio.Event()
         self.app = Guard(make_app(core, self.reload), lambda: self.access)
@@ -124,6 +126,7 @@ class Daemon:
                     serve_app, self.app, opened, lambda: self.access.context
                 )
                 tasks.start_soon(self.report_writer.write_regularly)
+                tasks.start_soon(self.exporter.run, self.stop_event)
                 tasks.start_soon(self.give_signs_of_life)
                 tasks.start_soon(self.note_readiness)
                 tasks.start_soon(measure_regularly, self.core)
@@ -214,6 +217,7 @@ class Daemon:
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)
+        self.exporter.follow(settings)
         log_event("info", "reloaded", "the configuration was loaded again")
         self.notifier.tell_ready("reloaded")
         return None

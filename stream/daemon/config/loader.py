@@ -11,15 +11,15 @@ from msgspec import Struct
 from msgspec.inspect import type_info
 
 from stream.daemon.config.checks import check_settings
-from stream.daemon.config.conversion import SECTIONS, SOURCES, Text, convert_tables
+from stream.daemon.config.conversion import ARRAYS, SECTIONS, Text, convert_tables
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
 from stream.records.errors import BadConfiguration
 
 __all__ = ["Setting", "load_settings", "read_settings", "settings_of"]
 
-PATHS: Final = ("path", "evidence", "key_file")
-"""What of a source is a path."""
+PATHS: Final = ("path", "evidence", "key_file", "out")
+"""What of a source or an export is a path."""
 VARIABLE: Final = "USAGE_STREAM_"
 LARGEST: Final = 1024 * 1024
 
@@ -52,7 +52,7 @@ def settings_of(struct: type[Struct] = Settings, section: str = "") -> Iterator[
     for field in type_info(struct).fields:  # type: ignore[attr-defined]  # it is a struct's
         if field.name in SECTIONS:
             yield from settings_of(SECTIONS[field.name], field.name)
-        elif field.name not in SOURCES:
+        elif field.name not in ARRAYS:
             yield Setting(section, field.name, field.type.extra_json_schema["description"])
 
 
@@ -118,7 +118,7 @@ def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
         (tables, ("state", "report", "dead_letters")),
         (tables.get("http"), ("token_file", "tls_cert", "tls_key")),
     ]
-    for name in SOURCES:
+    for name in ARRAYS:
         found = tables.get(name)
         one_of += [(table, PATHS) for table in (found if isinstance(found, list) else [])]
     for table, names in one_of:

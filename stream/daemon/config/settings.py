@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stream.daemon.config.durations import Duration, Period
+from stream.daemon.config.exports import ExportSettings
+from stream.daemon.config.names import Name
 from stream.daemon.config.poll import PollSettings
 from stream.intake.retention import Retention
 from stream.intake.rules import DEFAULT_BUDGET, Rules
@@ -20,14 +22,6 @@ from stream.sources.source import DEFAULT_PAGE_BYTES
 __all__ = ["Http", "Log", "PaceSettings", "Settings", "WatchSettings"]
 
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
-Name: TypeAlias = Annotated[
-    str,
-    Meta(
-        max_length=100,
-        pattern=r"^[A-Za-z0-9._-]*\Z",
-        extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
-    ),
-]
 HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
 
 SPEED: Final = re.compile(rf"({DURATION.pattern})/s")
@@ -193,6 +187,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
     poll: tuple[PollSettings, ...] = ()
+    export: tuple[ExportSettings, ...] = ()
     http: Http = Http()
     log: Log = Log()
 
