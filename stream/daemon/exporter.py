@@ -6,6 +6,7 @@ fails is said once, and tried again for as long as the daemon runs.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 300.0
 GRACE: Final = 3.0
 """Seconds that a process has to end by itself."""
+INTERRUPTED: Final = frozenset({130, 143, -signal.SIGINT, -signal.SIGTERM})
 LONGEST: Final = 1 << 16
 """How much of what a process says is kept: the end of it."""
 OUTCOMES: Final = ("inserted", "updated", "deleted")
@@ -140,6 +142,8 @@ class Exporter:
             except BaseException:
                 await end_child(process)
                 raise
+        if code in INTERRUPTED:
+            await anyio.sleep(LOOK)  # whoever ends all processes of a unit ends the daemon, too
         if code != 0:
             lines = errors.decode(errors="replace").strip().splitlines()
             said = lines[-1].removeprefix("usage-stream: ") if lines else "it said nothing"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE, show_json
 from stream.cli.figure_source import open_recorded
+from stream.cli.progress import show_advance
 from stream.cli.selection import read_span, span_options
+
+if TYPE_CHECKING:
+    from stream.sinks.exports.postgres.transfer import WatchedRecords
 
 __all__ = ["postgres_command"]
 
@@ -54,5 +61,18 @@ def postgres_command(
     from stream.sinks.exports.postgres.export import export_postgres  # noqa: PLC0415 -- only this command needs it
 
     span = read_span(since, until)
-    records = partial(open_recorded, source)
+    records = partial(open_watched, source)
     show_json(export_postgres(records, schema=schema, service=service, span=span))
+
+
+@contextmanager
+def open_watched(source: Path) -> Iterator[WatchedRecords]:
+    """Open records; on a terminal their days are shown as they are sent.
+
+    Raises:
+        BadInput, Unavailable, Interrupted: they cannot be read.
+    """
+    from stream.sinks.exports.postgres.transfer import WatchedRecords  # noqa: PLC0415 -- as above
+
+    with open_recorded(source) as windows, show_advance(None, "days sent") as on_days:
+        yield WatchedRecords(windows, on_days)

@@ -386,6 +386,8 @@ def test_strange_values_arrive(postgres: Cluster, database: str, tmp_path: Path)
         "(other_counters->>'weight')::numeric, input_tokens, batch FROM usage_stream.records"
     )
     found = ask(postgres, database, query)
+    total = "SELECT sum(input_tokens) FROM usage_stream.usage_by_day"
+    assert ask(postgres, database, total) == [(len(texts) * (2**63 - 1) + 1,)]
     assert (None, None, None, None, 1, True) in found
     shown = {row[0] for row in found if row[0] is not None}
     assert {one for one in texts if one.isprintable()} < shown

@@ -24,8 +24,7 @@ from stream.sinks.exports.postgres.layout import (
     layout_digest,
     layout_statements,
 )
-from stream.sinks.exports.postgres.transfer import PostgresExport, Transfer
-from stream.sinks.exports.records import NamedWindows
+from stream.sinks.exports.postgres.transfer import PostgresExport, Transfer, WatchedRecords
 
 if TYPE_CHECKING:
     from stream.sinks.exports.postgres.database import Database
@@ -73,7 +72,7 @@ def load_driver() -> Callable[[str | None], AbstractContextManager[Database]]:
 
 
 def export_postgres(
-    open_records: Callable[[], AbstractContextManager[NamedWindows]],
+    open_records: Callable[[], AbstractContextManager[WatchedRecords]],
     *,
     schema: str = DEFAULT_SCHEMA,
     service: str | None = None,

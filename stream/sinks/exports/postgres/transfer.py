@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -24,10 +24,17 @@ from stream.sinks.exports.records import NamedWindows, batches_in
 if TYPE_CHECKING:
     from stream.sinks.exports.postgres.database import Database
 
-__all__ = ["PostgresExport", "Transfer", "Watermark"]
+__all__ = ["PostgresExport", "Transfer", "WatchedRecords", "Watermark"]
 
 KEPT: Final = 1_000
 """How many exports are remembered in the tables."""
+
+
+class WatchedRecords(NamedTuple):
+    """The records of a source, and who is told of each span of days that was sent."""
+
+    windows: NamedWindows
+    on_days: Callable[[], object] = lambda: None
 
 
 class Watermark(Struct, rename="camel"):
@@ -57,12 +64,12 @@ class Transfer:
     """One export, inside its transaction."""
 
     def __init__(
-        self, database: Database, schema: str, records: NamedWindows, span: Window
+        self, database: Database, schema: str, records: WatchedRecords, span: Window
     ) -> None:
         """Begin; nothing is sent yet."""
         self.database = database
         self.schema = schema
-        self.records = records
+        self.records, self._on_days = records
         self.span = span
         self._digest = blake2b(digest_size=16)
         self._is_known = True
@@ -161,6 +168,7 @@ class Transfer:
                 digest = source.digest if part == source.days else None
                 self._days.append(SentSpan(key, part, digest, records))
                 self._sent += records
+                self._on_days()
 
     def _note_export(self, done: Mapping[str, int]) -> Watermark:
         """Note what was done in the tables; return the watermark."""
