@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream.sinks.exports.postgres.export import lock_number
 from tests.support.comparing import Json
 from tests.support.generated import summary
 from tests.support.pages import FILES, Content, bucket, listed, page, put_all, used
@@ -351,6 +352,28 @@ def test_what_is_refused_says_what_to_do(postgres: Cluster, database: str, pages
     error = export(pages, code=78)["error"]
     assert "0.0.9" in error
     assert "DROP SCHEMA usage_stream CASCADE" in error
+
+
+def test_another_encoding_is_refused(
+    postgres: Cluster, pages: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    """A database that cannot hold every text is none to export into, and is told so."""
+    with postgres.connect() as connection:
+        made = f"CREATE DATABASE {database}_old TEMPLATE template0 ENCODING 'LATIN1'"
+        connection.execute(made.encode())
+    monkeypatch.setenv("PGDATABASE", f"{database}_old")
+    assert "expected one in UTF8" in export(pages, code=78)["error"]
+
+
+def test_an_export_that_lasts_is_not_waited_for_without_end(
+    postgres: Cluster, database: str, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When another one holds the tables for long, that is said, and worth a retry (69)."""
+    monkeypatch.setattr("stream.sinks.exports.postgres.export.LOCK_WAIT", "20ms")
+    with postgres.connect(database) as connection:
+        connection.execute(b"SELECT pg_advisory_lock(%s)", [lock_number("usage_stream")])
+        assert "another export is under way" in export(pages, code=69)["error"]
+    assert counts_of(export(pages))[0] == 4
 
 
 def test_a_role_needs_no_more_than_its_schema(

@@ -23,7 +23,6 @@ REFUSED: Final = frozenset({"25006", "42501"})
 LAYOUT: Final = frozenset({"42P01", "42P07", "42703", "42704", "42804"})
 """What it says of tables, views and columns that are not there, are so already, or are others."""
 TAKEN: Final = "55P03"
-UNWRITABLE: Final = "22P05"
 
 
 class Database:
@@ -91,6 +90,4 @@ def error_of(error: psycopg.Error) -> UsageStreamError:
         )
     if error.sqlstate == TAKEN:
         return Unavailable(f"{told}; another export is under way: try again when it is done")
-    if error.sqlstate == UNWRITABLE:
-        return BadConfiguration(told)
     return Unavailable(f"{told}; PGHOST, PGSERVICE and PGPASSFILE say where and how to connect")
