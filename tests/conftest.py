@@ -42,11 +42,8 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """Run a PostgreSQL for all tests that need one; without its programs they are skipped."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("needs the program initdb")
-    with postgres_cluster(programs) as cluster:
+    """Run a PostgreSQL for all tests that need one, which say so: ``needs_program("initdb")``."""
+    with postgres_cluster(find_programs()) as cluster:
         yield cluster
 
 
@@ -71,7 +68,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs a program which is not there, by the program's name."""
     for marker in item.iter_markers("needs_program"):
         for program in marker.args:
-            if shutil.which(program) is None:
+            if (
+                shutil.which(program) is None
+                and shutil.which(program, path=find_programs()) is None
+            ):
                 pytest.skip(f"needs the program {program}")
 
 

@@ -33,6 +33,7 @@ def sum_of(cluster: Cluster, database: str) -> int:
         return int(found)
 
 
+@pytest.mark.needs_program("initdb")
 def test_it_follows_what_is_counted(postgres: Cluster, database: str, tmp_path: Path) -> None:
     """What has landed is in the tables; a server that is down is said once, and found again."""
     put_all(tmp_path / "pages", {ONE: page(GOOD)})
@@ -60,6 +61,7 @@ def test_it_follows_what_is_counted(postgres: Cluster, database: str, tmp_path: 
         assert len(reasons) == len({*reasons})
 
 
+@pytest.mark.needs_program("initdb")
 def test_a_stop_does_not_wait_for_an_export(
     postgres: Cluster, database: str, tmp_path: Path
 ) -> None:
@@ -101,7 +103,7 @@ def test_a_reload_begins_and_ends_exports(tmp_path: Path) -> None:
         assert not exports_of(found)
         assert found.stop() == 0
     expected = tmp_path / "expected.om"
-    arguments = ["--state", str(tmp_path / "state.db"), "--out", str(expected)]
+    arguments = [str(tmp_path / "state.db"), "--out", str(expected)]
     assert run(["export", "openmetrics", *arguments])[0] == 0
     assert out.read_bytes() == expected.read_bytes()
 

@@ -35,11 +35,11 @@ FAST = {
 }
 
 
-def find_programs() -> Path | None:
-    """Return where the newest of the server's programs are; ``None``: there are none."""
+def find_programs() -> Path:
+    """Return where the newest of the server's programs are, which Debian puts on no path."""
     found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     versions = sorted(found, key=lambda one: int(one.parts[-3]) if one.parts[-3].isdigit() else 0)
-    return versions[-1].parent if versions else None
+    return versions[-1].parent if versions else Path("/usr/lib/postgresql")
 
 
 class Cluster:

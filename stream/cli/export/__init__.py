@@ -1,7 +1,7 @@
 """``usage-stream export``: a file for each format.
 
-``csv``, ``focus``, ``openmetrics``, ``parquet`` and ``postgres`` are those. ``options`` is what they
-share: what is read, which records are wanted, and how a file is made.
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``postgres`` writes tables.
+``options`` is what they share: what is read, which records are wanted, and how a file is made.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream.cli.basics import EXIT_CODES, FILE, show_json
+from stream.cli.basics import EXIT_CODES, show_json
+from stream.cli.export.options import source_argument
 from stream.cli.figure_source import open_recorded
 from stream.cli.progress import show_advance
 from stream.cli.selection import read_span, span_options
@@ -22,7 +23,7 @@ __all__ = ["postgres_command"]
 
 
 @click.command("postgres", epilog=EXIT_CODES)
-@click.argument("source", metavar="SOURCE", type=FILE)
+@source_argument
 @click.option(
     "--schema",
     metavar="NAME",

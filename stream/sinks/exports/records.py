@@ -24,18 +24,10 @@ from stream.records.chains import Chain
 from stream.records.privacy import escape_json, show_label
 from stream.records.windows import Window
 from stream.sinks.details import plain_number_of
-from stream.sinks.exports.schema import COLUMNS, KINDS, OTHER_COUNTERS, OTHER_DIMENSIONS, Column
+from stream.sinks.exports.schema import COLUMNS, KINDS, OTHER_COUNTERS, OTHER_DIMENSIONS
 from stream.state.windows import Windows
 
-__all__ = [
-    "COLUMNS",
-    "BatchColumns",
-    "Column",
-    "NamedWindows",
-    "RecordBatch",
-    "batches_in",
-    "batches_of",
-]
+__all__ = ["BatchColumns", "NamedWindows", "RecordBatch", "batches_in", "batches_of"]
 
 
 class NamedWindows(NamedTuple):

@@ -27,6 +27,8 @@ from tests.support.postgres import GUARDED, Cluster, Gate
 from tests.support.running import replay, run
 from tests.support.strategies import Chains, chains, write_chains
 
+pytestmark = pytest.mark.needs_program("initdb")
+
 PATIENCE = 60
 SCHEMAS = itertools.count()
 COUNTERS = ("input_tokens", "input_cached_tokens", "output_tokens", "num_model_requests")

@@ -12,7 +12,7 @@ from typing import Final
 
 from xxhash import xxh3_64_hexdigest
 
-from stream.sinks.exports.records import COLUMNS
+from stream.sinks.exports.schema import COLUMNS
 
 __all__ = [
     "DEFAULT_SCHEMA",

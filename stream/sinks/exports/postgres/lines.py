@@ -16,19 +16,18 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.providers.openai import ENDPOINTS
+from stream.providers.endpoint import IDENTITY_ORDER
 from stream.records.money import plain_text_of
-from stream.records.privacy import escape_controls, show_label
+from stream.records.privacy import show_label
 from stream.records.windows import MAX_TIME
-from stream.sinks.exports.records import COLUMNS, RecordBatch
+from stream.sinks.exports.records import RecordBatch
+from stream.sinks.exports.schema import COLUMNS, OTHER_DIMENSIONS
 
 __all__ = ["IDENTITY_BYTES", "lines_of", "write_time"]
 
 NOTHING: Final = "\\N"
 IDENTITY_BYTES: Final = 16
-OTHERS: Final = "other_dimensions"
-DIMENSIONS: Final = frozenset(name for one in ENDPOINTS.values() for name in one.dimensions)
-IDENTIFYING: Final = ("provider", *(o.name for o in COLUMNS if o.name in DIMENSIONS), OTHERS)
+IDENTIFYING: Final = ("provider", *IDENTITY_ORDER, OTHER_DIMENSIONS)
 """What a record's identity is made of, beside its endpoint and window."""
 ENCODE: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
@@ -77,11 +76,9 @@ def count_alike(keys: Iterable[Any]) -> Iterator[str]:
         seen[key] += 1
 
 
-def write_text(value: Any) -> str:
-    """Write a text; control characters are escaped, and PostgreSQL has no NUL at all."""
-    return show_label(value if isinstance(value, str) else ENCODE(value).decode()).replace(
-        "\\", "\\\\"
-    )
+def write_text(text: str) -> str:
+    """Write a text, which has no control characters: PostgreSQL has no NUL at all."""
+    return text.replace("\\", "\\\\")
 
 
 def write_flag(value: bool) -> str:  # noqa: FBT001 -- the value itself is what is written
@@ -98,13 +95,13 @@ def write_time(seconds: int) -> str:
 
 def write_texts(values: Iterable[str]) -> str:
     """Write texts as an array."""
-    quoted = (show_label(one).replace("\\", "\\\\").replace('"', '\\"') for one in values)
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in values)
     return ("{" + ",".join(f'"{one}"' for one in quoted) + "}").replace("\\", "\\\\")
 
 
 def write_json(text: str) -> str:
     """Write an object; texts in it are shown as elsewhere, for those that PostgreSQL refuses."""
-    if "\\" in text or escape_controls(text) != text:
+    if "\\" in text:
         found = json.loads(text, parse_float=Decimal)
         text = ENCODE(
             {
