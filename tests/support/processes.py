@@ -1,4 +1,4 @@
-"""A replay as a process of its own, and a kill when it has used so much CPU time."""
+"""Commands as processes of their own: what memory they take, and kills at some CPU time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,34 @@ def command(pages: Path, report: Path, *options: str) -> list[str]:
     """Write the command of a replay."""
     base = [sys.executable, "-m", "stream", "replay", str(pages), "--now", NOW]
     return [*base, "--report", str(report), *options]
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from stream.cli import run_command
+code = run_command(sys.argv[1:])
+lines = Path("/proc/self/status").read_text("ascii").splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")), file=sys.stderr)
+sys.exit(code)
+"""
+"""Runs a command, and says last what it had of memory at most, in KiB.
+
+What the system tells whoever waits for a process (``ru_maxrss``) is no less than what the one had
+that started it.
+"""
+
+
+def peak_of(arguments: list[str], before: str = "") -> int:
+    """Run a command in a process of its own, after some Python; return its most memory in KiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", before + PEAK, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1])
 
 
 def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:
