@@ -10,7 +10,7 @@ import pytest
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.pages import bucket, page, put, put_all, used
-from tests.support.postgres import Cluster
+from tests.support.postgres import GUARDED, Cluster
 from tests.support.running import run
 
 WATCHED = '[[watch]]\npath = "pages"\n'
@@ -80,6 +80,28 @@ def test_a_stop_does_not_wait_for_an_export(
     with postgres.connect(database) as connection:
         rows = connection.execute(b"SELECT count(*) FROM usage_stream.exports").fetchall()
     assert rows == [(1,)]
+
+
+@pytest.mark.needs_program("initdb")
+@pytest.mark.usefixtures("database")
+def test_a_password_stands_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is refused is in no log, metric, page or file, though the refusal is told."""
+    put_all(tmp_path / "pages", {ONE: page(GOOD)})
+    (tmp_path / "passwords").write_text("*:*:*:*:hush-0816\n", "utf-8")
+    (tmp_path / "passwords").chmod(0o600)
+    monkeypatch.setenv("PGUSER", GUARDED)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "passwords"))
+    monkeypatch.setenv("PGPASSWORD", "hush-0815")
+    with daemon(tmp_path, sources=TABLES) as found:
+        found.until(lambda: found.value(FAILURES, export="postgres") > 0, "a failure")
+        asked = [found.ask(one).text for one in ("/metrics", "/", "/readyz", "/report")]
+        assert found.stop() == 0
+    (reason,) = {one["reason"] for one in found.events() if one["event"] == "export_failed"}
+    assert "password authentication failed" in reason
+    assert not [one for one in asked if "hush" in one]
+    files = [one for one in tmp_path.rglob("*") if one.is_file() and one.name != "passwords"]
+    assert tmp_path / "state.db" in files
+    assert not [one.name for one in files if b"hush" in one.read_bytes()]
 
 
 def test_a_reload_begins_and_ends_exports(tmp_path: Path) -> None:

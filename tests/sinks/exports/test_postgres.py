@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from stream.sinks.exports.postgres.export import lock_number
 from tests.support.comparing import Json
 from tests.support.generated import summary
-from tests.support.pages import FILES, Content, bucket, listed, page, put_all, used
+from tests.support.pages import DAY, FILES, FIRST, Content, bucket, listed, page, put_all, used
 from tests.support.places import FIXTURES
 from tests.support.postgres import GUARDED, Cluster, Gate
+from tests.support.pruning import prune
 from tests.support.running import replay, run
 from tests.support.strategies import Chains, chains, write_chains
 
@@ -227,6 +228,21 @@ def test_nothing_outside_of_a_span_changes(
     assert dump(postgres, database) == export_anew(postgres, database, last)
 
 
+def test_what_was_folded_is_so_in_the_tables(
+    postgres: Cluster, database: str, tmp_path: Path
+) -> None:
+    """After state was pruned a record is the sum of its day, and sums are what they were."""
+    starts = [FIRST + 3_600, FIRST + 7_200]
+    old = [bucket(used(7, project_id="p"), start_time=one, end_time=one + 3_600) for one in starts]
+    state = state_of(tmp_path, {"usage_completions.json": page(*old, bucket(used(5), day=40))})
+    assert export(state)["insertedRows"] == 3
+    assert prune(state, limit=FIRST + 30 * DAY)["windows"] > 0
+    assert counts_of(export(state)) == (1, 0, 2, 1)
+    query = "SELECT project_id, input_tokens FROM usage_stream.records ORDER BY 2"
+    assert ask(postgres, database, query) == [(None, 5), ("p", 14)]
+    assert dump(postgres, database) == export_anew(postgres, database, state)
+
+
 def is_in_chunk(text: bytes, _: int, chunk: bytes) -> bool:
     """Tell whether what was sent last has a text in it."""
     return text in chunk
@@ -324,7 +340,12 @@ def test_passwords_are_libpqs_affair(
     assert "wrong-0816" not in error
     monkeypatch.setenv("PGPASSWORD", "wrong-0817")
     assert "wrong-0817" not in export(pages, "--service", "billing", code=69)["error"]
-    monkeypatch.delenv("PGPASSWORD")
+    monkeypatch.setenv("PGPORT", "wrong-0817")
+    error = export(pages, "--service", "billing", code=69)["error"]
+    assert "port" in error
+    assert "wrong-0817" not in error
+    for name in ("PGPASSWORD", "PGPORT"):
+        monkeypatch.delenv(name)
     passwords.write_text("*:*:*:*:right-0815\n", "utf-8")
     assert counts_of(export(pages, "--service", "billing"))[0] == 4
     uri = f"postgresql://{GUARDED}:right-0815@localhost/{database}"
@@ -446,7 +467,7 @@ def test_the_driver_is_an_extra(pages: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "usage-stream[postgres]" in export(pages, code=78)["error"]
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=st.lists(st.tuples(chains(), st.booleans()), min_size=2, max_size=3))
 def test_the_last_of_many_exports_is_all_that_counts(
     made: list[tuple[Chains, bool]], postgres: Cluster, database: str
