@@ -8,8 +8,8 @@ wanted through ``tls``: ``guard`` says who may ask, ``representation`` how an an
 ``days_answer`` gives what days came to, which ``days_client`` asks another daemon for, and
 ``glance`` is the page for people. It shows ``accounts`` and
 ``shown_sources``, and what was used and billed by the days of the ``calendar``: ``overview`` has
-the figures, ``shown_projects`` and ``chart`` what is written and drawn of them, in the ``notation``
-of numbers and times, and ``overview_cache`` works that out once for all. ``pruner`` lets what is
+the figures, ``shown_projects`` and ``chart`` what is written and drawn of them, and
+``overview_cache`` works that out once for all. ``pruner`` lets what is
 old fold. ``health`` knows what is
 wrong, if anything, ``troubles`` what of the sources does not work now, ``overdue`` which walks
 have stopped half way, ``intervals`` how often pages are expected, and ``machine`` what memory and

@@ -8,16 +8,13 @@ from typing import NamedTuple
 import anyio.to_thread
 
 from stream.daemon.calendar import Calendar, calendar_at
-from stream.daemon.chart import Chart, draw_charts
+from stream.daemon.chart import draw_charts
 from stream.daemon.overview import Overview
-from stream.daemon.shown_projects import (
-    ProjectNames,
-    ShownProjects,
-    describe_days,
-    describe_projects,
-)
+from stream.daemon.shown_projects import ShownProjects, describe_days, describe_projects
 from stream.figures.daily import DailyFigures, DaySums
 from stream.records.windows import Window
+from stream.sinks.html.chart import Chart
+from stream.sinks.html.names import ProjectNames
 
 __all__ = ["OverviewCache", "ShownOverview"]
 

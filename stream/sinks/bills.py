@@ -10,12 +10,12 @@ from typing import Any, TypeAlias, TypeVar
 from stream.figures.money.bills import Bills
 from stream.figures.money.estimates import Estimate, UsageKey, sum_estimates
 from stream.figures.money.reasons import REASONS
-from stream.figures.money.rows import BillRow
+from stream.figures.money.rows import BillRow, sum_bill_rows
 from stream.providers.prices.line_items import subject_of
-from stream.records.money import MONEY, exact_number
+from stream.records.money import exact_number
 from stream.sinks.details import plain_number_of, show_project, times_of
 
-__all__ = ["show_bills", "show_row"]
+__all__ = ["gather", "group_estimates", "show_bills", "show_row"]
 
 T = TypeVar("T")
 Group: TypeAlias = tuple[str | None, ...]
@@ -150,18 +150,14 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
 
 def show_sums(rows: Iterable[BillRow]) -> dict[str, Any]:
     """Show what rows come to: all is exact, and each part adds up to its whole."""
-    billed = estimated = matched = Decimal(0)
-    for row in rows:
-        billed = MONEY.add(billed, row.billed_amount)
-        estimated = MONEY.add(estimated, row.estimate.amount)
-        matched = MONEY.add(matched, row.matched_amount)
+    sums = sum_bill_rows(rows)
     return {
-        "billed": money_of(billed),
-        "estimated": money_of(estimated),
-        "difference": money_of(MONEY.subtract(billed, estimated)),
-        "matched": money_of(matched),
-        "notMatched": money_of(MONEY.subtract(billed, matched)),
-        "notBilled": money_of(MONEY.subtract(estimated, matched)),
+        "billed": money_of(sums.billed_amount),
+        "estimated": money_of(sums.estimated_amount),
+        "difference": money_of(sums.difference),
+        "matched": money_of(sums.matched_amount),
+        "notMatched": money_of(sums.not_matched),
+        "notBilled": money_of(sums.not_billed),
     }
 
 

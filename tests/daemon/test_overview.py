@@ -12,21 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.daemon.calendar import calendar_at
-from stream.daemon.chart import Chart, draw_charts, end_of_axis
-from stream.daemon.notation import (
+from stream.daemon.chart import draw_charts
+from stream.daemon.overview import Overview
+from stream.daemon.overview_cache import OverviewCache
+from stream.daemon.shown_projects import describe_days, describe_projects
+from stream.figures.daily import DaySums
+from stream.figures.series import Series
+from stream.records.money import Number
+from stream.records.windows import DAY, MAX_TIME, Window
+from stream.sinks.html.chart import Chart, end_of_axis
+from stream.sinks.html.names import ProjectNames
+from stream.sinks.html.notation import (
     group_digits,
     shorten_number,
     write_count,
     write_money,
     write_month,
 )
-from stream.daemon.overview import Overview
-from stream.daemon.overview_cache import OverviewCache
-from stream.daemon.shown_projects import ProjectNames, describe_days, describe_projects
-from stream.figures.daily import DaySums
-from stream.figures.series import Series
-from stream.records.money import Number
-from stream.records.windows import DAY, MAX_TIME, Window
 
 NOON = 1_734_609_600  # 2024-12-19T12:00:00Z, a Thursday
 TODAY = Window(NOON - DAY // 2, NOON + DAY // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from stream.providers.prices.line_items import Subject
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["BillPlace", "BillRow"]
+__all__ = ["BillPlace", "BillRow", "BillSums", "sum_bill_rows"]
 
 
 class BillPlace(NamedTuple):
@@ -51,3 +52,36 @@ class BillRow(Struct):
         """Take an estimate up."""
         self.usage.setdefault(key, Estimate()).add(estimate)
         self.estimate.add(estimate)
+
+
+class BillSums(NamedTuple):
+    """What rows come to: billed is matched and not matched, estimated matched and not billed."""
+
+    billed_amount: Decimal
+    estimated_amount: Decimal
+    matched_amount: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What is billed, less what is estimated."""
+        return MONEY.subtract(self.billed_amount, self.estimated_amount)
+
+    @property
+    def not_matched(self) -> Decimal:
+        """What is billed, and not estimated."""
+        return MONEY.subtract(self.billed_amount, self.matched_amount)
+
+    @property
+    def not_billed(self) -> Decimal:
+        """What is estimated, and not billed."""
+        return MONEY.subtract(self.estimated_amount, self.matched_amount)
+
+
+def sum_bill_rows(rows: Iterable[BillRow]) -> BillSums:
+    """Add rows up, exactly."""
+    billed = estimated = matched = Decimal(0)
+    for row in rows:
+        billed = MONEY.add(billed, row.billed_amount)
+        estimated = MONEY.add(estimated, row.estimate.amount)
+        matched = MONEY.add(matched, row.matched_amount)
+    return BillSums(billed, estimated, matched)

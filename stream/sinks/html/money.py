@@ -1,0 +1,121 @@
+"""What was billed beside what it should have cost: tables that add up to the last digit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from stream.figures.money.bills import Bills
+from stream.figures.money.estimates import Estimate, sum_estimates
+from stream.figures.money.reasons import REASONS
+from stream.figures.money.rows import BillRow, sum_bill_rows
+from stream.figures.series import label_value_of
+from stream.records.money import Number, exact_number
+from stream.sinks.bills import gather, group_estimates
+from stream.sinks.html.names import shorten_text
+from stream.sinks.html.tables import PageColumn, PageRow, PageTable, call_currency, sum_columns
+
+__all__ = ["MoneyView", "ShownSums", "view_money"]
+
+TOP: Final = 60
+MOST_CURRENCIES: Final = 8
+
+
+class ShownSums(NamedTuple):
+    """What rows come to, and what they are of; each number is exact."""
+
+    currency: str
+    reason: str
+    meaning: str
+    rows: int
+    billed: Number
+    estimated: Number
+    difference: Number
+    matched: Number
+    not_matched: Number
+    not_billed: Number
+
+
+class MoneyView(NamedTuple):
+    """All of it: what prices were taken, sums by currency and by reason, and estimates."""
+
+    prices: str
+    currency: str
+    by_currency: list[ShownSums]
+    by_reason: list[ShownSums]
+    more_currencies: int
+    estimates: PageTable
+
+
+def view_money(bills: Bills) -> MoneyView:
+    """Arrange what is known of bills and estimates."""
+    currencies = gather(((row.place.currency,), row) for row in bills.rows)
+    reasons = gather(((row.place.currency, row.reason), row) for row in bills.rows)
+    kept = {currency for (currency,), _ in currencies[:MOST_CURRENCIES]}
+    return MoneyView(
+        shorten_text(bills.prices.title),
+        call_currency(bills.prices.currency),
+        [show_rows(name, None, rows) for (name,), rows in currencies if name in kept],
+        [show_rows(name, reason, rows) for (name, reason), rows in reasons if name in kept],
+        len(currencies) - len(kept),
+        table_of_estimates(bills),
+    )
+
+
+def show_rows(currency: str | None, reason: str | None, rows: Iterable[BillRow]) -> ShownSums:
+    """Show what rows come to."""
+    found = list(rows)
+    sums = sum_bill_rows(found)
+    numbers = (
+        sums.billed_amount,
+        sums.estimated_amount,
+        sums.difference,
+        sums.matched_amount,
+        sums.not_matched,
+        sums.not_billed,
+    )
+    return ShownSums(
+        call_currency(label_value_of(currency)),
+        (reason or "").replace("_", " "),
+        REASONS[reason] if reason else "",
+        len(found),
+        *map(exact_number, numbers),
+    )
+
+
+def table_of_estimates(bills: Bills) -> PageTable:
+    """Make the table of estimates by model, tier and kind, the greatest first."""
+    found = group_estimates(bills.estimates, lambda key: (key.model, key.tier, key.kind))
+    sums = [(group, sum_estimates(some)) for group, some in found]
+    sums.sort(key=lambda one: (-one[1].amount, [text or "" for text in one[0]]))
+    cut = TOP if len(sums) > TOP + 1 else len(sums)
+    rows = [
+        PageRow(
+            shorten_text(label_value_of(model)),
+            f"{shorten_text(tier or '')}, {(kind or '').replace('_', ' ')}",
+            figures_of(one),
+        )
+        for (model, tier, kind), one in sums[:cut]
+    ]
+    if others := [one for _, one in sums[cut:]]:
+        name = f"{len(others):,} more together"
+        rows.append(PageRow(name, "", figures_of(sum_estimates(others)), is_rest=True))
+    currency = call_currency(bills.prices.currency)
+    titles = ("quantity", "without a price", f"estimated, {currency}")
+    columns = [PageColumn(title, None) for title in titles]
+    total = PageRow("all together", "", sum_columns([one.figures for one in rows], len(columns)))
+    return PageTable(
+        "estimates",
+        "What was estimated",
+        "Quantity times price, by model, tier as it is charged, and kind of use.",
+        "model, tier and kind",
+        columns,
+        rows,
+        total._replace(figures=[None, None, *total.figures[2:]]) if len(rows) > 1 else None,
+    )
+
+
+def figures_of(estimate: Estimate) -> list[Number | None]:
+    """Return the figures of an estimate."""
+    amount = exact_number(estimate.amount)
+    return [estimate.quantity, estimate.without_price or None, amount]

@@ -1,0 +1,192 @@
+"""What was used and billed, over time and by what it was for: the charts and tables of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from stream.figures.breakdown import BILLED, Choice, Measure, add_breakdowns
+from stream.figures.daybook import FiguresDaybook
+from stream.figures.days import COSTS
+from stream.figures.money.bills import Bills
+from stream.figures.money.estimates import UsageKey
+from stream.figures.outline import Outline
+from stream.figures.ranks import rank_rows
+from stream.figures.series import label_value_of
+from stream.records.money import MONEY, Number
+from stream.records.windows import Window
+from stream.sinks.html.chart import Chart
+from stream.sinks.html.names import ProjectNames
+from stream.sinks.html.periods import PeriodFigures, PeriodView, month_after, view_periods
+from stream.sinks.html.tables import (
+    Estimated,
+    PageTable,
+    SheetWords,
+    call_currency,
+    make_sheet,
+    sum_money,
+)
+
+__all__ = ["UsageView", "view_usage"]
+
+TOP: Final = 100
+"""Groups that have a row of their own."""
+MOST_TOTALS: Final = 8
+"""Currencies that have a total on top."""
+PROJECT: Final = ("project_id",)
+MODEL: Final = ("model",)
+TIER: Final = ("service_tier",)
+LINE: Final = ("line_item",)
+
+
+class Total(NamedTuple):
+    """A figure on top of the page, and what it is in; ``unit`` is a currency, or nothing."""
+
+    title: str
+    unit: str
+    figure: Number | None
+
+
+class UsageView(NamedTuple):
+    """All of it; ``span`` is from the first day to the last, if there is any.
+
+    ``long_spans`` is how many times windows cross midnight, and ``more_currencies`` how many have
+    no total of their own.
+    """
+
+    span: Window | None
+    billed: list[Total]
+    estimated: Total | None
+    used: list[Total]
+    months: PeriodView
+    days: PeriodView | None
+    sheets: list[PageTable]
+    long_spans: int
+    more_currencies: int
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The charts, of months first."""
+        return [*self.months.charts, *(self.days.charts if self.days else ())]
+
+
+def view_usage(outline: Outline) -> UsageView:
+    """Add up and arrange what a page shows; the days are read once, and the last month's again."""
+    book, names = FiguresDaybook(outline.figures), ProjectNames(outline.project_names)
+    whole, projects, lines, tiers, models, *drawn = add_breakdowns(
+        book,
+        (
+            Choice(dimensions=(), period="month"),
+            Choice(dimensions=PROJECT),
+            Choice(dimensions=LINE, endpoints=(COSTS,)),
+            Choice(dimensions=TIER),
+            Choice(dimensions=MODEL),
+            Choice(dimensions=PROJECT, period="month", endpoints=(COSTS,)),
+            Choice(dimensions=MODEL, period="month"),
+        ),
+    )
+    total, bills = rank_rows(whole).total, outline.bills
+    months = view_periods("month", PeriodFigures(whole, *drawn), names, bills)
+    days = None
+    if months.last is not None:
+        span = Window(months.last, month_after(months.last))
+        by_day = (
+            Choice(dimensions=(), period="day", span=span),
+            Choice(dimensions=PROJECT, period="day", span=span, endpoints=(COSTS,)),
+            Choice(dimensions=MODEL, period="day", span=span),
+        )
+        days = view_periods("day", PeriodFigures(*add_breakdowns(book, by_day)), names, bills, span)
+    billed = [one for one in whole.measures if one.name == BILLED]
+    return UsageView(
+        span_of(outline),
+        [Total("Billed", call_currency(one.currency), total[one]) for one in billed[:MOST_TOTALS]],
+        total_estimate(bills),
+        [
+            Total(title, "", total.get(Measure(name)))
+            for title, name in (
+                ("Tokens in", "input_tokens"),
+                ("Of them cached", "input_cached_tokens"),
+                ("Tokens out", "output_tokens"),
+                ("Requests", "num_model_requests"),
+            )
+        ],
+        months,
+        days,
+        [
+            make_sheet(projects, words_of_projects(names), TOP, estimated_by(bills, project_of)),
+            make_sheet(lines, WORDS["line"], TOP),
+            make_sheet(tiers, WORDS["tier"], TOP),
+            make_sheet(models, WORDS["model"], TOP, estimated_by(bills, model_of)),
+        ],
+        len(whole.long_spans),
+        len(billed[MOST_TOTALS:]),
+    )
+
+
+def words_of_projects(names: ProjectNames) -> SheetWords:
+    """Say what the table of projects is."""
+    return SheetWords(
+        "projects", "By project", "The project that costs most first.", "project", names.find
+    )
+
+
+WORDS: Final = {
+    "line": SheetWords(
+        "lines",
+        "By what was billed for",
+        "The line items of the bill, as the provider calls them.",
+        "line item",
+    ),
+    "tier": SheetWords(
+        "tiers",
+        "By service tier",
+        "What was used on each tier. The bill does not say its tier, so cost is not spread.",
+        "tier",
+    ),
+    "model": SheetWords(
+        "models",
+        "By model",
+        "What each model was used for. The bill names line items and no models, so billed cost "
+        "is not spread; an estimate is, where there are prices.",
+        "model",
+    ),
+}
+
+
+def span_of(outline: Outline) -> Window | None:
+    """Return from the first day to the last of which anything is known."""
+    found = [one.days.span for one in outline.figures.values()]
+    spans = [one for one in found if one is not None]
+    if not spans:
+        return None
+    return Window(min(one.start for one in spans), max(one.end for one in spans))
+
+
+def total_estimate(bills: Bills | None) -> Total | None:
+    """Return what all use should have cost, where there are prices."""
+    if bills is None:
+        return None
+    amount = sum_money(one.amount for one in bills.estimates.values())
+    return Total("Estimated", call_currency(bills.prices.currency), amount)
+
+
+def estimated_by(bills: Bills | None, value_of: Callable[[UsageKey], str]) -> Estimated | None:
+    """Return what was estimated by the value that a row has, where there are prices."""
+    if bills is None:
+        return None
+    amounts: dict[str, Decimal] = {}
+    for key, one in bills.estimates.items():
+        value = value_of(key)
+        amounts[value] = MONEY.add(amounts.get(value, Decimal(0)), one.amount)
+    return Estimated(bills.prices.currency, {one: sum_money([amounts[one]]) for one in amounts})
+
+
+def project_of(key: UsageKey) -> str:
+    """Return the project of an estimate as a row shows it."""
+    return label_value_of(key.project_id)
+
+
+def model_of(key: UsageKey) -> str:
+    """Return the model of an estimate as a row shows it."""
+    return label_value_of(key.model)
