@@ -24,11 +24,7 @@ def open_stored_intake(state: Path, now: int) -> Iterator[Intake]:
         BadInput: it is damaged.
         Unavailable: it cannot be read.
     """
-    store = Inspection(state)
-    with (
-        closing(store),
-        store.hold_moment(),
-        closing(Intake(Rules(), Tally(), lambda: now, store=store)) as intake,
-    ):
+    with closing(Inspection(state)) as store, store.hold_moment():
+        intake = Intake(Rules(), Tally(), lambda: now, store=store)
         intake.standing.judge_all()
         yield intake

@@ -1,4 +1,4 @@
-"""``usage-stream export``: a file for each format, as ``focus`` and ``openmetrics``."""
+"""``usage-stream export``: ``focus`` and ``openmetrics``, a file each, and ``html``, a page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["export_command"]
 
 FILES: Final = {
     "focus": "focus",
+    "html": "html",
     "openmetrics": "openmetrics",
 }
 """Where each format is."""

@@ -117,5 +117,5 @@ def table_of_estimates(bills: Bills) -> PageTable:
 
 def figures_of(estimate: Estimate) -> list[Number | None]:
     """Return the figures of an estimate."""
-    amount = exact_number(estimate.amount)
+    amount = exact_number(estimate.amount) if estimate.is_priced else None
     return [estimate.quantity, estimate.without_price or None, amount]

@@ -39,7 +39,6 @@ MOST_BARS: Final = 36
 YEAR: Final = 12
 NAMED: Final = 6
 """About how many periods are named below a long chart."""
-WEEK: Final = 7
 TOKENS: Final = (Measure("input_tokens"), Measure("output_tokens"))
 
 
@@ -90,7 +89,7 @@ def estimated_in(per: Per, bills: Bills | None, span: Window | None) -> dict[int
     amounts: defaultdict[int, Decimal] = defaultdict(Decimal)
     for key, one in bills.estimates.items():
         start = key.days.start
-        if span is None or span.start <= start < span.end:
+        if one.is_priced and (span is None or span.start <= start < span.end):
             period = start_of_period(start, per)
             amounts[period] = MONEY.add(amounts[period], one.amount)
     return {period: sum_money([amount]) for period, amount in amounts.items()}
@@ -191,11 +190,17 @@ def words_of(  # noqa: PLR0913, PLR0917 -- a chart says as many things
     def call(value: str) -> str:
         return shorten_text(name_of(value))
 
+    every = -(-len(starts) // NAMED)
     if per == "day":
-        return ChartWords(title, unit, call, write, "on", lambda day: day.partition("-")[2], WEEK)
+        return ChartWords(title, unit, call, write, "on", shorten_day, every)
     if len(starts) <= YEAR:
         return ChartWords(title, unit, call, write, "in", name_month, 1)
-    return ChartWords(title, unit, call, write, "in", str, -(-len(starts) // NAMED))
+    return ChartWords(title, unit, call, write, "in", str, every)
+
+
+def shorten_day(day: str) -> str:
+    """Leave the year out."""
+    return day.partition("-")[2]
 
 
 def name_month(period: str) -> str:

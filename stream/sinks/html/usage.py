@@ -167,7 +167,8 @@ def total_estimate(bills: Bills | None) -> Total | None:
     """Return what all use should have cost, where there are prices."""
     if bills is None:
         return None
-    amount = sum_money(one.amount for one in bills.estimates.values())
+    found = [one.amount for one in bills.estimates.values() if one.is_priced]
+    amount = sum_money(found) if found else None
     return Total("Estimated", call_currency(bills.prices.currency), amount)
 
 
@@ -177,6 +178,8 @@ def estimated_by(bills: Bills | None, value_of: Callable[[UsageKey], str]) -> Es
         return None
     amounts: dict[str, Decimal] = {}
     for key, one in bills.estimates.items():
+        if not one.is_priced:
+            continue
         value = value_of(key)
         amounts[value] = MONEY.add(amounts.get(value, Decimal(0)), one.amount)
     return Estimated(bills.prices.currency, {one: sum_money([amounts[one]]) for one in amounts})
