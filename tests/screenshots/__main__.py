@@ -1,4 +1,4 @@
-"""Take pictures of the daemon's page: python -m tests.screenshots."""
+"""Take pictures of the daemon's page, and of a report's: python -m tests.screenshots."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 from selenium.webdriver import Chrome
 
 from tests.support.browsers import browser, prefer, size
-from tests.support.daemons import Daemon, daemon
+from tests.support.daemons import daemon
+from tests.support.finance import YEAR_END, put_year
 from tests.support.organizations import NOON, put_organization
 from tests.support.pages import bucket, page, put, used
+from tests.support.running import run
 
 HERE = Path(__file__).parent
 DEAD = ("--dead-letters", "dead-letters")
@@ -38,11 +40,14 @@ PICTURES: Final = (
 )
 
 
-def take(driver: Chrome, running: Daemon, picture: Picture, place: Path) -> None:
-    """Photograph the page from its top."""
+REPORT: Final = Picture("report.png", 1200, 1250, "light")
+
+
+def take(driver: Chrome, address: str, picture: Picture, place: Path) -> None:
+    """Photograph a page from its top."""
     size(driver, picture.width, picture.height, picture.scale)
     prefer(driver, picture.scheme)
-    driver.get(f"http://127.0.0.1:{running.port}/")
+    driver.get(address)
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     (place / picture.name).write_bytes(base64.b64decode(shot["data"]))
 
@@ -59,7 +64,17 @@ def take_all(place: Path) -> None:
             running.until(lambda: running.value("usage_stream_dead_letters_total") > 0)
             running.until(lambda: running.value("usage_stream_relationship_issues") > 0)
             for picture in PICTURES:
-                take(driver, running, picture, place)
+                take(driver, f"http://127.0.0.1:{running.port}/", picture, place)
+            take(driver, write_report(Path(scratch)).as_uri(), REPORT, place)
+
+
+def write_report(scratch: Path) -> Path:
+    """Write the page of a year, of which some pages are missing."""
+    pages, out = put_year(scratch / "year"), scratch / "report.html"
+    put(pages, "usage_images.json", page(bucket(used(1, num_images=40)), cursor="cursor-2"))
+    options = ("--now", YEAR_END, "--prices", "default", "--allow-incomplete")
+    run(["export", "html", str(pages), "--out", str(out), *options])
+    return out
 
 
 if __name__ == "__main__":
