@@ -40,7 +40,7 @@ PICTURES: Final = (
 )
 
 
-REPORT: Final = Picture("report.png", 1200, 1250, "light")
+REPORT: Final = Picture("report.png", 1200, 1180, "light")
 
 
 def take(driver: Chrome, address: str, picture: Picture, place: Path) -> None:

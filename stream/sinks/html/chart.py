@@ -70,17 +70,17 @@ class Chart(NamedTuple):
 class ChartWords(NamedTuple):
     """How a chart speaks: its title, its unit, and how it writes numbers and groups.
 
-    ``when`` stands in front of a period (on a day, in a month). Below the chart a period has a
-    shorter name, by ``shorten``: the last one, and each ``every`` before it.
+    ``preposition`` stands in front of a period (on a day, in a month). Below the chart a period has
+    a shorter name, by ``shorten``: the last one, and each ``interval`` before it.
     """
 
     title: str
     unit: str
     name_of: Callable[[str], str]
     write: Callable[[Number], str]
-    when: str
+    preposition: str
     shorten: Callable[[str], str]
-    every: int
+    interval: int
 
 
 Values: TypeAlias = Mapping[str, Mapping[str, Number]]
@@ -115,7 +115,7 @@ def draw_chart(values: Values, words: ChartWords) -> Chart:
             describe_period(period, found, words),
             write_coordinate(step * number + (step - width) / 2),
             stack_blocks(found, ranks, top),
-            words.shorten(period) if (len(values) - 1 - number) % words.every == 0 else "",
+            words.shorten(period) if (len(values) - 1 - number) % words.interval == 0 else "",
         )
         for number, (period, found) in enumerate(values.items())
     ]
@@ -143,8 +143,9 @@ def describe_values(values: Values, words: ChartWords) -> str:
     first, last = min(totals), max(totals)
     most = max(totals, key=lambda period: totals[period])
     return (
-        f"{first} to {last}: {words.write(sum_up(totals.values()))} {words.unit} in all, most "
-        f"{words.when} {most} with {words.write(totals[most])}; the table below has each of them."
+        f"{first} to {last}: {words.write(sum_up(totals.values()))} {words.unit} in all, "
+        f"most {words.preposition} {most} with {words.write(totals[most])}; "
+        "the table below has each of them."
     )
 
 

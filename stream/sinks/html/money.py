@@ -26,12 +26,12 @@ class ShownSums(NamedTuple):
 
     currency: str
     reason: str
-    meaning: str
+    explanation: str
     rows: int
-    billed: Number
-    estimated: Number
+    billed_amount: Number
+    estimated_amount: Number
     difference: Number
-    matched: Number
+    matched_amount: Number
     not_matched: Number
     not_billed: Number
 

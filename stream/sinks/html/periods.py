@@ -19,7 +19,7 @@ from stream.sinks.html.names import ProjectNames, shorten_text
 from stream.sinks.html.notation import MONTHS, group_digits, write_money
 from stream.sinks.html.tables import (
     MOST_CURRENCIES,
-    Estimated,
+    EstimatedAmounts,
     PageRow,
     PageTable,
     add_numbers,
@@ -103,7 +103,7 @@ def table_of_periods(
     estimated: dict[int, Decimal] | None,
 ) -> PageTable:
     """Make the table of periods, the first on top; very many early ones are one row."""
-    currency = None if bills is None else Estimated(bills.prices.currency, {})
+    currency = None if bills is None else EstimatedAmounts(bills.prices.currency, {})
     measures = whole.measures
     columns = columns_of_figures(measures, currency)
     rows = [

@@ -15,7 +15,7 @@ from stream.records.money import MONEY, Number, exact_number
 from stream.sinks.html.names import shorten_text
 
 __all__ = [
-    "Estimated",
+    "EstimatedAmounts",
     "PageColumn",
     "PageRow",
     "PageTable",
@@ -81,7 +81,7 @@ class PageTable(NamedTuple):
         return [(row, [*texts]) for row, texts in zip(rows, written, strict=True)]
 
 
-class Estimated(NamedTuple):
+class EstimatedAmounts(NamedTuple):
     """What was estimated in a currency, by the value that a row has, as it is shown."""
 
     currency: str
@@ -119,7 +119,7 @@ def places_of(number: Number) -> int:
 
 
 def columns_of_figures(
-    measures: Iterable[Measure], estimated: Estimated | None
+    measures: Iterable[Measure], estimated: EstimatedAmounts | None
 ) -> list[PageColumn]:
     """Return the columns: money first, then what was used."""
     found = list(measures)
@@ -136,7 +136,7 @@ def call_currency(currency: str) -> str:
 
 
 def make_sheet(
-    found: Breakdown, words: SheetWords, top: int, estimated: Estimated | None = None
+    found: Breakdown, words: SheetWords, top: int, estimated: EstimatedAmounts | None = None
 ) -> PageTable:
     """Make the table of a breakdown by one dimension; beyond ``top``, groups are one row.
 
@@ -169,7 +169,7 @@ def make_sheet(
 
 
 def row_of(
-    row: RankedRow, columns: list[PageColumn], words: SheetWords, estimated: Estimated | None
+    row: RankedRow, columns: list[PageColumn], words: SheetWords, estimated: EstimatedAmounts | None
 ) -> PageRow:
     """Return the row of a group."""
     value = row.values[0] or ""
@@ -191,7 +191,7 @@ def figures_in(
 
 
 def rest_of(
-    rows: list[RankedRow], columns: list[PageColumn], estimated: Estimated | None, top: int
+    rows: list[RankedRow], columns: list[PageColumn], estimated: EstimatedAmounts | None, top: int
 ) -> list[PageRow]:
     """Return a row of the groups that have none, also of those that were estimated alone."""
     named = {one.values[0] for one in rows if not one.other_groups}

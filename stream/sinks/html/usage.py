@@ -20,7 +20,7 @@ from stream.sinks.html.chart import Chart
 from stream.sinks.html.names import ProjectNames
 from stream.sinks.html.periods import PeriodFigures, PeriodView, month_after, view_periods
 from stream.sinks.html.tables import (
-    Estimated,
+    EstimatedAmounts,
     PageTable,
     SheetWords,
     call_currency,
@@ -56,9 +56,9 @@ class UsageView(NamedTuple):
     """
 
     span: Window | None
-    billed: list[Total]
-    estimated: Total | None
-    used: list[Total]
+    billed_totals: list[Total]
+    estimated_total: Total | None
+    use_totals: list[Total]
     months: PeriodView
     days: PeriodView | None
     sheets: list[PageTable]
@@ -172,7 +172,9 @@ def total_estimate(bills: Bills | None) -> Total | None:
     return Total("Estimated", call_currency(bills.prices.currency), amount)
 
 
-def estimated_by(bills: Bills | None, value_of: Callable[[UsageKey], str]) -> Estimated | None:
+def estimated_by(
+    bills: Bills | None, value_of: Callable[[UsageKey], str]
+) -> EstimatedAmounts | None:
     """Return what was estimated by the value that a row has, where there are prices."""
     if bills is None:
         return None
@@ -182,7 +184,9 @@ def estimated_by(bills: Bills | None, value_of: Callable[[UsageKey], str]) -> Es
             continue
         value = value_of(key)
         amounts[value] = MONEY.add(amounts.get(value, Decimal(0)), one.amount)
-    return Estimated(bills.prices.currency, {one: sum_money([amounts[one]]) for one in amounts})
+    return EstimatedAmounts(
+        bills.prices.currency, {one: sum_money([amounts[one]]) for one in amounts}
+    )
 
 
 def project_of(key: UsageKey) -> str:

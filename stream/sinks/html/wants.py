@@ -14,7 +14,7 @@ from stream.providers.openai import LISTS
 from stream.records.privacy import one_line
 from stream.sinks.html.names import shorten_text
 
-__all__ = ["Look", "Want", "look_at"]
+__all__ = ["Review", "Want", "look_at"]
 
 MOST_SENTENCES: Final = 200
 SENTENCE: Final = 600
@@ -32,17 +32,17 @@ class Want(NamedTuple):
     id: str
     title: str
     times: int
-    meaning: str
+    explanation: str
     action: str
     is_grave: bool = True
 
 
-class Look(NamedTuple):
-    """All of it, and the sentences of the report; ``more`` is how many of those are left out."""
+class Review(NamedTuple):
+    """All of it, and the sentences of the report, of which ``left_over`` are not shown."""
 
     wants: list[Want]
     sentences: list[str]
-    more: int
+    left_over: int
 
     @property
     def is_grave(self) -> bool:
@@ -50,14 +50,14 @@ class Look(NamedTuple):
         return any(one.is_grave for one in self.wants)
 
 
-def look_at(outline: Outline) -> Look:
+def look_at(outline: Outline) -> Review:
     """Find what wants a look, the gravest first."""
     wants = [one for one in all_wants(outline) if one.times]
     wants.sort(key=lambda one: not one.is_grave)
     left_out = (f"{one.name} was not read: {one.reason}" for one in outline.left_out)
     sentences = [*outline.issues, *left_out, *outline.warnings, *outline.remarks]
     shown = [shorten_sentence(one) for one in islice(sentences, MOST_SENTENCES)]
-    return Look(wants, shown, len(sentences) - len(shown))
+    return Review(wants, shown, len(sentences) - len(shown))
 
 
 def shorten_sentence(sentence: str) -> str:
