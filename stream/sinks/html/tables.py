@@ -15,13 +15,13 @@ from stream.records.money import MONEY, Number, exact_number
 from stream.sinks.html.names import shorten_text
 
 __all__ = [
+    "MOST_CURRENCIES",
     "EstimatedAmounts",
     "PageColumn",
     "PageRow",
     "PageTable",
     "SheetWords",
     "make_sheet",
-    "share_of",
 ]
 
 TITLES: Final = {
@@ -236,10 +236,11 @@ def sum_money(amounts: Iterable[Decimal]) -> Decimal:
 def basis_of(columns: list[PageColumn]) -> tuple[list[int], str]:
     """Return the columns that shares are of together, and what they are called."""
     titles = [one.title for one in columns]
+    has_one = sum(1 for one in columns if one.measure and one.measure.currency) == 1
     for kind in ("billed", "estimated"):
         for at, title in enumerate(titles):
             if title.startswith(kind):
-                return [at], "share" if title == titles[0] else f"share of {title}"
+                return [at], "share" if has_one and at == 0 else f"share of {title}"
     tokens = [at for at, title in enumerate(titles) if title in {"tokens in", "tokens out"}]
     return tokens, "share of tokens" if tokens else ""
 

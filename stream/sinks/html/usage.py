@@ -20,6 +20,7 @@ from stream.sinks.html.chart import Chart
 from stream.sinks.html.names import ProjectNames
 from stream.sinks.html.periods import PeriodFigures, PeriodView, month_after, view_periods
 from stream.sinks.html.tables import (
+    MOST_CURRENCIES,
     EstimatedAmounts,
     PageTable,
     SheetWords,
@@ -32,8 +33,6 @@ __all__ = ["UsageView", "view_usage"]
 
 TOP: Final = 100
 """Groups that have a row of their own."""
-MOST_TOTALS: Final = 8
-"""Currencies that have a total on top."""
 PROJECT: Final = ("project_id",)
 MODEL: Final = ("model",)
 TIER: Final = ("service_tier",)
@@ -52,7 +51,7 @@ class UsageView(NamedTuple):
     """All of it; ``span`` is from the first day to the last, if there is any.
 
     ``long_spans`` is how many times windows cross midnight, and ``more_currencies`` how many have
-    no total of their own.
+    neither totals, charts nor columns.
     """
 
     span: Window | None
@@ -100,7 +99,10 @@ def view_usage(outline: Outline) -> UsageView:
     billed = [one for one in whole.measures if one.name == BILLED]
     return UsageView(
         span_of(outline),
-        [Total("Billed", call_currency(one.currency), total[one]) for one in billed[:MOST_TOTALS]],
+        [
+            Total("Billed", call_currency(one.currency), total[one])
+            for one in billed[:MOST_CURRENCIES]
+        ],
         total_estimate(bills),
         [
             Total(title, "", total.get(Measure(name)))
@@ -120,7 +122,7 @@ def view_usage(outline: Outline) -> UsageView:
             make_sheet(models, WORDS["model"], TOP, estimated_by(bills, model_of)),
         ],
         len(whole.long_spans),
-        len(billed[MOST_TOTALS:]),
+        len(billed[MOST_CURRENCIES:]),
     )
 
 

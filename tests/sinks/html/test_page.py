@@ -277,6 +277,22 @@ def test_very_many_projects_are_one_row(tmp_path: Path) -> None:
     assert len(text) < 250_000
 
 
+def test_currencies_beyond_the_columns_are_said(tmp_path: Path) -> None:
+    """Four currencies have columns and shares of their own; how many more there are is said."""
+    rows = [
+        {"amount": {"value": "1.50", "currency": one}, "project_id": "p", "line_item": "l"}
+        for one in ("usd", "eur", "chf", "gbp", "jpy", "sek")
+    ]
+    pages = put_all(tmp_path / "pages", {"costs.json": page(bucket(*rows))})
+    shown = Reader(replay(pages, tmp_path))
+    heads = shown.tables["projects"][0]
+    assert heads[1:] == [
+        *(f"billed, {one}" for one in ("USD", "CHF", "EUR", "GBP")),
+        "share of billed, USD",
+    ]
+    assert any("2 more currencies were billed" in one for one in shown.texts)
+
+
 def test_a_page_takes_nobody_s_place(tmp_path: Path) -> None:
     """Neither the report, nor a page that was read, nor the state file is written over."""
     pages = put_all(tmp_path / "pages", {"usage_completions.json": page(bucket(used(1)))})
