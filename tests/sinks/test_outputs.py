@@ -24,7 +24,7 @@ from tests.support.running import PLAIN, run
 PAGE = page(GOOD)
 
 
-@pytest.mark.parametrize("option", ["--report", "--notes", "--metrics"])
+@pytest.mark.parametrize("option", ["--report", "--html", "--notes", "--metrics"])
 @pytest.mark.parametrize("name", [ONE, "expectations.json", "costs_fixture.json"])
 def test_no_output_takes_the_place_of_an_input(option: str, name: str, tmp_path: Path) -> None:
     """A file that the directory is read for is refused as an output, even one not yet there."""

@@ -85,6 +85,7 @@ def test_charts_and_tables_say_what_they_are(chrome: Chrome, pages: dict[str, Pa
     assert names[0].startswith("Billed in USD, by month and project")
     assert names[3].startswith("Tokens in and out, by day and model")
     assert chrome.find_elements(By.CSS_SELECTOR, "th:not([scope]), table:not(:has(caption))") == []
+    assert chrome.find_elements(By.CSS_SELECTOR, "section:has(.chart):not(:has(table))") == []
     assert chrome.find_element(By.TAG_NAME, "html").get_attribute("lang") == "en"
     heads = chrome.find_elements(By.CSS_SELECTOR, "h1, h2")
     assert [one.tag_name for one in heads].count("h1") == 1
