@@ -1,4 +1,8 @@
-"""``usage-stream export``: ``focus`` and ``openmetrics``, a file each, and ``html``, a page."""
+"""``usage-stream export``: a file for each format.
+
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``html``, which is a page.
+``options`` is what they share: what is read, which records are wanted, and how a file is made.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ from stream.cli.commands import Commands
 __all__ = ["export_command"]
 
 FILES: Final = {
+    "csv": "csv",
     "focus": "focus",
     "html": "html",
     "openmetrics": "openmetrics",
+    "parquet": "parquet",
 }
 """Where each format is."""
 

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import click
 
-from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_json, show_warning
+from stream.cli.basics import (
+    EXIT_CODES,
+    FILE,
+    clock_option,
+    prices_option,
+    show_json,
+    show_warning,
+)
+from stream.cli.export.options import source_argument
 from stream.cli.figure_source import is_state
-from stream.cli.replay import check_outputs, run_replay
+from stream.cli.outputs import refuse_input
+from stream.cli.replay import run_replay
 from stream.cli.standard_input import spool_input
 from stream.engines.signals import defer_signals, run_until_signalled
 from stream.intake.rules import Rules
 from stream.intake.stored_intake import open_stored_intake
-from stream.pipeline import Outputs, Replay, finish_run, freeze_state, state_files_of
+from stream.pipeline import Outputs, Replay, finish_run, freeze_state
 from stream.providers.prices.choice import load_prices
 from stream.providers.prices.price_list import PriceList
 from stream.records.privacy import one_line, spell_name
@@ -26,14 +35,9 @@ __all__ = ["html_command"]
 
 
 @click.command("html", epilog=EXIT_CODES)
-@click.argument("source", metavar="SOURCE", type=FILE)
+@source_argument
 @click.option("--out", metavar="FILE", type=FILE, required=True, help="Where the page goes.")
-@click.option(
-    "--prices",
-    metavar="default|FILE",
-    help="Put what use should have cost beside what was billed, by the published price list, or by "
-    "a prices.toml over it.",
-)
+@prices_option
 @click.option(
     "--allow-incomplete",
     is_flag=True,
@@ -67,6 +71,7 @@ def html_command(
       usage-stream export html month.ndjson.zst --out out/report.html --prices default
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     price_list = None if prices is None else load_prices(prices)
+    refuse_input(out, prepare_file(out), source)
     if is_state(source):
         report = render_state(source, out, now, price_list)
     else:
@@ -79,7 +84,6 @@ def html_command(
             prices=price_list,
             rules=Rules(unfinished_walks="report" if allow_incomplete else "refuse"),
         )
-        check_outputs(run)
         with defer_signals():
             report = run_replay(run, Tally(), 1)
     show_json({"page": spell_name(str(out)), "relationshipIssues": report.outline.issues})
@@ -92,13 +96,9 @@ def render_state(state: Path, out: Path, now: int, prices: PriceList | None) -> 
     """Write the page of a state file; return the report that it shows.
 
     Raises:
-        click.UsageError: the page would take the place of the state file.
         BadInput: state is damaged.
         Unavailable: it cannot be read, or the page not written.
     """
-    files = state_files_of(Rules(state=state.resolve()))
-    if prepare_file(out) in files:
-        raise click.UsageError(f"{out} is the state file, or belongs to it; write elsewhere")
     outputs = Outputs(None, details=False, prices=prices, html=out)
     with open_stored_intake(state, now) as intake:
         losses = intake.checkpoints.store.losses

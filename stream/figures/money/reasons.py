@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from stream.figures.money.rows import BillRow
-from stream.records.windows import DAY
+from stream.records.windows import DAY, Window
 
-__all__ = ["REASONS", "reason_of"]
+__all__ = ["REASONS", "Horizon", "reason_of"]
 
 LATE: Final = 3 * DAY
 """How long after its end a day's costs may still come or change, in seconds. None is published."""
@@ -34,13 +34,20 @@ REASONS: Final = {
 """Every reason, and what it says."""
 
 
-def reason_of(row: BillRow, currency: str, now: int, last: int) -> str:
-    """Return what explains the difference.
+class Horizon(NamedTuple):
+    """Until when bills are known, in Unix seconds: the clock, and the end of the last charge."""
 
-    ``currency`` is the prices', ``now`` the clock and ``last`` when the last day ends that costs
-    are known of, in Unix seconds: on that day, or lately, they may be incomplete.
-    """
-    is_recent = row.place.days.end > now - LATE or row.place.days.end >= last
+    now: int
+    last: int
+
+    def covers(self, days: Window) -> bool:
+        """Tell whether what was billed for some days is all there is by now."""
+        return days.end <= self.now - LATE and days.end < self.last
+
+
+def reason_of(row: BillRow, currency: str, horizon: Horizon) -> str:
+    """Return what explains the difference; ``currency`` is the prices'."""
+    is_recent = not horizon.covers(row.place.days)
     if not row.line_items:
         return reason_without_bill(row, is_recent=is_recent)
     if not row.usage:

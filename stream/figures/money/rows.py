@@ -1,8 +1,7 @@
-"""A row of the comparison: what was billed and what was estimated, of the same thing."""
+"""A row of the comparison, and what rows come to: billed, estimated, and both of the same thing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from stream.providers.prices.line_items import Subject
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["BillPlace", "BillRow", "BillSums", "sum_bill_rows"]
+__all__ = ["BillPlace", "BillRow", "BillSums"]
 
 
 class BillPlace(NamedTuple):
@@ -28,13 +27,14 @@ class BillPlace(NamedTuple):
 class BillRow(Struct):
     """What was billed and estimated at a place, and what explains the difference.
 
-    ``line_items`` are those that are about it; without any, nothing was billed.
+    ``line_items`` are those that are about it; without any, nothing was billed. ``usage`` is what
+    the estimate is of.
     """
 
     place: BillPlace
     line_items: list[str | None] = field(default_factory=list)
     billed_amount: Decimal = Decimal(0)
-    usage: dict[UsageKey, Estimate] = field(default_factory=dict)
+    usage: list[UsageKey] = field(default_factory=list)
     estimate: Estimate = field(default_factory=Estimate)
     reason: str = ""
 
@@ -50,38 +50,43 @@ class BillRow(Struct):
 
     def use(self, key: UsageKey, estimate: Estimate) -> None:
         """Take an estimate up."""
-        self.usage.setdefault(key, Estimate()).add(estimate)
+        self.usage.append(key)
         self.estimate.add(estimate)
 
 
-class BillSums(NamedTuple):
-    """What rows come to: billed is matched and not matched, estimated matched and not billed."""
+class BillSums(Struct):
+    """What rows come to; all is exact, and each part adds up to its whole."""
 
-    billed_amount: Decimal
-    estimated_amount: Decimal
-    matched_amount: Decimal
+    rows: int = 0
+    billed: Decimal = Decimal(0)
+    estimated: Decimal = Decimal(0)
+    matched: Decimal = Decimal(0)
 
     @property
     def difference(self) -> Decimal:
         """What is billed, less what is estimated."""
-        return MONEY.subtract(self.billed_amount, self.estimated_amount)
+        return MONEY.subtract(self.billed, self.estimated)
 
     @property
     def not_matched(self) -> Decimal:
         """What is billed, and not estimated."""
-        return MONEY.subtract(self.billed_amount, self.matched_amount)
+        return MONEY.subtract(self.billed, self.matched)
 
     @property
     def not_billed(self) -> Decimal:
         """What is estimated, and not billed."""
-        return MONEY.subtract(self.estimated_amount, self.matched_amount)
+        return MONEY.subtract(self.estimated, self.matched)
 
+    def take(self, row: BillRow) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.billed = MONEY.add(self.billed, row.billed_amount)
+        self.estimated = MONEY.add(self.estimated, row.estimate.amount)
+        self.matched = MONEY.add(self.matched, row.matched_amount)
 
-def sum_bill_rows(rows: Iterable[BillRow]) -> BillSums:
-    """Add rows up, exactly."""
-    billed = estimated = matched = Decimal(0)
-    for row in rows:
-        billed = MONEY.add(billed, row.billed_amount)
-        estimated = MONEY.add(estimated, row.estimate.amount)
-        matched = MONEY.add(matched, row.matched_amount)
-    return BillSums(billed, estimated, matched)
+    def join(self, other: BillSums) -> None:
+        """Count what others have counted."""
+        self.rows += other.rows
+        self.billed = MONEY.add(self.billed, other.billed)
+        self.estimated = MONEY.add(self.estimated, other.estimated)
+        self.matched = MONEY.add(self.matched, other.matched)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 from typing import Final, NamedTuple
 
-from stream.figures.money.bills import Bills
-from stream.figures.money.estimates import Estimate, sum_estimates
+from stream.figures.money.billing import Bills
+from stream.figures.money.estimates import Estimate
 from stream.figures.money.reasons import REASONS
-from stream.figures.money.rows import BillRow, sum_bill_rows
+from stream.figures.money.rows import BillSums
 from stream.figures.series import label_value_of
 from stream.records.money import Number, exact_number
-from stream.sinks.bills import gather, group_estimates
+from stream.sinks.bills import absent_first, sort_groups
 from stream.sinks.html.names import shorten_text
 from stream.sinks.html.tables import PageColumn, PageRow, PageTable, call_currency, sum_columns
 
@@ -49,28 +49,26 @@ class MoneyView(NamedTuple):
 
 def view_money(bills: Bills) -> MoneyView:
     """Arrange what is known of bills and estimates."""
-    currencies = gather(((row.place.currency,), row) for row in bills.rows)
-    reasons = gather(((row.place.currency, row.reason), row) for row in bills.rows)
-    kept = {currency for (currency,), _ in currencies[:MOST_CURRENCIES]}
+    sums = bills.sum_by_currency()
+    currencies = sorted(sums, key=absent_first)
+    kept = currencies[:MOST_CURRENCIES]
     return MoneyView(
         shorten_text(bills.prices.title),
         call_currency(bills.prices.currency),
-        [show_rows(name, None, rows) for (name,), rows in currencies if name in kept],
-        [show_rows(name, reason, rows) for (name, reason), rows in reasons if name in kept],
+        [show_sums(name, None, sums[name]) for name in kept],
+        [show_sums(*group, one) for group, one in sort_groups(bills.sums) if group[0] in kept],
         len(currencies) - len(kept),
         table_of_estimates(bills),
     )
 
 
-def show_rows(currency: str | None, reason: str | None, rows: Iterable[BillRow]) -> ShownSums:
+def show_sums(currency: str | None, reason: str | None, sums: BillSums) -> ShownSums:
     """Show what rows come to."""
-    found = list(rows)
-    sums = sum_bill_rows(found)
     numbers = (
-        sums.billed_amount,
-        sums.estimated_amount,
+        sums.billed,
+        sums.estimated,
         sums.difference,
-        sums.matched_amount,
+        sums.matched,
         sums.not_matched,
         sums.not_billed,
     )
@@ -78,16 +76,19 @@ def show_rows(currency: str | None, reason: str | None, rows: Iterable[BillRow])
         call_currency(label_value_of(currency)),
         (reason or "").replace("_", " "),
         REASONS[reason] if reason else "",
-        len(found),
+        sums.rows,
         *map(exact_number, numbers),
     )
 
 
 def table_of_estimates(bills: Bills) -> PageTable:
     """Make the table of estimates by model, tier and kind, the greatest first."""
-    found = group_estimates(bills.estimates, lambda key: (key.model, key.tier, key.kind))
-    sums = [(group, sum_estimates(some)) for group, some in found]
-    sums.sort(key=lambda one: (-one[1].amount, [text or "" for text in one[0]]))
+    by_group: defaultdict[tuple[str | None, str, str], Estimate] = defaultdict(Estimate)
+    for use, one in bills.estimates.by_use.items():
+        by_group[use[1:]].add(one)
+    sums = sorted(
+        by_group.items(), key=lambda one: (-one[1].amount, [text or "" for text in one[0]])
+    )
     cut = TOP if len(sums) > TOP + 1 else len(sums)
     rows = [
         PageRow(
@@ -97,9 +98,11 @@ def table_of_estimates(bills: Bills) -> PageTable:
         )
         for (model, tier, kind), one in sums[:cut]
     ]
-    if others := [one for _, one in sums[cut:]]:
-        name = f"{len(others):,} more together"
-        rows.append(PageRow(name, "", figures_of(sum_estimates(others)), is_rest=True))
+    if others := sums[cut:]:
+        whole = Estimate()
+        for _, one in others:
+            whole.add(one)
+        rows.append(PageRow(f"{len(others):,} more together", "", figures_of(whole), is_rest=True))
     currency = call_currency(bills.prices.currency)
     titles = ("quantity", "without a price", f"estimated, {currency}")
     columns = [PageColumn(title, None) for title in titles]

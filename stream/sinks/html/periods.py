@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from stream.figures.breakdown import BILLED, Breakdown, Measure
-from stream.figures.money.bills import Bills
+from stream.figures.money.billing import Bills
 from stream.figures.periods import Per, name_period, start_of_period
 from stream.figures.ranks import figures_of
 from stream.records.money import MONEY, Number
@@ -87,11 +87,12 @@ def estimated_in(per: Per, bills: Bills | None, span: Window | None) -> dict[int
     if bills is None:
         return None
     amounts: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for key, one in bills.estimates.items():
-        start = key.days.start
-        if one.is_priced and (span is None or span.start <= start < span.end):
-            period = start_of_period(start, per)
-            amounts[period] = MONEY.add(amounts[period], one.amount)
+    found = bills.estimates
+    for days, amount in found.by_days.items():
+        is_wanted = span is None or span.start <= days.start < span.end
+        if is_wanted and days in found.priced_days:
+            period = start_of_period(days.start, per)
+            amounts[period] = MONEY.add(amounts[period], amount)
     return {period: sum_money([amount]) for period, amount in amounts.items()}
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from stream.figures.breakdown import BILLED, Choice, Measure, add_breakdowns
 from stream.figures.daybook import FiguresDaybook
 from stream.figures.days import COSTS
-from stream.figures.money.bills import Bills
-from stream.figures.money.estimates import UsageKey
+from stream.figures.money.billing import Bills
 from stream.figures.outline import Outline
 from stream.figures.ranks import rank_rows
 from stream.figures.series import label_value_of
-from stream.records.money import MONEY, Number
+from stream.records.money import Number
 from stream.records.windows import Window
 from stream.sinks.html.chart import Chart
 from stream.sinks.html.names import ProjectNames
@@ -116,10 +116,10 @@ def view_usage(outline: Outline) -> UsageView:
         months,
         days,
         [
-            make_sheet(projects, words_of_projects(names), TOP, estimated_by(bills, project_of)),
+            make_sheet(projects, words_of_projects(names), TOP, estimated_by_project(bills)),
             make_sheet(lines, WORDS["line"], TOP),
             make_sheet(tiers, WORDS["tier"], TOP),
-            make_sheet(models, WORDS["model"], TOP, estimated_by(bills, model_of)),
+            make_sheet(models, WORDS["model"], TOP, estimated_by_model(bills)),
         ],
         len(whole.long_spans),
         len(billed[MOST_CURRENCIES:]),
@@ -169,33 +169,34 @@ def total_estimate(bills: Bills | None) -> Total | None:
     """Return what all use should have cost, where there are prices."""
     if bills is None:
         return None
-    found = [one.amount for one in bills.estimates.values() if one.is_priced]
-    amount = sum_money(found) if found else None
+    found = bills.estimates
+    amount = sum_money([found.amount]) if found.priced_days else None
     return Total("Estimated", call_currency(bills.prices.currency), amount)
 
 
-def estimated_by(
-    bills: Bills | None, value_of: Callable[[UsageKey], str]
-) -> EstimatedAmounts | None:
-    """Return what was estimated by the value that a row has, where there are prices."""
+def estimated_by_project(bills: Bills | None) -> EstimatedAmounts | None:
+    """Return what was estimated of each project, where there are prices."""
     if bills is None:
         return None
-    amounts: dict[str, Decimal] = {}
-    for key, one in bills.estimates.items():
-        if not one.is_priced:
-            continue
-        value = value_of(key)
-        amounts[value] = MONEY.add(amounts.get(value, Decimal(0)), one.amount)
-    return EstimatedAmounts(
-        bills.prices.currency, {one: sum_money([amounts[one]]) for one in amounts}
+    found = bills.estimates
+    return sum_amounts(
+        bills, (one for one in found.by_project.items() if one[0] in found.priced_projects)
     )
 
 
-def project_of(key: UsageKey) -> str:
-    """Return the project of an estimate as a row shows it."""
-    return label_value_of(key.project_id)
+def estimated_by_model(bills: Bills | None) -> EstimatedAmounts | None:
+    """Return what was estimated of each model, where there are prices."""
+    if bills is None:
+        return None
+    found = bills.estimates.by_use.items()
+    return sum_amounts(bills, ((use.model, one.amount) for use, one in found if one.is_priced))
 
 
-def model_of(key: UsageKey) -> str:
-    """Return the model of an estimate as a row shows it."""
-    return label_value_of(key.model)
+def sum_amounts(bills: Bills, found: Iterable[tuple[str | None, Decimal]]) -> EstimatedAmounts:
+    """Add amounts up by what they are of, as a row shows it."""
+    amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
+    for value, amount in found:
+        amounts[label_value_of(value)].append(amount)
+    return EstimatedAmounts(
+        bills.prices.currency, {value: sum_money(some) for value, some in amounts.items()}
+    )

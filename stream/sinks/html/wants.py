@@ -195,9 +195,7 @@ def wants_of_money(outline: Outline) -> Iterator[Want]:
     bills = outline.bills
     if bills is None:
         return
-    unpriced = sorted(
-        {key.model or key.endpoint for key, one in bills.estimates.items() if one.without_price}
-    )
+    unpriced = sorted({use.model or use.endpoint for use in bills.estimates.without_price})
     named = ", ".join(shorten_text(one) for one in unpriced[:FEW])
     more = f" and {len(unpriced) - FEW} more" if len(unpriced) > FEW else ""
     yield Want(
