@@ -14,12 +14,14 @@ from stream.daemon.delivery_log import log_delivery
 from stream.daemon.events import log_event
 from stream.daemon.health import Health
 from stream.daemon.intervals import expected_intervals
+from stream.daemon.money import MoneyFigures
 from stream.daemon.overdue import OverdueWalks
 from stream.daemon.poller import Poller
 from stream.daemon.pruner import Pruner
 from stream.figures.coverage import Coverage
 from stream.figures.ledger import Draft, Ledger
 from stream.intake.intake import Intake
+from stream.providers.prices.price_list import PriceList
 from stream.records.chains import Chain
 from stream.records.delivery import Delivery, LeftOut, size_of
 from stream.records.errors import Unavailable
@@ -45,8 +47,10 @@ Arrival: TypeAlias = Delivery | anyio.Event
 class Core:
     """State, and the one task that changes it."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
-        """Open the state file, and take up what it holds.
+    def __init__(
+        self, settings: Settings, clock: Callable[[], int], prices: PriceList | None = None
+    ) -> None:
+        """Open the state file, and take up what it holds; ``prices`` are those of the settings.
 
         Raises:
             Unavailable: it cannot be opened, or is in use.
@@ -63,6 +67,7 @@ class Core:
         self.ledger = Ledger(
             checkpoints.series, settings.series_limit, checkpoints.store, checkpoints.former_chains
         )
+        self.money = MoneyFigures(self.ledger, settings, prices)
         self.health.figures_behind = self.ledger.is_behind
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
@@ -111,6 +116,8 @@ class Core:
                 await self._take(delivery)
             if self._is_due() or (delivery is None and self.ledger.is_behind):
                 await self.checkpoint()
+            elif delivery is None and self.money.is_behind:
+                await self.catch_up_with_money()
             elif delivery is None:
                 self.see_overdue()
                 await self.prune()
@@ -129,7 +136,7 @@ class Core:
         try:
             return self.channel.receive_nowait()
         except anyio.WouldBlock:
-            if self.ledger.is_behind:
+            if self.ledger.is_behind or self.money.is_behind:
                 return None
             pending = self.intake.checkpoints.pending_deliveries
             pause = self.settings.checkpoint_seconds if pending else HEARTBEAT
@@ -172,6 +179,7 @@ class Core:
             try:
                 async with self.state_lock:
                     await self._store()
+                await self.work_out_money()
             except Unavailable as error:
                 self.health.busy_since = None
                 self.tally.checkpoint_failures += 1
@@ -184,6 +192,33 @@ class Core:
                 self.see_overdue()
                 await self.prune()
                 return
+
+    async def work_out_money(self) -> None:
+        """Work out some of what estimates, bills and budgets come to, and show it when it is all.
+
+        Raises:
+            BadInput: the state is damaged.
+            Unavailable: it cannot be read.
+        """
+        async with self.state_lock:
+            status = await anyio.to_thread.run_sync(
+                self.money.work_out_some, self.clock(), self.intake.objects.project_names
+            )
+            self.exposition.forget()
+            if status is not None:
+                self.status.money = status
+                self.money.log_troubles(status)
+
+    async def catch_up_with_money(self) -> None:
+        """Work out some more; a store that cannot be read is tried again, as with checkpoints.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`checkpoint`.
+        """
+        try:
+            await self.work_out_money()
+        except Unavailable:
+            await self.checkpoint()
 
     async def prune(self) -> None:
         """Let some of what is older than the retention fold, when all of state is stored.
@@ -212,6 +247,8 @@ class Core:
         )
         draft = await anyio.to_thread.run_sync(self._write, changed)
         self.ledger.commit(draft)
+        days = [day.span for day in draft.figures.days]
+        self.money.note_changes([*days, *draft.figures.dropped_spans])
         self.health.figures_behind = self.ledger.is_behind
         self.exposition.forget()
         self.coverage.take(changed, self.clock())
@@ -267,9 +304,10 @@ class Core:
         standing.series_folded = self.ledger.folds()
         standing.fallen_pages = dict.fromkeys(standing.watermarks, 0) | self.intake.account.falls
 
-    def follow(self, settings: Settings) -> None:
-        """Go on by other settings."""
+    def follow(self, settings: Settings, prices: PriceList | None) -> None:
+        """Go on by other settings, and by their prices."""
         self.settings = settings
+        self.money.follow(settings, prices)
         self.intake.rules = settings.rules
         self.intake.state.budget = settings.row_budget
         self.pruner.retention = settings.window_retention

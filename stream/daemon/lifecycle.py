@@ -18,7 +18,7 @@ from anyio.abc import TaskStatus
 from stream import __version__
 from stream.daemon import logs
 from stream.daemon.app import make_app
-from stream.daemon.config import Settings, load_certificate, token_of
+from stream.daemon.config import Settings, load_certificate, prices_of, token_of
 from stream.daemon.core import Core
 from stream.daemon.events import log_event
 from stream.daemon.feeding import Feeding, check_directories
@@ -63,9 +63,9 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
         log_event("warning", "no_leases", said)
     prepare_outputs(settings)
     check_directories(settings)
-    access = access_of(settings)
+    access, prices = access_of(settings), prices_of(settings)
     opened = open_socket(settings.http)
-    with closing(opened), closing(Core(settings, clock)) as core:
+    with closing(opened), closing(Core(settings, clock, prices)) as core:
         daemon = Daemon(core, load, access)
         anyio.run(daemon.run, opened)
 
@@ -202,7 +202,7 @@ class Daemon:
             prepare_outputs(settings)
             if settings.report != self.core.settings.report:
                 prepare_file(settings.report)
-            access = access_of(settings)
+            access, prices = access_of(settings), prices_of(settings)
         except UsageStreamError as error:
             self.core.status.config_ok = False
             said = f"the configuration stays as it was: {error}"
@@ -210,7 +210,7 @@ class Daemon:
             self.notifier.tell_ready("running with the configuration from before")
             return str(error)
         self.core.status.config_ok = True
-        self.core.follow(settings)
+        self.core.follow(settings, prices)
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)

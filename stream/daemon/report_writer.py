@@ -106,7 +106,7 @@ class ReportWriter:
         ``sentences`` say what of the sources does not work.
         """
         settings = self.core.settings
-        outputs = Outputs(settings.report, settings.details)
+        outputs = Outputs(settings.report, settings.details, prices=self.core.money.prices)
         losses = self.core.intake.checkpoints.store.losses
         issues = [*losses, *sentences]
         report = anyio.run(partial(finish_run, state, now, outputs, issues=issues))

@@ -22,6 +22,7 @@ LABELS: Final = {
     "token_type": st.sampled_from(["input", "input_cached", "output", "input_audio"]),
     "line_item": st.sampled_from(["a", "b"]),
     "currency": st.sampled_from(["usd", "eur"]),
+    "kind": st.just("input"),
 }
 SERIES: Final = st.sampled_from(sorted(FAMILIES)).flatmap(
     lambda name: st.tuples(*(LABELS[label] for label in FAMILIES[name].labels)).map(
@@ -45,7 +46,7 @@ def summed(days: list[DaySums]) -> dict[Any, Any]:
     for _, day, sums in days:
         for (family, labels), value in sums.items():
             known = dict(zip(FAMILIES[family].labels, labels, strict=True))
-            project = known["project_id"]
+            project = known.get("project_id")
             if family == "openai_api_cost":
                 found[day, project, None, known["currency"]] += Decimal(value)
             elif family == "openai_api_requests":

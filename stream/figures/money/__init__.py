@@ -3,4 +3,8 @@
 ``quantities`` says how much of each kind was used, no unit twice; ``estimates`` puts prices on it;
 ``bills`` compares it with costs, day by day, project by project and line by line, in ``rows``;
 ``reasons`` says what explains a difference.
+
+For who looks on for months: ``estimated_series`` is what Prometheus is shown of estimates;
+``day_money`` has what days came to in money, ``months`` those of this month and the one before,
+and ``budgets`` says how budgets stand.
 """

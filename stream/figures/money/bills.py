@@ -23,7 +23,7 @@ from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["Bills", "Charge", "charges_in", "compare_bills", "reconcile"]
+__all__ = ["COSTS", "Bills", "Charge", "charges_in", "compare_bills", "reconcile"]
 
 AMOUNT: Final = "amount_value"
 
@@ -70,9 +70,16 @@ def charges_in(days: Window, found: DayGroups) -> Iterator[Charge]:
 
 
 def reconcile(
-    charges: Iterable[Charge], estimates: dict[UsageKey, Estimate], currency: str, now: int
+    charges: Iterable[Charge],
+    estimates: dict[UsageKey, Estimate],
+    currency: str,
+    now: int,
+    last: int | None = None,
 ) -> list[BillRow]:
-    """Return a row for each line item and each use that none is about, in order."""
+    """Return a row for each line item and each use that none is about, in order.
+
+    ``last`` is when the last day ends that costs are known of, where these are not all of them.
+    """
     charges = list(charges)
     days_of = compared_days({*(one.days for one in charges), *(key.days for key in estimates)})
     billed = {(days_of[one.days], one.project_id is None) for one in charges}
@@ -94,7 +101,8 @@ def reconcile(
         own = BillPlace(days, project, Subject((), key.model, key.kind, key.tier), currency)
         place = next((one for one in places_for(own, key.endpoint) if one in lines), own)
         rows.setdefault(place, BillRow(place)).use(key, estimate)
-    last = max((place.days.end for place in lines), default=now + 1)
+    if last is None:
+        last = max((place.days.end for place in lines), default=now + 1)
     found = sorted(rows.values(), key=lambda row: order_of(row.place))
     for row in found:
         row.line_items.sort(key=lambda text: text or "")
