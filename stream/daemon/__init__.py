@@ -10,9 +10,9 @@ wanted through ``tls``: ``guard`` says who may ask, ``representation`` how an an
 and billed by the days of the ``calendar``: ``overview`` has the figures, ``shown_projects`` and
 ``chart`` what is written and drawn of them, in the ``notation`` of numbers and times, and
 ``overview_cache`` works that out once for all. ``money`` says what estimates, bills and budgets
-come to. ``pruner`` lets what is old fold. ``health`` knows what is wrong, if anything, ``troubles``
-what of the sources does not work now, ``overdue`` which walks have stopped half way, ``intervals``
-how often pages are expected, and ``machine`` what memory and disks there are. ``events`` is what
-can be logged, ``delivery_log`` what of each delivery, ``logs`` how, and ``systemd`` is told how it
-goes.
+come to, and ``budget_bars`` how that is drawn. ``pruner`` lets what is old fold. ``health`` knows
+what is wrong, if anything, ``troubles`` what of the sources does not work now, ``overdue`` which
+walks have stopped half way, ``intervals`` how often pages are expected, and ``machine`` what memory
+and disks there are. ``events`` is what can be logged, ``delivery_log`` what of each delivery,
+``logs`` how, and ``systemd`` is told how it goes.
 """

@@ -16,7 +16,7 @@ from stream.figures.daily import DailyFigures
 from stream.records.money import MONEY, Number
 from stream.records.windows import Window
 
-__all__ = ["Bar", "Chart", "draw_charts"]
+__all__ = ["AREA", "COORDINATE", "Bar", "Chart", "draw_charts", "write_coordinate"]
 
 FEW: Final = 5
 """Projects that have a colour of their own; the others share one."""

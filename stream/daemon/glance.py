@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from stream import __version__
 from stream.daemon.accounts import describe_accounts, describe_parts
+from stream.daemon.budget_bars import draw_budgets
 from stream.daemon.core import Core
 from stream.daemon.notation import (
     group_digits,
@@ -23,6 +24,7 @@ from stream.daemon.notation import (
 )
 from stream.daemon.overview import order_currencies
 from stream.daemon.overview_cache import ShownOverview
+from stream.daemon.shown_projects import ProjectNames
 from stream.daemon.shown_sources import describe_chains, describe_sources, list_wrongs
 from stream.records.privacy import one_line
 
@@ -58,6 +60,7 @@ TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
 def render_page(core: Core, shown: ShownOverview) -> str:
     """Render the page; what is ``shown`` is of state as it stands now."""
     now, counts, overview = core.clock(), core.tally.lasting_counts, shown.overview
+    names = core.intake.objects.project_names
     chains = describe_chains(core, now)
     pollers = [poller for _, poller in sorted(core.pollers.items())]
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
@@ -76,6 +79,7 @@ def render_page(core: Core, shown: ShownOverview) -> str:
         calendar=overview.calendar,
         totals=overview.totals,
         currencies=order_currencies(overview.totals.values()),
+        budgets=draw_budgets(core.status.money.budgets, ProjectNames(names)),
         charts=shown.charts,
         days=shown.days,
         projects=shown.projects,

@@ -303,11 +303,11 @@ def test_what_is_deployed_is_a_configuration(name: str) -> None:
 def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     """What the deployed example shows behind a # is what holds without it."""
     text = re.sub(
-        r"(?m)^# \[\[poll\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
-    )  # an example of its own
+        r"(?m)^# \[\[(poll|budget)\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
+    )  # examples of their own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
-    left_out = ("hosts", "Keys", "tls_", "retention ")
+    left_out = ("hosts", "Keys", "tls_", "retention ", "prices ")
     lines = [line for line in lines if not line.startswith(left_out)]
     with_them = load_settings(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
     assert "channel_capacity" in tomllib.loads("\n".join(lines))
