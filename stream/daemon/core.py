@@ -179,7 +179,8 @@ class Core:
             try:
                 async with self.state_lock:
                     await self._store()
-                await self.work_out_money()
+                if not self.ledger.is_behind:  # or all of it would change with the next one
+                    await self.work_out_money()
             except Unavailable as error:
                 self.health.busy_since = None
                 self.tally.checkpoint_failures += 1

@@ -78,6 +78,8 @@ FALLBACKS: Final = {
 }
 """What a kind without a price of its own is charged as. Audio is never charged as text."""
 
+MOST_KNOWN: Final = 10_000
+"""Prices that are remembered, so that memory does not grow with days."""
 ROUNDING: Final = decimal.Context(prec=120)
 FINEST: Final = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 
@@ -113,9 +115,11 @@ class LayeredPrices:
         self._known: dict[tuple[str | None, str, int], ModelPrices | None] = {}
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
-        """Return what the lists together say; it is looked up once."""
+        """Return what the lists together say; it is looked up once, as long as there is room."""
         key = model, tier, day
         if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             found = [one.find(model, tier, day) for one in self._lists]
             self._known[key] = merge_prices(one for one in found if one is not None)
         return self._known[key]
