@@ -12,13 +12,19 @@ what each series counts, and nothing for each day.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, TypeAlias
 
 from stream.figures.admission import Admission, read_labels, write_labels
-from stream.figures.daily import DaySums
-from stream.figures.days import LEVELS, groups_of_span, pack_groups, unpack_groups
+from stream.figures.daybook import BookDay
+from stream.figures.days import (
+    LEVELS,
+    groups_of_span,
+    pack_groups,
+    unpack_columns,
+    unpack_groups,
+)
 from stream.figures.money.estimated_series import EstimatedSeries
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.spans import whole_spans
@@ -96,17 +102,14 @@ class Ledger:
         found = Counter(series.family for series in self.admission.folds)
         return {name: found[name] for name in FAMILIES}
 
-    def days(self, window: Window) -> Iterator[DaySums]:
-        """Yield what the days count that a window touches, by endpoint and time; none is folded.
-
-        Of a level it is what the latest window of the day holds.
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, as the last checkpoint left them.
 
         Raises:
             BadInput, Unavailable: the store cannot be read.
         """
-        for key in ENDPOINTS:
-            for day in self.store.days(key, window):
-                yield key, day.span.window, sums_of_day(day)
+        for day in self.store.days(endpoint, window):
+            yield BookDay(day.span.window, unpack_columns(ENDPOINTS[endpoint], day.sums, wanted))
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
         """Work out what has changed since the last checkpoint; nothing moves yet.

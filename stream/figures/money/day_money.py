@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from stream.figures.days import DayGroups
-from stream.figures.money.bills import COSTS, Charge, charges_in, reconcile
+from stream.figures.days import COSTS, DayGroups
+from stream.figures.money.bills import Charge, charges_in, reconcile
 from stream.figures.money.estimates import Estimates
 from stream.figures.money.reasons import is_recent
 from stream.figures.money.rows import BillRow

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from stream.figures.admission import Admission
-from stream.figures.days import LEVELS, DayGroups, unpack_groups
+from stream.figures.days import COSTS, LEVELS, DayGroups, unpack_groups
 from stream.figures.money.estimates import Estimates
 from stream.figures.series import Series, label_value_of
 from stream.providers.endpoint import Endpoint
@@ -25,7 +25,7 @@ from stream.state.saved_series import DayReader, SavedDay
 
 __all__ = ["EstimatedSeries", "estimated_series_of"]
 
-USED: Final = tuple(key for key in ENDPOINTS if key not in {"costs", LEVELS})
+USED: Final = tuple(key for key in ENDPOINTS if key not in {COSTS, LEVELS})
 """The endpoints whose use may have a price."""
 Sums: TypeAlias = dict[Series, Number]
 
@@ -99,12 +99,6 @@ class EstimatedSeries:
                 endpoint, day.span.window, groups, self.prices
             ).items():
                 found[series] = found.get(series, 0) + sign * value
-
-
-def largest_first(moved: tuple[Series, Number]) -> tuple[Number, Series]:
-    """Return what orders series: those that move most come first."""
-    series, value = moved
-    return -max(value, -value), series
 
 
 def estimated_series_of(

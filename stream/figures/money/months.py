@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from stream.figures.days import unpack_groups
-from stream.figures.money.bills import COSTS
+from stream.figures.days import COSTS, unpack_groups
 from stream.figures.money.day_money import BillSums, DayMoney, Moment, money_of_days
 from stream.figures.money.reasons import is_recent
 from stream.figures.periods import name_period, read_days
