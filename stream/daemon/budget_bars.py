@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from stream.daemon.chart import AREA, COORDINATE, write_coordinate
 from stream.daemon.notation import write_money
 from stream.daemon.shown_projects import ProjectNames
-from stream.figures.money.budgets import TROUBLES, BudgetStanding
+from stream.figures.money.standings import BudgetStanding, describe_troubles
 from stream.figures.series import label_value_of
 
 __all__ = ["BudgetBar", "draw_budgets"]
@@ -63,7 +63,7 @@ def draw_budget(standing: BudgetStanding, names: ProjectNames) -> BudgetBar:
         None if standing.forecast is None else place_in(max(standing.forecast, ZERO), top),
         describe_spending(standing),
         describe_forecast(standing),
-        [TROUBLES[one] for one in standing.troubles],
+        describe_troubles(standing),
         spent >= budget.limit,
     )
 

@@ -13,15 +13,15 @@ from typing import Final
 from stream.daemon.config import Settings
 from stream.daemon.events import log_event
 from stream.figures.ledger import Ledger
-from stream.figures.money.budgets import (
-    TROUBLES,
-    BudgetStanding,
-    MonthlyBudget,
-    find_project,
-    judge_budget,
-)
+from stream.figures.money.budgets import judge_budget
 from stream.figures.money.day_money import ALL, BillSums, DayMoney, Scope
 from stream.figures.money.months import MoneyMonths, month_of, sum_reasons
+from stream.figures.money.standings import (
+    BudgetStanding,
+    MonthlyBudget,
+    describe_troubles,
+    find_project,
+)
 from stream.providers.prices.price_list import PriceList
 from stream.sinks.money_metrics import MoneyStatus, budget_labels
 from stream.state.saved_series import Span
@@ -106,7 +106,7 @@ class MoneyFigures:
             name, currency = budget_labels(one.budget)
             where = {"budget": name, "currency": currency}
             if one.troubles and one.troubles != before:
-                said = "; ".join(TROUBLES[trouble] for trouble in one.troubles)
+                said = "; ".join(describe_troubles(one))
                 reason = ", ".join(one.troubles)
                 log_event(
                     "warning", "budget_unclear", f"budget {name}: {said}", **where, reason=reason

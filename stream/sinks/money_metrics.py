@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
-from stream.figures.money.budgets import TROUBLES, BudgetStanding, MonthlyBudget
 from stream.figures.money.day_money import BillSums
+from stream.figures.money.standings import TROUBLES, BudgetStanding, MonthlyBudget
 
 __all__ = ["EVERYTHING", "MoneyStatus", "budget_labels", "values_of_money"]
 

@@ -110,6 +110,7 @@ def test_budgets_are_what_a_hand_adds_up(tmp_path: Path) -> None:
             ("Serach", "unknown_project"),
             ("__all__", "no_price"),
         }
+        assert any("7 input tokens of unheard-of" in one["message"] for one in logged)
 
 
 def test_restarts_and_kills_change_nothing(tmp_path: Path) -> None:

@@ -13,16 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.figures.money.budgets import (
-    BudgetStanding,
-    MonthlyBudget,
-    find_project,
-    judge_budget,
-)
-from stream.figures.money.months import MoneyMonths, month_before, month_of
+from stream.figures.money.budgets import judge_budget
+from stream.figures.money.months import MoneyMonths
+from stream.figures.money.standings import BudgetStanding, MonthlyBudget
 from stream.providers.prices.own_prices import read_own_prices
 from stream.providers.prices.price_list import LayeredPrices, PriceList
-from stream.records.windows import DAY, Window
+from stream.records.windows import DAY
 from stream.state.saved_series import SavedDay
 from tests.support.money_days import MARCH, NOW, charge, day_of_march, made_day, made_store, use
 
@@ -147,7 +143,7 @@ def test_a_month_begins_and_ends_at_midnight() -> None:
 
 def test_what_nobody_knows_is_absent() -> None:
     """Without days there is nothing, without costs no bill, and without prices no estimate."""
-    assert judged([])[1:] == (None, None, None, ())
+    assert judged([])[1:] == (None, None, None, (), {})
     assert judged([]).has_reached(Decimal(1)) is None
     assert judged([used(8, 100)])[1:4] == (None, Decimal(1), None)
     assert judged([billed(2, 1), used(8, 100)], prices=None)[1:4] == (Decimal(1), None, None)
@@ -189,6 +185,14 @@ def test_what_figures_leave_out_is_named(
 ) -> None:
     """Nothing is converted, guessed or passed over without a name for it."""
     assert judged(days, project, currency=currency, prices=prices).troubles == troubles
+
+
+def test_models_without_a_price_are_named() -> None:
+    """With how much there is of each, on days that are not billed for good."""
+    days = [used(8, 5, model="n"), used(9, 1_200, model="n"), billed(2, 1)]
+    days += [used(2, 7, model="old"), billed(4, 1), used(7, 9, model="o", project="q")]
+    assert judged(days).unpriced_counts == {("n", "input"): 1_205}
+    assert judged(days, None).unpriced_counts == {("n", "input"): 1_205, ("o", "input"): 9}
 
 
 def test_a_budget_in_another_currency_has_none_of_the_bills() -> None:
@@ -235,24 +239,6 @@ def test_the_first_of_a_month_has_a_forecast_by_the_month_before() -> None:
     assert judged(days, now=MARCH).forecast is None  # nothing is known of March yet
     days.append(made_day("usage/completions", day_of_march(1)))
     assert judged(days, now=MARCH + 60).forecast == 62
-
-
-def test_a_project_is_found_by_id_before_its_name() -> None:
-    """A name that two have is none, and what no list has may be an id that figures have."""
-    names = {"p": "Search", "q": "p", "r": "Twice", "s": "Twice"}
-    assert find_project("p", names, ()) == ("p", None)
-    assert find_project("Search", names, ()) == ("p", None)
-    assert find_project("Twice", names, ()) == (None, "ambiguous_project")
-    assert find_project("none", names, ()) == (None, "unknown_project")
-    assert find_project("none", names, ("none",)) == ("none", None)
-
-
-def test_months_are_those_of_the_calendar() -> None:
-    """February has 28 days or 29, and January follows December."""
-    assert month_of(NOW) == Window(MARCH, MARCH + 31 * DAY)
-    assert month_before(month_of(NOW)) == Window(MARCH - 28 * DAY, MARCH)
-    january = month_of(1_704_067_199 + 1)
-    assert (january.start, month_before(january).end) == (1_704_067_200, 1_704_067_200)
 
 
 AMOUNTS: Final = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 900)), max_size=12)

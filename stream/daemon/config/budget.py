@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stream.figures.money.budgets import MonthlyBudget
+from stream.figures.money.standings import MonthlyBudget
 
 __all__ = ["BudgetSettings"]
 

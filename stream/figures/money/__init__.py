@@ -6,5 +6,5 @@
 
 For who looks on for months: ``estimated_series`` is what Prometheus is shown of estimates;
 ``day_money`` has what days came to in money, ``months`` those of this month and the one before,
-and ``budgets`` says how budgets stand.
+and ``budgets`` judges by them how budgets stand (``standings``).
 """

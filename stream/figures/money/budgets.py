@@ -15,80 +15,27 @@ day of the week once. Where there are not seven such days in the last fourteen t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Final, NamedTuple
 
-from stream.figures.money.day_money import ALL, DayMoney, Scope, ScopeMoney
+from stream.figures.money.day_money import ALL, DayMoney, Scope, ScopeMoney, UnpricedUse
 from stream.figures.money.months import month_of
+from stream.figures.money.standings import (
+    FINEST,
+    ROUNDED,
+    TROUBLES,
+    ZERO,
+    BudgetStanding,
+    MonthlyBudget,
+)
 from stream.records.money import MONEY
 from stream.records.windows import DAY, Window, day_of
 
-__all__ = [
-    "TROUBLES",
-    "BudgetStanding",
-    "MonthlyBudget",
-    "find_project",
-    "judge_budget",
-]
+__all__ = ["judge_budget"]
 
 MEAN_OF: Final = 7
 """Days that a forecast goes by; and below, how many days back they may be."""
 LOOK_BACK: Final = 14
-ROUNDED: Final = Context(prec=120, rounding=ROUND_HALF_EVEN)
-FINEST: Final = Decimal("1e-10")
-ZERO: Final = Decimal(0)
-
-TROUBLES: Final = {
-    "unknown_project": "no project has this id or name, so nothing is known of it",
-    "ambiguous_project": "several projects have this name: give the id",
-    "other_currency": "something is billed in another currency, which is not converted",
-    "other_price_currency": "prices are in another currency, so nothing is estimated",
-    "no_price": "some of what is not billed yet has no price, so more may be spent",
-    "without_project": "costs or usage of some days do not name projects, and are not in it",
-}
-"""Why a budget's figures may not be all there is, and what each means."""
-
-
-class MonthlyBudget(NamedTuple):
-    """So much for a month, of a project (its id or name) or all; thresholds are shares of it."""
-
-    project: str | None
-    limit: Decimal
-    currency: str
-    thresholds: tuple[Decimal, ...]
-
-
-class BudgetStanding(NamedTuple):
-    """How a budget stands; what nobody knows is ``None``. Amounts are in its currency.
-
-    The forecast is rounded to ten places, as it is a mean; ``troubles`` are names in ``TROUBLES``.
-    """
-
-    budget: MonthlyBudget
-    billed_amount: Decimal | None = None
-    estimated_unbilled: Decimal | None = None
-    forecast: Decimal | None = None
-    troubles: tuple[str, ...] = ()
-
-    @property
-    def spent_amount(self) -> Decimal | None:
-        """What is billed, and what is estimated of what is not."""
-        if self.billed_amount is None and self.estimated_unbilled is None:
-            return None
-        return MONEY.add(self.billed_amount or ZERO, self.estimated_unbilled or ZERO)
-
-    def share_of(self, amount: Decimal | None) -> Decimal | None:
-        """Return what share of the budget an amount is, rounded."""
-        if amount is None:
-            return None
-        return ROUNDED.divide(amount, self.budget.limit).quantize(FINEST, context=ROUNDED)
-
-    def has_reached(self, threshold: Decimal) -> bool | None:
-        """Tell whether a share of the budget is spent, exactly; ``None``: nobody knows."""
-        spent = self.spent_amount
-        if spent is None:
-            return None
-        return spent >= MONEY.multiply(threshold, self.budget.limit)
 
 
 class DaySpending(NamedTuple):
@@ -102,21 +49,6 @@ class DaySpending(NamedTuple):
     def spent_amount(self) -> Decimal:
         """Both together."""
         return MONEY.add(self.billed_amount, self.estimated_unbilled)
-
-
-def find_project(
-    wanted: str, names: Mapping[str, str], seen: Iterable[str]
-) -> tuple[str | None, str | None]:
-    """Return the id of the project that a text names, or why there is none.
-
-    An id goes before a name; ``names`` are by id, and ``seen`` are ids that figures have.
-    """
-    if wanted in names or wanted in seen:
-        return wanted, None
-    found = [project for project, name in names.items() if name == wanted]
-    if len(found) == 1:
-        return found[0], None
-    return None, "ambiguous_project" if found else "unknown_project"
 
 
 def judge_budget(
@@ -138,6 +70,9 @@ def judge_budget(
     }
     own = [one for one in days if month.start <= one.days.start < month.end]
     troubles = set(troubles_of(own, scope, budget.currency, has_prices=has_prices))
+    unpriced = sum_unpriced(own, scope) if has_prices else {}
+    if unpriced:
+        troubles.add("no_price")
     if price_currency is not None and not has_prices:
         troubles.add("other_price_currency")
     billed = estimated = None
@@ -149,12 +84,17 @@ def judge_budget(
     if billed is not None or estimated is not None:
         forecast = foresee(spending, month, now)
     named = tuple(one for one in TROUBLES if one in troubles)
-    return BudgetStanding(budget, billed, estimated, forecast, named)
+    return BudgetStanding(budget, billed, estimated, forecast, named, unpriced)
 
 
 def has_costs(money: DayMoney, scope: Scope) -> bool:
     """Tell whether days are billed: of a project only where costs name projects."""
     return money.has_costs if scope is ALL else money.costs_projects
+
+
+def is_open(money: DayMoney, scope: Scope) -> bool:
+    """Tell whether some of what a scope used on some days may not be billed yet."""
+    return money.may_change or not has_costs(money, scope)
 
 
 def spend(
@@ -186,14 +126,26 @@ def troubles_of(
         own = money.scopes.get(scope, ScopeMoney())
         if own.billed_amounts.keys() - {currency}:
             yield "other_currency"
-        is_open = money.may_change or not has_costs(money, scope)
-        if has_prices and own.is_unpriced and is_open:
-            yield "no_price"
         if scope is not ALL and (
             (money.has_costs and not money.costs_projects)
-            or (has_prices and is_open and money.has_usage and not money.usage_projects)
+            or (
+                has_prices
+                and is_open(money, scope)
+                and money.has_usage
+                and not money.usage_projects
+            )
         ):
             yield "without_project"
+
+
+def sum_unpriced(days: Iterable[DayMoney], scope: Scope) -> dict[UnpricedUse, int]:
+    """Return what has no price of what a scope used on days that are not billed for good."""
+    found: dict[UnpricedUse, int] = {}
+    for money in days:
+        if is_open(money, scope):
+            for use, count in money.scopes.get(scope, ScopeMoney()).unpriced_counts.items():
+                found[use] = found.get(use, 0) + count
+    return found
 
 
 def foresee(spending: Mapping[Window, DaySpending], month: Window, now: int) -> Decimal | None:

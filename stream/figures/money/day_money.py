@@ -1,6 +1,7 @@
 """What some days came to in money: of all projects and of those with a budget, and by reason.
 
-It is small, whatever was used: nothing in it grows with models, line items or rows.
+It is small, whatever was used: nothing in it grows with line items or rows, and with models only
+where they have no price.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["ALL", "BillSums", "DayMoney", "Moment", "Scope", "ScopeMoney", "money_of_days"]
+__all__ = [
+    "ALL",
+    "BillSums",
+    "DayMoney",
+    "Moment",
+    "Scope",
+    "ScopeMoney",
+    "UnpricedUse",
+    "money_of_days",
+]
 
 Scope: TypeAlias = str | None
 """A project's id, or all of them together."""
@@ -38,16 +48,23 @@ class Moment(NamedTuple):
     last: int
 
 
+class UnpricedUse(NamedTuple):
+    """What has no price: a model, and a kind of its use."""
+
+    model: str | None
+    kind: str
+
+
 class ScopeMoney(Struct):
     """What a scope has, exact: by currency what was billed, and of that what is no credit.
 
-    The estimate is in the prices' currency; ``is_unpriced``: some of what was used has no price.
+    The estimate is in the prices' currency; ``unpriced_counts`` has how many units have no price.
     """
 
     billed_amounts: dict[str, Decimal] = {}
     charged_amounts: dict[str, Decimal] = {}
     estimated_amount: Decimal = ZERO
-    is_unpriced: bool = False
+    unpriced_counts: dict[UnpricedUse, int] = {}
 
 
 class BillSums(NamedTuple):
@@ -105,7 +122,10 @@ class DayMoney(Struct):
         for key, one in estimates.by_key.items():
             for money in self._of(key.project_id, wanted):
                 money.estimated_amount = MONEY.add(money.estimated_amount, one.amount)
-                money.is_unpriced |= one.without_price != 0
+                if one.without_price:
+                    use = UnpricedUse(key.model, key.kind)
+                    counts = money.unpriced_counts
+                    counts[use] = counts.get(use, 0) + one.without_price
 
     def take_rows(self, rows: Iterable[BillRow]) -> None:
         """Count rows of the comparison."""
