@@ -396,7 +396,7 @@ def test_budgets_are_bars_and_words(shown: Chrome, running: Daemon) -> None:
     everyone, drafts, unknown = shown.find_elements(By.CSS_SELECTOR, "#budgets > li")
     assert everyone.text.startswith("All projects 10")  # in percent
     assert "9,157.19 billed and " in everyone.text
-    assert "some of what is not billed yet has no price, so more may be spent (" in everyone.text
+    assert "some of what is not billed yet has no price, so more may be spent: " in everyone.text
     assert "by the end of the month" in drafts.text
     assert unknown.find_element(By.TAG_NAME, "b").text.startswith("<script>")
     assert "no project has this id or name" in unknown.text

@@ -191,8 +191,11 @@ def test_models_without_a_price_are_named() -> None:
     """With how much there is of each, on days that are not billed for good."""
     days = [used(8, 5, model="n"), used(9, 1_200, model="n"), billed(2, 1)]
     days += [used(2, 7, model="old"), billed(4, 1), used(7, 9, model="o", project="q")]
-    assert judged(days).unpriced_counts == {("n", "input"): 1_205}
-    assert judged(days, None).unpriced_counts == {("n", "input"): 1_205, ("o", "input"): 9}
+    assert judged(days).unpriced_counts == {("n", "default", "input"): 1_205}
+    assert judged(days, None).unpriced_counts == {
+        ("n", "default", "input"): 1_205,
+        ("o", "default", "input"): 9,
+    }
 
 
 def test_a_budget_in_another_currency_has_none_of_the_bills() -> None:

@@ -29,20 +29,20 @@ def test_a_project_is_found_by_id_before_its_name() -> None:
 @pytest.mark.parametrize(
     ("unpriced", "said"),
     [
-        ({("n", "input"): 1_205}, "1,205 input tokens of n"),
-        ({(None, "web_searches"): 3}, "3 web searches of unspecified"),
+        ({("n", "default", "input"): 1_205}, "1,205 input tokens of n"),
+        ({(None, "default", "web_searches"): 3}, "3 web searches of unspecified"),
         (
-            {("n", "cache_write"): 2, ("m", "images"): 9},
-            "9 images of m, 2 cache write tokens of n",
+            {("n", "priority", "cache_write"): 2, ("m", "default", "images"): 9},
+            "9 images of m, 2 cache write tokens of n (priority)",
         ),
         (
-            {(f"m{number}", "output"): number for number in range(1, 6)},
+            {(f"m{number}", "default", "output"): number for number in range(1, 6)},
             "5 output tokens of m5, 4 output tokens of m4, 3 output tokens of m3, 2 more",
         ),
     ],
 )
 def test_models_without_a_price_are_named_with_their_tokens(
-    unpriced: dict[tuple[str | None, str], int], said: str
+    unpriced: dict[tuple[str | None, str, str], int], said: str
 ) -> None:
     """The most first, and no more than three; other reasons are said as they are."""
     standing = BudgetStanding(
@@ -52,5 +52,5 @@ def test_models_without_a_price_are_named_with_their_tokens(
     )
     assert describe_troubles(standing) == [
         TROUBLES["other_currency"],
-        f"{TROUBLES['no_price']} ({said})",
+        f"{TROUBLES['no_price']}: {said}",
     ]

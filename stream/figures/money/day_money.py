@@ -49,9 +49,10 @@ class Moment(NamedTuple):
 
 
 class UnpricedUse(NamedTuple):
-    """What has no price: a model, and a kind of its use."""
+    """What has no price: a model, the tier that is charged, and a kind of use."""
 
     model: str | None
+    tier: str
     kind: str
 
 
@@ -123,7 +124,7 @@ class DayMoney(Struct):
             for money in self._of(key.project_id, wanted):
                 money.estimated_amount = MONEY.add(money.estimated_amount, one.amount)
                 if one.without_price:
-                    use = UnpricedUse(key.model, key.kind)
+                    use = UnpricedUse(key.model, key.tier, key.kind)
                     counts = money.unpriced_counts
                     counts[use] = counts.get(use, 0) + one.without_price
 

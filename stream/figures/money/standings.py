@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from stream.figures.money.day_money import UnpricedUse
 from stream.figures.series import label_value_of
+from stream.providers.prices.price_list import DEFAULT_TIER
 from stream.records.money import MONEY
 
 __all__ = [
@@ -103,10 +104,11 @@ def describe_troubles(standing: BudgetStanding) -> list[str]:
         ranked = sorted(standing.unpriced_counts.items(), key=lambda one: (-one[1], str(one[0])))
         named = [
             f"{count:,} {name_units(kind)} of {label_value_of(model)}"
-            for (model, kind), count in ranked[:MOST_NAMED]
+            + (f" ({tier})" if tier != DEFAULT_TIER else "")
+            for (model, tier, kind), count in ranked[:MOST_NAMED]
         ]
         named += [f"{len(ranked) - MOST_NAMED} more"] if len(ranked) > MOST_NAMED else []
-        found["no_price"] += f" ({', '.join(named)})"
+        found["no_price"] += f": {', '.join(named)}"
     return [*found.values()]
 
 
