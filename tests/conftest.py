@@ -5,6 +5,13 @@ A test that drives a program from outside Python says so, and is skipped by name
     @pytest.mark.needs_program("promtool")
 
 Where ``USAGE_STREAM_NO_SKIPS`` is 1, as in ``.ci/run``, a skip for any reason fails the run.
+
+Tracing for coverage makes a test two or three times as slow, so it ends where it finds no more:
+after the first examples of a property, and in tests that only repeat what others do::
+
+    @pytest.mark.no_cover  # a long run of what others do
+
+The commands that such a test starts are not traced either.
 """
 
 from __future__ import annotations
@@ -12,12 +19,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.pages import FILES, put_all
+from tests.support.tracing import first_examples_traced, programs_untraced
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
 
@@ -75,3 +84,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     refuse_skip(report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let what is marked ``no_cover`` start its programs untraced, also from fixtures."""
+    with programs_untraced() if item.get_closest_marker("no_cover") else nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Trace the first examples of a property, and not the others."""
+    with first_examples_traced(item):
+        yield

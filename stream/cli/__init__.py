@@ -7,7 +7,8 @@ read from, ``selection`` which days, endpoints and projects they are asked for, 
 imports a command only when somebody asks for it.
 ``basics`` has the options that several commands take, ``account`` those of who asks the API,
 ``progress`` what people see on a terminal, ``standard_input`` and ``standard_output`` what ``-``
-stands for, ``streams`` what keeps a full or closed stdout from being a traceback.
+stands for, ``outputs`` what must not be written to, ``streams`` what keeps a full or closed stdout
+from being a traceback.
 """
 
 from __future__ import annotations

@@ -53,14 +53,17 @@ def show_progress() -> Iterator[Observer]:
 
 
 @contextmanager
-def show_advance(total: int | None, noun: str = "pages") -> Iterator[Callable[[], None]]:
-    """Show pages as they are made, of about so many, if that is known, on a terminal."""
+def show_advance(total: int | None, noun: str = "pages") -> Iterator[Callable[..., None]]:
+    """Show pages as they are made, of about so many, if that is known, on a terminal.
+
+    What is yielded may be told how many more they are.
+    """
     if not is_watched():
-        yield lambda: None
+        yield lambda _=1: None
         return
     with bar_of_pages(noun) as bar:
         task = bar.add_task(noun, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda more=1: bar.advance(task, more)
 
 
 def is_watched() -> bool:

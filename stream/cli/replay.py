@@ -24,6 +24,7 @@ from stream.cli.basics import (
     rules_of,
     show_warning,
 )
+from stream.cli.outputs import refuse_input
 from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
 from stream.cli.standard_output import spool_report
@@ -39,8 +40,6 @@ from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.report import Report
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
-from stream.sources.discovery import is_pages_input
-from stream.sources.recognition import recognise_file
 
 __all__ = ["replay_command"]
 
@@ -214,11 +213,6 @@ def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
         return anyio.run(until_signalled, partial(pool.replay, observer))
 
 
-def holds_pages(place: Path) -> bool:
-    """Tell whether a file below PATH is one that pages are read from."""
-    return place.is_file() and recognise_file(place).holds_pages
-
-
 def check_outputs(run: Replay) -> None:
     """See that everything can be written, and that nothing overwrites a fixture or each other.
 
@@ -234,8 +228,5 @@ def check_outputs(run: Replay) -> None:
         place = prepare_file(path)
         if place in taken:
             raise click.UsageError(f"{path} is named for two outputs; give each its own file")
-        read = run.directory.resolve()
-        is_companion = place.parent == read and is_pages_input(place.name)
-        if place == read or is_companion or (read in place.parents and holds_pages(place)):
-            raise click.UsageError(f"{path} is a file that PATH is read for; write elsewhere")
+        refuse_input(path, place, run.directory)
         taken.add(place)

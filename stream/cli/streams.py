@@ -10,14 +10,17 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
+
+import click
 
 from stream.records.errors import Unavailable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["guard_stream", "guard_streams"]
+__all__ = ["guard_stream", "guard_streams", "print_pieces"]
 
 
 def guard_streams() -> None:
@@ -36,6 +39,19 @@ def guard_stream(stream: TextIO | None, *, vital: bool) -> TextIO:
     )
 
 
+def print_pieces(pieces: Iterable[bytes]) -> None:
+    """Write pieces to stdout, until all are written or a reader has gone away.
+
+    Raises:
+        Unavailable: stdout is closed or full.
+    """
+    outlet = getattr(sys.stdout.buffer, "raw", None)
+    for piece in pieces:
+        click.echo(piece, nl=False)
+        if isinstance(outlet, Outlet) and outlet.has_failed:
+            return
+
+
 class Outlet(io.RawIOBase):
     """Writes bytes to a stream's place; what cannot be written is lost."""
 
@@ -48,7 +64,8 @@ class Outlet(io.RawIOBase):
         buffer = None if stream is None else stream.buffer
         self._raw: Any = getattr(buffer, "raw", buffer)  # unbuffered, it is the raw stream already
         self._vital = vital
-        self._failed = False
+        self.has_failed = False
+        """Whether nobody gets what is written, and that is vital."""
 
     def write(self, data: ReadableBuffer) -> int:
         """Write some of the bytes, and return how many; or all, into nothing.
@@ -56,11 +73,11 @@ class Outlet(io.RawIOBase):
         Raises:
             Unavailable: the place cannot be written; only once, and only where that is vital.
         """
-        if not self._failed:
+        if not self.has_failed:
             try:
                 return self._write_raw(data)
             except OSError as error:
-                self._failed = self._vital
+                self.has_failed = self._vital
                 if self._vital and not isinstance(error, BrokenPipeError):
                     reason = f"standard output cannot be written ({error.strerror})"
                     raise Unavailable(reason) from None

@@ -31,6 +31,8 @@ SourceSettings: TypeAlias = WatchSettings | PaceSettings | PollSettings
 RETRY: Final = 5.0
 REST: Final = 3
 """How many times the length of a look a source rests after it, however much is told meanwhile."""
+LAST_LOOK: Final = 5.0
+"""Seconds for which the end waits until what accounts answered last is taken in from evidence."""
 USUAL_THREADS: Final = 40
 
 
@@ -79,16 +81,42 @@ class Feeding:
         """Evidence → who writes it; one at a time."""
         self._behind: set[SourceSettings] = set()
         """Sources that have not been looked through once."""
+        self._wakes: dict[SourceSettings, Alarm] = {}
+        self._last_looks: dict[SourceSettings, anyio.Event] = {}
+        """Sources that look once more → set when they have."""
 
     async def run(self, stopping: anyio.Event) -> None:
-        """Run the sources until ``stopping`` is set; then the channel ends."""
+        """Run the sources until ``stopping`` is set; then the channel ends.
+
+        Accounts end first: what they have put into evidence by then is taken in from there, and
+        the last report is that of a replay of the evidence.
+        """
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self.follow(self.core.settings)
             await stopping.wait()
             self._tasks = None
+            with anyio.move_on_after(LAST_LOOK):
+                await self._end_accounts()
             tasks.cancel_scope.cancel()
         self.core.channel.end()
+
+    async def _end_accounts(self) -> None:
+        """End whoever asks accounts, and wait until evidence was looked through once more."""
+        polls = self.core.settings.poll
+        for one in polls:
+            self.scopes[one].cancel()
+        for turn in self._turns.values():
+            async with turn:
+                pass
+        places = {one.evidence for one in polls}
+        found = [one for one in self.sources if isinstance(one, WatchSettings)]
+        for source in found:
+            if source.path in places:
+                self._last_looks[source] = anyio.Event()
+                self._wakes[source].set()
+        for looked in self._last_looks.values():
+            await looked.wait()
 
     def follow(self, settings: Settings) -> None:
         """Start the sources that are new, and stop those that are gone."""
@@ -104,6 +132,7 @@ class Feeding:
             self.scopes.pop(one).cancel()
             self.core.left_out.pop(one.name, None)
             self.sources.pop(one, None)
+            self._wakes.pop(one, None)
             self.core.health.troubles.forget(one.name)
             self._behind.discard(one)
             if isinstance(one, PollSettings):
@@ -155,12 +184,15 @@ class Feeding:
             if isinstance(source, Pace):
                 await self._caught_up(wanted)
             async with anyio.create_task_group() as tasks:
-                wake = Alarm()
+                wake = self._wakes[wanted] = Alarm()
                 if isinstance(source, Directory):
                     tasks.start_soon(self._listen, source, wake)
                 while True:
+                    looked = self._last_looks.get(wanted)
                     started = anyio.current_time()
                     pause = await self._look(source)
+                    if looked is not None:
+                        looked.set()
                     took = anyio.current_time() - started
                     rest = min(REST * took, self.core.settings.rescan_seconds)
                     if pause is None:

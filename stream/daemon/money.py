@@ -14,8 +14,9 @@ from stream.daemon.config import Settings
 from stream.daemon.events import log_event
 from stream.figures.ledger import Ledger
 from stream.figures.money.budgets import judge_budget
-from stream.figures.money.day_money import ALL, BillSums, DayMoney, Scope
+from stream.figures.money.day_money import ALL, DayMoney, Scope
 from stream.figures.money.months import MoneyMonths, month_of, sum_reasons
+from stream.figures.money.rows import BillSums
 from stream.figures.money.standings import (
     BudgetStanding,
     MonthlyBudget,

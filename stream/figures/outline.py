@@ -20,7 +20,7 @@ from stream.figures.issues import (
     list_remarks,
     view_issues,
 )
-from stream.figures.money.bills import Bills, compare_bills
+from stream.figures.money.billing import Bills, compare_bills
 from stream.figures.relations import (
     DEFINED_FOR_EVER,
     DELETED_IN_TIME,
@@ -132,6 +132,8 @@ def outline_of(
         [*map(one_line, remarks)],
         state.left_out,
         folded_days_of(state.windows),
-        None if prices is None else compare_bills(figures.values(), prices, now),
+        None
+        if prices is None
+        else compare_bills({key: one.days.groups for key, one in figures.items()}, prices, now),
         state.project_names,
     )

@@ -9,7 +9,7 @@ from typing import TypeVar
 from stream.records.windows import Window
 from stream.state.saved_series import DayReader, Span
 
-__all__ = ["join_days", "join_spans", "overlap", "whole_spans"]
+__all__ = ["join_days", "join_sorted_days", "join_spans", "overlap", "whole_spans"]
 
 T = TypeVar("T")
 
@@ -36,9 +36,14 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
 
 def join_days(found: Iterable[tuple[Window, T]]) -> Iterator[tuple[Window, list[T]]]:
     """Yield days in order, each with what is of it; days that have some in common are one."""
+    return join_sorted_days(sorted(found, key=itemgetter(0)))
+
+
+def join_sorted_days(found: Iterable[tuple[Window, T]]) -> Iterator[tuple[Window, list[T]]]:
+    """Yield the same of days that come in the order of time; no more of them are held at once."""
     whole: Window | None = None
     held: list[T] = []
-    for days, one in sorted(found, key=itemgetter(0)):
+    for days, one in found:
         if whole is not None and days.start < whole.end:
             whole = Window(whole.start, max(whole.end, days.end))
             held.append(one)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from stream.figures.money.bills import Bills
-from stream.figures.money.estimates import Estimate, UsageKey, sum_estimates
+from stream.figures.money.billing import Bills
+from stream.figures.money.estimates import Estimate
 from stream.figures.money.reasons import REASONS
-from stream.figures.money.rows import BillRow
+from stream.figures.money.rows import BillRow, BillSums
+from stream.figures.money.sums import EstimateSums, PricedUse
 from stream.providers.prices.line_items import subject_of
 from stream.records.money import MONEY, exact_number
 from stream.sinks.details import plain_number_of, show_project, times_of
 
 __all__ = ["show_bills", "show_row"]
 
+K = TypeVar("K", bound=tuple[str | None, ...])
 T = TypeVar("T")
-Group: TypeAlias = tuple[str | None, ...]
 
 
 def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
         "prices": bills.prices.title,
         "currency": bills.prices.currency,
         "estimated": show_estimates(bills.estimates, names),
-        "withoutPrice": show_unpriced(bills.estimates),
+        "withoutPrice": show_unpriced(bills.estimates.without_price),
         "contradictions": [
             {
                 **times_of(one.days),
@@ -42,80 +42,51 @@ def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
             for one in bills.contradictions
         ],
         "byCurrency": [
-            {"currency": currency, **show_sums(rows)}
-            for (currency,), rows in gather(((row.place.currency,), row) for row in bills.rows)
+            {"currency": currency, **show_sums(sums)}
+            for currency, sums in sorted(
+                bills.sum_by_currency().items(), key=lambda one: absent_first(one[0])
+            )
         ],
         "byReason": [
             {
                 "currency": currency,
                 "reason": reason,
-                "meaning": REASONS[str(reason)],
-                "rows": len(rows),
-                **show_sums(rows),
+                "meaning": REASONS[reason],
+                "rows": sums.rows,
+                **show_sums(sums),
             }
-            for (currency, reason), rows in gather(
-                ((row.place.currency, row.reason), row) for row in bills.rows
-            )
+            for (currency, reason), sums in sort_groups(bills.sums)
         ],
-        "lineItems": show_line_items(bills.rows),
+        "lineItems": show_line_items(bills.line_items),
     }
 
 
-def show_estimates(estimates: dict[UsageKey, Estimate], names: Mapping[str, str]) -> dict[str, Any]:
+def show_estimates(estimates: EstimateSums, names: Mapping[str, str]) -> dict[str, Any]:
     """Show what use should have cost: in all, by day, by project, and by model, tier and kind."""
     return {
-        "amount": money_of(sum_estimates(estimates.values()).amount),
+        "amount": money_of(estimates.amount),
         "byDay": [
-            {**times_of(days), "amount": money_of(sum_estimates(found).amount)}
-            for days, found in sorted(group_by_day(estimates).items())
+            {**times_of(days), "amount": money_of(amount)}
+            for days, amount in sorted(estimates.by_days.items())
         ],
         "byProject": [
-            {
-                **show_project(project, names),
-                "amount": money_of(sum_estimates(found).amount),
-            }
-            for (project,), found in group_estimates(estimates, lambda key: (key.project_id,))
+            {**show_project(project, names), "amount": money_of(estimates.by_project[project])}
+            for project in sorted(estimates.by_project, key=absent_first)
         ],
         "byModel": [
-            {
-                "endpoint": endpoint,
-                "model": model,
-                "tier": tier,
-                "kind": kind,
-                **show_estimate(sum_estimates(found)),
-            }
-            for (endpoint, model, tier, kind), found in group_estimates(
-                estimates, lambda key: (key.endpoint, key.model, key.tier, key.kind)
-            )
+            {**use._asdict(), **show_estimate(one)} for use, one in sort_groups(estimates.by_use)
         ],
     }
 
 
-def show_unpriced(estimates: dict[UsageKey, Estimate]) -> list[dict[str, Any]]:
+def show_unpriced(without_price: Mapping[PricedUse, int]) -> list[dict[str, Any]]:
     """Show what was used and has no price, with how much there was of it."""
-    found = group_estimates(
-        {key: one for key, one in estimates.items() if one.without_price},
-        lambda key: (key.endpoint, key.model, key.tier, key.kind),
-    )
-    return [
-        {
-            "endpoint": endpoint,
-            "model": model,
-            "tier": tier,
-            "kind": kind,
-            "quantity": sum(one.without_price for one in some),
-        }
-        for (endpoint, model, tier, kind), some in found
-    ]
+    return [{**use._asdict(), "quantity": quantity} for use, quantity in sort_groups(without_price)]
 
 
-def show_line_items(rows: Iterable[BillRow]) -> list[dict[str, Any]]:
+def show_line_items(found: Iterable[str | None]) -> list[dict[str, Any]]:
     """Show what each line item was taken to be about."""
-    found = {text for row in rows for text in row.line_items}
-    return [
-        {"lineItem": text, **show_subject_of(text)}
-        for text in sorted(found, key=lambda one: (one is not None, one or ""))
-    ]
+    return [{"lineItem": text, **show_subject_of(text)} for text in sorted(found, key=absent_first)]
 
 
 def show_subject_of(text: str | None) -> dict[str, Any]:
@@ -132,7 +103,8 @@ def show_subject_of(text: str | None) -> dict[str, Any]:
 
 def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
     """Show one row of the comparison."""
-    place = row.place
+    place, sums = row.place, BillSums()
+    sums.take(row)
     return {
         **times_of(place.days),
         **show_project(place.project_id, names),
@@ -141,24 +113,20 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
         "kind": place.subject.kind,
         "tier": place.subject.tier,
         "currency": place.currency,
-        **show_sums([row]),
+        **show_sums(sums),
         "quantity": row.estimate.quantity,
         "withoutPrice": row.estimate.without_price,
         "reason": row.reason,
     }
 
 
-def show_sums(rows: Iterable[BillRow]) -> dict[str, Any]:
-    """Show what rows come to: all is exact, and each part adds up to its whole."""
-    billed = estimated = matched = Decimal(0)
-    for row in rows:
-        billed = MONEY.add(billed, row.billed_amount)
-        estimated = MONEY.add(estimated, row.estimate.amount)
-        matched = MONEY.add(matched, row.matched_amount)
+def show_sums(sums: BillSums) -> dict[str, Any]:
+    """Show what rows come to."""
+    billed, estimated, matched = sums.billed_amount, sums.estimated_amount, sums.matched_amount
     return {
         "billed": money_of(billed),
         "estimated": money_of(estimated),
-        "difference": money_of(MONEY.subtract(billed, estimated)),
+        "difference": money_of(sums.difference),
         "matched": money_of(matched),
         "notMatched": money_of(MONEY.subtract(billed, matched)),
         "notBilled": money_of(MONEY.subtract(estimated, matched)),
@@ -175,32 +143,14 @@ def show_estimate(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def group_by_day(estimates: dict[UsageKey, Estimate]) -> dict[Any, list[Estimate]]:
-    """Return the estimates of each of the days."""
-    found = defaultdict(list)
-    for key, estimate in estimates.items():
-        found[key.days].append(estimate)
-    return found
+def sort_groups(found: Mapping[K, T]) -> list[tuple[K, T]]:
+    """Return groups in order; absent values come first."""
+    return sorted(found.items(), key=lambda one: [absent_first(value) for value in one[0]])
 
 
-def group_estimates(
-    estimates: dict[UsageKey, Estimate], group_of: Callable[[UsageKey], Group]
-) -> list[tuple[Group, list[Estimate]]]:
-    """Return estimates in groups, in order; absent values come first."""
-    return gather((group_of(key), one) for key, one in estimates.items())
-
-
-def gather(found: Iterable[tuple[Group, T]]) -> list[tuple[Group, list[T]]]:
-    """Gather what is of one group, and put groups in order; absent values come first."""
-    groups = defaultdict(list)
-    for group, one in found:
-        groups[group].append(one)
-    return sorted(groups.items(), key=lambda one: order_of(one[0]))
-
-
-def order_of(group: Group) -> list[tuple[bool, str]]:
-    """Return what orders groups."""
-    return [(value is not None, value or "") for value in group]
+def absent_first(value: str | None) -> tuple[bool, str]:
+    """Return what orders values."""
+    return value is not None, value or ""
 
 
 def money_of(amount: Decimal) -> Any:

@@ -119,7 +119,7 @@ class CaptureFile:
 
 @asynccontextmanager
 async def capture_file(path: Path) -> AsyncIterator[CaptureFile]:
-    """Open a capture that appears at ``path`` when the block ends well.
+    """Open a capture, or what else is packed alike, that appears when the block ends well.
 
     Raises:
         Unavailable: the store cannot be written; what stood at ``path`` before is still there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,10 @@ import anyio
 import anyio.lowlevel
 
 from stream.records.errors import Unavailable
-from stream.sinks.atomic import prepare_parent, unwritable_file
+from stream.sinks.atomic import prepare_parent, sync_directory, unwritable_file
 from stream.sinks.scratch import make_scratch_directory
 
-__all__ = ["CHECKSUMS", "Drawer", "atomic_directory"]
+__all__ = ["CHECKSUMS", "Drawer", "atomic_directory", "prepare_replacement", "replace_directory"]
 
 BATCH: Final = 1 << 20
 CHECKSUMS: Final = "CHECKSUMS.sha256"
@@ -115,6 +115,67 @@ def prepare_directory(path: Path) -> Path:
         path = prepare_parent(path)
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise Unavailable(f"{path}: cannot be written (no empty directory stands there)")
+    except OSError as error:
+        raise unwritable_file(path, error) from None
+    return path
+
+
+@asynccontextmanager
+async def replace_directory(
+    path: Path, is_replaceable: Callable[[Path], bool]
+) -> AsyncIterator[Path]:
+    """Make a directory that takes the place of one at ``path`` when the block ends well.
+
+    It is for its owner alone. A kill between the two renames leaves none.
+
+    Raises:
+        Unavailable: the store cannot be written, or what stands at ``path`` is not replaceable.
+    """
+    path = prepare_replacement(path, is_replaceable)
+    try:
+        scratch = make_scratch_directory(path.parent)
+        made, former = scratch.path / "made", scratch.path / "former"
+        try:
+            made.mkdir(mode=0o700)
+            yield made
+            await anyio.lowlevel.checkpoint()  # the last moment at which it can be given up
+            exchange_directories(made, path, former)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await remove(scratch.path, ignore_errors=True)
+            scratch.let_go()
+        with anyio.CancelScope(shield=True):
+            await sync_directory(path.parent)
+    except OSError as error:
+        raise unwritable_file(path, error) from None
+
+
+def exchange_directories(made: Path, path: Path, former: Path) -> None:
+    """Put a directory in its place, and what stood there elsewhere; or leave it as it was.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    if path.exists():
+        path.rename(former)
+    try:
+        made.rename(path)
+    except OSError:
+        if former.exists():
+            former.rename(path)
+        raise
+
+
+def prepare_replacement(path: Path, is_replaceable: Callable[[Path], bool]) -> Path:
+    """Make the directory that ``path`` will stand in; return the path, its links followed.
+
+    Raises:
+        Unavailable: it cannot be made, or what stands at ``path`` is not replaceable.
+    """
+    try:
+        path = prepare_parent(path)
+        if path.exists() and not (path.is_dir() and is_replaceable(path)):
+            raise Unavailable(f"{path}: cannot be written (something else stands there)")
     except OSError as error:
         raise unwritable_file(path, error) from None
     return path

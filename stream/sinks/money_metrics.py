@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
-from stream.figures.money.day_money import BillSums
+from stream.figures.money.rows import BillSums
 from stream.figures.money.standings import TROUBLES, BudgetStanding, MonthlyBudget
 
 __all__ = ["EVERYTHING", "MoneyStatus", "budget_labels", "values_of_money"]

@@ -281,9 +281,8 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
         elif name == "billing" and report.outline.bills and details:
-            rows = (
-                show_row(one, report.outline.project_names) for one in report.outline.bills.rows
-            )
+            names = report.outline.project_names
+            rows = (show_row(one, names) for one in report.outline.bills.rows())
             yield from append_rows([indent_value(section, 2)], "rows", rows, 2)
         else:
             yield indent_value(section, 2)

@@ -17,6 +17,9 @@ from stream.records.errors import BadInput, Unavailable
 from tests.support.running import run
 from tests.support.workers import Started, has_ended, listens_to, moments
 
+# Coverage holds a lock now and then, and a handler of signals that is traced waits for it.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,9 @@ from tests.support.bad_pages import GOOD, ONE
 from tests.support.pages import page, put_all
 from tests.support.running import run
 
+# Coverage holds a lock now and then, and a handler of signals that is traced waits for it.
+pytestmark = pytest.mark.no_cover
+
 
 def test_a_signal_counts_from_the_first_step() -> None:
     """A signal that comes before the work first waits for anything is not lost."""

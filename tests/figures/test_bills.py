@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stream.figures.money.bills import Charge, compared_days, reconcile
 from stream.figures.money.estimates import Estimate, UsageKey
-from stream.figures.money.reasons import REASONS
+from stream.figures.money.reasons import REASONS, Horizon
 from stream.figures.money.rows import BillRow
 from stream.providers.prices.line_items import Subject, subject_of
 from stream.records.money import MONEY
@@ -41,10 +41,16 @@ def billed(
     return Charge(FIRST, project, line, currency, Decimal(amount))
 
 
+def compare(charges: list[Charge], estimates: dict[UsageKey, Estimate]) -> list[BillRow]:
+    """Compare all days at once."""
+    last = max((one.days.end for one in charges), default=NOW + 1)
+    return reconcile(charges, estimates, "usd", Horizon(NOW, last))
+
+
 def rows_of(charges: list[Charge], *usage: dict[UsageKey, Estimate]) -> list[BillRow]:
     """Compare them, and return the rows of the first day."""
     estimates = {key: one for some in usage for key, one in some.items()}
-    found = reconcile([*charges, END], estimates, "usd", NOW)
+    found = compare([*charges, END], estimates)
     return [row for row in found if row.place.days.start < LAST.start]
 
 
@@ -95,7 +101,7 @@ def test_line_items_are_about_models_and_kinds(text: str | None, wanted: Subject
 )
 def test_a_difference_has_a_reason(charges: list[Charge], usage: list[Any], reason: str) -> None:
     """Each row says what explains it, and no reason is without words."""
-    found = reconcile([*charges, END], {k: v for one in usage for k, v in one.items()}, "usd", NOW)
+    found = compare([*charges, END], {k: v for one in usage for k, v in one.items()})
     (row,) = [one for one in found if one.line_items != ["Storage"]]
     assert row.reason == reason
     assert REASONS[reason]
@@ -103,7 +109,7 @@ def test_a_difference_has_a_reason(charges: list[Charge], usage: list[Any], reas
 
 def test_the_last_day_of_costs_may_be_incomplete() -> None:
     """What is missing of it is late, however long ago that was."""
-    found = reconcile([billed("m, input", "1")], used(amount="2"), "usd", NOW)
+    found = compare([billed("m, input", "1")], used(amount="2"))
     assert [row.reason for row in found] == ["late_costs"]
 
 
@@ -181,7 +187,7 @@ USAGE: Final = st.dictionaries(
 @given(CHARGES, USAGE)
 def test_nothing_is_lost(charges: list[Charge], usage: dict[UsageKey, Estimate]) -> None:
     """Each charge and each estimate is in one row, to the last digit; matched is what both have."""
-    rows = reconcile(charges, usage, "usd", NOW)
+    rows = compare(charges, usage)
 
     def total(amounts: Any) -> Decimal:
         found = Decimal(0)
@@ -209,8 +215,8 @@ def test_the_order_says_nothing(charges: list[Charge], usage: Any, random: Any) 
     shuffled, keys = list(charges), list(usage)
     random.shuffle(shuffled)
     random.shuffle(keys)
-    again = reconcile(shuffled, {key: usage[key] for key in keys}, "usd", NOW)
-    assert list(map(flat, again)) == list(map(flat, reconcile(charges, usage, "usd", NOW)))
+    again = compare(shuffled, {key: usage[key] for key in keys})
+    assert list(map(flat, again)) == list(map(flat, compare(charges, usage)))
 
 
 def flat(row: BillRow) -> tuple[Any, ...]:

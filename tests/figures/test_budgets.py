@@ -29,6 +29,7 @@ CENT: Final = LayeredPrices(
 )
 EUROS: Final = LayeredPrices(read_own_prices(b'default = false\ncurrency = "eur"', "p", "own"))
 WHOLE: Final = 1_000
+AT: Final = ("usage/completions",)
 
 
 def judged(  # noqa: PLR0913 -- what a test may want to be different
@@ -191,10 +192,10 @@ def test_models_without_a_price_are_named() -> None:
     """With how much there is of each, on days that are not billed for good."""
     days = [used(8, 5, model="n"), used(9, 1_200, model="n"), billed(2, 1)]
     days += [used(2, 7, model="old"), billed(4, 1), used(7, 9, model="o", project="q")]
-    assert judged(days).unpriced_counts == {("n", "default", "input"): 1_205}
+    assert judged(days).unpriced_counts == {(*AT, "n", "default", "input"): 1_205}
     assert judged(days, None).unpriced_counts == {
-        ("n", "default", "input"): 1_205,
-        ("o", "default", "input"): 9,
+        (*AT, "n", "default", "input"): 1_205,
+        (*AT, "o", "default", "input"): 9,
     }
 
 

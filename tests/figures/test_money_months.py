@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.figures.days import unpack_groups
-from stream.figures.money.bills import Charge, charges_in, reconcile
-from stream.figures.money.estimates import Estimates
+from stream.figures.days import DayGroups, unpack_groups
+from stream.figures.money.billing import DayReaders, compare_bills
 from stream.figures.money.months import MoneyMonths, month_before, month_of, sum_reasons
 from stream.figures.series import label_value_of
 from stream.providers.openai import ENDPOINTS
@@ -40,21 +40,15 @@ def test_months_are_those_of_the_calendar() -> None:
     assert (january.start, month_before(january).end) == (1_704_067_200, 1_704_067_200)
 
 
-def compared(days: list[SavedDay]) -> dict[Any, Any]:
-    """Compare all days at once, as a report does: currency and reason → three sums."""
-    charges, estimates = list[Charge](), Estimates(OWN)
-    for (key, window), packed, _ in days:
-        groups = unpack_groups(ENDPOINTS[key], packed)
-        if key == "costs":
-            charges += charges_in(window, groups)
-        else:
-            estimates.take(ENDPOINTS[key], window, groups)
-    found: defaultdict[Any, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
-    for row in reconcile(charges, estimates.by_key, OWN.currency, NOW):
-        place = label_value_of(row.place.currency), row.reason
-        values = row.billed_amount, row.estimate.amount, row.matched_amount
-        found[place] = [one + value for one, value in zip(found[place], values, strict=True)]
-    return {key: tuple(values) for key, values in found.items()}
+def readers_of(days: list[SavedDay]) -> DayReaders:
+    """Return what reads days for a report, which compares them in order."""
+
+    def read(key: str) -> Iterator[tuple[Window, DayGroups]]:
+        for span, packed, _ in sorted(days):
+            if span.endpoint == key:
+                yield span.window, unpack_groups(ENDPOINTS[key], packed)
+
+    return {key: partial(read, key) for key in ("costs", "usage/completions")}
 
 
 @given(st.dictionaries(DAYS, CHARGES, max_size=6), st.dictionaries(DAYS, USES, max_size=6))
@@ -66,4 +60,7 @@ def test_reasons_are_those_of_a_report(charges: dict[int, Any], uses: dict[int, 
     ]
     found = MoneyMonths(made_store(days), OWN).work_out(NOW, 1_000)
     assert found is not None
-    assert sum_reasons(found) == compared(days)
+    assert sum_reasons(found) == {
+        (label_value_of(currency), reason): sums
+        for (currency, reason), sums in compare_bills(readers_of(days), OWN, NOW).sums.items()
+    }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import pytest
 
-from stream.figures.money.day_money import UnpricedUse
 from stream.figures.money.standings import (
     TROUBLES,
     BudgetStanding,
@@ -14,6 +14,9 @@ from stream.figures.money.standings import (
     describe_troubles,
     find_project,
 )
+from stream.figures.money.sums import PricedUse
+
+AT: Final = "usage/completions"
 
 
 def test_a_project_is_found_by_id_before_its_name() -> None:
@@ -48,7 +51,9 @@ def test_models_without_a_price_are_named_with_their_tokens(
     standing = BudgetStanding(
         MonthlyBudget(None, Decimal(9), "usd", ()),
         troubles=("other_currency", "no_price"),
-        unpriced_counts={UnpricedUse(*use): count for use, count in unpriced.items()},
+        unpriced_counts={
+            PricedUse("usage/completions", *use): count for use, count in unpriced.items()
+        },
     )
     assert describe_troubles(standing) == [
         TROUBLES["other_currency"],

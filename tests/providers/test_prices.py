@@ -14,6 +14,8 @@ from stream.providers.prices.own_prices import read_own_prices
 from stream.providers.prices.price_list import LayeredPrices, price_of_one
 from stream.records.errors import BadConfiguration
 from stream.records.money import plain_text_of
+from stream.records.windows import DAY
+from tests.support.estimating import PUBLISHED, day_at
 from tests.support.places import ROOT
 
 NOVEMBER: Final = 1_793_491_200  # 2026-11-01T00:00:00Z
@@ -133,6 +135,33 @@ def test_a_file_lies_over_the_published_list(tmp_path: Path) -> None:
     assert prices.find("gpt-5", "scale", NOVEMBER) is None
     assert prices.title.startswith("prices.toml (sha256 ")
     assert " over genai-prices " in prices.title
+
+
+def test_prices_hold_between_two_starts() -> None:
+    """Looked up day by day or once for all days between two starts, prices are the same."""
+    own = read_own_prices(
+        b"""
+        [[price]]
+        model = "gpt-4o"
+        valid_from = 2025-03-01
+        input = "1"
+        [[discount]]
+        model = "*"
+        valid_from = 2025-05-01
+        share = "0.5"
+        """,
+        "prices.toml",
+        "own",
+    )
+    lists = own, own.discount_prices(PUBLISHED)
+    kept = LayeredPrices(*lists)
+    assert {day_at(2025, 3, 1).start, day_at(2025, 5, 1).start} < {*kept.starts}
+    assert kept.starts == sorted(kept.starts)
+    days = [start + away * DAY for start in kept.starts for away in (-1, 0, 1)]
+    for model in ("gpt-4o", "o3", "gpt-5", "gpt-4o-mini-tts", None):
+        for tier in ("default", "batch", "priority"):
+            for day in days:
+                assert kept.find(model, tier, day) == LayeredPrices(*lists).find(model, tier, day)
 
 
 def test_what_has_no_price_is_charged_as_its_like() -> None:

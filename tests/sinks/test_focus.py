@@ -273,7 +273,8 @@ def test_parquet_without_its_extra_is_78(
     pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where pyarrow is not installed, what to install is said."""
-    monkeypatch.delitem(sys.modules, "stream.sinks.exports.arrow", raising=False)
+    monkeypatch.delitem(sys.modules, "stream.sinks.exports.parquet", raising=False)
+    monkeypatch.delattr("stream.sinks.exports.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     exported = export(pages, tmp_path / "out.parquet", "1.4", "--format", "parquet")
     assert (exported.code, len(exported.errors.splitlines())) == (78, 1)

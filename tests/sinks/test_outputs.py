@@ -37,6 +37,30 @@ def test_no_output_takes_the_place_of_an_input(option: str, name: str, tmp_path:
     assert {path.name: path.read_bytes() for path in pages.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    "export",
+    [
+        ["csv"],
+        ["focus", "--focus-version", "1.2", "--billing-account", "org-a"],
+        ["openmetrics"],
+        ["parquet"],
+    ],
+    ids=lambda one: one[0],
+)
+def test_no_export_takes_the_place_of_its_source(export: list[str], tmp_path: Path) -> None:
+    """A state file is not written over by what is made of it, and a page in a directory neither."""
+    pages = put_all(tmp_path / "pages", {ONE: PAGE})
+    state = tmp_path / "state.db"
+    report = ["--report", str(tmp_path / "report.json")]
+    assert run(["replay", str(pages), *report, "--state", str(state)])[0] == 0
+    for source, out in ((state, state), (pages, pages / ONE)):
+        before = out.read_bytes()
+        name, *options = export
+        code, _, errors = run(["export", name, str(source), *options, "--out", str(out)])
+        assert (code, out.read_bytes()) == (2, before)
+        assert out.name in errors
+
+
 def test_two_outputs_need_two_files(tmp_path: Path) -> None:
     """One file for the report and for the dead letters would lose one of them."""
     pages = put_all(tmp_path / "pages", {ONE: PAGE})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,7 +62,12 @@ class Started:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; return the exit code and what it said."""
-        _, errors = self.process.communicate(timeout=PATIENCE)
+        try:
+            _, errors = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:  # one test has failed, and it is to be no other one too
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.communicate()
+            raise
         return self.process.returncode, errors
 
 

@@ -1,4 +1,8 @@
-"""``usage-stream export``: a file for each format, as ``focus`` and ``openmetrics``."""
+"""``usage-stream export``: a file for each format.
+
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those. ``options`` is what they share: what
+is read, which records are wanted, and how a file is made.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ from stream.cli.commands import Commands
 __all__ = ["export_command"]
 
 FILES: Final = {
+    "csv": "csv",
     "focus": "focus",
     "openmetrics": "openmetrics",
+    "parquet": "parquet",
 }
 """Where each format is."""
 

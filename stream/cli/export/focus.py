@@ -8,14 +8,17 @@ from typing import Literal
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE, show_json, show_note
+from stream.cli.export.options import load_parquet, run_export, source_argument
 from stream.cli.figure_source import open_recorded
+from stream.cli.outputs import refuse_input
 from stream.cli.selection import read_span, span_options
+from stream.sinks.atomic import prepare_file
 
 __all__ = ["focus_command"]
 
 
 @click.command("focus", epilog=EXIT_CODES)
-@click.argument("source", metavar="SOURCE", type=FILE)
+@source_argument
 @click.option(
     "--focus-version",
     "version",
@@ -74,9 +77,13 @@ def focus_command(
             "--billing-account is missing: a charge has to say who is billed, and pages do not; "
             "give your organization's id, as in --billing-account org-abc"
         )
-    span = read_span(since, until)
+    write_table = load_parquet().export_table if form == "parquet" else None
+    asked = FocusFile(version, str(account).strip(), read_span(since, until))
+    refuse_input(out, prepare_file(out), source)
     with open_recorded(source) as recorded:
-        written = export_focus(recorded, FocusFile(version, form, str(account).strip(), span), out)
+        written = run_export(
+            lambda on_records: export_focus(recorded, asked, out, on_records, write_table)
+        )
     for note in written.notes:
         show_note(note)
     show_json(written)

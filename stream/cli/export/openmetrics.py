@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_json
+from stream.cli.export.options import source_argument
 from stream.cli.figure_source import open_recorded
+from stream.cli.outputs import refuse_input
+from stream.sinks.atomic import prepare_file
 
 __all__ = ["openmetrics_command"]
 
 
 @click.command("openmetrics", epilog=EXIT_CODES)
-@click.argument("source", metavar="SOURCE", type=FILE)
+@source_argument
 @click.option("--out", metavar="FILE", type=FILE, required=True, help="Where the history goes.")
 @clock_option(" Windows that have not ended by then are left out.")
 def openmetrics_command(source: Path, out: Path, now: int) -> None:
@@ -34,6 +37,7 @@ def openmetrics_command(source: Path, out: Path, now: int) -> None:
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     from stream.sinks.exports.openmetrics import export_openmetrics  # noqa: PLC0415 -- only this command needs it
 
+    refuse_input(out, prepare_file(out), source)
     with open_recorded(source) as recorded:
         written = export_openmetrics(recorded.windows, out, now)
     show_json(written)

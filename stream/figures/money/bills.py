@@ -8,22 +8,22 @@ to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from stream.figures.days import COSTS, DayGroups
-from stream.figures.endpoint import EndpointFigures
-from stream.figures.money.estimates import Contradiction, Estimate, Estimates, UsageKey
-from stream.figures.money.reasons import reason_of
+from stream.figures.days import DayGroups
+from stream.figures.money.estimates import Estimate, UsageKey
+from stream.figures.money.reasons import Horizon, reason_of
 from stream.figures.money.rows import BillPlace, BillRow
 from stream.figures.spans import join_days
 from stream.providers.prices.line_items import WIDER_KINDS, Subject, subject_of
-from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["COSTS", "Bills", "Charge", "charges_in", "compare_bills", "reconcile"]
+__all__ = ["Charge", "charges_in", "reconcile"]
 
 AMOUNT: Final = "amount_value"
 
@@ -38,28 +38,6 @@ class Charge(NamedTuple):
     amount: Decimal
 
 
-class Bills(NamedTuple):
-    """All of it: what the prices are, what was used, what was billed, and each beside the other."""
-
-    prices: PriceList
-    estimates: dict[UsageKey, Estimate]
-    contradictions: list[Contradiction]
-    rows: list[BillRow]
-
-
-def compare_bills(figures: Iterable[EndpointFigures], prices: PriceList, now: int) -> Bills:
-    """Estimate what was used, and compare it with what was billed; ``now`` is in Unix seconds."""
-    estimates, charges = Estimates(prices), list[Charge]()
-    for one in figures:
-        for days, found in one.days.groups():
-            if one.endpoint.key == COSTS:
-                charges += charges_in(days, found)
-            else:
-                estimates.take(one.endpoint, days, found)
-    rows = reconcile(charges, estimates.by_key, prices.currency, now)
-    return Bills(prices, estimates.by_key, sorted(estimates.contradictions, key=str), rows)
-
-
 def charges_in(days: Window, found: DayGroups) -> Iterator[Charge]:
     """Yield what was billed on some days."""
     for values, counters in found.groups.items():
@@ -70,63 +48,61 @@ def charges_in(days: Window, found: DayGroups) -> Iterator[Charge]:
 
 
 def reconcile(
-    charges: Iterable[Charge],
-    estimates: dict[UsageKey, Estimate],
+    charges: Collection[Charge],
+    estimates: Mapping[UsageKey, Estimate],
     currency: str,
-    now: int,
-    last: int | None = None,
+    horizon: Horizon,
 ) -> list[BillRow]:
     """Return a row for each line item and each use that none is about, in order.
 
-    ``last`` is when the last day ends that costs are known of, where these are not all of them.
+    Days that are given in parts come to the same, as long as those that overlap are in one.
     """
-    charges = list(charges)
     days_of = compared_days({*(one.days for one in charges), *(key.days for key in estimates)})
     billed = {(days_of[one.days], one.project_id is None) for one in charges}
     used = {(days_of[key.days], key.project_id is None) for key in estimates}
     both = {days for days, is_nobody in billed & used if not is_nobody}
+    by_project_of_use = both | {*days_of.values()} - {days for days, _ in billed}
+    by_project_of_bill = both | {*days_of.values()} - {days for days, _ in used}
     rows: dict[BillPlace, BillRow] = {}
+    subjects: defaultdict[tuple[Window, str | None], set[Subject]] = defaultdict(set)
     for one in charges:
         days = days_of[one.days]
-        project = one.project_id if days in both or not used_in(used, days) else None
+        project = one.project_id if days in by_project_of_bill else None
         place = BillPlace(days, project, subject_of(one.line), one.currency)
-        row = rows.setdefault(place, BillRow(place))
+        row = rows.get(place) or rows.setdefault(place, BillRow(place))
         row.billed_amount = MONEY.add(row.billed_amount, one.amount)
         if one.line not in row.line_items:
             row.line_items.append(one.line)
-    lines = frozenset(rows)
+        if one.currency == currency:
+            subjects[days, project].add(place.subject)
     for key, estimate in estimates.items():
         days = days_of[key.days]
-        project = key.project_id if days in both or not used_in(billed, days) else None
-        own = BillPlace(days, project, Subject((), key.model, key.kind, key.tier), currency)
-        place = next((one for one in places_for(own, key.endpoint) if one in lines), own)
-        rows.setdefault(place, BillRow(place)).use(key, estimate)
-    if last is None:
-        last = max((place.days.end for place in lines), default=now + 1)
+        project = key.project_id if days in by_project_of_use else None
+        candidates = subjects_for(key.endpoint, key.model, key.kind, key.tier)
+        subject, known = candidates[0], subjects.get((days, project))
+        if known and subject not in known:
+            subject = next((one for one in candidates if one in known), subject)
+        place = BillPlace(days, project, subject, currency)
+        row = rows.get(place) or rows.setdefault(place, BillRow(place))
+        row.use(key, estimate)
     found = sorted(rows.values(), key=lambda row: order_of(row.place))
     for row in found:
         row.line_items.sort(key=lambda text: text or "")
-        row.reason = reason_of(row, currency, now, last)
+        row.reason = reason_of(row, currency, horizon)
     return found
 
 
-def used_in(known: set[tuple[Window, bool]], days: Window) -> bool:
-    """Tell whether anything is known of some days."""
-    return (days, True) in known or (days, False) in known
-
-
-def places_for(own: BillPlace, endpoint: str) -> Iterator[BillPlace]:
-    """Yield where a line item may be about a use, the closest first."""
-    _, model, kind, tier, _ = own.subject
-    kinds = [kind, *filter(None, [WIDER_KINDS.get(kind or "")])]
-    for subject in (
+@lru_cache(1 << 12)
+def subjects_for(endpoint: str, model: str | None, kind: str, tier: str) -> tuple[Subject, ...]:
+    """Return what a line item about a use may be about, the closest first."""
+    kinds = [kind, *filter(None, [WIDER_KINDS.get(kind)])]
+    return (
         *(Subject((), model, one, some) for one in kinds for some in (tier, None)),
         Subject((), model, None, tier),
         Subject((), model),
         *wholes_of(endpoint),
         Subject(),
-    ):
-        yield own._replace(subject=subject)
+    )
 
 
 def wholes_of(endpoint: str) -> Iterator[Subject]:
@@ -142,9 +118,24 @@ def compared_days(found: set[Window]) -> dict[Window, Window]:
     return {days: whole for whole, some in joined for days in some}
 
 
-def order_of(place: BillPlace) -> tuple[str | int | tuple[str, ...], ...]:
+def order_of(place: BillPlace) -> tuple[object, ...]:
     """Return what orders rows: days, project, subject and currency, absent first."""
-    _, model, kind, tier, is_known = place.subject
-    texts = (place.project_id, model, kind, tier, place.currency)
-    present = (part for text in texts for part in (text is not None, text or ""))
-    return (*place.days, *present, is_known, place.subject.endpoints)
+    project, currency = place.project_id, place.currency
+    of_subject = order_of_subject(place.subject)
+    return (
+        place.days,
+        project is not None,
+        project or "",
+        of_subject[0],
+        currency is not None,
+        currency or "",
+        of_subject[1],
+    )
+
+
+@lru_cache(1 << 12)
+def order_of_subject(subject: Subject) -> tuple[tuple[bool | str, ...], tuple[object, ...]]:
+    """Return what orders subjects: model, kind and tier, and what comes behind the currency."""
+    texts = (subject.model, subject.kind, subject.tier)
+    present = tuple(part for text in texts for part in (text is not None, text or ""))
+    return present, (subject.is_known, subject.endpoints)

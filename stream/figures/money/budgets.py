@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from stream.figures.money.day_money import ALL, DayMoney, Scope, ScopeMoney, UnpricedUse
+from stream.figures.money.day_money import ALL, DayMoney, Scope, ScopeMoney
 from stream.figures.money.months import month_of
 from stream.figures.money.standings import (
     FINEST,
@@ -28,6 +28,7 @@ from stream.figures.money.standings import (
     BudgetStanding,
     MonthlyBudget,
 )
+from stream.figures.money.sums import PricedUse
 from stream.records.money import MONEY
 from stream.records.windows import DAY, Window, day_of
 
@@ -138,9 +139,9 @@ def troubles_of(
             yield "without_project"
 
 
-def sum_unpriced(days: Iterable[DayMoney], scope: Scope) -> dict[UnpricedUse, int]:
+def sum_unpriced(days: Iterable[DayMoney], scope: Scope) -> dict[PricedUse, int]:
     """Return what has no price of what a scope used on days that are not billed for good."""
-    found: dict[UnpricedUse, int] = {}
+    found: dict[PricedUse, int] = {}
     for money in days:
         if is_open(money, scope):
             for use, count in money.scopes.get(scope, ScopeMoney()).unpriced_counts.items():

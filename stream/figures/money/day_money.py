@@ -8,52 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from stream.figures.days import COSTS, DayGroups
 from stream.figures.money.bills import Charge, charges_in, reconcile
 from stream.figures.money.estimates import Estimates
-from stream.figures.money.reasons import is_recent
-from stream.figures.money.rows import BillRow
+from stream.figures.money.reasons import Horizon
+from stream.figures.money.rows import BillRow, BillSums
+from stream.figures.money.sums import PricedUse
 from stream.figures.series import label_value_of
 from stream.providers.endpoint import Endpoint
 from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = [
-    "ALL",
-    "BillSums",
-    "DayMoney",
-    "Moment",
-    "Scope",
-    "ScopeMoney",
-    "UnpricedUse",
-    "money_of_days",
-]
+__all__ = ["ALL", "DayMoney", "Scope", "ScopeMoney", "money_of_days"]
 
 Scope: TypeAlias = str | None
 """A project's id, or all of them together."""
 ALL: Final = None
 ZERO: Final = Decimal(0)
 Found: TypeAlias = tuple[Endpoint, Window, DayGroups]
-
-
-class Moment(NamedTuple):
-    """The clock, and when the last day ends that costs are known of; both in Unix seconds."""
-
-    now: int
-    last: int
-
-
-class UnpricedUse(NamedTuple):
-    """What has no price: a model, the tier that is charged, and a kind of use."""
-
-    model: str | None
-    tier: str
-    kind: str
 
 
 class ScopeMoney(Struct):
@@ -65,24 +42,7 @@ class ScopeMoney(Struct):
     billed_amounts: dict[str, Decimal] = {}
     charged_amounts: dict[str, Decimal] = {}
     estimated_amount: Decimal = ZERO
-    unpriced_counts: dict[UnpricedUse, int] = {}
-
-
-class BillSums(NamedTuple):
-    """What rows of the comparison come to; matched is both billed and estimated."""
-
-    billed_amount: Decimal = ZERO
-    estimated_amount: Decimal = ZERO
-    matched_amount: Decimal = ZERO
-
-    def plus(self, other: BillSums) -> BillSums:
-        """Add, exactly."""
-        return BillSums(*map(MONEY.add, self, other))
-
-    @property
-    def difference(self) -> Decimal:
-        """What is billed, less what is estimated."""
-        return MONEY.subtract(self.billed_amount, self.estimated_amount)
+    unpriced_counts: dict[PricedUse, int] = {}
 
 
 class DayMoney(Struct):
@@ -124,7 +84,7 @@ class DayMoney(Struct):
             for money in self._of(key.project_id, wanted):
                 money.estimated_amount = MONEY.add(money.estimated_amount, one.amount)
                 if one.without_price:
-                    use = UnpricedUse(key.model, key.tier, key.kind)
+                    use = PricedUse(key.endpoint, key.model, key.tier, key.kind)
                     counts = money.unpriced_counts
                     counts[use] = counts.get(use, 0) + one.without_price
 
@@ -132,8 +92,7 @@ class DayMoney(Struct):
         """Count rows of the comparison."""
         for row in rows:
             key = label_value_of(row.place.currency), row.reason
-            found = BillSums(row.billed_amount, row.estimate.amount, row.matched_amount)
-            self.reasons[key] = self.reasons.get(key, BillSums()).plus(found)
+            self.reasons.setdefault(key, BillSums()).take(row)
 
     def _of(self, project: str | None, wanted: Collection[str]) -> Iterable[ScopeMoney]:
         """Yield what a project counts in."""
@@ -147,13 +106,13 @@ def money_of_days(
     found: Iterable[Found],
     prices: PriceList | None,
     wanted: Collection[str],
-    moment: Moment,
+    horizon: Horizon,
 ) -> DayMoney:
     """Return what days came to, of all projects and of those that are wanted.
 
     ``found`` has what each endpoint's days came to; all of them lie within ``days``.
     """
-    money = DayMoney(days, may_change=is_recent(days, *moment))
+    money = DayMoney(days, may_change=not horizon.covers(days))
     charges, estimates = list[Charge](), None if prices is None else Estimates(prices)
     for endpoint, own, groups in found:
         if endpoint.key == COSTS:
@@ -173,5 +132,5 @@ def money_of_days(
         money.take_charge(one, wanted)
     if prices is not None and estimates is not None:
         money.take_estimates(estimates, wanted)
-        money.take_rows(reconcile(charges, estimates.by_key, prices.currency, *moment))
+        money.take_rows(reconcile(charges, estimates.by_key, prices.currency, horizon))
     return money

@@ -7,7 +7,7 @@ estimates add up over any split of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +27,6 @@ __all__ = [
     "Estimate",
     "Estimates",
     "UsageKey",
-    "sum_estimates",
     "tier_of",
 ]
 
@@ -99,7 +98,9 @@ class Estimates:
         for values, counters in found.groups.items():
             known: dict[str, Any] = dict(zip(found.names, values, strict=True))
             for key, estimate in self._estimate(endpoint, days, known, counters):
-                self.by_key.setdefault(key, Estimate()).add(estimate)
+                known_one = self.by_key.setdefault(key, estimate)
+                if known_one is not estimate:
+                    known_one.add(estimate)
 
     def _estimate(
         self,
@@ -108,22 +109,24 @@ class Estimates:
         known: Mapping[str, Any],
         counters: Mapping[str, Number],
     ) -> Iterator[tuple[UsageKey, Estimate]]:
-        project, model = known.get("project_id"), known.get("model")
-        key = UsageKey(days, project, endpoint.key, model, tier_of(known), OWN_COST)
+        project, model, tier = known.get("project_id"), known.get("model"), tier_of(known)
+        where = (days, project, endpoint.key, model, tier)
         quantities = quantities_of(endpoint.key, counters)
         messages = quantities.contradictions
         if COST in counters and known.get(HAS_COST, True):
-            yield key, Estimate(amount=Decimal(counters[COST]))
+            yield UsageKey(*where, OWN_COST), Estimate(amount=Decimal(counters[COST]))
             if not quantities.by_kind and counters[COST]:
                 messages += ("a cost without any use: what it is of may be estimated beside it",)
             quantities = quantities_of(endpoint.key, {})
-        where = (days, endpoint.key, project, model)
-        self.contradictions += (Contradiction(*where, message) for message in messages)
-        prices = self.prices.find(model, key.tier, days.start) if quantities.by_kind else None
+        self.contradictions += (
+            Contradiction(days, endpoint.key, project, model, message) for message in messages
+        )
+        prices = self.prices.find(model, tier, days.start) if quantities.by_kind else None
+        is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
         for kind, quantity in quantities.by_kind.items():
             estimate = estimate_of(quantity, prices, kind)
-            estimate.is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
-            yield key._replace(kind=kind), estimate
+            estimate.is_vague = is_vague
+            yield UsageKey(*where, kind), estimate
 
 
 def estimate_of(quantity: int, prices: ModelPrices | None, kind: str) -> Estimate:
@@ -141,11 +144,3 @@ def tier_of(known: Mapping[str, Any]) -> str:
     if known.get("batch") is True or tier == BATCH:
         return BATCH
     return DEFAULT_TIER if tier in STANDARD else tier
-
-
-def sum_estimates(found: Iterable[Estimate]) -> Estimate:
-    """Return what estimates come to together."""
-    total = Estimate()
-    for one in found:
-        total.add(one)
-    return total

@@ -5,11 +5,12 @@ Memory has two months of days, each of them small, however long the history is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from stream.figures.days import COSTS, unpack_groups
-from stream.figures.money.day_money import BillSums, DayMoney, Moment, money_of_days
-from stream.figures.money.reasons import is_recent
+from stream.figures.money.day_money import DayMoney, money_of_days
+from stream.figures.money.reasons import Horizon
+from stream.figures.money.rows import BillSums
 from stream.figures.periods import name_period, read_days
 from stream.providers.openai import ENDPOINTS
 from stream.providers.prices.price_list import PriceList
@@ -53,10 +54,10 @@ class MoneyMonths:
         month = month_of(now)
         span = Window(month_before(month).start, month.end)
         costs = self._store.last_day(COSTS)
-        moment = Moment(now, now + 1 if costs is None else costs.span.window.end)
+        horizon = Horizon(now, now + 1 if costs is None else costs.span.window.end)
         for start, money in list(self._known.items()):
             is_past = money.days.end <= span.start
-            if is_past or money.may_change != is_recent(money.days, *moment):
+            if is_past or money.may_change == horizon.covers(money.days):
                 del self._known[start]
         while (missing := self._first_missing(span)) is not None:
             if not most:
@@ -70,7 +71,7 @@ class MoneyMonths:
                 for day in self._store.days(key, whole)
             )
             self._known[whole.start] = money_of_days(
-                whole, found, self.prices, self._wanted, moment
+                whole, found, self.prices, self._wanted, horizon
             )
         return [self._known[at] for at in sorted(self._known) if span.start <= at < span.end]
 
@@ -115,12 +116,7 @@ def month_before(month: Window) -> Window:
 def sum_reasons(days: Iterable[DayMoney]) -> dict[tuple[str, str], BillSums]:
     """Return what the comparison of some days has, by currency and reason; exact."""
     found: dict[tuple[str, str], BillSums] = {}
-    for key, sums in every_reason(days):
-        found[key] = found.get(key, BillSums()).plus(sums)
-    return found
-
-
-def every_reason(days: Iterable[DayMoney]) -> Iterator[tuple[tuple[str, str], BillSums]]:
-    """Yield what each day has of each currency and reason."""
     for money in days:
-        yield from money.reasons.items()
+        for key, sums in money.reasons.items():
+            found.setdefault(key, BillSums()).join(sums)
+    return found

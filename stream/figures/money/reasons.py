@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from stream.figures.money.rows import BillRow
 from stream.records.windows import DAY, Window
 
-__all__ = ["REASONS", "is_recent", "reason_of"]
+__all__ = ["REASONS", "Horizon", "reason_of"]
 
 LATE: Final = 3 * DAY
 """How long after its end a day's costs may still come or change, in seconds. None is published."""
@@ -34,30 +34,28 @@ REASONS: Final = {
 """Every reason, and what it says."""
 
 
-def is_recent(days: Window, now: int, last: int) -> bool:
-    """Tell whether what is billed for some days may still come or change.
+class Horizon(NamedTuple):
+    """Until when bills are known, in Unix seconds: the clock, and the end of the last charge."""
 
-    ``now`` is the clock and ``last`` when the last day ends that costs are known of, in Unix
-    seconds.
-    """
-    return days.end > now - LATE or days.end >= last
+    now: int
+    last: int
+
+    def covers(self, days: Window) -> bool:
+        """Tell whether what was billed for some days is all there is by now."""
+        return days.end <= self.now - LATE and days.end < self.last
 
 
-def reason_of(row: BillRow, currency: str, now: int, last: int) -> str:
-    """Return what explains the difference.
-
-    ``currency`` is the prices', ``now`` the clock and ``last`` when the last day ends that costs
-    are known of, in Unix seconds: on that day, or lately, they may be incomplete.
-    """
-    may_change = is_recent(row.place.days, now, last)
+def reason_of(row: BillRow, currency: str, horizon: Horizon) -> str:
+    """Return what explains the difference; ``currency`` is the prices'."""
+    is_recent = not horizon.covers(row.place.days)
     if not row.line_items:
-        return reason_without_bill(row, may_change=may_change)
+        return reason_without_bill(row, is_recent=is_recent)
     if not row.usage:
         return reason_without_usage(row, currency)
-    return reason_of_both(row, may_change=may_change)
+    return reason_of_both(row, is_recent=is_recent)
 
 
-def reason_of_both(row: BillRow, *, may_change: bool) -> str:
+def reason_of_both(row: BillRow, *, is_recent: bool) -> str:
     """Return why what was billed and used is not the same."""
     if row.estimate.without_price:
         return "no_price"
@@ -65,20 +63,20 @@ def reason_of_both(row: BillRow, *, may_change: bool) -> str:
         return "rounding" if row.difference else "equal"
     if row.difference > 0:
         return "long_requests" if row.estimate.is_by_length else "amount_differs"
-    if may_change:
+    if is_recent:
         return "late_costs"
     if any(key.tier in COMMITTED for key in row.usage):
         return "free_or_priority"
     return "batch_unknown" if row.estimate.is_vague else "amount_differs"
 
 
-def reason_without_bill(row: BillRow, *, may_change: bool) -> str:
+def reason_without_bill(row: BillRow, *, is_recent: bool) -> str:
     """Return why something that was used may have no bill."""
     if row.estimate.without_price:
         return "no_price"
     if not row.estimate.amount or any(key.tier in COMMITTED for key in row.usage):
         return "free_or_priority"
-    return "late_costs" if may_change else "usage_without_bill"
+    return "late_costs" if is_recent else "usage_without_bill"
 
 
 def reason_without_usage(row: BillRow, currency: str) -> str:

@@ -1,4 +1,4 @@
-"""A row of the comparison: what was billed and what was estimated, of the same thing."""
+"""A row of the comparison, and what rows come to: billed, estimated, and both of the same thing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream.providers.prices.line_items import Subject
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["BillPlace", "BillRow"]
+__all__ = ["BillPlace", "BillRow", "BillSums"]
 
 
 class BillPlace(NamedTuple):
@@ -27,13 +27,14 @@ class BillPlace(NamedTuple):
 class BillRow(Struct):
     """What was billed and estimated at a place, and what explains the difference.
 
-    ``line_items`` are those that are about it; without any, nothing was billed.
+    ``line_items`` are those that are about it; without any, nothing was billed. ``usage`` is what
+    the estimate is of.
     """
 
     place: BillPlace
     line_items: list[str | None] = field(default_factory=list)
     billed_amount: Decimal = Decimal(0)
-    usage: dict[UsageKey, Estimate] = field(default_factory=dict)
+    usage: list[UsageKey] = field(default_factory=list)
     estimate: Estimate = field(default_factory=Estimate)
     reason: str = ""
 
@@ -49,5 +50,33 @@ class BillRow(Struct):
 
     def use(self, key: UsageKey, estimate: Estimate) -> None:
         """Take an estimate up."""
-        self.usage.setdefault(key, Estimate()).add(estimate)
+        self.usage.append(key)
         self.estimate.add(estimate)
+
+
+class BillSums(Struct):
+    """What rows come to; all is exact, and each part adds up to its whole."""
+
+    rows: int = 0
+    billed_amount: Decimal = Decimal(0)
+    estimated_amount: Decimal = Decimal(0)
+    matched_amount: Decimal = Decimal(0)
+
+    @property
+    def difference(self) -> Decimal:
+        """What is billed, less what is estimated."""
+        return MONEY.subtract(self.billed_amount, self.estimated_amount)
+
+    def take(self, row: BillRow) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.billed_amount = MONEY.add(self.billed_amount, row.billed_amount)
+        self.estimated_amount = MONEY.add(self.estimated_amount, row.estimate.amount)
+        self.matched_amount = MONEY.add(self.matched_amount, row.matched_amount)
+
+    def join(self, other: BillSums) -> None:
+        """Count what others have counted."""
+        self.rows += other.rows
+        self.billed_amount = MONEY.add(self.billed_amount, other.billed_amount)
+        self.estimated_amount = MONEY.add(self.estimated_amount, other.estimated_amount)
+        self.matched_amount = MONEY.add(self.matched_amount, other.matched_amount)

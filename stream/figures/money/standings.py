@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, NamedTuple
 
-from stream.figures.money.day_money import UnpricedUse
+from stream.figures.money.sums import PricedUse
 from stream.figures.series import label_value_of
 from stream.providers.prices.price_list import DEFAULT_TIER
 from stream.records.money import MONEY
@@ -59,7 +59,7 @@ class BudgetStanding(NamedTuple):
     estimated_unbilled: Decimal | None = None
     forecast: Decimal | None = None
     troubles: tuple[str, ...] = ()
-    unpriced_counts: Mapping[UnpricedUse, int] = {}
+    unpriced_counts: Mapping[PricedUse, int] = {}
 
     @property
     def spent_amount(self) -> Decimal | None:
@@ -105,7 +105,7 @@ def describe_troubles(standing: BudgetStanding) -> list[str]:
         named = [
             f"{count:,} {name_units(kind)} of {label_value_of(model)}"
             + (f" ({tier})" if tier != DEFAULT_TIER else "")
-            for (model, tier, kind), count in ranked[:MOST_NAMED]
+            for (_, model, tier, kind), count in ranked[:MOST_NAMED]
         ]
         named += [f"{len(ranked) - MOST_NAMED} more"] if len(ranked) > MOST_NAMED else []
         found["no_price"] += f": {', '.join(named)}"

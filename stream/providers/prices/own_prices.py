@@ -91,6 +91,8 @@ class OwnPrices:
         self.default = default
         self._prices = sorted(prices, key=lambda one: one.scope.rank, reverse=True)
         self._discounts = sorted(discounts, key=lambda one: one.scope.rank, reverse=True)
+        scopes = [*(one.scope for one in prices), *(one.scope for one in discounts)]
+        self.starts = sorted({one.start for one in scopes})
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
         """Return the prices of the closest entry."""
@@ -118,6 +120,7 @@ class DiscountedPrices:
         self._published = published
         self.title = published.title
         self.currency = published.currency
+        self.starts = sorted({*own.starts, *published.starts})
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
         """Return the prices that remain to be paid."""

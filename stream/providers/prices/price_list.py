@@ -7,6 +7,7 @@ most 40 fraction digits.
 from __future__ import annotations
 
 import decimal
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
@@ -79,7 +80,7 @@ FALLBACKS: Final = {
 """What a kind without a price of its own is charged as. Audio is never charged as text."""
 
 MOST_KNOWN: Final = 10_000
-"""Prices that are remembered, so that memory does not grow with days."""
+"""Prices that are remembered, so that memory does not grow with the names of models."""
 ROUNDING: Final = decimal.Context(prec=120)
 FINEST: Final = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 
@@ -95,13 +96,17 @@ class ModelPrices(NamedTuple):
 
 
 class PriceList(Protocol):
-    """Anything that has prices; ``title`` names it in the report, ``currency`` is in lower case."""
+    """Anything that has prices; ``title`` names it in the report, ``currency`` is in lower case.
+
+    ``starts`` are the UTC days (Unix seconds) on which any price may begin to hold, in order.
+    """
 
     title: str
     currency: str
+    starts: list[int]
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
-        """Return the prices of a model in a tier at a time (Unix seconds); ``None``: none."""
+        """Return the prices of a model in a tier on a day (its start); ``None``: none."""
 
 
 class LayeredPrices:
@@ -112,11 +117,13 @@ class LayeredPrices:
         self._lists = lists
         self.title = " over ".join(one.title for one in lists)
         self.currency = lists[0].currency
+        self.starts = sorted({start for one in lists for start in one.starts})
         self._known: dict[tuple[str | None, str, int], ModelPrices | None] = {}
+        """What is known by model, tier and the period between two starts."""
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
-        """Return what the lists together say; it is looked up once, as long as there is room."""
-        key = model, tier, day
+        """Return what the lists together say; between two starts it is looked up once."""
+        key = model, tier, bisect_right(self.starts, day)
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()

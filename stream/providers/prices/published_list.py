@@ -67,6 +67,8 @@ class PublishedPrices:
         self.title = f"genai-prices {genai_prices.__version__}"
         (self._provider,) = [one for one in get_snapshot().providers if one.id == PROVIDER]
         self._models: dict[str, ModelInfo | None] = {}
+        found = {start for one in self._provider.models for start in starts_of(one)}
+        self.starts = [*map(seconds_of, sorted(found))]
 
     def find(self, model: str | None, tier: str, day: int) -> ModelPrices | None:
         """Return what is published of a model in a tier at a time (Unix seconds)."""
@@ -123,5 +125,22 @@ def is_active(info: ModelInfo, variant: PriceVariant, moment: dt.datetime) -> bo
         return True
     if not isinstance(constraint, StartDateConstraint):
         return False
-    start = dt.datetime.combine(constraint.start_date, dt.time(), dt.UTC)
-    return bool(info.get_prices(moment) == info.get_prices(start))
+    return bool(info.get_prices(moment) == info.get_prices(midnight_of(constraint.start_date)))
+
+
+def starts_of(info: ModelInfo) -> Iterator[dt.date]:
+    """Yield the days on which prices of a model begin to hold."""
+    dated = info.prices if isinstance(info.prices, list) else []
+    for one in (*dated, *(info.price_variants or ())):
+        if isinstance(one.constraint, StartDateConstraint):
+            yield one.constraint.start_date
+
+
+def midnight_of(day: dt.date) -> dt.datetime:
+    """Return when a UTC day begins."""
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
+def seconds_of(day: dt.date) -> int:
+    """Return when a UTC day begins, in Unix seconds."""
+    return int(midnight_of(day).timestamp())

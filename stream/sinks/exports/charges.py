@@ -17,7 +17,8 @@ from stream.providers.endpoint import IDENTITY_ORDER
 from stream.providers.prices.line_items import subject_of
 from stream.records.privacy import escape_json, show_label
 from stream.records.windows import DAY, MAX_TIME, Window, day_of
-from stream.sinks.exports.records import OTHER_DIMENSIONS, RecordBatch
+from stream.sinks.exports.records import RecordBatch
+from stream.sinks.exports.schema import OTHER_DIMENSIONS
 
 __all__ = ["CHARGE_COLUMNS", "Charge", "ChargeColumn", "ChargeKind", "charges_of"]
 

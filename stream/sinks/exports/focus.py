@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-
-import anyio
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from stream.figures.breakdown import ALL_TIME
-from stream.records.errors import BadConfiguration, BadInput
+from stream.records.errors import BadInput
+from stream.records.interruption import INTERRUPTION
 from stream.records.money import plain_text_of
 from stream.records.privacy import one_line, spell_name
 from stream.records.windows import Window, timestamp
@@ -31,84 +30,76 @@ from stream.sinks.exports.charges import (
     ChargeKind,
     charges_of,
 )
-from stream.sinks.exports.records import NamedWindows, batches_of
+from stream.sinks.exports.records import BatchColumns, NamedWindows, batches_of
 
 __all__ = ["FocusExport", "FocusFile", "export_focus"]
 
-FocusForm: TypeAlias = Literal["csv", "parquet"]
-ParquetPieces: TypeAlias = Callable[
-    [Mapping[str, ChargeKind], int, Iterable[Sequence[Any]]], Iterator[bytes]
+WriteTable: TypeAlias = Callable[
+    [Mapping[str, ChargeKind], int, Iterable[BatchColumns], Path], Awaitable[None]
 ]
+"""Writes columns of some kinds, whose money has so many digits behind the point, to a file."""
 COSTS: Final = "costs"
 DIGITS: Final = 38
 SCALE: Final = 18
 """Digits of a decimal in Parquet, and how many of them are behind the point if that is enough."""
-EXTRA: Final = "Parquet needs pyarrow; install usage-stream with its extra: usage-stream[parquet]"
 AT_ONCE: Final = 1_024
 """How many charges are written together."""
 
 
 class FocusFile(NamedTuple):
-    """What is asked for: a version of the specification, a form, whose bill, and which days."""
+    """What is asked for: a version of the specification, whose bill, and which days."""
 
     version: str
-    form: FocusForm
     account: str
     span: Window = ALL_TIME
 
 
-def export_focus(recorded: NamedWindows, asked: FocusFile, out: Path) -> FocusExport:
-    """Write charges to a file, whole or not at all.
+async def export_focus(
+    recorded: NamedWindows,
+    asked: FocusFile,
+    out: Path,
+    on_records: Callable[[int], None],
+    write_table: WriteTable | None = None,
+) -> FocusExport:
+    """Write charges to a file, whole or not at all: as CSV, or as ``write_table`` does.
+
+    ``on_records`` is told how many records were read, now and then.
 
     Raises:
-        BadInput: the windows are damaged, or an amount does not fit into Parquet.
+        BadInput: the windows are damaged, or an amount has too many digits for a table.
         Unavailable: the windows cannot be read, or the file not written.
-        BadConfiguration: what writes Parquet is not installed.
+        Interrupted: a signal came.
     """
     written = FocusExport(spell_name(str(out)), asked.version)
     columns = [one for one in CHARGE_COLUMNS if asked.version in one.versions]
-    counted = count_charges(charges_in(recorded, asked), written)
-    if asked.form == "csv":
-        pieces = csv_pieces(columns, counted)
-    else:
-        parquet_pieces = load_parquet()
-        kinds = {one.name: one.kind for one in columns}
+    counted = count_charges(charges_in(recorded, asked, on_records), written)
+    if write_table is None:
+        async with atomic_file(out) as file:
+            await write_pieces(file, csv_pieces(columns, counted))
+        return written
+    with INTERRUPTION.allow():
         scale = scale_of(columns, charges_in(recorded, asked))
-        rows = ([charge.get(one.name) for one in columns] for charge in counted)
-        pieces = parquet_pieces(kinds, scale, rows)
-    anyio.run(write_file, out, pieces)
+    kinds = {one.name: one.kind for one in columns}
+    await write_table(kinds, scale, batches_of_charges(columns, counted), out)
     return written
 
 
-def load_parquet() -> ParquetPieces:
-    """Return what writes Parquet: it is an extra, and takes long to load.
-
-    Raises:
-        BadConfiguration: it is not installed.
-    """
-    try:
-        from stream.sinks.exports.arrow import parquet_pieces  # noqa: PLC0415 -- an extra, 100 ms
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "pyarrow":
-            raise
-        raise BadConfiguration(EXTRA) from None
-    return parquet_pieces
-
-
-async def write_file(path: Path, pieces: Iterator[bytes]) -> None:
-    """Write a file of pieces.
-
-    Raises:
-        Unavailable: it cannot be written.
-    """
-    async with atomic_file(path) as file:
-        await write_pieces(file, pieces)
-
-
-def charges_in(recorded: NamedWindows, asked: FocusFile) -> Iterator[Charge]:
+def charges_in(
+    recorded: NamedWindows, asked: FocusFile, on_records: Callable[[int], None] | None = None
+) -> Iterator[Charge]:
     """Yield the charges of the days that are asked for, in canonical order."""
     for batch in batches_of(recorded, [COSTS], asked.span):
         yield from charges_of(batch, asked.account)
+        if on_records is not None:
+            on_records(batch.rows)
+
+
+def batches_of_charges(
+    columns: list[ChargeColumn], charges: Iterator[Charge]
+) -> Iterator[BatchColumns]:
+    """Yield columns of some charges at a time."""
+    while some := list(islice(charges, AT_ONCE)):
+        yield {one.name: [charge.get(one.name) for charge in some] for one in columns}
 
 
 def csv_pieces(columns: list[ChargeColumn], charges: Iterator[Charge]) -> Iterator[bytes]:

@@ -1,41 +1,33 @@
 """The records that count, as columns: what every file for others is written from.
 
 One schema for all endpoints. A record has values in the columns that its endpoint has, and null in
-the others; what the registry does not know stands in two columns as JSON. Windows are resolved one
-after another, so that memory does not grow with the number of records.
+the others; what the registry does not know, and what does not fit into its column, stands in two
+columns as JSON. Windows are resolved one after another, so that memory does not grow with the
+number of records. Texts have no control characters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from heapq import merge
+from itertools import chain, compress
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from stream.figures.breakdown import ALL_TIME
 from stream.figures.rollup import Table, resolve_windows
-from stream.providers.endpoint import Endpoint
+from stream.figures.series import label_value_of
+from stream.providers.endpoint import IDENTITY_ORDER, Endpoint
 from stream.providers.openai import ENDPOINTS, PROVIDER
+from stream.records.chains import Chain
+from stream.records.privacy import escape_json, show_label
 from stream.records.windows import Window
+from stream.sinks.details import plain_number_of
+from stream.sinks.exports.schema import COLUMNS, KINDS, OTHER_COUNTERS, OTHER_DIMENSIONS, Column
 from stream.state.windows import Windows
 
 __all__ = ["COLUMNS", "BatchColumns", "Column", "NamedWindows", "RecordBatch", "batches_of"]
-
-ColumnKind: TypeAlias = Literal["text", "flag", "count", "money", "time", "texts", "json"]
-
-
-class Column(NamedTuple):
-    """A column of the schema: its name, what it holds, and what it means.
-
-    ``text`` is text, ``flag`` true or false, ``count`` a whole number, ``money`` an exact decimal,
-    ``time`` Unix seconds, ``texts`` a sequence of texts in order, ``json`` an object as text. Any
-    may be null, but for ``provider``, ``endpoint``, the window and ``sources``.
-    """
-
-    name: str
-    kind: ColumnKind
-    explanation: str
 
 
 class NamedWindows(NamedTuple):
@@ -49,53 +41,41 @@ BatchColumns: TypeAlias = dict[str, list[Any]]
 
 
 class RecordBatch(NamedTuple):
-    """Some records of one endpoint, in canonical order: every column, each of ``rows`` values."""
+    """Some records of one endpoint, in canonical order: every column, each of ``rows`` values.
+
+    Columns may be one and the same list, so none is changed.
+    """
 
     endpoint: Endpoint
     rows: int
     columns: BatchColumns
 
+    def cut(self, first: int, end: int) -> RecordBatch:
+        """Return the records from a place to before another."""
+        return RecordBatch(
+            self.endpoint,
+            end - first,
+            {name: column[first:end] for name, column in self.columns.items()},
+        )
 
-OTHER_DIMENSIONS: Final = "other_dimensions"
-OTHER_COUNTERS: Final = "other_counters"
+
 AT_ONCE: Final = 4_096
 """About how many records are in a batch; a window with more is one batch."""
 
 
-def schema_columns() -> Iterator[Column]:
-    """Yield the columns in order: place, dimensions, counters, and what is not known."""
-    yield Column("provider", "text", "Whose API it was read from")
-    yield Column("endpoint", "text", "The endpoint, as the report names it")
-    yield Column("window_start", "time", "When the window starts, in UTC")
-    yield Column("window_end", "time", "When it ends, in UTC; the end is not part of it")
-    for name in unique_names(one.dimensions for one in ENDPOINTS.values()):
-        kind: ColumnKind = "flag" if name == "batch" else "text"
-        yield Column(name, kind, f"The API's dimension {name}")
-        if name == "project_id":
-            yield Column("project_name", "text", "What the project is called")
-    yield Column(OTHER_DIMENSIONS, "json", "Dimensions that have no column, by name")
-    for name in unique_names(one.counts for one in ENDPOINTS.values()):
-        yield Column(name, "count", f"The API's counter {name}")
-    for name in unique_names(one.money for one in ENDPOINTS.values()):
-        yield Column(name, "money", f"The API's figure {name}, exact")
-    yield Column(OTHER_COUNTERS, "json", "Counters that have no column, by name, as exact numbers")
-    yield Column("sources", "texts", "What told of it, as bucket:data:primary")
-
-
-def unique_names(found: Iterable[Iterable[str]]) -> list[str]:
-    """Return names once each, in the order in which they first stand."""
-    return list(dict.fromkeys(chain.from_iterable(found)))
-
-
-COLUMNS: Final = tuple(schema_columns())
-"""The schema of records, for all endpoints and all formats."""
-ENCODE: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+TEXTS: Final = frozenset(name for name, kind in KINDS.items() if kind == "text")
+ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 def batches_of(
-    recorded: NamedWindows, endpoints: Iterable[str] = ENDPOINTS, span: Window = ALL_TIME
+    recorded: NamedWindows,
+    endpoints: Iterable[str] = ENDPOINTS,
+    span: Window = ALL_TIME,
+    projects: frozenset[str] | None = None,
 ) -> Iterator[RecordBatch]:
     """Yield the records whose windows start in a span, endpoint by endpoint in canonical order.
+
+    ``projects`` are ids as they are shown; ``None`` is all of them.
 
     Raises:
         BadInput, Unavailable: the windows cannot be read.
@@ -104,15 +84,32 @@ def batches_of(
     for key in sorted(known.intersection(endpoints)):
         endpoint = ENDPOINTS[key]
         chains = recorded.windows.chains_of(key)
-        # A window of before may reach into the span, and what it says again counts once.
-        held = recorded.windows.windows_of(chains)
+        wide = None if span == ALL_TIME else widen_span(recorded.windows, chains, span)
+        held = recorded.windows.windows_of(chains, wide)
         found = (one.table for one in resolve_windows(endpoint, held, ordered=True))
         for tables, rows in gather_tables(found):
             batch = batch_of(endpoint, tables, rows, recorded.project_names)
-            if span != ALL_TIME:
-                batch = starting_in(batch, span)
+            if wide is not None or projects is not None:
+                batch = choose_records(batch, span, projects)
             if batch.rows:
                 yield batch
+
+
+def widen_span(windows: Windows, chains: Iterable[Chain], span: Window) -> Window:
+    """Return when all windows start that say something of those which start in a span.
+
+    One of before may reach into it, and what that says again counts once.
+    """
+    first, begin, end = None, 0, 0
+    for (start, last), _ in merge(*map(windows.slots, chains)):
+        if start >= end:
+            if start >= span.end:
+                break
+            begin = start
+        end = max(end, last)
+        if first is None and start >= span.start:
+            first = begin
+    return Window(span.start if first is None else first, max(span.end, end))
 
 
 def gather_tables(found: Iterable[Table]) -> Iterator[tuple[list[Table], int]]:
@@ -133,64 +130,102 @@ def batch_of(
     endpoint: Endpoint, tables: list[Table], rows: int, names: Mapping[str, str]
 ) -> RecordBatch:
     """Put the records of some tables into the columns of the schema."""
+    windows = join_columns(table.windows for table in tables)
+    dimensions = [
+        join_columns(columns) for columns in zip(*(one.dimensions for one in tables), strict=True)
+    ]
+    counters = [
+        join_columns(columns) for columns in zip(*(one.counters for one in tables), strict=True)
+    ]
     found: BatchColumns = {
         "provider": [PROVIDER] * rows,
         "endpoint": [endpoint.key] * rows,
-        "window_start": [window.start for table in tables for window in table.windows],
-        "window_end": [window.end for table in tables for window in table.windows],
-        "sources": [sources for table in tables for sources in table.sources],
+        "window_start": [window.start for window in windows],
+        "window_end": [window.end for window in windows],
+        "sources": show_sources(join_columns(table.sources for table in tables)),
     }
-    for place, name in enumerate(endpoint.dimensions):
-        found[name] = [value for table in tables for value in table.dimensions[place]]
-    for place, name in enumerate(endpoint.counters):
-        found[name] = [value for table in tables for value in table.counters[place]]
-    place_others(found, OTHER_DIMENSIONS, [one for table in tables for one in table.dimensions[-1]])
-    place_others(found, OTHER_COUNTERS, [one for table in tables for one in table.counters[-1]])
-    found["project_name"] = list(map(names.get, found.get("project_id", [None] * rows)))
-    columns = {one.name: found.get(one.name) or [None] * rows for one in COLUMNS}
+    found |= zip(endpoint.dimensions, dimensions, strict=False)
+    found |= zip(endpoint.counters, counters, strict=False)
+    found["project_name"] = list(map(names.get, found["project_id"]))
+    place_others(found, OTHER_DIMENSIONS, expel_texts(found, dimensions[-1]))
+    place_others(found, OTHER_COUNTERS, counters[-1])
+    for name in TEXTS.intersection(found):
+        found[name] = show_texts(found[name])
+    absent = [None] * rows
+    columns = {one.name: found.get(one.name, absent) for one in COLUMNS}
     return RecordBatch(endpoint, rows, columns)
+
+
+def join_columns(columns: Iterable[Iterable[Any]]) -> list[Any]:
+    """Put columns behind each other."""
+    return list(chain.from_iterable(columns))
+
+
+def show_texts(column: list[Any]) -> list[Any]:
+    """Return a column whose texts have no control characters; what differs stays different."""
+    texts = {value for value in set(column) if isinstance(value, str)}
+    odd = {text: shown for text in texts if (shown := show_label(text)) != text}
+    return [odd.get(value, value) for value in column] if odd else column
+
+
+def show_sources(column: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return sources without control characters."""
+    shown = {one: tuple(map(show_label, one)) for one in set(column)}
+    return list(map(shown.__getitem__, column))
+
+
+def expel_texts(found: BatchColumns, others: list[Any]) -> list[Any]:
+    """Take texts out of columns of flags; return the other dimensions with them."""
+    for name in found:
+        if KINDS[name] == "flag" and any(isinstance(one, str) for one in set(found[name])):
+            texts = [one if isinstance(one, str) else None for one in found[name]]
+            others = [
+                pairs if text is None else (*(pairs or ()), (name, text))
+                for pairs, text in zip(others, texts, strict=True)
+            ]
+            found[name] = [None if isinstance(one, str) else one for one in found[name]]
+    return others
 
 
 SUITED: Final[dict[str, Callable[[Any], bool]]] = {
     "text": lambda value: isinstance(value, str),
     "flag": lambda value: isinstance(value, bool),
-    "count": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "money": lambda value: not isinstance(value, bool),
+    "count": lambda value: isinstance(value, int),
+    "money": lambda _: True,
 }
 """Which values fit into a column of an endpoint that has no such name usually."""
-
-
-def suited_names(*own: Iterable[Iterable[str]]) -> dict[str, Callable[[Any], bool]]:
-    """Return names that have a column, each with what tells whether a value fits into it."""
-    kinds = {one.name: one.kind for one in COLUMNS}
-    return {name: SUITED[kinds[name]] for names in own for name in unique_names(names)}
-
-
-SUITED_DIMENSIONS: Final = suited_names(one.dimensions for one in ENDPOINTS.values())
-SUITED_COUNTERS: Final = suited_names(one.counters for one in ENDPOINTS.values())
+DIMENSIONS: Final = frozenset(IDENTITY_ORDER)
+COUNTERS: Final = frozenset(name for one in ENDPOINTS.values() for name in one.counters)
 
 
 def place_others(found: BatchColumns, rest: str, others: list[Any]) -> None:
     """Put what the endpoint does not usually have into its column, or as JSON into the rest."""
-    suited = SUITED_COUNTERS if rest == OTHER_COUNTERS else SUITED_DIMENSIONS
+    if others.count(None) == len(others):
+        return
+    names = COUNTERS if rest == OTHER_COUNTERS else DIMENSIONS
     texts: list[str | None] = [None] * len(others)
     for row, pairs in enumerate(others):
         left = {}
         for name, value in pairs or ():
-            if name in suited and suited[name](value):
+            if name in names and SUITED[KINDS[name]](value):
                 found.setdefault(name, [None] * len(others))[row] = value
             else:
-                left[name] = value
+                left[name] = plain_number_of(value)
         if left:
-            texts[row] = ENCODE(left).decode()
+            texts[row] = escape_json(ENCODE(left)).decode()
     found[rest] = texts
 
 
-def starting_in(batch: RecordBatch, span: Window) -> RecordBatch:
-    """Return the records of a batch whose windows start in a span."""
-    starts = batch.columns["window_start"]
-    places = [row for row, start in enumerate(starts) if span.start <= start < span.end]
-    if len(places) == batch.rows:
+def choose_records(
+    batch: RecordBatch, span: Window, projects: frozenset[str] | None
+) -> RecordBatch:
+    """Return the records of a batch whose windows start in a span, of some projects."""
+    chosen = [span.start <= start < span.end for start in batch.columns["window_start"]]
+    if projects is not None:
+        column = batch.columns["project_id"]
+        wanted = {one for one in set(column) if label_value_of(one) in projects}
+        chosen = [a and one in wanted for a, one in zip(chosen, column, strict=True)]
+    if all(chosen):
         return batch
-    columns = {name: [column[row] for row in places] for name, column in batch.columns.items()}
-    return RecordBatch(batch.endpoint, len(places), columns)
+    columns = {name: list(compress(column, chosen)) for name, column in batch.columns.items()}
+    return RecordBatch(batch.endpoint, sum(chosen), columns)

@@ -1,0 +1,29 @@
+"""Where a command writes to, which nothing may be read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stream.sources.discovery import is_pages_input
+from stream.sources.recognition import recognise_file
+
+__all__ = ["refuse_input"]
+
+
+def refuse_input(path: Path, place: Path, source: Path) -> None:
+    """See that an output is no input: ``place`` is ``path`` with its symbolic links followed.
+
+    Raises:
+        click.UsageError: it is ``source``, or a file in it that is read.
+    """
+    read = source.resolve()
+    is_companion = place.parent == read and is_pages_input(place.name)
+    if place == read or is_companion or (read in place.parents and holds_pages(place)):
+        raise click.UsageError(f"{path} is a file that PATH is read for; write elsewhere")
+
+
+def holds_pages(place: Path) -> bool:
+    """Tell whether a file is one that pages are read from."""
+    return place.is_file() and recognise_file(place).holds_pages
