@@ -7,10 +7,12 @@ from typing import Final
 
 from stream import __version__
 from stream.daemon.accounts import describe_accounts, describe_parts
+from stream.daemon.budget_bars import draw_budgets
 from stream.daemon.core import Core
 from stream.daemon.overview import order_currencies
 from stream.daemon.overview_cache import ShownOverview
 from stream.daemon.shown_sources import describe_chains, describe_sources, list_wrongs
+from stream.sinks.html.names import ProjectNames
 from stream.sinks.html.notation import write_moment, write_span
 from stream.sinks.html.templates import BASE_STYLE, load_template, read_file
 
@@ -28,6 +30,7 @@ TEMPLATE: Final = load_template(HERE, "page.html")
 def render_page(core: Core, shown: ShownOverview) -> str:
     """Render the page; what is ``shown`` is of state as it stands now."""
     now, counts, overview = core.clock(), core.tally.lasting_counts, shown.overview
+    names = core.intake.objects.project_names
     chains = describe_chains(core, now)
     pollers = [poller for _, poller in sorted(core.pollers.items())]
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
@@ -46,6 +49,7 @@ def render_page(core: Core, shown: ShownOverview) -> str:
         calendar=overview.calendar,
         totals=overview.totals,
         currencies=order_currencies(overview.totals.values()),
+        budgets=draw_budgets(core.status.money.budgets, ProjectNames(names)),
         charts=shown.charts,
         days=shown.days,
         projects=shown.projects,

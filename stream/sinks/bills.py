@@ -123,12 +123,12 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
 def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to."""
     return {
-        "billed": money_of(sums.billed),
-        "estimated": money_of(sums.estimated),
+        "billed": money_of(sums.billed_amount),
+        "estimated": money_of(sums.estimated_amount),
         "difference": money_of(sums.difference),
-        "matched": money_of(sums.matched),
-        "notMatched": money_of(sums.not_matched),
-        "notBilled": money_of(sums.not_billed),
+        "matched": money_of(sums.matched_amount),
+        "notMatched": money_of(sums.not_matched_amount),
+        "notBilled": money_of(sums.not_billed_amount),
     }
 
 

@@ -19,6 +19,23 @@ from tests.support.running import run
 
 HERE = Path(__file__).parent
 DEAD = ("--dead-letters", "dead-letters")
+MONEY = """
+prices = "prices.toml"
+[[budget]]
+monthly = "17500 usd"
+[[budget]]
+project = "Customer support"
+monthly = "6000 usd"
+[[budget]]
+project = "Voice assistant"
+monthly = "2500 usd"
+"""
+PRICES = "default = false\n" + "".join(
+    f'[[price]]\nmodel = "gpt-5"\ntier = "{tier}"\n'
+    f'input = "{price}"\ncached_input = "0.02"\noutput = "0.9"\n'
+    for tier, price in (("default", "0.2"), ("batch", "0.1"), ("flex", "0.1"))
+)
+"""None for the priority tier: what has no price is said."""
 SOURCES = '[[watch]]\npath = "pages"\nname = "main"'
 CUT = '{"object": "page", "data": [{"object": "bucket", "start_time": 1734'
 
@@ -58,11 +75,16 @@ def take_all(place: Path) -> None:
         pages = put_organization(Path(scratch) / "pages")
         put(pages, "usage_embeddings.json", page(bucket(used(8_000_000), day=47)))
         put(pages, "usage_moderations.json", CUT)
+        put(Path(scratch), "prices.toml", PRICES)
         clock = {"SOURCE_DATE_EPOCH": NOON}
         options = Path(scratch), *DEAD
-        with daemon(*options, sources=SOURCES, variables=clock) as running, browser() as driver:
+        with (
+            daemon(*options, sources=SOURCES, more=MONEY, variables=clock) as running,
+            browser() as driver,
+        ):
             running.until(lambda: running.value("usage_stream_dead_letters_total") > 0)
             running.until(lambda: running.value("usage_stream_relationship_issues") > 0)
+            running.until(lambda: running.value("usage_stream_budget_forecast") > 0)
             for picture in PICTURES:
                 take(driver, f"http://127.0.0.1:{running.port}/", picture, place)
             take(driver, write_report(Path(scratch)).as_uri(), REPORT, place)

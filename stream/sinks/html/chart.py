@@ -14,7 +14,19 @@ from typing import Final, NamedTuple, TypeAlias
 from stream.records.money import MONEY, Number
 from stream.sinks.html.notation import shorten_number
 
-__all__ = ["Bar", "Chart", "ChartWords", "Values", "draw_chart", "end_of_axis", "is_any", "sum_up"]
+__all__ = [
+    "AREA",
+    "COORDINATE",
+    "Bar",
+    "Chart",
+    "ChartWords",
+    "Values",
+    "draw_chart",
+    "end_of_axis",
+    "is_any",
+    "sum_up",
+    "write_coordinate",
+]
 
 FEW: Final = 5
 """Groups that have a colour of their own; the others share one."""

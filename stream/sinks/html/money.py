@@ -65,12 +65,12 @@ def view_money(bills: Bills) -> MoneyView:
 def show_sums(currency: str | None, reason: str | None, sums: BillSums) -> ShownSums:
     """Show what rows come to."""
     numbers = (
-        sums.billed,
-        sums.estimated,
+        sums.billed_amount,
+        sums.estimated_amount,
         sums.difference,
-        sums.matched,
-        sums.not_matched,
-        sums.not_billed,
+        sums.matched_amount,
+        sums.not_matched_amount,
+        sums.not_billed_amount,
     )
     return ShownSums(
         call_currency(label_value_of(currency)),
