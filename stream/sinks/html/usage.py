@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from stream.figures.breakdown import BILLED, Choice, Measure, add_breakdowns
-from stream.figures.daybook import FiguresDaybook
+from stream.figures.daybook import Daybook, FiguresDaybook
 from stream.figures.days import COSTS
 from stream.figures.money.billing import Bills
 from stream.figures.outline import Outline
@@ -16,7 +16,6 @@ from stream.figures.ranks import rank_rows
 from stream.figures.series import label_value_of
 from stream.records.money import Number
 from stream.records.windows import Window
-from stream.sinks.html.chart import Chart
 from stream.sinks.html.names import ProjectNames
 from stream.sinks.html.periods import PeriodFigures, PeriodView, month_after, view_periods
 from stream.sinks.html.tables import (
@@ -37,6 +36,23 @@ PROJECT: Final = ("project_id",)
 MODEL: Final = ("model",)
 TIER: Final = ("service_tier",)
 LINE: Final = ("line_item",)
+CHOICES: Final = (
+    Choice(dimensions=(), period="month"),
+    Choice(dimensions=PROJECT),
+    Choice(dimensions=LINE, endpoints=(COSTS,)),
+    Choice(dimensions=TIER),
+    Choice(dimensions=MODEL),
+    Choice(dimensions=PROJECT, period="month", endpoints=(COSTS,)),
+    Choice(dimensions=MODEL, period="month"),
+)
+"""What a page shows of all days."""
+USED: Final = {
+    "input_tokens": "Tokens in",
+    "input_cached_tokens": "Of them cached",
+    "output_tokens": "Tokens out",
+    "num_model_requests": "Requests",
+}
+"""The counters on top of the page, and what they are called there."""
 
 
 class Total(NamedTuple):
@@ -64,38 +80,13 @@ class UsageView(NamedTuple):
     long_spans: int
     more_currencies: int
 
-    @property
-    def charts(self) -> list[Chart]:
-        """The charts, of months first."""
-        return [*self.months.charts, *(self.days.charts if self.days else ())]
-
 
 def view_usage(outline: Outline) -> UsageView:
     """Add up and arrange what a page shows; the days are read once, and the last month's again."""
     book, names = FiguresDaybook(outline.figures), ProjectNames(outline.project_names)
-    whole, projects, lines, tiers, models, *drawn = add_breakdowns(
-        book,
-        (
-            Choice(dimensions=(), period="month"),
-            Choice(dimensions=PROJECT),
-            Choice(dimensions=LINE, endpoints=(COSTS,)),
-            Choice(dimensions=TIER),
-            Choice(dimensions=MODEL),
-            Choice(dimensions=PROJECT, period="month", endpoints=(COSTS,)),
-            Choice(dimensions=MODEL, period="month"),
-        ),
-    )
+    whole, projects, lines, tiers, models, *drawn = add_breakdowns(book, CHOICES)
     total, bills = rank_rows(whole).total, outline.bills
     months = view_periods("month", PeriodFigures(whole, *drawn), names, bills)
-    days = None
-    if months.last is not None:
-        span = Window(months.last, month_after(months.last))
-        by_day = (
-            Choice(dimensions=(), period="day", span=span),
-            Choice(dimensions=PROJECT, period="day", span=span, endpoints=(COSTS,)),
-            Choice(dimensions=MODEL, period="day", span=span),
-        )
-        days = view_periods("day", PeriodFigures(*add_breakdowns(book, by_day)), names, bills, span)
     billed = [one for one in whole.measures if one.name == BILLED]
     return UsageView(
         span_of(outline),
@@ -104,17 +95,9 @@ def view_usage(outline: Outline) -> UsageView:
             for one in billed[:MOST_CURRENCIES]
         ],
         total_estimate(bills),
-        [
-            Total(title, "", total.get(Measure(name)))
-            for title, name in (
-                ("Tokens in", "input_tokens"),
-                ("Of them cached", "input_cached_tokens"),
-                ("Tokens out", "output_tokens"),
-                ("Requests", "num_model_requests"),
-            )
-        ],
+        [Total(title, "", total.get(Measure(name))) for name, title in USED.items()],
         months,
-        days,
+        None if months.last is None else view_days(book, months.last, names, bills),
         [
             make_sheet(projects, words_of_projects(names), TOP, estimated_by_project(bills)),
             make_sheet(lines, WORDS["line"], TOP),
@@ -124,6 +107,17 @@ def view_usage(outline: Outline) -> UsageView:
         len(whole.long_spans),
         len(billed[MOST_CURRENCIES:]),
     )
+
+
+def view_days(book: Daybook, month: int, names: ProjectNames, bills: Bills | None) -> PeriodView:
+    """Draw and write the days of the month that begins at a time."""
+    span = Window(month, month_after(month))
+    by_day = (
+        Choice(dimensions=(), period="day", span=span),
+        Choice(dimensions=PROJECT, period="day", span=span, endpoints=(COSTS,)),
+        Choice(dimensions=MODEL, period="day", span=span),
+    )
+    return view_periods("day", PeriodFigures(*add_breakdowns(book, by_day)), names, bills, span)
 
 
 def words_of_projects(names: ProjectNames) -> SheetWords:

@@ -7,11 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.support.finance import YEAR_END, put_year
+from tests.support.pages import bucket, page, put_all, used
 from tests.support.report_pages import PageReader, replay_page
 
 COLUMNS: Final = {
@@ -162,3 +164,24 @@ def test_what_was_read_is_named_with_its_digest(year: tuple[PageReader, dict[str
         for one in report["run"]["fixtures"]
     ]
     assert len(files) == 3
+
+
+def test_what_has_no_price_has_no_estimate(tmp_path: Path) -> None:
+    """A month, a project and a model of which nothing has a price have none, rather than 0."""
+    known, strange = ({"project_id": one, "model": one} for one in ("gpt-4o", "strange"))
+    days = page(bucket(used(1_000_000, **known), used(5, **strange)), bucket(used(7), day=40))
+    pages = put_all(tmp_path / "pages", {"usage_completions.json": days})
+    shown = PageReader(replay_page(pages, tmp_path, "--prices", "default"))
+    for table, priced, unpriced in (
+        ("months", "2024-11", ["2024-12"]),
+        ("projects", "gpt-4o", ["strange", "no projectunspecified"]),
+        ("models", "gpt-4o", ["strange", "unspecified"]),
+    ):
+        found = shown.figures(table)
+        assert set(found) == {priced, *unpriced, "all together"}
+        assert found[priced]["estimated, USD"] == Decimal("2.5")
+        assert found["all together"]["estimated, USD"] == Decimal("2.5")
+        assert not [one for one in unpriced if "estimated, USD" in found[one]]
+    put_all(pages, {"usage_completions.json": page(bucket(used(5, **strange)))})
+    nothing = replay_page(pages, tmp_path, "--prices", "default")
+    assert re.search(r"<dt>Estimated, USD</dt>\s*<dd class=\"main soft\">–</dd>", nothing)
