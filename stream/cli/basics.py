@@ -26,6 +26,7 @@ __all__ = [
     "clock_option",
     "end_run",
     "page_bytes_option",
+    "prices_option",
     "read_time",
     "report_options",
     "rules_of",
@@ -110,6 +111,14 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
         help=f"The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.{use}",
     )
 
+
+prices_option = click.option(
+    "--prices",
+    metavar="default|FILE",
+    help="Put what use should have cost beside what was billed, by the published price list, or by "
+    "a prices.toml over it.",
+)
+"""Gives a command the price list that estimates are made by."""
 
 report_options = add_options(
     click.option(

@@ -6,7 +6,7 @@ It adds up what days came to (``daybook``), column by column, and nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from decimal import localcontext
 from itertools import compress
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -32,6 +32,7 @@ __all__ = [
     "Measure",
     "Values",
     "add_breakdown",
+    "add_breakdowns",
 ]
 
 ALL_TIME: Final = Window(0, MAX_TIME + 1)
@@ -59,6 +60,8 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     def counters_of(self, endpoint: Endpoint) -> frozenset[str]:
         """Return the counters of an endpoint that are wanted."""
+        if self.endpoints and endpoint.key not in self.endpoints:
+            return frozenset()
         own = endpoint.counters if self.endpoints else (*USUAL, AMOUNT)
         return frozenset(endpoint.counters) & frozenset(own) - UNSUITED
 
@@ -112,6 +115,59 @@ class ShownGroups(dict[tuple[Any, ...], int]):
         return list(map(self.__getitem__, zip(*columns, strict=True)))
 
 
+class EndpointSums:
+    """Adds up an endpoint's days for a choice, day by day, in the order of time."""
+
+    def __init__(self, choice: Choice, endpoint: Endpoint) -> None:
+        """Start with nothing."""
+        self.choice = choice
+        self.endpoint = endpoint
+        self.long_spans: set[Window] = set()
+        self._groups = ShownGroups(endpoint, choice.dimensions)
+        self._counters = choice.counters_of(endpoint)
+        self._sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
+        self._sums = defaultdict(lambda: defaultdict(int))
+
+    def take(self, day: BookDay) -> None:
+        """Add what a day came to, unless it is another than those that are wanted."""
+        start, end = day.days
+        if not self.choice.span.start <= start < self.choice.span.end:
+            return
+        period = start_of_period(start, self.choice.period)
+        numbers, columns = self._choose(self._groups.of_day(day), day)
+        with localcontext(MONEY):
+            for measure, column in columns.items():
+                own = self._sums[measure, period]
+                if self.endpoint.key == LEVELS:  # the last day of a period is what it comes to
+                    own.clear()
+                for number, value in zip(numbers, column, strict=True):
+                    if value is not None:
+                        own[number] += value
+        if end - start > DAY and numbers:
+            self.long_spans.add(day.days)
+
+    def sums(self) -> Iterator[tuple[Measure, int, Values, Number]]:
+        """Yield what the days came to: a measure, a period, values, and the sum."""
+        for (measure, period), own in self._sums.items():
+            for number, value in own.items():
+                yield measure, period, self._groups.shown_values[number], value
+
+    def _choose(
+        self, numbers: list[int], day: BookDay
+    ) -> tuple[list[int], dict[Measure, list[Number | None]]]:
+        """Return a day's groups and columns, of the projects that are wanted."""
+        columns = columns_of(day, self._counters)
+        if self.choice.projects is None:
+            return numbers, columns
+        projects = ShownGroups(self.endpoint, ("project_id",))
+        of_groups = projects.of_day(day)
+        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_groups]
+        return (
+            list(compress(numbers, chosen)),
+            {name: list(compress(column, chosen)) for name, column in columns.items()},
+        )
+
+
 class Breakdown:
     """Sums by measure, period and values; figures that nobody has given are not there.
 
@@ -126,49 +182,13 @@ class Breakdown:
         )
         self.long_spans: set[Window] = set()
 
-    def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
-        """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
-        groups = ShownGroups(endpoint, self.choice.dimensions)
-        sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
-        sums = defaultdict(lambda: defaultdict(int))
-        for day in days:
-            start, end = day.days
-            if not self.choice.span.start <= start < self.choice.span.end:
-                continue
-            period = start_of_period(start, self.choice.period)
-            numbers, columns = self._choose(endpoint, groups.of_day(day), day)
-            with localcontext(MONEY):
-                for measure, column in columns.items():
-                    own = sums[measure, period]
-                    if endpoint.key == LEVELS:  # the last day of a period is what it comes to
-                        own.clear()
-                    for number, value in zip(numbers, column, strict=True):
-                        if value is not None:
-                            own[number] += value
-            if end - start > DAY and numbers:
-                self.long_spans.add(day.days)
+    def take(self, sums: EndpointSums) -> None:
+        """Add what an endpoint's days came to."""
         with localcontext(MONEY):
-            for (measure, period), own in sums.items():
+            for measure, period, values, value in sums.sums():
                 found = self.sums[measure][period]
-                for number, value in own.items():
-                    found[groups.shown_values[number]] = (
-                        found.get(groups.shown_values[number], 0) + value
-                    )
-
-    def _choose(
-        self, endpoint: Endpoint, numbers: list[int], day: BookDay
-    ) -> tuple[list[int], dict[Measure, list[Number | None]]]:
-        """Return a day's groups and columns, of the projects that are wanted."""
-        columns = columns_of(day)
-        if self.choice.projects is None:
-            return numbers, columns
-        projects = ShownGroups(endpoint, ("project_id",))
-        of_groups = projects.of_day(day)
-        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_groups]
-        return (
-            list(compress(numbers, chosen)),
-            {name: list(compress(column, chosen)) for name, column in columns.items()},
-        )
+                found[values] = found.get(values, 0) + value
+        self.long_spans |= sums.long_spans
 
     @property
     def measures(self) -> list[Measure]:
@@ -194,20 +214,40 @@ def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
     Raises:
         BadInput, Unavailable: days cannot be read.
     """
-    found = Breakdown(choice)
-    for key in choice.endpoints or ENDPOINTS:
-        endpoint = ENDPOINTS[key]
-        wanted = choice.counters_of(endpoint)
-        if wanted:
-            columns = wanted | {*choice.dimensions, "project_id", "currency"}
-            found.add_endpoint(endpoint, daybook.read(key, choice.span, columns))
+    return add_breakdowns(daybook, [choice])[0]
+
+
+def add_breakdowns(daybook: Daybook, choices: Iterable[Choice]) -> list[Breakdown]:
+    """Add up all that is asked for, and read each day once.
+
+    Raises:
+        BadInput, Unavailable: days cannot be read.
+    """
+    found = [Breakdown(choice) for choice in choices]
+    for key, endpoint in ENDPOINTS.items():
+        wanted = [one for one in found if one.choice.counters_of(endpoint)]
+        if not wanted:
+            continue
+        sums = [EndpointSums(one.choice, endpoint) for one in wanted]
+        spans = [one.choice.span for one in wanted]
+        span = Window(min(one.start for one in spans), max(one.end for one in spans))
+        columns = {"project_id", "currency"}.union(
+            *(one.choice.counters_of(endpoint) for one in wanted),
+            *(one.choice.dimensions for one in wanted),
+        )
+        for day in daybook.read(key, span, columns):
+            for one in sums:
+                one.take(day)
+        for breakdown, own in zip(wanted, sums, strict=True):
+            breakdown.take(own)
     return found
 
 
-def columns_of(day: BookDay) -> dict[Measure, list[Number | None]]:
-    """Return a day's counters; of what is billed there is a column for each currency."""
-    columns = {Measure(name): one for name, one in day.sums.counters.items() if name != AMOUNT}
-    amounts = day.sums.counters.get(AMOUNT, [])
+def columns_of(day: BookDay, wanted: Container[str]) -> dict[Measure, list[Number | None]]:
+    """Return a day's counters that are wanted; of what is billed a column for each currency."""
+    counters = {name: one for name, one in day.sums.counters.items() if name in wanted}
+    amounts = counters.pop(AMOUNT, [])
+    columns = {Measure(name): one for name, one in counters.items()}
     currencies = day.sums.dimensions["currency"] if amounts else []
     for currency in sorted(set(currencies), key=label_value_of):
         pairs = zip(currencies, amounts, strict=True)

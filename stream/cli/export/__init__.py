@@ -1,6 +1,7 @@
 """``usage-stream export``: a file for each format.
 
-``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``postgres`` writes tables.
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``html``, which is a page;
+``postgres`` writes tables.
 ``options`` is what they share: what is read, which records are wanted, and how a file is made.
 """
 
@@ -18,6 +19,7 @@ __all__ = ["export_command"]
 FILES: Final = {
     "csv": "csv",
     "focus": "focus",
+    "html": "html",
     "openmetrics": "openmetrics",
     "parquet": "parquet",
     "postgres": "postgres",

@@ -10,6 +10,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.inspect import type_info
 from msgspec.structs import FieldInfo
 
+from stream.daemon.config.budget import BudgetSettings
 from stream.daemon.config.exports import ExportSettings
 from stream.daemon.config.poll import PollSettings
 from stream.daemon.config.problems import Problems
@@ -24,6 +25,7 @@ ARRAYS: Final[dict[str, type[Struct]]] = {
     "watch": WatchSettings,
     "pace": PaceSettings,
     "poll": PollSettings,
+    "budget": BudgetSettings,
     "export": ExportSettings,
 }
 """Tables of which there may be several, as in ``[[watch]]``."""

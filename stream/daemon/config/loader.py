@@ -14,6 +14,7 @@ from stream.daemon.config.checks import check_settings
 from stream.daemon.config.conversion import ARRAYS, SECTIONS, Text, convert_tables
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
+from stream.providers.prices.choice import DEFAULT
 from stream.records.errors import BadConfiguration
 
 __all__ = ["Setting", "load_settings", "read_settings", "settings_of"]
@@ -114,8 +115,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
     """Make the paths in a file relative to its directory."""
+    price_file = () if tables.get("prices") == DEFAULT else ("prices",)
     one_of: list[tuple[Any, tuple[str, ...]]] = [
-        (tables, ("state", "report", "dead_letters")),
+        (tables, ("state", "report", "dead_letters", *price_file)),
         (tables.get("http"), ("token_file", "tls_cert", "tls_key")),
     ]
     for name in ARRAYS:
