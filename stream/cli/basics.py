@@ -22,6 +22,7 @@ from stream.sources.source import DEFAULT_PAGE_BYTES
 __all__ = [
     "EXIT_CODES",
     "FILE",
+    "OUTPUT_FILE",
     "add_options",
     "clock_option",
     "end_run",
@@ -53,6 +54,23 @@ Exit codes:
 """
 
 FILE: Final = click.Path(path_type=Path)
+
+
+class OutputFile(click.Path):
+    """The type of an option that names a file to write, which is not standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            click.BadParameter: it is ``-``.
+        """
+        if str(value) == "-":
+            self.fail("- is no file, and this does not go to standard output", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OUTPUT_FILE: Final = OutputFile(path_type=Path)
 
 
 def read_time(value: str | int) -> int:

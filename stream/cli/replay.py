@@ -17,6 +17,7 @@ import click
 from stream.cli.basics import (
     EXIT_CODES,
     FILE,
+    OUTPUT_FILE,
     clock_option,
     end_run,
     page_bytes_option,
@@ -101,19 +102,19 @@ def read_worker_count(value: str) -> int:
 @click.option(
     "--html",
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write a page for people too: one file without a script, that needs no network.",
 )
 @click.option(
     "--notes",
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Append a Markdown section: command, versions, digests, the summary before and after.",
 )
 @click.option(
     "--metrics",
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write what was counted in Prometheus' text format.",
 )
 @click.pass_context

@@ -9,7 +9,7 @@ import click
 
 from stream.cli.basics import (
     EXIT_CODES,
-    FILE,
+    OUTPUT_FILE,
     clock_option,
     prices_option,
     show_json,
@@ -36,7 +36,7 @@ __all__ = ["html_command"]
 
 @click.command("html", epilog=EXIT_CODES)
 @source_argument
-@click.option("--out", metavar="FILE", type=FILE, required=True, help="Where the page goes.")
+@click.option("--out", metavar="FILE", type=OUTPUT_FILE, required=True, help="Where the page goes.")
 @prices_option
 @click.option(
     "--allow-incomplete",
