@@ -3,8 +3,8 @@
 ``openmetrics`` is history for a backfill of Prometheus, ``capture`` pages that replay to the same
 figures. ``schema`` is that of all other files, and ``records`` what they are written from: the
 records that count, as columns, and no more in memory than a batch; ``days`` arranges these by days.
-``csv`` and ``parquet`` write them, and ``counts`` what came of it. ``focus`` writes what was
-billed as FOCUS has it: ``charges`` of the records of costs, which ``charge_summary`` counts.
-``breakdowns`` makes a table of what somebody asks for, and CSV and JSON of it, ``tables`` writes it
-for people.
+``csv`` and ``parquet`` write them, and ``counts`` what came of it; ``postgres`` brings tables in
+PostgreSQL up to date. ``focus`` writes what was billed as FOCUS has it: ``charges`` of the records
+of costs, which ``charge_summary`` counts. ``breakdowns`` makes a table of what somebody asks for,
+and CSV and JSON of it, ``tables`` writes it for people.
 """
