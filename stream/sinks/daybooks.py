@@ -40,5 +40,6 @@ def open_daybook(state: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]
         saved = store.load_but_series()
         objects = Objects()
         objects.restore(saved.objects)
-        daybook = StoredDaybook(store, windows_in(store, saved), saved.former_chains)
+        former = saved.former_chains, store.replayed_former_chains
+        daybook = StoredDaybook(store, windows_in(store, saved), *former)
         yield daybook, objects.project_names
