@@ -27,7 +27,7 @@ from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, 
 from tests.support.pages import DAY, bucket, page, put_all, used
 from tests.support.pruning import prune
 from tests.support.running import Replayed, replay
-from tests.support.strategies import FIRST_DAY
+from tests.support.strategies import FIRST_DAY, Chains, chains, write_chains
 
 FEW: Final = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 STEPS: Final = ("replay", "replay", "broken", "cut", "daemon", "prune")
@@ -119,13 +119,16 @@ def histories(draw: st.DrawFn) -> list[tuple[str, list[Sent]]]:
 
 
 @FEW
-@given(histories(), st.sampled_from([FIRST_DAY + DAY, FIRST_DAY + 30 * DAY]))
-def test_they_are_what_windows_come_to(history: list[tuple[str, list[Sent]]], limit: int) -> None:
+@given(histories(), chains(), st.sampled_from([FIRST_DAY + DAY, FIRST_DAY + 30 * DAY]))
+def test_they_are_what_windows_come_to(
+    history: list[tuple[str, list[Sent]]], made: Chains, limit: int
+) -> None:
     """Replays, whole or broken off, a daemon's checkpoints and pruning leave no day that is not."""
     steps = {step for step, _ in history}
     with TemporaryDirectory() as name:
         pages, state = Path(name) / "pages", Path(name) / "state.db"
-        put_all(pages, {"usage_moderations.json": page(bucket(used(1)), bucket(used(2), day=1))})
+        pages.mkdir()
+        write_chains(pages, made)
         read_into(pages, state)
         for number, (step, lines) in enumerate(history):
             put_files(pages, {f"{number}.ndjson": lines} if lines else {})
