@@ -122,6 +122,7 @@ def compare_bills(readers: DayReaders, prices: PriceList, now: int) -> Bills:
         found.contradictions.extend(estimates.contradictions)
         for row in rows:
             found.sums[row.place.currency, row.reason].take(row)
-            found.line_items.update(row.line_items)
+            if row.line_items:
+                found.line_items.update(row.line_items)
     found.contradictions.sort(key=str)
     return found

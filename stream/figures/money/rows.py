@@ -65,9 +65,10 @@ class BillSums(Struct):
     def take(self, row: BillRow) -> None:
         """Count a row."""
         self.rows += 1
-        self.billed = MONEY.add(self.billed, row.billed_amount)
         self.estimated = MONEY.add(self.estimated, row.estimate.amount)
-        self.matched = MONEY.add(self.matched, row.matched_amount)
+        if row.line_items:
+            self.billed = MONEY.add(self.billed, row.billed_amount)
+            self.matched = MONEY.add(self.matched, row.matched_amount)
 
     def join(self, other: BillSums) -> None:
         """Count what others have counted."""
