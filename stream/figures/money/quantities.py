@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from stream.providers.endpoint import Endpoint
 from stream.records.money import Number
 
-__all__ = ["Quantities", "quantities_of"]
+__all__ = ["Quantities", "quantities_of", "quantity_counters"]
 
 TOKENS: Final = frozenset({"usage/completions", "usage/decisions"})
 SINGLE: Final = {
@@ -49,6 +50,13 @@ def quantities_of(endpoint: str, counters: Mapping[str, Number]) -> Quantities:
     name, kind = SINGLE[endpoint]
     value = int(counters.get(name, 0))
     return Quantities({kind: value} if value else {})
+
+
+def quantity_counters(endpoint: Endpoint) -> frozenset[str]:
+    """Return the counters of an endpoint that say how much of something was used."""
+    if endpoint.key in TOKENS:
+        return frozenset(name for name in endpoint.counters if name.endswith("_tokens"))
+    return frozenset(name for name, _ in [*filter(None, [SINGLE.get(endpoint.key)])])
 
 
 def cut_up_tokens(counters: Mapping[str, int]) -> Quantities:

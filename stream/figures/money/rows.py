@@ -44,6 +44,12 @@ class BillRow(Struct):
         return max(min(self.billed_amount, self.estimate.amount), Decimal(0))
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether any of what was used has a price."""
+        estimate = self.estimate
+        return bool(self.usage and (estimate.amount or estimate.without_price != estimate.quantity))
+
+    @property
     def difference(self) -> Decimal:
         """What is billed, less what is estimated."""
         return MONEY.subtract(self.billed_amount, self.estimate.amount)

@@ -1,0 +1,148 @@
+"""What groups of days should have cost, for those who show it beside other figures.
+
+Estimates are linear in what was used: use is summed first, as long as prices hold, and the sums are
+estimated. What must be said of them is kept on the way.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal, localcontext
+from typing import Any, Final, NamedTuple
+
+from stream.figures.daybook import BookDay
+from stream.figures.days import PRICED_BY
+from stream.figures.money.estimates import COST, GroupEstimate, estimate_group
+from stream.figures.money.quantities import quantity_counters
+from stream.figures.money.sums import PricedUse
+from stream.figures.totals import HAS_COST
+from stream.providers.endpoint import Endpoint
+from stream.providers.prices.price_list import PriceList
+from stream.records.money import MONEY, Number
+
+__all__ = ["EstimateNotes", "GroupContradiction", "SummedUse", "priced_columns"]
+
+BY: Final = ("service_tier", "model", *PRICED_BY)
+"""What prices go by, beside the day."""
+
+
+def priced_columns(endpoint: Endpoint) -> frozenset[str]:
+    """Return the columns of an endpoint's days that estimates are made of; of no use, none."""
+    counters = quantity_counters(endpoint)
+    return counters | {COST} & {*endpoint.counters} | {*BY} if counters else counters
+
+
+class GroupAmount(NamedTuple):
+    """What a group should have cost in a period; ``None``: nothing in it has a price.
+
+    ``number`` is the group's; ``is_whole``: all of it has a price.
+    """
+
+    period: int
+    number: int
+    amount: Decimal | None
+    is_whole: bool
+
+
+class GroupContradiction(NamedTuple):
+    """Counters of a model that cannot all be right, and what is wrong."""
+
+    endpoint: str
+    model: str | None
+    message: str
+
+
+class EstimateNotes:
+    """What must be said of estimates: what they leave out, and where they may be wrong."""
+
+    def __init__(self, prices: PriceList) -> None:
+        """Start with nothing; ``prices`` are what is charged."""
+        self.prices = prices
+        self.without_price: defaultdict[PricedUse, int] = defaultdict(int)
+        """How much there was of what has no price."""
+        self.contradictions: set[GroupContradiction] = set()
+        self.models_by_length: set[str | None] = set()
+        """The models whose long requests cost more."""
+        self.is_vague = False
+        """Whether some of it may have been a batch."""
+
+    def add_up(
+        self, endpoint: Endpoint, model: str | None, group: GroupEstimate
+    ) -> tuple[Decimal | None, bool]:
+        """Add up a group's kinds, and tell whether all have a price; note what must be said."""
+        amount, is_whole = None, True
+        self.contradictions |= {
+            GroupContradiction(endpoint.key, model, one) for one in group.messages
+        }
+        for kind, estimate in group.by_kind:
+            self.is_vague |= estimate.is_vague and bool(estimate.amount)
+            if estimate.is_by_length:
+                self.models_by_length.add(model)
+            if estimate.without_price:
+                use = PricedUse(endpoint.key, model, group.tier, kind)
+                self.without_price[use] += estimate.without_price
+                is_whole = False
+            else:
+                amount = MONEY.add(amount or Decimal(0), estimate.amount)
+        return amount, is_whole
+
+
+class UseGroups(dict[tuple[Any, ...], int]):
+    """What use is told apart by, to be priced → numbers."""
+
+    def __missing__(self, values: tuple[Any, ...]) -> int:
+        """Give a group the next number."""
+        self[values] = number = len(self)
+        return number
+
+
+class SummedUse:
+    """An endpoint's use by period and group, each of one model, tier and price."""
+
+    def __init__(self, endpoint: Endpoint, notes: EstimateNotes) -> None:
+        """Start with none."""
+        self._endpoint = endpoint
+        self._notes = notes
+        self._wanted = priced_columns(endpoint)
+        self._groups = UseGroups()
+        self._sums: dict[tuple[int, int], dict[str, defaultdict[int, Number]]] = {}
+        """Period and the first day of a price → counter → sums by number."""
+        self._starts: dict[tuple[int, int], int] = {}
+
+    def take(self, period: int, numbers: list[int], day: BookDay) -> None:
+        """Count a day in a period; ``numbers`` are those of its groups."""
+        if not self._wanted or not numbers:
+            return
+        found = day.sums.dimensions
+        absent = {name: [name == HAS_COST or None] * len(numbers) for name in BY}
+        columns = (found.get(name) or absent[name] for name in BY)
+        groups = list(map(self._groups.__getitem__, zip(numbers, *columns, strict=True)))
+        start = day.days.start
+        place = period, bisect_right(self._notes.prices.starts, start)
+        self._starts.setdefault(place, start)
+        sums = self._sums.setdefault(place, defaultdict(lambda: defaultdict(int)))
+        with localcontext(MONEY):
+            for name in day.sums.counters.keys() & self._wanted:
+                own, column = sums[name], day.sums.counters[name]
+                for group, value in zip(groups, column, strict=True):
+                    if value is not None:
+                        own[group] += value
+
+    def estimate(self) -> Iterator[GroupAmount]:
+        """Yield what each group should have cost in a period; the same may come again."""
+        by_number = list(self._groups)
+        for place, sums in self._sums.items():
+            counters: defaultdict[int, dict[str, Number]] = defaultdict(dict)
+            for name, own in sums.items():
+                for group, value in own.items():
+                    counters[group][name] = value
+            for group, found in counters.items():
+                number, *values = by_number[group]
+                known = dict(zip(BY, values, strict=True))
+                estimate = estimate_group(
+                    self._notes.prices, self._endpoint, self._starts[place], known, found
+                )
+                total = self._notes.add_up(self._endpoint, known["model"], estimate)
+                yield GroupAmount(place[0], number, *total)
