@@ -89,7 +89,14 @@ HISTORIES: Final = st.fixed_dictionaries(
 def flat(rows: Any) -> list[tuple[Any, ...]]:
     """Return all that rows say."""
     return [
-        (one.place, one.line_items, one.billed_amount, one.estimate, one.usage, one.reason)
+        (
+            one.place,
+            one.line_items,
+            one.billed_amount,
+            one.estimate,
+            sorted(one.usage, key=str),
+            one.reason,
+        )
         for one in rows
     ]
 
