@@ -13,8 +13,8 @@ from stream.cli.figure_source import open_source
 from stream.cli.progress import show_columns
 from stream.cli.selection import read_span, selection_options
 from stream.figures.breakdown import USUAL, Choice, add_breakdown
-from stream.figures.money.reconciliation import reconcile_periods
 from stream.figures.periods import PERIODS
+from stream.figures.reconciliation import reconcile_periods
 from stream.providers.prices.choice import DEFAULT, load_prices
 from stream.records.privacy import one_line
 from stream.sinks.exports.breakdowns import FigureTable, table_of, write_csv, write_json

@@ -12,9 +12,9 @@ from msgspec import structs
 from stream.figures.breakdown import BILLED, ESTIMATED, Measure, rank_currency
 from stream.figures.money.billing import sum_by_currency
 from stream.figures.money.reasons import REASONS
-from stream.figures.money.reconciliation import PeriodRow, Reconciliation, RowSums
 from stream.figures.money.rows import BillSums
 from stream.figures.ranks import Figures, RankedRow, RankedRows
+from stream.figures.reconciliation import PeriodRow, Reconciliation, RowSums
 from stream.figures.series import label_value_of
 from stream.figures.shown_groups import Values
 from stream.records.money import MONEY, exact_number, plain_text_of
