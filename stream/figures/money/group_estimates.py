@@ -6,6 +6,7 @@ estimated. What must be said of them is kept on the way.
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,10 +18,11 @@ from stream.figures.days import PRICED_BY
 from stream.figures.money.estimates import COST, GroupEstimate, estimate_group
 from stream.figures.money.quantities import quantity_counters
 from stream.figures.money.sums import PricedUse
-from stream.figures.totals import HAS_COST
+from stream.figures.totals import HAS_COST, add_counters
 from stream.providers.endpoint import Endpoint
 from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY, Number
+from stream.records.windows import Counters
 
 __all__ = ["EstimateNotes", "GroupContradiction", "SummedUse", "priced_columns"]
 
@@ -73,9 +75,8 @@ class EstimateNotes:
     ) -> tuple[Decimal | None, bool]:
         """Add up a group's kinds, and tell whether all have a price; note what must be said."""
         amount, is_whole = None, True
-        self.contradictions |= {
-            GroupContradiction(endpoint.key, model, one) for one in group.messages
-        }
+        for message in group.messages:
+            self.contradictions.add(GroupContradiction(endpoint.key, model, message))
         for kind, estimate in group.by_kind:
             self.is_vague |= estimate.is_vague and bool(estimate.amount)
             if estimate.is_by_length:
@@ -107,8 +108,8 @@ class SummedUse:
         self._notes = notes
         self._wanted = priced_columns(endpoint)
         self._groups = UseGroups()
-        self._sums: dict[tuple[int, int], dict[str, defaultdict[int, Number]]] = {}
-        """Period and the first day of a price → counter → sums by number."""
+        self._sums: defaultdict[tuple[int, int], GroupSums] = defaultdict(GroupSums)
+        """Period and the first day of a price → sums by group."""
         self._starts: dict[tuple[int, int], int] = {}
 
     def take(self, period: int, numbers: list[int], day: BookDay) -> None:
@@ -122,23 +123,14 @@ class SummedUse:
         start = day.days.start
         place = period, bisect_right(self._notes.prices.starts, start)
         self._starts.setdefault(place, start)
-        sums = self._sums.setdefault(place, defaultdict(lambda: defaultdict(int)))
-        with localcontext(MONEY):
-            for name in day.sums.counters.keys() & self._wanted:
-                own, column = sums[name], day.sums.counters[name]
-                for group, value in zip(groups, column, strict=True):
-                    if value is not None:
-                        own[group] += value
+        counters = {name: one for name, one in day.sums.counters.items() if name in self._wanted}
+        self._sums[place].add(groups, counters)
 
     def estimate(self) -> Iterator[GroupAmount]:
         """Yield what each group should have cost in a period; the same may come again."""
         by_number = list(self._groups)
         for place, sums in self._sums.items():
-            counters: defaultdict[int, dict[str, Number]] = defaultdict(dict)
-            for name, own in sums.items():
-                for group, value in own.items():
-                    counters[group][name] = value
-            for group, found in counters.items():
+            for group, found in sums.by_group().items():
                 number, *values = by_number[group]
                 known = dict(zip(BY, values, strict=True))
                 estimate = estimate_group(
@@ -146,3 +138,47 @@ class SummedUse:
                 )
                 total = self._notes.add_up(self._endpoint, known["model"], estimate)
                 yield GroupAmount(place[0], number, *total)
+
+
+class GroupSums:
+    """Sums of columns by group: the counts of a row are one integer, where they are all counts."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._lanes: dict[tuple[str, ...], defaultdict[int, int]] = {}
+        """Names of counters → group → their sums, side by side in one integer."""
+        self._others: defaultdict[int, Counters] = defaultdict(dict)
+
+    def add(self, groups: list[int], columns: dict[str, list[Number | None]]) -> None:
+        """Add a row to each of the groups."""
+        names = tuple(columns)
+        pack = struct.Struct(">" + "8xQ" * len(names)).pack
+        try:
+            numbers = list(map(int.from_bytes, map(pack, *columns.values()))) if names else []
+        except struct.error:  # money, an absent value, or a very large one
+            self._add_others(groups, columns)
+            return
+        lanes = self._lanes.setdefault(names, defaultdict(int))
+        for group, number in zip(groups, numbers, strict=bool(names)):
+            lanes[group] += number
+
+    def _add_others(self, groups: list[int], columns: dict[str, list[Number | None]]) -> None:
+        """Add columns one by one."""
+        with localcontext(MONEY):
+            for name, column in columns.items():
+                for group, value in zip(groups, column, strict=True):
+                    if value is not None:
+                        add_counters(self._others[group], ((name, value),))
+
+    def by_group(self) -> dict[int, Counters]:
+        """Return the sums."""
+        found = {group: {**counters} for group, counters in self._others.items()}
+        for names, lanes in self._lanes.items():
+            form = struct.Struct(">" + "QQ" * len(names))
+            for group, number in lanes.items():
+                halves = form.unpack(number.to_bytes(form.size, "big"))
+                row = (
+                    high << 64 | low for high, low in zip(halves[::2], halves[1::2], strict=True)
+                )
+                add_counters(found.setdefault(group, {}), zip(names, row, strict=True))
+        return found
