@@ -67,8 +67,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     """One run over a directory, or a file of pages; ``now`` is the clock, in Unix seconds.
 
     ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
-    ``side_outputs`` are what the command writes beside it. With ``prices`` the report says what use
-    should have cost.
+    ``side_outputs`` are what the command writes beside it, the page ``html`` among them. With
+    ``prices`` the report says what use should have cost.
     """
 
     directory: Path
@@ -80,15 +80,17 @@ class Replay(Struct, frozen=True, kw_only=True):
     max_page_bytes: int = DEFAULT_PAGE_BYTES
     side_outputs: tuple[Path, ...] = ()
     prices: PriceList | None = None
+    html: Path | None = None
 
     @property
     def outputs(self) -> Outputs:
         """Where it writes to, and what goes into the report."""
-        return Outputs(self.report, self.details, self.rules.dead_letters, self.prices)
+        letters = self.rules.dead_letters
+        return Outputs(self.report, self.details, letters, self.prices, self.html)
 
 
 class Outputs(NamedTuple):
-    """Where a run writes to: the report, with every record or not, and the dead letters.
+    """Where a run writes to: the report, with every record or not, the dead letters, and a page.
 
     With ``prices`` the report says what use should have cost.
     """
@@ -97,6 +99,7 @@ class Outputs(NamedTuple):
     details: bool
     dead_letters: Path | None = None
     prices: PriceList | None = None
+    html: Path | None = None
 
 
 class Observer(NamedTuple):
@@ -269,6 +272,10 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
     report = Report(outline)
     if outputs.dead_letters is not None:
         await write_letters(outputs.dead_letters, letters)
+    if outputs.html is not None:
+        from stream.sinks.html.page import write_page  # noqa: PLC0415 -- 60 ms that few runs need
+
+        await write_page(outputs.html, report)
     if outputs.report is not None:
         await write_report(outputs.report, report, details=outputs.details)
     return report

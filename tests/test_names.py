@@ -28,6 +28,7 @@ BARE: Final = frozenset(
 
 NOUNS: Final = {
     "asking": "one page, asked of the API",
+    "billing": "what the report calls its section on estimates and bills",
     "ending": "the end of a line, as its bytes",
     "feeding": "the room of the design that runs the sources",
     "finding": "what was found of a rollup",

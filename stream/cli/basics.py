@@ -22,10 +22,12 @@ from stream.sources.source import DEFAULT_PAGE_BYTES
 __all__ = [
     "EXIT_CODES",
     "FILE",
+    "OUTPUT_FILE",
     "add_options",
     "clock_option",
     "end_run",
     "page_bytes_option",
+    "prices_option",
     "read_time",
     "report_options",
     "rules_of",
@@ -52,6 +54,23 @@ Exit codes:
 """
 
 FILE: Final = click.Path(path_type=Path)
+
+
+class OutputFile(click.Path):
+    """The type of an option that names a file to write, which is not standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            click.BadParameter: it is ``-``.
+        """
+        if str(value) == "-":
+            self.fail("- is no file, and this does not go to standard output", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OUTPUT_FILE: Final = OutputFile(path_type=Path)
 
 
 def read_time(value: str | int) -> int:
@@ -110,6 +129,14 @@ def clock_option(use: str = "") -> Callable[[Command], Command]:
         help=f"The clock: Unix seconds or RFC 3339. SOURCE_DATE_EPOCH does the same.{use}",
     )
 
+
+prices_option = click.option(
+    "--prices",
+    metavar="default|FILE",
+    help="Put what use should have cost beside what was billed, by the published price list, or by "
+    "a prices.toml over it.",
+)
+"""Gives a command the price list that estimates are made by."""
 
 report_options = add_options(
     click.option(

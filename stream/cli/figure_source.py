@@ -18,7 +18,7 @@ from stream.records.privacy import register_secret
 from stream.sinks.daybooks import NamedDaybook, open_daybook
 from stream.sinks.exports.records import NamedWindows
 
-__all__ = ["open_recorded", "open_source"]
+__all__ = ["is_state", "open_recorded", "open_source"]
 
 STATE: Final = b"SQLite format 3\0"
 

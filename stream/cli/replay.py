@@ -17,9 +17,11 @@ import click
 from stream.cli.basics import (
     EXIT_CODES,
     FILE,
+    OUTPUT_FILE,
     clock_option,
     end_run,
     page_bytes_option,
+    prices_option,
     report_options,
     rules_of,
     show_warning,
@@ -96,22 +98,23 @@ def read_worker_count(value: str) -> int:
     help="How many rows may be in memory; the others are in the state file, or a temporary one.",
 )
 @clock_option()
+@prices_option
 @click.option(
-    "--prices",
-    metavar="default|FILE",
-    help="Put what use should have cost beside what was billed, by the published price list, or by "
-    "a prices.toml over it.",
+    "--html",
+    metavar="FILE",
+    type=OUTPUT_FILE,
+    help="Write a page for people too: one file without a script, that needs no network.",
 )
 @click.option(
     "--notes",
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Append a Markdown section: command, versions, digests, the summary before and after.",
 )
 @click.option(
     "--metrics",
     metavar="FILE",
-    type=FILE,
+    type=OUTPUT_FILE,
     help="Write what was counted in Prometheus' text format.",
 )
 @click.pass_context
@@ -126,6 +129,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     notes: Path | None,
     metrics: Path | None,
     prices: str | None,
+    html: Path | None,
     *,
     allow_incomplete: bool,
     row_budget: int,
@@ -148,6 +152,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
       usage-stream replay fixtures --report - | jq '.endpoints["usage/completions"].byDay'
       usage-stream replay recorded --on-error dead-letter --dead-letters out/dead
       usage-stream replay month.ndjson.zst --no-details --workers auto
+      usage-stream replay month.ndjson.zst --prices default --html out/report.html
       curl -sS "$URL" -H "Authorization: Bearer $OPENAI_ADMIN_KEY" | usage-stream replay -
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
     rules = rules_of(
@@ -160,13 +165,14 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     price_list = None if prices is None else load_prices(prices)
     place = context.with_resource(spool_input(directory))
     made = context.with_resource(spool_report(report))
-    beside = tuple(filter(None, (notes, metrics)))
+    beside = tuple(filter(None, (notes, metrics, html)))
     run = Replay(
         directory=place,
         report=made.path,
         rules=rules,
         side_outputs=beside,
         prices=price_list,
+        html=html,
         **options,
     )
     check_outputs(run)

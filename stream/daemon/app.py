@@ -30,7 +30,7 @@ READERS: Final = 64
 
 def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlette:
     """Make the app; ``reload`` loads the configuration again, and says why it could not."""
-    overviews = OverviewCache(core.ledger.days)
+    overviews = OverviewCache(core.ledger)
     compressor = Compressor()
 
     async def metrics(request: Request) -> Response:

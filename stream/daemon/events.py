@@ -48,6 +48,8 @@ Event: TypeAlias = Literal[
     "endpoint_works",
     "watch_failed",
     "watch_works",
+    "budget_unclear",
+    "budget_clear",
 ]
 """Names that programs may look for; README.md says what each means, and which fields it has."""
 

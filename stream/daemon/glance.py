@@ -3,61 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from importlib.resources import files
 from typing import Final
-
-from jinja2 import Environment, StrictUndefined
 
 from stream import __version__
 from stream.daemon.accounts import describe_accounts, describe_parts
+from stream.daemon.budget_bars import draw_budgets
 from stream.daemon.core import Core
-from stream.daemon.notation import (
-    group_digits,
-    write_count,
-    write_day,
-    write_exact,
-    write_moment,
-    write_money,
-    write_month,
-    write_span,
-)
 from stream.daemon.overview import order_currencies
 from stream.daemon.overview_cache import ShownOverview
 from stream.daemon.shown_sources import describe_chains, describe_sources, list_wrongs
-from stream.records.privacy import one_line
+from stream.sinks.html.names import ProjectNames
+from stream.sinks.html.notation import write_moment, write_span
+from stream.sinks.html.templates import BASE_STYLE, load_template, read_file
 
 __all__ = ["STYLE", "render_page"]
 
-HERE: Final = files(__package__)
-STYLE: Final = HERE.joinpath("page.css").read_text("utf-8")
+HERE: Final = "stream.daemon"
+STYLE: Final = BASE_STYLE + read_file(HERE, "page.css")
 MOST_CHAINS: Final = 200
 MOST_WRONG: Final = 12
 """Lines on top of the page; what more there is stands further down."""
 COSTS: Final = "costs"
-
-TEMPLATE: Final = Environment(  # autoescape: whatever came from outside is text
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: one_line(value) if type(value) is str else value,  # no macro's markup
-).from_string(
-    HERE.joinpath("page.html").read_text("utf-8"),
-    {
-        "counted": write_count,
-        "day": write_day,
-        "exact": write_exact,
-        "grouped": group_digits,
-        "money": write_money,
-        "month": write_month,
-        "span": write_span,
-    },
-)
+TEMPLATE: Final = load_template(HERE, "page.html")
 
 
 def render_page(core: Core, shown: ShownOverview) -> str:
     """Render the page; what is ``shown`` is of state as it stands now."""
     now, counts, overview = core.clock(), core.tally.lasting_counts, shown.overview
+    names = core.intake.objects.project_names
     chains = describe_chains(core, now)
     pollers = [poller for _, poller in sorted(core.pollers.items())]
     outcomes: dict[str, dict[str, int]] = defaultdict(dict)
@@ -76,6 +49,7 @@ def render_page(core: Core, shown: ShownOverview) -> str:
         calendar=overview.calendar,
         totals=overview.totals,
         currencies=order_currencies(overview.totals.values()),
+        budgets=draw_budgets(core.status.money.budgets, ProjectNames(names)),
         charts=shown.charts,
         days=shown.days,
         projects=shown.projects,

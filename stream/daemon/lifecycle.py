@@ -18,7 +18,8 @@ from anyio.abc import TaskStatus
 from stream import __version__
 from stream.daemon import logs
 from stream.daemon.app import make_app
-from stream.daemon.config import Settings, load_certificate, token_of
+from stream.daemon.config import Settings, load_certificate, prices_of, token_of
+from stream.daemon.consumer import Consumer
 from stream.daemon.core import Core
 from stream.daemon.events import log_event
 from stream.daemon.feeding import Feeding, check_directories
@@ -63,9 +64,9 @@ def run_daemon(load: Load, clock: Callable[[], int]) -> None:
         log_event("warning", "no_leases", said)
     prepare_outputs(settings)
     check_directories(settings)
-    access = access_of(settings)
+    access, prices = access_of(settings), prices_of(settings)
     opened = open_socket(settings.http)
-    with closing(opened), closing(Core(settings, clock)) as core:
+    with closing(opened), closing(Core(settings, clock, prices)) as core:
         daemon = Daemon(core, load, access)
         anyio.run(daemon.run, opened)
 
@@ -104,6 +105,7 @@ class Daemon:
         self.core = core
         self.load = load
         self.access = access
+        self.consumer = Consumer(core)
         self.feeding = Feeding(core)
         self.report_writer = ReportWriter(core)
         self.notifier = Notifier()
@@ -119,7 +121,7 @@ class Daemon:
         try:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self.listen_to_signals)
-                await self.core.checkpoint()  # what is shown first is all of state, or nothing
+                await self.consumer.checkpoint()  # what is shown first is all of state, or nothing
                 server: Server = await tasks.start(
                     serve_app, self.app, opened, lambda: self.access.context
                 )
@@ -143,7 +145,7 @@ class Daemon:
         """Run sources and consumer until the channel has ended and all of it is stored."""
         async with anyio.create_task_group() as both:
             both.start_soon(self.feeding.run, self.stop_event)
-            await self.core.consume()
+            await self.consumer.consume()
         await self.report_writer.write()
 
     async def stop_in_time(self) -> None:
@@ -202,7 +204,7 @@ class Daemon:
             prepare_outputs(settings)
             if settings.report != self.core.settings.report:
                 prepare_file(settings.report)
-            access = access_of(settings)
+            access, prices = access_of(settings), prices_of(settings)
         except UsageStreamError as error:
             self.core.status.config_ok = False
             said = f"the configuration stays as it was: {error}"
@@ -210,7 +212,8 @@ class Daemon:
             self.notifier.tell_ready("running with the configuration from before")
             return str(error)
         self.core.status.config_ok = True
-        self.core.follow(settings)
+        async with self.core.state_lock:  # nothing is worked out by both
+            self.core.follow(settings, prices)
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from stream.daemon.calendar import Calendar
-from stream.figures.daily import DailyFigures, DaySums, sum_by_project
+from stream.figures.daily import DailyFigures, sum_days
+from stream.figures.daybook import Daybook
 from stream.records.money import Number
 from stream.records.windows import Window
 
@@ -30,7 +31,7 @@ class ProjectFigures(Struct):
 class Overview(Struct):
     """Totals, projects with the one that cost most first, and figures by day and project.
 
-    ``has_longer``: windows that cross days are left out, as they are of no day.
+    ``has_longer``: there are windows that cross days, which count in their first day.
     """
 
     calendar: Calendar
@@ -40,19 +41,18 @@ class Overview(Struct):
     has_longer: bool = False
 
     @classmethod
-    def from_days(cls, days: Iterable[DaySums], calendar: Calendar) -> Overview:
-        """Work it out; what is of no day that the calendar speaks of is left out."""
+    def from_daybook(cls, daybook: Daybook, calendar: Calendar) -> Overview:
+        """Work it out, for the days that the calendar speaks of.
+
+        Raises:
+            BadInput, Unavailable: days cannot be read.
+        """
         projects: dict[str, ProjectFigures] = {}
         untiered: dict[str, Periods] = {}
         by_day: dict[Window, dict[str, DailyFigures]] = {day: {} for day in calendar.recent_days}
-        periods: dict[Window, list[str]] = {}
-        has_longer = False
-        for (day, project, tier), figures in sum_by_project(days).items():
-            if day not in periods:
-                periods[day] = [*periods_of(day, calendar)]
-                has_longer = has_longer or not (periods[day] or is_aside(day, calendar))
-            if not periods[day]:
-                continue
+        daily, has_longer = sum_days(daybook, calendar.span)
+        periods = {day: [*periods_of(day, calendar)] for day, _, _ in daily}
+        for (day, project, tier), figures in daily.items():
             found = projects.setdefault(project, ProjectFigures(project))
             tiers = untiered if tier is None else found.tiers
             sums = tiers.setdefault(project if tier is None else tier, {})
@@ -78,16 +78,11 @@ def add_periods(found: Iterable[Periods]) -> Periods:
 
 
 def periods_of(day: Window, calendar: Calendar) -> Iterator[str]:
-    """Yield the periods that a day, or a longer window, lies wholly in."""
+    """Yield the periods that a day lies in."""
     for name in ("month", "last_month", "yesterday", "recent"):
         period: Window = getattr(calendar, name)
         if period.start <= day.start and day.end <= period.end:
             yield name
-
-
-def is_aside(day: Window, calendar: Calendar) -> bool:
-    """Tell whether a window has nothing to do with what the calendar speaks of."""
-    return day.end <= calendar.span.start or calendar.span.end <= day.start
 
 
 def order_currencies(found: Iterable[DailyFigures]) -> list[str]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import anyio.to_thread
 
 from stream.daemon.calendar import Calendar, calendar_at
-from stream.daemon.chart import Chart, draw_charts
+from stream.daemon.chart import draw_charts
 from stream.daemon.overview import Overview
-from stream.daemon.shown_projects import (
-    ProjectNames,
-    ShownProjects,
-    describe_days,
-    describe_projects,
-)
-from stream.figures.daily import DailyFigures, DaySums
-from stream.records.windows import Window
+from stream.daemon.shown_projects import ShownProjects, describe_days, describe_projects
+from stream.figures.daily import DailyFigures
+from stream.figures.daybook import Daybook
+from stream.sinks.html.chart import Chart
+from stream.sinks.html.names import ProjectNames
 
 __all__ = ["OverviewCache", "ShownOverview"]
 
@@ -34,9 +31,9 @@ class ShownOverview(NamedTuple):
 class OverviewCache:
     """Keeps what was worked out last, until state, names or the day are others."""
 
-    def __init__(self, days: Callable[[Window], Iterable[DaySums]]) -> None:
-        """Ask ``days`` for what the days that touch a window count; it may read from disk."""
-        self._days = days
+    def __init__(self, daybook: Daybook) -> None:
+        """Ask ``daybook`` for what days came to; it may read from disk."""
+        self._daybook = daybook
         self._kept: tuple[Calendar, int, Mapping[str, str], ShownOverview] | None = None
 
     async def read(self, now: int, version: int, names: Mapping[str, str]) -> ShownOverview:
@@ -57,7 +54,7 @@ class OverviewCache:
 
     def _work_out(self, calendar: Calendar, names: Mapping[str, str]) -> ShownOverview:
         """Work it out; runs in a thread."""
-        overview = Overview.from_days(self._days(calendar.span), calendar)
+        overview = Overview.from_daybook(self._daybook, calendar)
         called = ProjectNames(names)
         return ShownOverview(
             overview,

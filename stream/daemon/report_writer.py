@@ -6,6 +6,7 @@ depend on it. One that is gone, or is not what was written, is written again.
 
 from __future__ import annotations
 
+import stat
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -68,7 +69,7 @@ class ReportWriter:
 
     async def is_due(self) -> bool:
         """Tell whether figures changed, or the report is not there as it was written."""
-        if self._written != self.core.changes:
+        if self._written != self.core.changes or self._mark is None:
             return True
         return await anyio.to_thread.run_sync(mark_of, self.core.settings.report) != self._mark
 
@@ -106,7 +107,7 @@ class ReportWriter:
         ``sentences`` say what of the sources does not work.
         """
         settings = self.core.settings
-        outputs = Outputs(settings.report, settings.details)
+        outputs = Outputs(settings.report, settings.details, prices=self.core.money.prices)
         losses = self.core.intake.checkpoints.store.losses
         issues = [*losses, *sentences]
         report = anyio.run(partial(finish_run, state, now, outputs, issues=issues))
@@ -114,9 +115,11 @@ class ReportWriter:
 
 
 def mark_of(path: Path) -> ReportMark | None:
-    """Return what tells a file from another; ``None`` when there is none."""
+    """Return what tells a file from another; ``None`` when no regular file is there."""
     try:
         found = path.stat()
     except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):  # it took the report's place already
         return None
     return ReportMark(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

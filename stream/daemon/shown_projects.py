@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from stream.daemon.notation import write_day
 from stream.daemon.overview import Overview, Periods, ProjectFigures, add_periods
 from stream.figures.daily import DailyFigures, add_up
-from stream.figures.series import UNSPECIFIED, label_value_of
+from stream.sinks.html.names import NAMELESS, ProjectNames
+from stream.sinks.html.notation import write_day
 
-__all__ = ["ProjectNames", "ShownProjects", "describe_days", "describe_projects"]
+__all__ = ["ShownProjects", "describe_days", "describe_projects"]
 
 MOST_PROJECTS: Final = 100
-NAMELESS: Final = "no project"
-
-
-class ProjectNames:
-    """What people call projects."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        """Take names by id; projects are asked for as Prometheus' labels call them."""
-        self._names = {label_value_of(one): name for one, name in names.items()}
-
-    def find(self, project: str) -> str | None:
-        """Return a project's name, if there is one."""
-        return NAMELESS if project == UNSPECIFIED else self._names.get(project)
-
-    def call(self, project: str) -> str:
-        """Return a project's name, or its id."""
-        return self.find(project) or project
 
 
 class ShownProjects(NamedTuple):

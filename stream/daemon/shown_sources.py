@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from stream.daemon.core import Core
-from stream.daemon.notation import write_moment, write_span
 from stream.records.privacy import one_line
+from stream.sinks.html.notation import write_moment, write_span
 
 __all__ = ["describe_chains", "describe_sources", "list_wrongs"]
 

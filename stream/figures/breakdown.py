@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 from decimal import localcontext
 from itertools import compress
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -36,6 +36,7 @@ __all__ = [
     "Choice",
     "Measure",
     "add_breakdown",
+    "add_breakdowns",
     "rank_currency",
 ]
 
@@ -66,6 +67,8 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     def counters_of(self, endpoint: Endpoint) -> frozenset[str]:
         """Return the counters of an endpoint that are wanted."""
+        if self.endpoints and endpoint.key not in self.endpoints:
+            return frozenset()
         own = endpoint.counters if self.endpoints else (*USUAL, AMOUNT)
         return frozenset(endpoint.counters) & frozenset(own) - UNSUITED
 
@@ -77,8 +80,78 @@ class Measure(NamedTuple):
     currency: str = ""
 
 
-EndpointSums: TypeAlias = defaultdict[tuple[Measure, int], defaultdict[int, Number]]
-"""Measure and period → sums by the groups' numbers."""
+class EndpointSums:
+    """Adds up an endpoint's days for a choice, day by day, in the order of time.
+
+    Where there are ``estimates``, what must be said of them is noted there, and
+    ``unpriced_groups`` are those some of whose use has no price.
+    """
+
+    def __init__(
+        self, choice: Choice, endpoint: Endpoint, estimates: EstimateNotes | None = None
+    ) -> None:
+        """Start with nothing."""
+        self.choice = choice
+        self.endpoint = endpoint
+        self.long_spans: set[Window] = set()
+        self.unpriced_groups: set[Values] = set()
+        self._groups = ShownGroups(endpoint, choice.dimensions)
+        self._counters = choice.counters_of(endpoint)
+        self._use = None if estimates is None else SummedUse(endpoint, estimates)
+        self._sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
+        self._sums = defaultdict(lambda: defaultdict(int))
+
+    def take(self, day: BookDay) -> None:
+        """Add what a day came to, unless it is another than those that are wanted."""
+        start, end = day.days
+        if not self.choice.span.start <= start < self.choice.span.end:
+            return
+        period = start_of_period(start, self.choice.period)
+        chosen = self._choose_rows(day)
+        numbers = self._groups.of_day(chosen)
+        if self._use is not None:
+            self._use.take(period, numbers, chosen)
+        with localcontext(MONEY):
+            for measure, column in columns_of(chosen, self._counters).items():
+                own = self._sums[measure, period]
+                if self.endpoint.key == LEVELS:  # the last day of a period is what it comes to
+                    own.clear()
+                for number, value in zip(numbers, column, strict=True):
+                    if value is not None:
+                        own[number] += value
+        if end - start > DAY and numbers:
+            self.long_spans.add(day.days)
+
+    def sums(self) -> Iterator[tuple[Measure, int, Values, Number]]:
+        """Yield what the days came to: a measure, a period, values, and the sum.
+
+        The same may come again.
+        """
+        shown = self._groups.shown_values
+        for (measure, period), own in self._sums.items():
+            for number, value in own.items():
+                yield measure, period, shown[number], value
+        if self._use is None:
+            return
+        estimated = Measure(ESTIMATED, self._use.currency)
+        for one in self._use.estimate():
+            if one.amount is not None:
+                yield estimated, one.period, shown[one.number], one.amount
+            if not one.is_whole:
+                self.unpriced_groups.add(shown[one.number])
+
+    def _choose_rows(self, day: BookDay) -> BookDay:
+        """Return a day with the rows of the projects that are wanted."""
+        if self.choice.projects is None:
+            return day
+        projects = ShownGroups(self.endpoint, ("project_id",))
+        of_rows = projects.of_day(day)
+        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_rows]
+        dimensions, counters = (
+            {name: list(compress(column, chosen)) for name, column in columns.items()}
+            for columns in day.sums
+        )
+        return day._replace(sums=DayColumns(dimensions, counters))
 
 
 class Breakdown:
@@ -100,77 +173,22 @@ class Breakdown:
 
     def columns_for(self, endpoint: Endpoint) -> frozenset[str]:
         """Return the columns of an endpoint's days that are needed; none: nothing is wanted."""
-        wanted = self.choice.counters_of(endpoint)
+        choice = self.choice
+        if choice.endpoints and endpoint.key not in choice.endpoints:
+            return frozenset()
+        wanted = choice.counters_of(endpoint)
         if self.estimates is not None:
             wanted |= priced_columns(endpoint)
-        return wanted and wanted | {*self.choice.dimensions, "project_id", "currency"}
+        return wanted and wanted | {*choice.dimensions, "project_id", "currency"}
 
-    def add_endpoint(self, endpoint: Endpoint, days: Iterable[BookDay]) -> None:
-        """Add what an endpoint's days came to, in the order of time; others than wanted are not."""
-        groups = ShownGroups(endpoint, self.choice.dimensions)
-        use = None if self.estimates is None else SummedUse(endpoint, self.estimates)
-        wanted = self.choice.counters_of(endpoint)
-        sums: EndpointSums = defaultdict(lambda: defaultdict(int))
-        for period, day in self._choose_days(endpoint, days):
-            numbers = groups.of_day(day)
-            if use is not None:
-                use.take(period, numbers, day)
-            with localcontext(MONEY):
-                for measure, column in columns_of(day, wanted).items():
-                    own = sums[measure, period]
-                    if endpoint.key == LEVELS:  # the last day of a period is what it comes to
-                        own.clear()
-                    for number, value in zip(numbers, column, strict=True):
-                        if value is not None:
-                            own[number] += value
-            if day.days.end - day.days.start > DAY and numbers:
-                self.long_spans.add(day.days)
-        if use is not None:
-            self._estimate(use, groups, sums)
-        self._join(groups, sums)
-
-    def _join(self, groups: ShownGroups, sums: EndpointSums) -> None:
-        """Add an endpoint's sums to those of the others."""
+    def take(self, sums: EndpointSums) -> None:
+        """Add what an endpoint's days came to."""
         with localcontext(MONEY):
-            for (measure, period), own in sums.items():
-                shown = self.sums[measure][period]
-                for number, value in own.items():
-                    values = groups.shown_values[number]
-                    shown[values] = shown.get(values, 0) + value
-
-    def _choose_days(
-        self, endpoint: Endpoint, days: Iterable[BookDay]
-    ) -> Iterator[tuple[int, BookDay]]:
-        """Yield the days of the span, each with its period, and of them the projects wanted."""
-        span = self.choice.span
-        for day in days:
-            if span.start <= day.days.start < span.end:
-                period = start_of_period(day.days.start, self.choice.period)
-                yield period, self._choose_rows(endpoint, day)
-
-    def _estimate(self, use: SummedUse, groups: ShownGroups, sums: EndpointSums) -> None:
-        """Add what use should have cost to an endpoint's sums."""
-        assert self.estimates is not None  # noqa: S101 -- use is counted where there are
-        measure = Measure(ESTIMATED, self.estimates.prices.currency)
-        with localcontext(MONEY):
-            for one in use.estimate():
-                if one.amount is not None:
-                    sums[measure, one.period][one.number] += one.amount
-                if not one.is_whole:
-                    self.unpriced_groups.add(groups.shown_values[one.number])
-
-    def _choose_rows(self, endpoint: Endpoint, day: BookDay) -> BookDay:
-        """Return a day with the rows of the projects that are wanted."""
-        if self.choice.projects is None:
-            return day
-        projects = ShownGroups(endpoint, ("project_id",))
-        of_rows = projects.of_day(day)
-        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_rows]
-        dimensions, counters = (
-            {name: list(compress(column, chosen)) for name, column in columns.items()}
-            for columns in day.sums
-        )
-        return day._replace(sums=DayColumns(dimensions, counters))
+            for measure, period, values, value in sums.sums():
+                found = self.sums[measure][period]
+                found[values] = found.get(values, 0) + value
+        self.long_spans |= sums.long_spans
+        self.unpriced_groups |= sums.unpriced_groups
 
     @property
     def measures(self) -> list[Measure]:
@@ -196,20 +214,39 @@ def add_breakdown(daybook: Daybook, choice: Choice, prices: PriceList | None = N
     Raises:
         BadInput, Unavailable: days cannot be read.
     """
-    found = Breakdown(choice, prices)
-    for key in choice.endpoints or ENDPOINTS:
-        endpoint = ENDPOINTS[key]
-        columns = found.columns_for(endpoint)
-        if columns:
-            found.add_endpoint(endpoint, daybook.read(key, choice.span, columns))
+    return add_breakdowns(daybook, [choice], prices)[0]
+
+
+def add_breakdowns(
+    daybook: Daybook, choices: Iterable[Choice], prices: PriceList | None = None
+) -> list[Breakdown]:
+    """Add up all that is asked for, and read each day once.
+
+    Raises:
+        BadInput, Unavailable: days cannot be read.
+    """
+    found = [Breakdown(choice, prices) for choice in choices]
+    for key, endpoint in ENDPOINTS.items():
+        wanted = [one for one in found if one.columns_for(endpoint)]
+        if not wanted:
+            continue
+        sums = [EndpointSums(one.choice, endpoint, one.estimates) for one in wanted]
+        spans = [one.choice.span for one in wanted]
+        span = Window(min(one.start for one in spans), max(one.end for one in spans))
+        columns = frozenset().union(*(one.columns_for(endpoint) for one in wanted))
+        for day in daybook.read(key, span, columns):
+            for one in sums:
+                one.take(day)
+        for breakdown, own in zip(wanted, sums, strict=True):
+            breakdown.take(own)
     return found
 
 
 def columns_of(day: BookDay, wanted: Container[str]) -> dict[Measure, list[Number | None]]:
-    """Return the counters of a day that are wanted; what is billed has a column by currency."""
-    found = {name: one for name, one in day.sums.counters.items() if name in wanted}
-    amounts = found.pop(AMOUNT, [])
-    columns = {Measure(name): one for name, one in found.items()}
+    """Return a day's counters that are wanted; of what is billed a column for each currency."""
+    counters = {name: one for name, one in day.sums.counters.items() if name in wanted}
+    amounts = counters.pop(AMOUNT, [])
+    columns = {Measure(name): one for name, one in counters.items()}
     currencies = day.sums.dimensions["currency"] if amounts else []
     for currency in sorted(set(currencies), key=label_value_of):
         pairs = zip(currencies, amounts, strict=True)

@@ -1,35 +1,36 @@
-"""Usage and money by day, project and service tier: what people ask for first.
+"""Usage and money by day, project and service tier: what people look at first.
 
-It is added up from sums by series before any of them is folded, so nobody's usage hides in another.
+It is added up by ``breakdown``, as whatever else people ask for; here are its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from stream.figures.series import FAMILIES, Series
+from stream.figures.breakdown import BILLED, Choice, add_breakdown
+from stream.figures.daybook import Daybook
 from stream.records.money import MONEY, Number
-from stream.records.windows import Window
+from stream.records.windows import DAY, Window
 
-__all__ = ["DailyFigures", "DaySums", "KeyDay", "add_up", "sum_by_project"]
+__all__ = ["DailyFigures", "DailySums", "KeyDay", "add_up", "sum_days"]
 
-DaySums: TypeAlias = tuple[str, Window, Mapping[Series, Number]]
-"""An endpoint's key, a UTC day, and what counts in it in each series."""
-
-TOKENS: Final = "openai_api_tokens"
-REQUESTS: Final = "openai_api_requests"
-COST: Final = "openai_api_cost"
+NAMES: Final = {
+    "input_tokens": "input",
+    "input_cached_tokens": "input_cached",
+    "output_tokens": "output",
+    "num_model_requests": "requests",
+}
+"""Counter → what it is called here."""
 
 
 class KeyDay(NamedTuple):
     """A project's UTC day in one service tier, called as in Prometheus' labels.
 
-    What is billed has no tier: ``None``. An endpoint with windows that cross days has one longer
-    window in place of the day.
+    What is billed has no tier: ``None``.
     """
 
     day: Window
@@ -51,62 +52,40 @@ class DailyFigures(Struct):
 
     def add(self, other: DailyFigures) -> None:
         """Add other figures; sums of money are exact."""
-        for name in COUNTS:
+        for name in NAMES.values():
             value = getattr(other, name)
             if value is not None:
                 setattr(self, name, (getattr(self, name) or 0) + value)
         for currency, amount in other.cost.items():
-            self.pay(currency, amount)
-
-    def pay(self, currency: str, amount: Number) -> None:
-        """Add to what is billed in a currency."""
-        self.cost[currency] = MONEY.add(Decimal(self.cost.get(currency, 0)), amount)
+            self.cost[currency] = MONEY.add(Decimal(self.cost.get(currency, 0)), amount)
 
 
-COUNTS: Final = ("input", "input_cached", "output", "requests")
+class DailySums(NamedTuple):
+    """Figures by day, project and tier; whether windows cross days: these count in their first."""
+
+    figures: dict[KeyDay, DailyFigures]
+    has_longer: bool
 
 
-class LabelPlaces(NamedTuple):
-    """Where a family's labels have the project, the tier, and the kind of token or the currency."""
+def sum_days(daybook: Daybook, span: Window) -> DailySums:
+    """Add up tokens, requests and money of a span of days; endpoints and models together.
 
-    project: int
-    tier: int | None
-    kind: int | None
-
-    @classmethod
-    def in_family(cls, family: str, kind: str | None = None) -> LabelPlaces:
-        """Find them; a family without such a label has ``None``."""
-        labels = FAMILIES[family].labels
-        tier = labels.index("service_tier") if "service_tier" in labels else None
-        return cls(labels.index("project_id"), tier, None if kind is None else labels.index(kind))
-
-
-PLACES: Final = {
-    TOKENS: LabelPlaces.in_family(TOKENS, "token_type"),
-    REQUESTS: LabelPlaces.in_family(REQUESTS),
-    COST: LabelPlaces.in_family(COST, "currency"),
-}
-
-
-def sum_by_project(days: Iterable[DaySums]) -> dict[KeyDay, DailyFigures]:
-    """Add up tokens, requests and money by day, project and tier; endpoints and models together."""
-    found: dict[KeyDay, DailyFigures] = {}
-    for _, day, sums in days:
-        for (family, labels), value in sums.items():
-            places = PLACES.get(family)
-            if places is None:
-                continue
-            tier = None if places.tier is None else labels[places.tier]
-            name = "requests" if places.kind is None else labels[places.kind]
-            key = KeyDay(day, labels[places.project], tier)
-            figures = found.get(key)
-            if figures is None:
-                figures = found[key] = DailyFigures()
-            if family == COST:
-                figures.pay(name, value)
-            elif name in COUNTS:
-                setattr(figures, name, (getattr(figures, name) or 0) + int(value))
-    return found
+    Raises:
+        BadInput, Unavailable: days cannot be read.
+    """
+    choice = Choice(dimensions=("project_id", "service_tier"), period="day", span=span)
+    found = add_breakdown(daybook, choice)
+    figures: dict[KeyDay, DailyFigures] = {}
+    for measure, days in found.sums.items():
+        for start, groups in days.items():
+            for (project, tier), value in groups.items():
+                key = KeyDay(Window(start, start + DAY), str(project), tier)
+                own = figures.setdefault(key, DailyFigures())
+                if measure.name == BILLED:
+                    own.cost[measure.currency] = value
+                else:
+                    setattr(own, NAMES[measure.name], value)
+    return DailySums(figures, bool(found.long_spans))
 
 
 def add_up(figures: Iterable[DailyFigures]) -> DailyFigures:

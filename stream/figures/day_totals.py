@@ -125,20 +125,36 @@ class DayTotals:
             packed = pack_columns(totals.names, groups, columns)
             parts.append(PackedSums(zlib.compress(packed, QUICKLY), latest))
 
+    @property
+    def span(self) -> Window | None:
+        """From the first day that came to anything to the last."""
+        found = [days for days, parts in self._joined_parts() if parts]
+        return Window(found[0].start, found[-1].end) if found else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The dimensions by which days are added up."""
+        return self._totals.names
+
     def groups(self) -> Iterator[tuple[Window, DayGroups]]:
         """Yield what each of the days came to by what people ask for and prices go by, in order.
 
         Counters that the registry does not know are left out.
         """
-        names = wanted_names(self._totals.names)
+        names = wanted_names(self.names)
         for day in self.days_by(names):
             rows = rows_of(day.groups, day.columns)
             yield day.days, DayGroups(names, known_groups(self.endpoint, rows))
 
-    def days_by(self, names: tuple[str, ...]) -> Iterator[SortedDay]:
-        """Yield what each of the days came to by some dimensions, in order."""
+    def days_by(self, names: tuple[str, ...], window: Window | None = None) -> Iterator[SortedDay]:
+        """Yield what each of the days came to by some dimensions, in order.
+
+        ``window`` limits the days to those that it touches.
+        """
         ranks: dict[Group, tuple[Any, ...]] = {}
         for days, parts in self._joined_parts():
+            if window is not None and not (days.start < window.end and window.start < days.end):
+                continue
             sums = [self._unpack(part) for part in parts]
             if not sums:
                 continue

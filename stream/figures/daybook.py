@@ -7,11 +7,12 @@ by the same function. Pages that nobody has kept days of are a store in which ev
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from heapq import merge
 from typing import NamedTuple, Protocol
 
 from stream.figures.days import DayColumns, groups_of_span, pack_groups, unpack_columns
+from stream.figures.endpoint import EndpointFigures
 from stream.figures.spans import join_spans, overlap, whole_spans
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
@@ -19,7 +20,7 @@ from stream.records.windows import Window, days_of
 from stream.state.saved_series import DayReader, SavedDay, Span
 from stream.state.windows import Windows
 
-__all__ = ["BookDay", "Daybook", "DaysOfWindows", "StoredDaybook"]
+__all__ = ["BookDay", "Daybook", "DaysOfWindows", "FiguresDaybook", "StoredDaybook"]
 
 
 class BookDay(NamedTuple):
@@ -79,6 +80,30 @@ class StoredDaybook:
         again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
         for (_, days), packed, _ in merge(kept, again):
             yield BookDay(days, unpack_columns(known, packed, wanted))
+
+
+class FiguresDaybook:
+    """Has the days of a report's figures."""
+
+    def __init__(self, figures: Mapping[str, EndpointFigures]) -> None:
+        """Take figures by their endpoints' keys."""
+        self._figures = figures
+
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, in order, with these columns."""
+        found = self._figures.get(endpoint)
+        if found is None:
+            return
+        names = tuple(name for name in found.days.names if name in wanted)
+        for days, groups, columns in found.days.days_by(names, window):
+            dimensions = zip(names, zip(*groups, strict=True), strict=True)
+            yield BookDay(
+                days,
+                DayColumns(
+                    {name: list(column) for name, column in dimensions},
+                    {name: column for name, column in columns.items() if name in wanted},
+                ),
+            )
 
 
 class DaysOfWindows:

@@ -12,16 +12,24 @@ what each series counts, and nothing for each day.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, TypeAlias
 
 from stream.figures.admission import Admission, read_labels, write_labels
-from stream.figures.daily import DaySums
-from stream.figures.days import LEVELS, groups_of_span, pack_groups, unpack_groups
+from stream.figures.daybook import BookDay
+from stream.figures.days import (
+    LEVELS,
+    groups_of_span,
+    pack_groups,
+    unpack_columns,
+    unpack_groups,
+)
+from stream.figures.money.estimated_series import EstimatedSeries
 from stream.figures.series import FAMILIES, Series, series_of
 from stream.figures.spans import whole_spans
 from stream.providers.openai import ENDPOINTS
+from stream.providers.prices.price_list import PriceList
 from stream.records.chains import Chain
 from stream.records.money import MONEY, Number, plain_text_of
 from stream.records.windows import Slot, Window, days_of
@@ -41,6 +49,8 @@ class Draft(NamedTuple):
     figures: SavedFigures
     moves: dict[Series, tuple[int, int]]
     gauges: Sums
+    estimate_moves: tuple[EstimatedSeries | None, Sums]
+    """What series of estimates move by, and which these are."""
     is_behind: bool
 
 
@@ -64,6 +74,8 @@ class Ledger:
         """What is billed, in all of state; and below, what the latest window holds."""
         self.levels: Sums = {}
         self.admission = Admission(limit)
+        self.estimates: EstimatedSeries | None = None
+        """What use should have cost, where somebody has prices."""
         self.is_behind = bool(store.stale_spans(1))
         """Whether days have changed that are not counted yet."""
         self._former = former
@@ -79,22 +91,25 @@ class Ledger:
                 self.counts[series] = int(one.accepted), int(one.corrected)
         self._read_levels()
 
+    def follow_prices(self, prices: PriceList | None) -> None:
+        """Estimate by other prices from now on, all days anew."""
+        self.estimates = (
+            None if prices is None else EstimatedSeries(self.store, prices, self.admission)
+        )
+
     def folds(self) -> dict[str, int]:
         """Return how many series of each metric are added up in coarser ones."""
         found = Counter(series.family for series in self.admission.folds)
         return {name: found[name] for name in FAMILIES}
 
-    def days(self, window: Window) -> Iterator[DaySums]:
-        """Yield what the days count that a window touches, by endpoint and time; none is folded.
-
-        Of a level it is what the latest window of the day holds.
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, as the last checkpoint left them.
 
         Raises:
             BadInput, Unavailable: the store cannot be read.
         """
-        for key in ENDPOINTS:
-            for day in self.store.days(key, window):
-                yield key, day.span.window, sums_of_day(day)
+        for day in self.store.days(endpoint, window):
+            yield BookDay(day.span.window, unpack_columns(ENDPOINTS[endpoint], day.sums, wanted))
 
     def draft(self, windows: Windows, changed: Iterable[tuple[Chain, Slot]]) -> Draft:
         """Work out what has changed since the last checkpoint; nothing moves yet.
@@ -110,6 +125,7 @@ class Ledger:
         days, dropped = list[SavedDay](), list[Span]()
         rises: Sums = {}
         falls: Sums = {}
+        estimated: Sums = {}
         for span in whole_spans(self.store, {one for one in touched if one.endpoint in ENDPOINTS}):
             befores = list(self.store.days(*span))
             dropped += [day.span for day in befores if day.span.window.start != span.window.start]
@@ -118,10 +134,13 @@ class Ledger:
             days.append(day)
             if span.endpoint != LEVELS:
                 add_differences(day, befores, rises, falls)
+            if self.estimates is not None:
+                add_sums(self.estimates.differences(day, befores), estimated)
         moves, gauges = self._moves_of(rises, falls)
         saved = [*saved_series_of(moves, gauges), *self.admission.unsaved_folds()]
         figures = SavedFigures(saved, days, dropped, frozenset(windows.former_chains))
-        return Draft(figures, moves, gauges, is_behind=len(stale) > STALE)
+        estimates = self.estimates, estimated
+        return Draft(figures, moves, gauges, estimates, is_behind=len(stale) > STALE)
 
     def _read_levels(self) -> None:
         """Take the levels that the latest window holds: it is in the last days with any."""
@@ -152,6 +171,9 @@ class Ledger:
         self.counts.update(draft.moves)
         self.gauges.update(draft.gauges)
         self.admission.note_saved()
+        estimates, moved = draft.estimate_moves
+        if estimates is not None and estimates is self.estimates:  # or prices are others by now
+            estimates.add(moved)  # what that folds the next checkpoint saves
         self.is_behind = draft.is_behind
         self._former = draft.figures.former_chains
         if LEVELS in {day.span.endpoint for day in draft.figures.days}:
@@ -176,6 +198,13 @@ def add_differences(day: SavedDay, befores: list[SavedDay], rises: Sums, falls: 
                 rises[series] = rises.get(series, 0) + difference
             elif difference:
                 falls[series] = falls.get(series, 0) - difference
+
+
+def add_sums(found: Sums, sums: Sums) -> None:
+    """Add what is found to sums."""
+    with localcontext(MONEY):
+        for series, value in found.items():
+            sums[series] = sums.get(series, 0) + value
 
 
 def largest_first(touched: tuple[Number, Number, Series]) -> tuple[Number, Series]:

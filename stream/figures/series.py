@@ -95,6 +95,25 @@ FAMILIES: Final = {
             gauge=True,
             room=MOST_PROJECTS,
         ),
+        Family(
+            "openai_api_estimated_cost",
+            "Cost as estimated, usage times price, which is no bill; only with prices.",
+            ("project_id", "service_tier", "model", "currency"),
+            gauge=True,
+        ),
+        Family(
+            "openai_project_estimated_cost",
+            "Cost as estimated, on all endpoints, which is no bill; only with prices.",
+            ("project_id", "currency"),
+            gauge=True,
+            room=MOST_PROJECTS,
+        ),
+        Family(
+            "openai_api_unpriced_usage",
+            "Usage without a price, in the units of its kind; only with prices.",
+            ("endpoint", "model", "service_tier", "kind"),
+            gauge=True,
+        ),
     )
 }
 

@@ -9,7 +9,8 @@
 - ``walks`` judges a walk by its links (pure), and ``standing`` knows which walks are not whole;
 - ``changes`` names figures that fell in a page that has changed;
 - ``letters`` makes dead letters of what cannot be counted, and ``retries`` has parts read again.
-- ``retention`` lets windows that are old fold, and what belongs to them go.
+- ``retention`` lets windows that are old fold, and what belongs to them go;
+- ``stored_intake`` opens a state file to see what it has taken in, and takes nothing.
 
 ``rules`` are the choices of whoever runs it.
 Buckets go to ``stream.state``, which says what became of each row.

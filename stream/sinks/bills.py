@@ -12,10 +12,17 @@ from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillRow, BillSums
 from stream.figures.money.sums import EstimateSums, PricedUse
 from stream.providers.prices.line_items import subject_of
-from stream.records.money import MONEY, exact_number
+from stream.records.money import exact_number
 from stream.sinks.details import plain_number_of, show_project, times_of
 
-__all__ = ["absent_first", "show_bills", "show_line_items", "show_row", "show_unpriced"]
+__all__ = [
+    "absent_first",
+    "show_bills",
+    "show_line_items",
+    "show_row",
+    "show_unpriced",
+    "sort_groups",
+]
 
 K = TypeVar("K", bound=tuple[str | None, ...])
 T = TypeVar("T")
@@ -122,14 +129,13 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
 
 def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to."""
-    billed, estimated, matched = sums.billed, sums.estimated, sums.matched
     return {
-        "billed": money_of(billed),
-        "estimated": money_of(estimated),
-        "difference": money_of(MONEY.subtract(billed, estimated)),
-        "matched": money_of(matched),
-        "notMatched": money_of(MONEY.subtract(billed, matched)),
-        "notBilled": money_of(MONEY.subtract(estimated, matched)),
+        "billed": money_of(sums.billed_amount),
+        "estimated": money_of(sums.estimated_amount),
+        "difference": money_of(sums.difference),
+        "matched": money_of(sums.matched_amount),
+        "notMatched": money_of(sums.not_matched_amount),
+        "notBilled": money_of(sums.not_billed_amount),
     }
 
 

@@ -29,6 +29,7 @@ from stream.figures.series import FAMILIES, PROJECT_INFO, Series, label_value_of
 from stream.records.errors import Unavailable
 from stream.records.privacy import show_label
 from stream.records.tally import Histogram, Tally
+from stream.sinks.money_metrics import MoneyStatus, values_of_money
 
 __all__ = [
     "METRICS",
@@ -59,6 +60,8 @@ class Metric(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
+BY_BUDGET: Final = ("budget", "currency")
+BY_MONTH: Final = ("month", "currency", "reason")
 BY_OUTCOME: Final = ("endpoint", "outcome")
 BY_PART: Final = ("source", "endpoint")
 BY_STATUS: Final = (*BY_PART, "status")
@@ -159,6 +162,40 @@ METRICS: Final = {
     "series_folded": Metric(
         "gauge", "Series of a measured metric that are added up under __other__.", ("metric",)
     ),
+    "reconciliation_billed": Metric(
+        "gauge", "What was billed for a month, by what explains the difference.", BY_MONTH
+    ),
+    "reconciliation_estimated": Metric(
+        "gauge", "What a month should have cost, which is no bill.", BY_MONTH
+    ),
+    "reconciliation_matched": Metric(
+        "gauge", "What of a month is both billed and estimated.", BY_MONTH
+    ),
+    "reconciliation_difference": Metric(
+        "gauge", "What was billed for a month, less what was estimated.", BY_MONTH
+    ),
+    "budget_limit": Metric("gauge", "What may be spent in a UTC month.", BY_BUDGET),
+    "budget_billed": Metric("gauge", "What is billed for this month so far.", BY_BUDGET),
+    "budget_estimated_unbilled": Metric(
+        "gauge", "What is estimated of this month's use that is not billed yet.", BY_BUDGET
+    ),
+    "budget_spent_ratio": Metric(
+        "gauge", "Billed and estimated together, as a share of the budget.", BY_BUDGET
+    ),
+    "budget_forecast": Metric(
+        "gauge",
+        "What this month may come to: what is spent on known days, and for each other day the mean "
+        "of the last seven known ones. Not there before these.",
+        BY_BUDGET,
+    ),
+    "budget_threshold_reached": Metric(
+        "gauge", "Whether so much of a budget is spent.", (*BY_BUDGET, "threshold")
+    ),
+    "budget_unclear": Metric(
+        "gauge",
+        "Whether a budget's figures may not be all there is for a reason; all reasons are there.",
+        (*BY_BUDGET, "reason"),
+    ),
 }
 """Every metric of the machine, without prefix and without the counters' ``_total``."""
 
@@ -186,7 +223,7 @@ class DiskSpace(NamedTuple):
 
 
 class DaemonStatus(Struct):
-    """How the daemon stands, in numbers; mappings are by endpoint, the last six by source.
+    """How the daemon stands, in numbers; mappings are by endpoint, the last by source.
 
     ``unready_reasons`` has each reason with 1 if it holds, ``disks`` are by what is written there,
     and ``memory_limit`` is in bytes, ``None`` where nobody knows it.
@@ -213,6 +250,7 @@ class DaemonStatus(Struct):
     unreadable_files: dict[str, int] = {}
     stopped_chains: dict[str, int] = {}
     polls: dict[str, PollStatus] = {}
+    money: MoneyStatus = MoneyStatus()
 
 
 class KnownCollector(Collector):
@@ -289,6 +327,7 @@ class StatusCollector(KnownCollector):
                 **values_of_polls(standing.polls),
                 "series_limit": standing.series_limit,
                 "series_folded": standing.series_folded,
+                **values_of_money(standing.money),
             }
         )
 
@@ -343,9 +382,10 @@ class UsageCollector(KnownCollector):
     def collect(self) -> Iterator[AnyFamily]:
         """Yield every metric of usage and costs."""
         ledger = self.ledger
+        estimated = {} if ledger.estimates is None else ledger.estimates.sums
         for one in FAMILIES.values():
             if one.gauge:
-                values = {**ledger.gauges, **ledger.levels}
+                values = {**ledger.gauges, **ledger.levels, **estimated}
                 yield add_series(GaugeMetricFamily(one.name, one.help, labels=one.labels), values)
                 continue
             yield add_series(

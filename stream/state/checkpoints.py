@@ -119,8 +119,9 @@ class Checkpoints:
 
     def flush_links(self) -> None:
         """Put links into the file outside of a checkpoint: pages say all of it again."""
-        self.store.put_links(self.forgotten_parts, self.links.rows())
-        self.forgotten_parts, self.links = set(), HeldLinks()
+        if self.forgotten_parts or self.links:  # a file that is only read has nothing to put
+            self.store.put_links(self.forgotten_parts, self.links.rows())
+            self.forgotten_parts, self.links = set(), HeldLinks()
 
     def is_due(self, now: float, pages: int, seconds: float) -> bool:
         """Tell whether so many pages or seconds have passed; ``now`` is monotonic."""

@@ -142,3 +142,22 @@ def test_metrics_of_the_fixtures_can_be_parsed(tmp_path: Path) -> None:
     assert [name for name in names if not name.startswith("usage_stream_")] == []
     rows = sum(entry["totalResults"] for entry in report["endpoints"].values())
     assert outcomes(metrics) == {"new": rows}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["replay", ".", option] for option in ("--html", "--notes", "--metrics")),
+        *(["export", form, ".", "--out"] for form in ("html", "openmetrics", "parquet", "focus")),
+    ],
+    ids=lambda command: " ".join(command[:2] + command[-1:]),
+)
+def test_what_goes_to_no_standard_output_says_so(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``-`` is no name of a file: nothing is written, and none is made that is called so."""
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = run([*command, "-"])
+    assert (code, output) == (2, "")
+    assert "does not go to standard output" in errors
+    assert list(tmp_path.iterdir()) == []

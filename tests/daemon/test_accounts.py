@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from stream.daemon.accounts import describe_doing, describe_next
-from stream.daemon.notation import write_span
 from stream.providers.openai import ENDPOINTS
+from stream.sinks.html.notation import write_span
 from stream.sources.api.source import PartStatus
 from tests.support.browsers import browser, complaints, prefer, size
 from tests.support.daemons import Daemon, daemon

@@ -52,6 +52,7 @@ OTHERS: dict[str, Any] = {
     "series_limit": 10,
     "retention": 2_592_000.0,
     "retention_drops": True,
+    "prices": "prices.toml",
     "http.listen": "[::1]:1234",
     "http.hosts": ["a.example", "b.example"],
     "http.token_file": "token",
@@ -67,8 +68,9 @@ OTHERS: dict[str, Any] = {
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a directory without the file, which is in ``etc``; both have a token."""
     (tmp_path / "etc").mkdir()
-    put(tmp_path, "token", TOKEN)
-    put(tmp_path / "etc", "token", TOKEN)
+    for directory in (tmp_path, tmp_path / "etc"):
+        put(directory, "token", TOKEN)
+        put(directory, "prices.toml", "default = false\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -140,7 +142,7 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
 ) -> None:
     """For each key, the nearest of the four that says something is heeded."""
     setting, other = SETTINGS[key], OTHERS[key]
-    path = key in {"state", "report", "dead_letters", "http.token_file"}
+    path = key in {"state", "report", "dead_letters", "prices", "http.token_file"}
     default = settings(BASE + WATCH)[key]
     assert default != other
     said = settings(in_file(key, other))
@@ -149,6 +151,8 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
     assert settings(BASE + WATCH)[key] == other
     if key != "http.token_file":
         others = {"http.hosts": ["c"], "retention": 777_600.0}
+        if key == "prices":
+            put(Path(), "here", "default = false\n")
         last = "here" if path else others.get(key, default)
         assert settings(BASE + WATCH, setting.flag, as_text(last).lower())[key] == last
     else:
@@ -299,11 +303,11 @@ def test_what_is_deployed_is_a_configuration(name: str) -> None:
 def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     """What the deployed example shows behind a # is what holds without it."""
     text = re.sub(
-        r"(?m)^# \[\[poll\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
-    )  # an example of its own
+        r"(?m)^# \[\[(poll|budget)\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
+    )  # examples of their own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]
-    left_out = ("hosts", "Keys", "tls_", "retention ")
+    left_out = ("hosts", "Keys", "tls_", "retention ", "prices ")
     lines = [line for line in lines if not line.startswith(left_out)]
     with_them = load_settings(put(Path("etc"), "config.toml", "\n".join(lines)), {}, {})
     assert "channel_capacity" in tomllib.loads("\n".join(lines))

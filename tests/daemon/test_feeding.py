@@ -10,6 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from stream.daemon.config import PollSettings, Settings
+from stream.daemon.consumer import Consumer
 from stream.daemon.core import Core
 from stream.daemon.feeding import Feeding
 from tests.support.appending import FIRST, of_day
@@ -55,7 +56,7 @@ async def test_what_an_account_answered_last_is_taken_in(
         with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(feeding.run, stopping)
-                tasks.start_soon(core.consume)
+                tasks.start_soon(Consumer(core).consume)
                 while not (core.health.caught_up and core.pollers):  # noqa: ASYNC110 -- they tell nobody
                     await anyio.sleep(0.01)
                 stopping.set()

@@ -26,6 +26,20 @@ CLOCK = {"SOURCE_DATE_EPOCH": NOON}
 BAD = "rgb(179, 38, 30)"
 
 
+MONEY = f"""
+series_limit = 20
+prices = "prices.toml"
+[[budget]]
+monthly = "9000 usd"
+[[budget]]
+project = "Drafts"
+monthly = "600 usd"
+[[budget]]
+project = "{SCRIPT.replace(chr(34), chr(39))}{LONG[:150]}"
+monthly = "1 eur"
+"""
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """Run a daemon over an organization's pages; sound, broken, unfinished and hostile ones."""
@@ -40,9 +54,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             "usage_images.json": "no JSON",
         },
     )
-    with daemon(place, variables=CLOCK, more="series_limit = 20") as found:
+    put(place, "prices.toml", 'default = false\n[[price]]\nmodel = "gpt-5"\ninput = "0.2"\n')
+    with daemon(place, variables=CLOCK, more=MONEY) as found:
         found.until(lambda: found.value("usage_stream_dead_letters_total") == 2, "dead letters")
         found.until(lambda: found.value("usage_stream_relationship_issues") > 0, "the report")
+        found.until(lambda: found.value("usage_stream_budget_forecast") > 0, "budgets")
         yield found
 
 
@@ -120,8 +136,9 @@ def test_what_is_wrong_is_first_and_red_and_says_why(shown: Chrome) -> None:
 def test_cost_comes_first_and_is_exact_behind_what_is_shown(shown: Chrome, running: Daemon) -> None:
     """Month to date, yesterday, thirty days and last month; together they are the report's."""
     sections = shown.find_elements(By.CSS_SELECTOR, "main section h2")
-    assert [one.text for one in sections][1:4] == [
+    assert [one.text for one in sections][1:5] == [
         "Cost",
+        "Budgets for December 2024",
         "The last 30 days",
         "Projects and service tiers",
     ]
@@ -168,7 +185,7 @@ def test_what_is_folded_in_the_metrics_is_whole_here(shown: Chrome, running: Dae
 
 def test_the_chart_is_drawn_and_said(shown: Chrome) -> None:
     """Thirty bars with words for those who do not see them, and a table with the same figures."""
-    (chart,) = shown.find_elements(By.CSS_SELECTOR, "svg[role=img]")
+    (chart,) = shown.find_elements(By.CSS_SELECTOR, ".chart svg[role=img]")
     assert len(chart.find_elements(By.TAG_NAME, "g")) == 30
     ids = (chart.get_attribute("aria-labelledby") or "").split()
     said = [value_of(shown, f"document.getElementById('{one}').textContent") for one in ids]
@@ -372,3 +389,23 @@ def test_it_stays_where_it_is_until_it_is_asked_again(shown: Chrome, running: Da
     shown.find_element(By.ID, "again").click()
     assert "4,321" in text(shown, "projects")
     assert value_of(shown, "location.pathname") == "/"
+
+
+def test_budgets_are_bars_and_words(shown: Chrome, running: Daemon) -> None:
+    """Each budget says what is billed, estimated and foreseen, to scale, and what is unclear."""
+    everyone, drafts, unknown = shown.find_elements(By.CSS_SELECTOR, "#budgets > li")
+    assert everyone.text.startswith("All projects 10")  # in percent
+    assert "9,157.19 billed and " in everyone.text
+    assert "some of what is not billed yet has no price, so more may be spent: " in everyone.text
+    assert "by the end of the month" in drafts.text
+    assert unknown.find_element(By.TAG_NAME, "b").text.startswith("<script>")
+    assert "no project has this id or name" in unknown.text
+    assert "Nothing is known of this month yet. No forecast yet." in unknown.text
+    limit, spent = 600, running.value("usage_stream_budget_billed", budget="Drafts")
+    picture = drafts.find_element(By.TAG_NAME, "svg")
+    label = picture.get_attribute("aria-label") or ""
+    assert label.startswith("Drafts: ")
+    assert "billed" in label
+    billed = picture.find_element(By.CLASS_NAME, "rank-0")
+    assert abs(float(billed.get_attribute("width") or 0) - 100 * spent / limit) < 0.01
+    assert billed.get_attribute("height") == "1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 
 import anyio
@@ -12,21 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.daemon.calendar import calendar_at
-from stream.daemon.chart import Chart, draw_charts, end_of_axis
-from stream.daemon.notation import (
+from stream.daemon.chart import draw_charts
+from stream.daemon.overview import Overview
+from stream.daemon.overview_cache import OverviewCache
+from stream.daemon.shown_projects import describe_days, describe_projects
+from stream.figures.daybook import BookDay
+from stream.records.money import Number
+from stream.records.windows import DAY, MAX_TIME, Window
+from stream.sinks.html.chart import Chart, end_of_axis
+from stream.sinks.html.names import ProjectNames
+from stream.sinks.html.notation import (
     group_digits,
     shorten_number,
     write_count,
     write_money,
     write_month,
 )
-from stream.daemon.overview import Overview
-from stream.daemon.overview_cache import OverviewCache
-from stream.daemon.shown_projects import ProjectNames, describe_days, describe_projects
-from stream.figures.daily import DaySums
-from stream.figures.series import Series
-from stream.records.money import Number
-from stream.records.windows import DAY, MAX_TIME, Window
+from stream.state.saved_series import SavedDay
+from tests.support.days import PlainDaybook
+from tests.support.money_days import charge, made_day
 
 NOON = 1_734_609_600  # 2024-12-19T12:00:00Z, a Thursday
 TODAY = Window(NOON - DAY // 2, NOON + DAY // 2)
@@ -37,21 +41,20 @@ def day(back: int) -> Window:
     return Window(TODAY.start - back * DAY, TODAY.end - back * DAY)
 
 
-def billed(project: str, amount: Number | str, back: int, currency: str = "usd") -> DaySums:
+def billed(project: str, amount: Number | str, back: int, currency: str = "usd") -> SavedDay:
     """Bill a project on a day."""
-    value = Decimal(amount)
-    return "costs", day(back), {Series("openai_api_cost", (project, "item", currency)): value}
+    return made_day("costs", day(back), charge(Decimal(amount), project, currency))
 
 
-def tokens(project: str, tier: str, number: int, back: int) -> DaySums:
+def tokens(project: str | None, tier: str, number: int, back: int) -> SavedDay:
     """Let a project use input tokens on a day."""
-    labels = "usage/completions", project, tier, "m", "input"
-    return "usage/completions", day(back), {Series("openai_api_tokens", labels): number}
+    row = (project, tier, "m", False, False), {"input_tokens": number}
+    return made_day("usage/completions", day(back), row)
 
 
-def seen(*days: DaySums) -> Overview:
+def seen(*days: SavedDay) -> Overview:
     """Work out what is seen at noon."""
-    return Overview.from_days(days, calendar_at(NOON))
+    return Overview.from_daybook(PlainDaybook(days), calendar_at(NOON))
 
 
 @given(st.integers(0, MAX_TIME))
@@ -106,17 +109,22 @@ def test_cost_stands_with_the_project_and_tokens_with_the_tier() -> None:
     assert not [one for one in project.tiers.values() if one["month"].cost]
 
 
-def test_a_window_that_crosses_days_is_named() -> None:
-    """It is of no day, and so in no sum, unless it has nothing to do with these days."""
-    series = Series("openai_api_cost", ("p", "item", "usd"))
-    long, old = Window(day(3).start, day(1).end), Window(0, DAY * 2)
-    assert not seen(("costs", old, {series: Decimal(1)})).has_longer
-    within = seen(("costs", long, {series: Decimal(1)}))
+def test_a_window_that_crosses_days_counts_in_its_first() -> None:
+    """As in what is shown elsewhere; it is named, unless it began before these days."""
+
+    def crossing(first: int, last: int) -> Overview:
+        long = Window(day(first).start, day(last).end)
+        return seen(made_day("costs", long, charge(Decimal(1))))
+
+    assert not seen(billed("p", 1, 3)).has_longer
+    within = crossing(3, 1)
     assert within.totals["month"].cost == {"usd": 1}
-    across = Window(day(25).start, day(1).end)
-    found = seen(("costs", Window(0, MAX_TIME), {series: Decimal(1)}))
-    assert (found.has_longer, found.totals) == (True, {})
-    assert seen(("costs", across, {series: Decimal(1)})).totals.keys() == {"recent"}
+    assert within.days[day(3)]["p"].cost == {"usd": 1}
+    assert "yesterday" not in within.totals
+    assert crossing(25, 1).totals.keys() == {"recent", "last_month"}
+    before = crossing(49, 1)
+    assert (before.has_longer, before.totals) == (False, {})
+    assert within.has_longer
 
 
 def test_names_are_shown_and_ids_beside_them() -> None:
@@ -126,8 +134,8 @@ def test_names_are_shown_and_ids_beside_them() -> None:
         tokens("p", "flex", 5, 0),
         tokens("p", "default", 5, 0),
         tokens("q", "flex", 4, 0),
-        tokens("unspecified", "flex", 3, 0),
-        tokens("_unspecified", "flex", 2, 0),
+        tokens(None, "flex", 3, 0),
+        tokens("unspecified", "flex", 2, 0),
     )
     shown = describe_projects(found, names).rows
     assert [(one["name"], one["id"], one["tier"]) for one in shown] == [
@@ -156,7 +164,7 @@ def test_days_are_listed_with_the_latest_first() -> None:
     assert {len(figures.cost) for _, figures in shown[1:]} == {0}
 
 
-def charts(*days: DaySums) -> list[Chart]:
+def charts(*days: SavedDay) -> list[Chart]:
     """Draw what is seen; projects are called in capitals."""
     return draw_charts(seen(*days), str.upper)
 
@@ -247,17 +255,29 @@ def test_numbers_are_written_for_people() -> None:
     assert write_month(NOON) == "December 2024"
 
 
+class DearerDaybook:
+    """Has a bill of yesterday that is higher each time that somebody looks at it."""
+
+    def __init__(self) -> None:
+        """Nobody has looked yet."""
+        self.asked: list[Window] = []
+
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield it."""
+        if endpoint == "costs":
+            self.asked.append(window)
+            yield from PlainDaybook([billed("p", len(self.asked), 1)]).read(
+                endpoint, window, wanted
+            )
+
+
 def test_it_is_worked_out_once_a_checkpoint() -> None:
     """It is asked for again when state, names or the day are others, and for what it shows."""
-    asked: list[Window] = []
+    book = DearerDaybook()
     names, others = {"p": "Search"}, {"p": "Find"}
 
-    def days(window: Window) -> Iterator[DaySums]:
-        asked.append(window)
-        yield billed("p", len(asked), 1)
-
     async def look() -> list[tuple[int, str]]:
-        cache = OverviewCache(days)
+        cache = OverviewCache(book)
         looks = [
             *((NOON, 1, names), (NOON + 9, 1, names), (NOON, 2, names), (NOON, 2, others)),
             *((NOON + DAY, 2, others), (NOON + DAY, 2, others)),
@@ -270,4 +290,4 @@ def test_it_is_worked_out_once_a_checkpoint() -> None:
 
     wanted = [(1, "Search"), (1, "Search"), (2, "Search"), (3, "Find"), (4, "Find"), (4, "Find")]
     assert anyio.run(look) == wanted
-    assert asked[0] == Window(day(48).start, TODAY.end)
+    assert book.asked[0] == Window(day(48).start, TODAY.end)

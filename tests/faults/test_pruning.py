@@ -14,13 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemons import daemon
-from tests.support.processes import killed_at
+from tests.support.processes import killed_at, ticks_of
 from tests.support.pruning import totals_in
 from tests.support.running import NOW, replay, run
 
 HISTORIES = 2
 KILLS = 3
-TICKS = (15, 70)  # hundredths of a CPU second, from the imports to the last step
 COPY_TICKS = (10, 40)
 ROWS = "30000"
 ENDPOINTS = "usage/completions,usage/embeddings,costs"
@@ -69,14 +68,15 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
 def test_pruning_that_is_killed_loses_nothing(made: Path, tmp_path: Path) -> None:
     """After each kill the state is whole and says what it said; in the end all of it is folded."""
     whole, moments, kills = totals_of(made, made / "state.db"), random.Random(7), 0
-    reports = set()
+    reports, unbroken = set(), tmp_path / "unbroken.db"
+    shutil.copy(made / "state.db", unbroken)
+    ticks = ticks_of(started("prune", str(unbroken), "--retention", "30d"))
     for history in range(HISTORIES):
         state = tmp_path / f"{history}.db"
         shutil.copy(made / "state.db", state)
         for _ in range(KILLS):
-            kills += killed_at(
-                started("prune", str(state), "--retention", "30d"), moments.randint(*TICKS)
-            )
+            child = started("prune", str(state), "--retention", "30d")
+            kills += killed_at(child, moments.randint(ticks // 4, ticks * 3 // 4))
             assert started("check", str(state)).wait() == 0
             assert totals_of(made, state) == whole
         assert started("prune", str(state), "--retention", "30d").wait() == 0

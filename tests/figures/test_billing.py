@@ -129,7 +129,7 @@ def test_days_compared_apart_come_to_what_all_do_together(history: History) -> N
     for parts in (found.estimates.by_days, found.estimates.by_project):
         assert sum(parts.values()) == whole
     for currency, sums in sum_by_currency(found.sums).items():
-        assert sums.billed == sum(one.amount for one in charges if one.currency == currency)
+        assert sums.billed_amount == sum(one.amount for one in charges if one.currency == currency)
 
 
 def long_history(days: int) -> DayReaders:

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.figures.breakdown import DIMENSIONS, Breakdown, Choice, Measure, add_breakdown
-from stream.figures.daybook import StoredDaybook
+from stream.figures.breakdown import (
+    DIMENSIONS,
+    Breakdown,
+    Choice,
+    Measure,
+    add_breakdown,
+    add_breakdowns,
+)
+from stream.figures.daybook import FiguresDaybook, StoredDaybook
+from stream.figures.endpoint import endpoint_figures
 from stream.figures.ledger import Ledger
 from stream.figures.periods import PERIODS, Per, name_period, read_days, start_of_period
 from stream.figures.ranks import rank_rows
@@ -100,6 +108,35 @@ def test_days_that_were_kept_and_days_that_changed_are_one(
     choice = Choice(dimensions=by, period=per)
     found = spread(add_breakdown(StoredDaybook(store, state.windows()), choice))
     assert found == spread(add_breakdown(book_of(pages), choice)) == plain_sums(pages, by, per)
+
+
+@SOME
+@given(
+    chains(),
+    st.lists(st.tuples(st.sampled_from(BYS), st.sampled_from(PERIODS)), min_size=1, max_size=3),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_days_of_a_report_s_figures_are_the_same(
+    made: dict[tuple[str, str], list[dict[str, object]]],
+    asked: list[tuple[tuple[str, ...], Per]],
+    first: int,
+    priced: bool,  # noqa: FBT001 -- hypothesis passes by position
+) -> None:
+    """Whatever is asked for at once, of all days and of some, is what it is from anywhere else."""
+    pages, state = deliveries(made), KeyedState()
+    take_pages(state, pages)
+    windows = state.windows()
+    keys = {chain.endpoint for chain in windows.chains}
+    book = FiguresDaybook({key: endpoint_figures(key, windows, priced=priced) for key in keys})
+    some = Choice(period="day", span=Window(FIRST + first * DAY, FIRST + (first + 2) * DAY))
+    choices = [*(Choice(dimensions=by, period=per) for by, per in asked), some]
+    *whole, part = add_breakdowns(book, choices)
+    for (by, per), found in zip(asked, whole, strict=True):
+        assert spread(found) == plain_sums(pages, by, per)
+    other = add_breakdown(book_of(pages), some)
+    assert (spread(part), part.long_spans) == (spread(other), other.long_spans)
+    assert spread(add_breakdown(book, some)) == spread(other)
 
 
 @SOME

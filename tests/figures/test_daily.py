@@ -3,59 +3,91 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.figures.daily import DailyFigures, DaySums, KeyDay, add_up, sum_by_project
-from stream.figures.series import FAMILIES, Series
+from stream.figures.daily import DailyFigures, KeyDay, add_up, sum_days
+from stream.figures.days import DayGroups, pack_groups, unpack_groups
+from stream.providers.openai import ENDPOINTS
 from stream.records.windows import DAY, Window
+from stream.state.saved_series import SavedDay, Span
+from tests.support.days import PlainDaybook
+from tests.support.money_days import charge, made_day
 
-DAYS: Final = [Window(start * DAY, (start + 1) * DAY) for start in range(3)]
-LABELS: Final = {
-    "endpoint": st.sampled_from(["usage/completions", "usage/embeddings"]),
-    "project_id": st.sampled_from(["p", "q", "unspecified"]),
-    "service_tier": st.sampled_from(["default", "flex", "unspecified"]),
+DAYS: Final = [Window(start * DAY, (start + 1) * DAY) for start in range(4)]
+SPAN: Final = Window(DAYS[1].start, DAYS[2].end)
+NAMES: Final = {
+    "usage/completions": ("project_id", "service_tier", "model"),
+    "usage/embeddings": ("project_id", "model"),
+    "usage/images": ("project_id",),
+    "costs": ("project_id", "line_item", "currency"),
+}
+VALUES: Final = {
+    "project_id": st.sampled_from(["p", "q", None]),
+    "service_tier": st.sampled_from(["default", "flex", None]),
     "model": st.sampled_from(["m", "n"]),
-    "token_type": st.sampled_from(["input", "input_cached", "output", "input_audio"]),
     "line_item": st.sampled_from(["a", "b"]),
     "currency": st.sampled_from(["usd", "eur"]),
 }
-SERIES: Final = st.sampled_from(sorted(FAMILIES)).flatmap(
-    lambda name: st.tuples(*(LABELS[label] for label in FAMILIES[name].labels)).map(
-        lambda labels: Series(name, labels)
-    )
-)
+COUNTERS: Final = {
+    "input_tokens": "input",
+    "input_cached_tokens": "input_cached",
+    "output_tokens": "output",
+    "num_model_requests": "requests",
+    "input_audio_tokens": None,
+}
 MONEY: Final = st.decimals(-1_000, 1_000, places=9).map(lambda one: one.normalize() + 0)
-SUMS: Final = st.dictionaries(SERIES, st.integers(0, 2**62), max_size=8).flatmap(
-    lambda found: st.fixed_dictionaries(
-        {one: MONEY if one.family == "openai_api_cost" else st.just(found[one]) for one in found}
+
+
+def days_of_endpoint(endpoint: str) -> st.SearchStrategy[SavedDay]:
+    """Draw what a day of an endpoint came to."""
+    counters = {
+        "usage/completions": COUNTERS,
+        "usage/embeddings": ("input_tokens", "num_model_requests"),
+        "usage/images": ("images", "num_model_requests"),
+    }.get(endpoint, ())
+    numbers: st.SearchStrategy[Mapping[str, Any]] = (
+        st.fixed_dictionaries({"amount_value": MONEY})
+        if endpoint == "costs"
+        else st.dictionaries(st.sampled_from(sorted(counters)), st.integers(0, 2**62), min_size=1)
     )
-)
-MANY: Final = st.lists(
-    st.tuples(st.just("usage/completions"), st.sampled_from(DAYS), SUMS), max_size=6
-)
+    names = NAMES[endpoint]
+    groups = st.dictionaries(st.tuples(*(VALUES[one] for one in names)), numbers, max_size=4)
+    return st.builds(
+        lambda day, found: SavedDay(
+            Span(endpoint, day), pack_groups(DayGroups(names, found)), not found
+        ),
+        st.sampled_from(DAYS),
+        groups,
+    )
 
 
-def summed(days: list[DaySums]) -> dict[Any, Any]:
+MADE: Final = st.lists(st.sampled_from(sorted(NAMES)).flatmap(days_of_endpoint), max_size=6)
+
+
+def summed(days: list[SavedDay]) -> dict[Any, Any]:
     """Add up the plain way: (day, project, tier, what) → number."""
     found: defaultdict[Any, Any] = defaultdict(int)
-    for _, day, sums in days:
-        for (family, labels), value in sums.items():
-            known = dict(zip(FAMILIES[family].labels, labels, strict=True))
-            project = known["project_id"]
-            if family == "openai_api_cost":
-                found[day, project, None, known["currency"]] += Decimal(value)
-            elif family == "openai_api_requests":
-                found[day, project, known["service_tier"], "requests"] += value
-            elif family == "openai_api_tokens" and known["token_type"] != "input_audio":
-                found[day, project, known["service_tier"], known["token_type"]] += value
+    for day in days:
+        endpoint, window = day.span
+        names, groups = unpack_groups(ENDPOINTS[endpoint], day.sums)
+        for values, counters in groups.items() if window in DAYS[1:3] else ():
+            known = dict(zip(names, values, strict=True))
+            project = known["project_id"] or "unspecified"
+            tier = known.get("service_tier") or "unspecified"
+            for name, value in counters.items():
+                if endpoint == "costs":
+                    found[window, project, None, known["currency"]] += value
+                elif COUNTERS.get(name):
+                    found[window, project, tier, COUNTERS[name]] += value
     return dict(found)
 
 
-def spread(found: dict[KeyDay, DailyFigures]) -> dict[Any, Any]:
+def spread(found: Mapping[KeyDay, DailyFigures]) -> dict[Any, Any]:
     """Write figures in the plain way."""
     flat = {}
     for key, figures in found.items():
@@ -66,26 +98,27 @@ def spread(found: dict[KeyDay, DailyFigures]) -> dict[Any, Any]:
     return flat
 
 
-@given(MANY)
-def test_every_figure_is_the_plain_sum(days: list[DaySums]) -> None:
-    """Tokens, requests and money are added up by day, project and tier, to the last digit."""
-    assert spread(sum_by_project(days)) == summed(days)
-
-
-@given(MANY, st.data())
-def test_the_order_says_nothing(days: list[DaySums], data: st.DataObject) -> None:
-    """Endpoints and days in any order come to the same."""
-    again = data.draw(st.permutations(days))
-    assert spread(sum_by_project(again)) == spread(sum_by_project(days))
+@given(MADE)
+def test_every_figure_is_the_plain_sum(days: list[SavedDay]) -> None:
+    """Tokens, requests and money of a span by day, project and tier, to the last digit."""
+    assert spread(sum_days(PlainDaybook(days), SPAN).figures) == summed(days)
 
 
 def test_nothing_known_is_not_zero() -> None:
-    """A figure that no series has is absent; one that is zero is there."""
-    requests = Series("openai_api_requests", ("usage/completions", "p", "flex", "m"))
-    found = sum_by_project([("usage/completions", DAYS[0], {requests: 0})])
-    assert found == {KeyDay(DAYS[0], "p", "flex"): DailyFigures(requests=0)}
-    assert add_up(found.values()) == DailyFigures(requests=0)
+    """A figure that nobody has given is absent; one that is zero is there."""
+    row = ("p", "flex", "m", False, False), {"num_model_requests": 0}
+    found = sum_days(PlainDaybook([made_day("usage/completions", DAYS[1], row)]), SPAN)
+    assert found == ({KeyDay(DAYS[1], "p", "flex"): DailyFigures(requests=0)}, False)
+    assert add_up(found.figures.values()) == DailyFigures(requests=0)
     assert add_up([]) == DailyFigures()
+
+
+def test_days_that_a_window_joins_are_the_first() -> None:
+    """What they came to stands there, and it is said that there are such."""
+    long = made_day("costs", Window(DAYS[1].start, DAYS[2].end), charge(Decimal(3)))
+    found = sum_days(PlainDaybook([long]), SPAN)
+    assert found == ({KeyDay(DAYS[1], "p", None): DailyFigures(cost={"usd": Decimal(3)})}, True)
+    assert sum_days(PlainDaybook([long]), DAYS[2]) == ({}, False)
 
 
 def test_money_keeps_every_digit() -> None:

@@ -24,7 +24,7 @@ from tests.support.running import PLAIN, run
 PAGE = page(GOOD)
 
 
-@pytest.mark.parametrize("option", ["--report", "--notes", "--metrics"])
+@pytest.mark.parametrize("option", ["--report", "--html", "--notes", "--metrics"])
 @pytest.mark.parametrize("name", [ONE, "expectations.json", "costs_fixture.json"])
 def test_no_output_takes_the_place_of_an_input(option: str, name: str, tmp_path: Path) -> None:
     """A file that the directory is read for is refused as an output, even one not yet there."""
@@ -42,18 +42,21 @@ def test_no_output_takes_the_place_of_an_input(option: str, name: str, tmp_path:
     [
         ["csv"],
         ["focus", "--focus-version", "1.2", "--billing-account", "org-a"],
+        ["html"],
         ["openmetrics"],
         ["parquet"],
     ],
     ids=lambda one: one[0],
 )
 def test_no_export_takes_the_place_of_its_source(export: list[str], tmp_path: Path) -> None:
-    """A state file is not written over by what is made of it, and a page in a directory neither."""
+    """A state file, its log and a page that is read are not written over by what is made of it."""
     pages = put_all(tmp_path / "pages", {ONE: PAGE})
     state = tmp_path / "state.db"
     report = ["--report", str(tmp_path / "report.json")]
     assert run(["replay", str(pages), *report, "--state", str(state)])[0] == 0
-    for source, out in ((state, state), (pages, pages / ONE)):
+    log = state.with_name("state.db-wal")
+    log.write_bytes(b"")
+    for source, out in ((state, state), (state, log), (pages, pages / ONE)):
         before = out.read_bytes()
         name, *options = export
         code, _, errors = run(["export", name, str(source), *options, "--out", str(out)])

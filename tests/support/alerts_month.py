@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from tests.support.month_series import (
     ACME,
+    BUDGET,
     GIB,
     MAIN,
     MIB,
@@ -123,6 +124,7 @@ def make_month() -> Month:
     fail_figures(month)
     fail_state(month)
     fail_cost(month)
+    fail_budgets(month)
     return month
 
 
@@ -228,3 +230,13 @@ def fail_cost(month: Month) -> None:
     cost = named("openai_project_cost", 'project_id="p",currency="usd"')
     month.add(cost, lambda age: 100 * (age == 0), DAY)
     month.fail("UsageStreamCostSpike", hours=20, delay=1.5, rest=5, slot=36, changes={})
+
+
+def fail_budgets(month: Month) -> None:
+    """Let a budget reach a threshold, be foreseen to be spent, and not see everything."""
+    reached = {ours("budget_threshold_reached", f'{BUDGET},threshold="0.5"'): becomes(1)}
+    month.fail("UsageStreamBudgetWarnReached", hours=1, delay=0.25, slot=6, changes=reached)
+    foreseen = {ours("budget_forecast", BUDGET): becomes(520)}
+    month.fail("UsageStreamBudgetWarnForecast", hours=2, delay=1.25, slot=6, changes=foreseen)
+    unclear = {ours("budget_unclear", f'{BUDGET},reason="no_price"'): becomes(1)}
+    month.fail("UsageStreamBudgetWarnUnclear", hours=3, delay=2.25, slot=6, changes=unclear)

@@ -73,6 +73,8 @@ def in_file(key: str, value: Any) -> str:
     return f"{plain}{line}{WATCH}"
 
 
+MONTHLY = 'monthly = "5 usd"\n'
+
 BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "broken": ("state = ", "found broken TOML (Invalid value (at end of document))"),
     "deep": ("a = " + "[" * 100_000, "found broken TOML (maximum recursion depth exceeded"),
@@ -142,6 +144,40 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         f'{BASE}[[pace]]\npath = "a"\nspeed = "1d/s"\nloop = "yes"\n',
         'pace[0].loop: found "yes", expected true or false',
     ),
+    **{
+        f"budget, {line}": (f"{BASE}{WATCH}[[budget]]\n{MONTHLY}{line}\n", f"budget[0].{message}")
+        for line, message in (
+            ("limit = 1", "limit: found an unknown key, expected one of monthly, project, warn"),
+            ("project = 1", "project: found 1, expected a project's id or name, of up to 200"),
+            ('project = ""', 'project: found "", expected a project\'s id or name, of up to 200'),
+            ('project = " "', 'project: found " ", expected a project, or no such key'),
+            ('project = "__all__"', 'project: found "__all__", expected a project, or no such key'),
+            ("warn = 0.5", "warn: found 0.5, expected up to 10 shares from 0 to 10, as [0.5, 1.0]"),
+            ("warn = [0.0]", "warn: found [0.0], expected up to 10 shares from 0 to 10"),
+            ("warn = [11.0]", "warn: found [11.0], expected up to 10 shares from 0 to 10"),
+            ("warn = [0.8, 0.5]", "warn: found 0.8, 0.5, expected shares in rising order"),
+            ("warn = [0.5, 0.5]", "warn: found 0.5, 0.5, expected shares in rising order"),
+            ("warn = [nan]", "warn: found "),
+        )
+    },
+    **{
+        f"a month for {monthly}": (
+            f'{BASE}{WATCH}[[budget]]\nmonthly = "{monthly}"\n',
+            f'budget[0].monthly: found "{monthly}", expected {wanted}',
+        )
+        for monthly, wanted in (
+            ("500", 'an amount and its currency, such as "500 usd"'),
+            ("-5 usd", 'an amount and its currency, such as "500 usd"'),
+            ("1e3 usd", 'an amount and its currency, such as "500 usd"'),
+            ("5 dollars", 'an amount and its currency, such as "500 usd"'),
+            ("0.00 usd", "more than 0"),
+        )
+    },
+    "no monthly": (f"{BASE}{WATCH}[[budget]]\n", "budget[0].monthly: found nothing, expected an"),
+    "two budgets": (
+        f"{BASE}{WATCH}[[budget]]\n{MONTHLY}[[budget]]\n" + 'monthly = "7 USD"\n',
+        "budget[1]: is for the same as budget[0], expected one budget in a currency",
+    ),
 }
 
 BAD_VALUES: list[tuple[str, Any, str]] = [
@@ -162,6 +198,9 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("checkpoint_seconds", "abc", f'found "abc", {SECONDS}'),
     ("stop_seconds", 0, f"found 0, {SECONDS}"),
     ("report_seconds", 1e9, f"found 1000000000.0, {SECONDS}"),
+    ("prices", "", 'found "", expected "default", or a file with prices'),
+    ("prices", "none.toml", "etc/none.toml: cannot be read (No such file or directory)"),
+    ("prices", "token", "etc/token: found broken TOML ("),
     ("http.listen", "9464", 'found "9464", expected HOST:PORT, such as 127.0.0.1:9464'),
     ("http.listen", "::1:9464", 'found "::1:9464", expected HOST:PORT, such as 127.0.0.1:9464'),
     ("http.listen", "localhost:70000", 'found "localhost:70000", expected a port up to 65535'),
@@ -182,6 +221,7 @@ BAD_TEXTS = [
     ("report", "etc/state.db", "found etc/state.db, which is state too"),
     ("http.listen", "[::]:1", 'found "[::]:1", which other machines can reach, expected http.'),
     ("http.hosts", "a,b:1", 'found ["a", "b:1"], expected a list of names, without ports'),
+    ("prices", "none", "none: cannot be read (No such file or directory)"),
     ("http.token_file", "none", "none: cannot be read (No such file or directory)"),
     ("log.level", "loud", 'found "loud", expected one of "debug",'),
 ]

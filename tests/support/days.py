@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from stream.decode import Decoder
-from stream.figures.daybook import Daybook, DaysOfWindows, StoredDaybook
+from stream.figures.daybook import BookDay, Daybook, DaysOfWindows, StoredDaybook
+from stream.figures.days import unpack_columns
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Window
@@ -14,7 +15,7 @@ from stream.state.windows import KeyedState
 from tests.oracle import Delivery
 from tests.support.strategies import written
 
-__all__ = ["HeldDays", "book_of", "take_pages"]
+__all__ = ["HeldDays", "PlainDaybook", "book_of", "take_pages"]
 
 
 class HeldDays:
@@ -59,6 +60,20 @@ class HeldDays:
         self.former_chains = figures.former_chains
         ended = [*figures.dropped_spans, *(day.span for day in figures.days)]
         self.stale -= {one for one in self.stale if any(within(one, whole) for whole in ended)}
+
+
+class PlainDaybook:
+    """Days as they were made, in the order of time; several may be of one day."""
+
+    def __init__(self, days: Iterable[SavedDay]) -> None:
+        """Keep these."""
+        self.kept = sorted(days)
+
+    def read(self, endpoint: str, window: Window, wanted: Container[str]) -> Iterator[BookDay]:
+        """Yield the days of an endpoint that a window touches, in order, with these columns."""
+        for (key, days), packed, _ in self.kept:
+            if key == endpoint and touch(days, window):
+                yield BookDay(days, unpack_columns(ENDPOINTS[key], packed, wanted))
 
 
 def touch(one: Window, other: Window) -> bool:

@@ -9,6 +9,8 @@ from tests.support.flink_metrics import FLINK
 
 USUAL = frozenset({"endpoint", "project_id", "service_tier", "model"})
 NONE: frozenset[str] = frozenset()
+BUDGET = frozenset({"budget", "currency"})
+COMPARED = frozenset({"month", "currency", "reason"})
 
 # Prometheus gives these to every series that it scrapes.
 TARGET = frozenset({"job", "instance"})
@@ -46,9 +48,23 @@ GAUGES = {
     "usage_stream_api_evidence_bytes": frozenset({"source"}),
     "usage_stream_series_limit": NONE,
     "usage_stream_series_folded": frozenset({"metric"}),
+    "usage_stream_reconciliation_billed": COMPARED,
+    "usage_stream_reconciliation_estimated": COMPARED,
+    "usage_stream_reconciliation_matched": COMPARED,
+    "usage_stream_reconciliation_difference": COMPARED,
+    "usage_stream_budget_limit": BUDGET,
+    "usage_stream_budget_billed": BUDGET,
+    "usage_stream_budget_estimated_unbilled": BUDGET,
+    "usage_stream_budget_spent_ratio": BUDGET,
+    "usage_stream_budget_forecast": BUDGET,
+    "usage_stream_budget_threshold_reached": BUDGET | {"threshold"},
+    "usage_stream_budget_unclear": BUDGET | {"reason"},
     "openai_api_vector_store_bytes": USUAL,
     "openai_api_cost": frozenset({"project_id", "line_item", "currency"}),
     "openai_project_cost": frozenset({"project_id", "currency"}),
+    "openai_api_estimated_cost": frozenset({"project_id", "service_tier", "model", "currency"}),
+    "openai_project_estimated_cost": frozenset({"project_id", "currency"}),
+    "openai_api_unpriced_usage": frozenset({"endpoint", "model", "service_tier", "kind"}),
     "openai_project_info": frozenset({"project_id", "name"}),
     "process_start_time_seconds": NONE,
     "process_resident_memory_bytes": NONE,
@@ -135,6 +151,7 @@ METRICS = (
 VALUES = {
     "token_type": ("input", "output", "input_cached"),
     "endpoint": ("usage/completions", "costs"),
+    "month": ("current", "last"),
     "le": ("0.1", "1", "+Inf"),
     "job_name": ("usage_stream_captures",),
 }

@@ -17,6 +17,7 @@ GIB: Final = 1 << 30
 USAGE: Final = 'endpoint="usage/completions"'
 COSTS: Final = 'endpoint="costs"'
 MAIN, ACME, EVIDENCE = 'source="main"', 'source="acme"', 'source="evidence"'
+BUDGET: Final = 'budget="Search",currency="usd"'
 REASONS: Final = ("checkpoint", "report", "directory", "key", "catching_up", "stuck")
 USES: Final = ("state", "report", "dead_letters", "evidence")
 
@@ -57,6 +58,8 @@ def healthy_series() -> Iterator[tuple[str, list[Sample]]]:
         ours("state_records"): 1_000,
         ours("api_lag_seconds", f"{ACME},{USAGE}"): 5_400,
         ours("api_lag_seconds", f"{ACME},{COSTS}"): 4 * 86_400,
+        ours("budget_limit", BUDGET): 500,
+        ours("budget_forecast", BUDGET): 420,
         ours("source_interval_seconds", f"{MAIN},{USAGE}"): 3_600,
         ours("source_interval_seconds", f"{MAIN},{COSTS}"): 86_400,
         ours("source_interval_seconds", f"{EVIDENCE},{USAGE}"): 300,
@@ -73,6 +76,9 @@ def healthy_series() -> Iterator[tuple[str, list[Sample]]]:
     zeros += [ours("dead_letters_total", f'{USAGE},reason="count"')]
     zeros += [ours("unknown_fields_total", USAGE), ours("report_failures_total")]
     zeros += [ours("pages_read_total", f'{USAGE},outcome="dead_lettered"')]
+    zeros += [ours("budget_threshold_reached", f'{BUDGET},threshold="{one}"') for one in (0.5, 1)]
+    zeros += [ours("budget_unclear", f'{BUDGET},reason="no_price"')]
+    zeros += [ours("budget_spent_ratio", BUDGET)]
     moving: dict[str, Callable[[int], float]] = {
         ours("source_last_success_timestamp_seconds", f"{MAIN},{USAGE}"): every(3_600),
         ours("source_last_success_timestamp_seconds", f"{MAIN},{COSTS}"): every(86_400),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,15 @@ def command(pages: Path, report: Path, *options: str) -> list[str]:
     """Write the command of a replay."""
     base = [sys.executable, "-m", "stream", "replay", str(pages), "--now", NOW]
     return [*base, "--report", str(report), *options]
+
+
+def ticks_of(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; return the CPU time that it took, in hundredths of a second."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert child.wait() == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+    return int(took * 100)
 
 
 def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from usage_dashboards.board import Names, Row, board, choice, project_choice
 from usage_dashboards.cost import COSTS, LAST_DAY_COST, THIS_MONTH_COST
+from usage_dashboards.money import BILLING
 from usage_dashboards.panels import by_day, figure, rows, series, stacked, words
 from usage_dashboards.queries import (
     OF_PROJECT,
@@ -244,4 +245,4 @@ OTHER = Row(
 
 def overview() -> str:
     """Write the dashboard of usage and cost."""
-    return board(NAMES, VARIABLES, (SUMMARY, COSTS, TABLE, DAYS, TOKENS, REQUESTS, OTHER))
+    return board(NAMES, VARIABLES, (SUMMARY, COSTS, BILLING, TABLE, DAYS, TOKENS, REQUESTS, OTHER))

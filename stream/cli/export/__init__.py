@@ -1,7 +1,7 @@
 """``usage-stream export``: a file for each format.
 
-``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those. ``options`` is what they share: what
-is read, which records are wanted, and how a file is made.
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``html``, which is a page.
+``options`` is what they share: what is read, which records are wanted, and how a file is made.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ __all__ = ["export_command"]
 FILES: Final = {
     "csv": "csv",
     "focus": "focus",
+    "html": "html",
     "openmetrics": "openmetrics",
     "parquet": "parquet",
 }

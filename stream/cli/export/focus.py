@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from stream.cli.basics import EXIT_CODES, FILE, show_json, show_note
+from stream.cli.basics import EXIT_CODES, OUTPUT_FILE, show_json, show_note
 from stream.cli.export.options import load_parquet, run_export, source_argument
 from stream.cli.figure_source import open_recorded
 from stream.cli.outputs import refuse_input
@@ -41,7 +41,9 @@ __all__ = ["focus_command"]
     help="How it is written; Parquet needs the extra usage-stream[parquet].",
 )
 @span_options
-@click.option("--out", metavar="FILE", type=FILE, required=True, help="Where the charges go.")
+@click.option(
+    "--out", metavar="FILE", type=OUTPUT_FILE, required=True, help="Where the charges go."
+)
 @click.pass_context
 def focus_command(
     context: click.Context,

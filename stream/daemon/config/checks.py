@@ -10,6 +10,7 @@ from typing import Final
 
 from stream.daemon.config.certificates import load_certificate
 from stream.daemon.config.layout import check_layout
+from stream.daemon.config.money import check_money
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import MAX_PORT, Http, Settings
 from stream.records.errors import BadConfiguration
@@ -28,6 +29,7 @@ def check_settings(settings: Settings, problems: Problems) -> None:
     check_polls(settings, problems)
     check_retention(settings, problems)
     check_names(settings, problems)
+    check_money(settings, problems)
     check_layout(settings, problems)
     check_http(settings.http, problems)
 

@@ -10,20 +10,23 @@ from msgspec import NODEFAULT, Struct
 from msgspec.inspect import type_info
 from msgspec.structs import FieldInfo
 
+from stream.daemon.config.budget import BudgetSettings
 from stream.daemon.config.poll import PollSettings
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
 from stream.daemon.config.wording import describe_type, is_duration, show_value
 from stream.records.durations import seconds_of
 
-__all__ = ["SECTIONS", "SOURCES", "Text", "convert_tables"]
+__all__ = ["ARRAYS", "SECTIONS", "Text", "convert_tables"]
 
 SECTIONS: Final[dict[str, type[Struct]]] = {"http": Http, "log": Log}
-SOURCES: Final[dict[str, type[Struct]]] = {
+ARRAYS: Final[dict[str, type[Struct]]] = {
     "watch": WatchSettings,
     "pace": PaceSettings,
     "poll": PollSettings,
+    "budget": BudgetSettings,
 }
+"""Tables of which there may be many."""
 
 
 class Text(str):
@@ -34,12 +37,12 @@ class Text(str):
 
 def convert_tables(tables: dict[str, Any], problems: Problems) -> Settings:
     """Turn plain values into settings; a bad value leaves the default, or an empty one."""
-    plain = {name: one for name, one in tables.items() if name not in SECTIONS | SOURCES}
+    plain = {name: one for name, one in tables.items() if name not in SECTIONS | ARRAYS}
     made = convert_table(plain, Settings, "", problems)
     for name, struct in SECTIONS.items():
         if name in tables:
             made[name] = struct(**convert_table(tables[name], struct, name, problems))
-    for name, struct in SOURCES.items():
+    for name, struct in ARRAYS.items():
         found = tables.get(name, [])
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             wanted = f"expected tables, as in [[{name}]]"

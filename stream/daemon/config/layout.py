@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
+from stream.providers.prices.choice import DEFAULT
 
 __all__ = ["check_layout", "outputs_of"]
 
@@ -103,10 +104,11 @@ def check_outputs(outputs: list[Place], settings: Settings, problems: Problems) 
 
 
 def inputs_of(settings: Settings, path: Path) -> Iterator[Place]:
-    """Yield the files that are read: the configuration, and those that hold secrets."""
+    """Yield the files that are read: the configuration, prices, and what holds secrets."""
     yield Place("the configuration", path)
     http = settings.http
     for key, named in (
+        ("prices", price_file_of(settings)),
         ("http.token_file", http.token_file),
         ("http.tls_cert", http.tls_cert),
         ("http.tls_key", http.tls_key),
@@ -114,3 +116,8 @@ def inputs_of(settings: Settings, path: Path) -> Iterator[Place]:
     ):
         if named is not None:
             yield Place(key, named)
+
+
+def price_file_of(settings: Settings) -> Path | None:
+    """Return the file that prices are read from, if they are."""
+    return None if settings.prices in {None, DEFAULT} else Path(str(settings.prices))

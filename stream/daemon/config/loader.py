@@ -11,9 +11,10 @@ from msgspec import Struct
 from msgspec.inspect import type_info
 
 from stream.daemon.config.checks import check_settings
-from stream.daemon.config.conversion import SECTIONS, SOURCES, Text, convert_tables
+from stream.daemon.config.conversion import ARRAYS, SECTIONS, Text, convert_tables
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
+from stream.providers.prices.choice import DEFAULT
 from stream.records.errors import BadConfiguration
 
 __all__ = ["Setting", "load_settings", "read_settings", "settings_of"]
@@ -52,7 +53,7 @@ def settings_of(struct: type[Struct] = Settings, section: str = "") -> Iterator[
     for field in type_info(struct).fields:  # type: ignore[attr-defined]  # it is a struct's
         if field.name in SECTIONS:
             yield from settings_of(SECTIONS[field.name], field.name)
-        elif field.name not in SOURCES:
+        elif field.name not in ARRAYS:
             yield Setting(section, field.name, field.type.extra_json_schema["description"])
 
 
@@ -114,11 +115,12 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def anchor_paths(tables: dict[str, Any], directory: Path) -> None:
     """Make the paths in a file relative to its directory."""
+    price_file = () if tables.get("prices") == DEFAULT else ("prices",)
     one_of: list[tuple[Any, tuple[str, ...]]] = [
-        (tables, ("state", "report", "dead_letters")),
+        (tables, ("state", "report", "dead_letters", *price_file)),
         (tables.get("http"), ("token_file", "tls_cert", "tls_key")),
     ]
-    for name in SOURCES:
+    for name in ARRAYS:
         found = tables.get(name)
         one_of += [(table, PATHS) for table in (found if isinstance(found, list) else [])]
     for table, names in one_of:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from stream.daemon.config.budget import BudgetSettings
 from stream.daemon.config.durations import Duration, Period
 from stream.daemon.config.poll import PollSettings
 from stream.intake.retention import Retention
@@ -26,6 +27,15 @@ Name: TypeAlias = Annotated[
         max_length=100,
         pattern=r"^[A-Za-z0-9._-]*\Z",
         extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
+    ),
+]
+Prices: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\x00]*\Z",
+        extra_json_schema={"expected": '"default", or a file with prices'},
     ),
 ]
 HostName: TypeAlias = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._-]+\Z")]
@@ -190,6 +200,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention_drops: Annotated[
         bool, Meta(description="Drop what is older than the retention, and keep no sums of it.")
     ] = False
+    prices: Annotated[
+        Prices | None,
+        Meta(description="Say what use should have cost: by default, a published list, or a file."),
+    ] = None
+    budget: tuple[BudgetSettings, ...] = ()
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
     poll: tuple[PollSettings, ...] = ()

@@ -48,11 +48,11 @@ class BilledDays:
         """Yield days in order, compared."""
         for _, some in join_sorted_days(merge(*map(self._read, self._readers), key=first_of)):
             estimates, charges = Estimates(self.prices), list[Charge]()
-            for endpoint, days, found in some:
+            for endpoint, days, groups in some:
                 if endpoint.key == COSTS:
-                    charges += charges_in(days, found)
+                    charges += charges_in(days, groups)
                 else:
-                    estimates.take(endpoint, days, found)
+                    estimates.take(endpoint, days, groups)
             known = estimates.by_key
             rows = reconcile(charges, known, self.prices.currency, self._horizon)
             yield ComparedDays(estimates, rows)
@@ -69,7 +69,7 @@ class DaySums(NamedTuple):
 
     endpoint: Endpoint
     days: Window
-    found: DayGroups
+    groups: DayGroups
 
 
 def first_of(one: tuple[Window, DaySums]) -> Window:

@@ -67,6 +67,11 @@ class Estimate(Struct):
     is_by_length: bool = False
     is_vague: bool = False
 
+    @property
+    def is_priced(self) -> bool:
+        """Whether anything of it has a price; what has none costs something all the same."""
+        return bool(self.amount) or self.without_price < self.quantity or not self.quantity
+
     def add(self, other: Estimate) -> None:
         """Add another estimate, exactly."""
         self.quantity += other.quantity

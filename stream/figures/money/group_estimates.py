@@ -112,6 +112,11 @@ class SummedUse:
         """Period and the first day of a price → sums by group."""
         self._starts: dict[tuple[int, int], int] = {}
 
+    @property
+    def currency(self) -> str:
+        """What estimates are in."""
+        return self._notes.prices.currency
+
     def take(self, period: int, numbers: list[int], day: BookDay) -> None:
         """Count a day in a period; ``numbers`` are those of its groups."""
         if not self._wanted or not numbers:

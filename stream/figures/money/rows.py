@@ -46,8 +46,7 @@ class BillRow(Struct):
     @property
     def is_estimated(self) -> bool:
         """Whether any of what was used has a price."""
-        estimate = self.estimate
-        return bool(self.usage and (estimate.amount or estimate.without_price != estimate.quantity))
+        return bool(self.usage) and self.estimate.is_priced
 
     @property
     def difference(self) -> Decimal:
@@ -64,21 +63,36 @@ class BillSums(Struct):
     """What rows come to; all is exact, and each part adds up to its whole."""
 
     rows: int = 0
-    billed: Decimal = Decimal(0)
-    estimated: Decimal = Decimal(0)
-    matched: Decimal = Decimal(0)
+    billed_amount: Decimal = Decimal(0)
+    estimated_amount: Decimal = Decimal(0)
+    matched_amount: Decimal = Decimal(0)
+
+    @property
+    def difference(self) -> Decimal:
+        """What is billed, less what is estimated."""
+        return MONEY.subtract(self.billed_amount, self.estimated_amount)
+
+    @property
+    def not_matched_amount(self) -> Decimal:
+        """What is billed, and not estimated."""
+        return MONEY.subtract(self.billed_amount, self.matched_amount)
+
+    @property
+    def not_billed_amount(self) -> Decimal:
+        """What is estimated, and not billed."""
+        return MONEY.subtract(self.estimated_amount, self.matched_amount)
 
     def take(self, row: BillRow) -> None:
         """Count a row."""
         self.rows += 1
-        self.estimated = MONEY.add(self.estimated, row.estimate.amount)
+        self.estimated_amount = MONEY.add(self.estimated_amount, row.estimate.amount)
         if row.line_items:
-            self.billed = MONEY.add(self.billed, row.billed_amount)
-            self.matched = MONEY.add(self.matched, row.matched_amount)
+            self.billed_amount = MONEY.add(self.billed_amount, row.billed_amount)
+            self.matched_amount = MONEY.add(self.matched_amount, row.matched_amount)
 
     def join(self, other: BillSums) -> None:
         """Count what others have counted."""
         self.rows += other.rows
-        self.billed = MONEY.add(self.billed, other.billed)
-        self.estimated = MONEY.add(self.estimated, other.estimated)
-        self.matched = MONEY.add(self.matched, other.matched)
+        self.billed_amount = MONEY.add(self.billed_amount, other.billed_amount)
+        self.estimated_amount = MONEY.add(self.estimated_amount, other.estimated_amount)
+        self.matched_amount = MONEY.add(self.matched_amount, other.matched_amount)

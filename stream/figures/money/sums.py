@@ -34,6 +34,9 @@ class EstimateSums:
         self.by_use: defaultdict[PricedUse, Estimate] = defaultdict(Estimate)
         self.without_price: defaultdict[PricedUse, int] = defaultdict(int)
         """How much there was of what has no price."""
+        self.priced_days: set[Window] = set()
+        self.priced_projects: set[str | None] = set()
+        """Where anything has a price; what others come to is not known."""
 
     def take(self, found: Mapping[UsageKey, Estimate]) -> None:
         """Count estimates."""
@@ -42,6 +45,9 @@ class EstimateSums:
             self.by_use[priced].add(estimate)
             if estimate.without_price:
                 self.without_price[priced] += estimate.without_price
+            if estimate.is_priced:
+                self.priced_days.add(days)
+                self.priced_projects.add(project)
             amount = estimate.amount
             self.amount = MONEY.add(self.amount, amount)
             self.by_days[days] = MONEY.add(self.by_days[days], amount)

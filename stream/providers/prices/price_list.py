@@ -79,6 +79,8 @@ FALLBACKS: Final = {
 }
 """What a kind without a price of its own is charged as. Audio is never charged as text."""
 
+MOST_KNOWN: Final = 10_000
+"""Prices that are remembered, so that memory does not grow with the names of models."""
 ROUNDING: Final = decimal.Context(prec=120)
 FINEST: Final = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 
@@ -123,6 +125,8 @@ class LayeredPrices:
         """Return what the lists together say; between two starts it is looked up once."""
         key = model, tier, bisect_right(self.starts, day)
         if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             found = [one.find(model, tier, day) for one in self._lists]
             self._known[key] = merge_prices(one for one in found if one is not None)
         return self._known[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from stream.figures.ranks import Figures, RankedRow, RankedRows
 from stream.figures.reconciliation import PeriodRow, Reconciliation, RowSums
 from stream.figures.series import label_value_of
 from stream.figures.shown_groups import Values
-from stream.records.money import MONEY, exact_number, plain_text_of
+from stream.records.money import exact_number, plain_text_of
 from stream.sinks.bills import absent_first, show_line_items
 from stream.sinks.exports.breakdowns import FigureTable, note_long_spans
 from stream.sinks.exports.estimate_notes import name_contradictions
@@ -92,16 +91,11 @@ def figures_of_row(row: PeriodRow, sums: RowSums, estimated_in: str) -> Figures:
 
 def figures_of(currency: str | None, sums: BillSums, estimated_in: str) -> Figures:
     """Return sums as columns of their currency; estimates are in that of the prices alone."""
-    amounts = {BILLED: sums.billed}
+    amounts = {BILLED: sums.billed_amount}
     if currency == estimated_in:
-        amounts |= {ESTIMATED: sums.estimated, DIFFERENCE: difference_of(sums)}
+        amounts |= {ESTIMATED: sums.estimated_amount, DIFFERENCE: sums.difference}
     shown = label_value_of(currency)
     return {Measure(name, shown): exact_number(amount) for name, amount in amounts.items()}
-
-
-def difference_of(sums: BillSums) -> Decimal:
-    """Return what was billed, less what was estimated."""
-    return MONEY.subtract(sums.billed, sums.estimated)
 
 
 def rank_measure(measure: Measure) -> tuple[Any, ...]:
@@ -112,12 +106,12 @@ def rank_measure(measure: Measure) -> tuple[Any, ...]:
 def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to: money is text, and each part adds up to its whole."""
     amounts = {
-        "billed": sums.billed,
-        "estimated": sums.estimated,
-        "difference": difference_of(sums),
-        "matched": sums.matched,
-        "not_matched": MONEY.subtract(sums.billed, sums.matched),
-        "not_billed": MONEY.subtract(sums.estimated, sums.matched),
+        "billed": sums.billed_amount,
+        "estimated": sums.estimated_amount,
+        "difference": sums.difference,
+        "matched": sums.matched_amount,
+        "not_matched": sums.not_matched_amount,
+        "not_billed": sums.not_billed_amount,
     }
     texts = {name: plain_text_of(exact_number(amount)) for name, amount in amounts.items()}
     return {"rows": sums.rows, **texts}

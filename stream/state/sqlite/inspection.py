@@ -53,6 +53,8 @@ class HeldMonth(NamedTuple):
 class Inspection(Store):
     """A state file that is only read; each method raises as :meth:`Store.load` does."""
 
+    has_links = True
+
     def __init__(self, path: Path) -> None:
         """Open a state file that is there.
 

@@ -10,6 +10,7 @@ from stream.records.money import MAX_FRACTION_DIGITS, Number, exact_number, plai
 from stream.records.windows import DAY, MAX_TIME
 
 __all__ = [
+    "MONTHS",
     "group_digits",
     "shorten_number",
     "write_count",
