@@ -12,6 +12,7 @@ from stream.figures.money.group_estimates import GroupContradiction
 from stream.figures.money.sums import PricedUse
 from stream.figures.series import label_value_of
 from stream.records.privacy import one_line
+from stream.sinks.bills import sort_groups
 
 __all__ = ["name_contradictions", "notes_of_estimates"]
 
@@ -46,7 +47,7 @@ def notes_of_unpriced(without_price: Mapping[PricedUse, int]) -> list[str]:
     found = [
         f"{one_line(model or endpoint)} ({tier}): {', '.join(name_quantity(*one) for one in some)}"
         for (endpoint, model, tier), some in groupby(
-            sort_unpriced(without_price), lambda one: one[0][:3]
+            sort_groups(without_price), lambda one: one[0][:3]
         )
     ]
     return [f"no price for {'; '.join(found)}"] if found else []
@@ -83,11 +84,6 @@ def name_contradictions(found: Collection[Contradiction | GroupContradiction]) -
     where = f"{first.endpoint}, {label_value_of(first.model)}"
     told = "counters contradict each other, so that estimates may be wrong"
     return [f"{told}: {where}: {first.message}{more}"]
-
-
-def sort_unpriced(without_price: Mapping[PricedUse, int]) -> list[tuple[PricedUse, int]]:
-    """Return what has no price, in order; absent values come first."""
-    return sorted(without_price.items(), key=lambda one: [value or "" for value in one[0]])
 
 
 def name_some(names: list[str]) -> str:
