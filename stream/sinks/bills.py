@@ -18,8 +18,8 @@ from stream.sinks.details import plain_number_of, show_project, times_of
 __all__ = [
     "absent_first",
     "show_bills",
-    "show_line_items",
     "show_row",
+    "show_subject_of",
     "show_unpriced",
     "sort_groups",
 ]

@@ -185,7 +185,9 @@ def test_bills_stand_beside_estimates(name: str, request: pytest.FixtureRequest)
     assert {(one["reason"], one["rows"], D(one["billed"])) for one in found["by_reason"]} == {
         (one["reason"], one["rows"], one["billed"]) for one in billing["byReason"]
     }
-    assert found["line_items"] == billing["lineItems"]
+    assert found["line_items"] == [
+        {"line_item": one.pop("lineItem"), **one} for one in billing["lineItems"]
+    ]
     plain = shown(source, *PRICED)["total"]
     assert found["total"]["billed"] == plain["billed"]
     assert found["total"]["estimated"] == plain["estimated"]

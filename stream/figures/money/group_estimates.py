@@ -156,15 +156,17 @@ class GroupSums:
 
     def add(self, groups: list[int], columns: dict[str, list[Number | None]]) -> None:
         """Add a row to each of the groups."""
+        if not columns:
+            return
         names = tuple(columns)
         pack = struct.Struct(">" + "8xQ" * len(names)).pack
         try:
-            numbers = list(map(int.from_bytes, map(pack, *columns.values()))) if names else []
+            numbers = list(map(int.from_bytes, map(pack, *columns.values())))
         except struct.error:  # money, an absent value, or a very large one
             self._add_others(groups, columns)
             return
         lanes = self._lanes.setdefault(names, defaultdict(int))
-        for group, number in zip(groups, numbers, strict=bool(names)):
+        for group, number in zip(groups, numbers, strict=True):
             lanes[group] += number
 
     def _add_others(self, groups: list[int], columns: dict[str, list[Number | None]]) -> None:

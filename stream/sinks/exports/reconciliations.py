@@ -17,7 +17,7 @@ from stream.figures.reconciliation import PeriodRow, Reconciliation, RowSums
 from stream.figures.series import label_value_of
 from stream.figures.shown_groups import Values
 from stream.records.money import exact_number, plain_text_of
-from stream.sinks.bills import absent_first, show_line_items
+from stream.sinks.bills import absent_first, show_subject_of
 from stream.sinks.exports.breakdowns import FigureTable, note_long_spans
 from stream.sinks.exports.estimate_notes import name_contradictions
 
@@ -51,7 +51,9 @@ def table_of_bills(found: Reconciliation, names: Mapping[str, str]) -> FigureTab
             {"currency": currency, "reason": reason, "meaning": REASONS[reason], **show_sums(sums)}
             for (currency, reason), sums in sort_reasons(found)
         ],
-        "line_items": show_line_items(lines),
+        "line_items": [
+            {"line_item": text, **show_subject_of(text)} for text in sorted(lines, key=absent_first)
+        ],
     }
     choice = structs.replace(found.choice, dimensions=DIMENSIONS)
     return FigureTable(
