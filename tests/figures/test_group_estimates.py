@@ -132,6 +132,31 @@ def test_a_price_that_changes_counts_from_its_day() -> None:
     assert row.figures[USD] == Decimal("5.5")
 
 
+def test_sums_are_exact_however_large() -> None:
+    """The largest counts add up beyond 64 bits, beside days that lack one, and so does money."""
+    most, fine = 2**63 - 1, Decimal("0.0000000000000000000000000000000000000001")
+    days = [
+        *(
+            bucket(used(most, model="m", project_id="p", service_tier="scale"), day=day)
+            for day in range(4)
+        ),
+        bucket(
+            {"output_tokens": 5, "model": "m", "project_id": "p", "service_tier": "scale"}, day=4
+        ),
+        bucket(used(1, model="n", project_id="p", cost=10**9), day=5),
+        bucket(used(1, model="n", project_id="p", cost=fine), day=6),
+    ]
+    book = book_of([Delivery("usage/completions", "primary", page(*days))])
+    found = add_breakdown(book, Choice(dimensions=("model",)), PRICES)
+    assert found.estimates is not None
+    key = "usage/completions", "m", "scale"
+    assert found.estimates.without_price == {
+        PricedUse(*key, "input"): 4 * most,
+        PricedUse(*key, "output"): 5,
+    }
+    assert found.sums[USD][0] == {("n",): MONEY.add(Decimal(10**9), fine)}
+
+
 @pytest.mark.parametrize(
     ("counters", "message"),
     [

@@ -180,12 +180,12 @@ class GroupSums:
     def by_group(self) -> dict[int, Counters]:
         """Return the sums."""
         found = {group: {**counters} for group, counters in self._others.items()}
-        for names, lanes in self._lanes.items():
-            form = struct.Struct(">" + "QQ" * len(names))
-            for group, number in lanes.items():
-                halves = form.unpack(number.to_bytes(form.size, "big"))
-                row = (
-                    high << 64 | low for high, low in zip(halves[::2], halves[1::2], strict=True)
-                )
-                add_counters(found.setdefault(group, {}), zip(names, row, strict=True))
+        with localcontext(MONEY):
+            for names, lanes in self._lanes.items():
+                form = struct.Struct(">" + "QQ" * len(names))
+                for group, number in lanes.items():
+                    halves = form.unpack(number.to_bytes(form.size, "big"))
+                    pairs = zip(halves[::2], halves[1::2], strict=True)
+                    row = (high << 64 | low for high, low in pairs)
+                    add_counters(found.setdefault(group, {}), zip(names, row, strict=True))
         return found
