@@ -97,7 +97,9 @@ class EndpointSums:
         self.unpriced_groups: set[Values] = set()
         self._groups = ShownGroups(endpoint, choice.dimensions)
         self._counters = choice.counters_of(endpoint)
-        self._use = None if estimates is None else SummedUse(endpoint, estimates)
+        self._use: SummedUse | None = None
+        if estimates is not None and priced_columns(endpoint):
+            self._use = SummedUse(endpoint, estimates, self._counters)
         self._sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
         self._sums = defaultdict(lambda: defaultdict(int))
 
@@ -111,34 +113,44 @@ class EndpointSums:
         numbers = self._groups.of_day(chosen)
         if self._use is not None:
             self._use.take(period, numbers, chosen)
+        else:
+            self._add_columns(period, numbers, chosen)
+        if end - start > DAY and numbers:
+            self.long_spans.add(day.days)
+
+    def _add_columns(self, period: int, numbers: list[int], day: BookDay) -> None:
+        """Add a day's counters to the groups with these numbers."""
         with localcontext(MONEY):
-            for measure, column in columns_of(chosen, self._counters).items():
+            for measure, column in columns_of(day, self._counters).items():
                 own = self._sums[measure, period]
                 if self.endpoint.key == LEVELS:  # the last day of a period is what it comes to
                     own.clear()
                 for number, value in zip(numbers, column, strict=True):
                     if value is not None:
                         own[number] += value
-        if end - start > DAY and numbers:
-            self.long_spans.add(day.days)
 
     def sums(self) -> Iterator[tuple[Measure, int, Values, Number]]:
         """Yield what the days came to: a measure, a period, values, and the sum.
 
         The same may come again.
         """
-        shown = self._groups.shown_values
         for (measure, period), own in self._sums.items():
             for number, value in own.items():
-                yield measure, period, shown[number], value
-        if self._use is None:
-            return
-        estimated = Measure(ESTIMATED, self._use.currency)
-        for one in self._use.estimate():
-            if one.amount is not None:
-                yield estimated, one.period, shown[one.number], one.amount
-            if not one.is_whole:
-                self.unpriced_groups.add(shown[one.number])
+                yield measure, period, self._groups.shown_values[number], value
+        if self._use is not None:
+            yield from self._sums_of_use(self._use)
+
+    def _sums_of_use(self, use: SummedUse) -> Iterator[tuple[Measure, int, Values, Number]]:
+        """Yield what was used, and what it should have cost."""
+        estimated, shown = Measure(ESTIMATED, use.currency), self._groups.shown_values
+        measures = {name: Measure(name) for name in self._counters}
+        for period, number, counters, amount, is_whole in use.estimate():
+            for name in counters.keys() & measures:
+                yield measures[name], period, shown[number], counters[name]
+            if amount is not None:
+                yield estimated, period, shown[number], amount
+            if not is_whole:
+                self.unpriced_groups.add(shown[number])
 
     def _choose_rows(self, day: BookDay) -> BookDay:
         """Return a day with the rows of the projects that are wanted."""

@@ -37,13 +37,14 @@ def priced_columns(endpoint: Endpoint) -> frozenset[str]:
 
 
 class GroupAmount(NamedTuple):
-    """What a group should have cost in a period; ``None``: nothing in it has a price.
+    """What a group came to in a period, and should have cost; ``None``: nothing has a price.
 
     ``number`` is the group's; ``is_whole``: all of it has a price.
     """
 
     period: int
     number: int
+    counters: Counters
     amount: Decimal | None
     is_whole: bool
 
@@ -102,11 +103,11 @@ class UseGroups(dict[tuple[Any, ...], int]):
 class SummedUse:
     """An endpoint's use by period and group, each of one model, tier and price."""
 
-    def __init__(self, endpoint: Endpoint, notes: EstimateNotes) -> None:
-        """Start with none."""
+    def __init__(self, endpoint: Endpoint, notes: EstimateNotes, more: frozenset[str]) -> None:
+        """Start with none; ``more`` are counters to be summed that nothing is charged by."""
         self._endpoint = endpoint
         self._notes = notes
-        self._wanted = priced_columns(endpoint)
+        self._wanted = priced_columns(endpoint) | more
         self._groups = UseGroups()
         self._sums: defaultdict[tuple[int, int], GroupSums] = defaultdict(GroupSums)
         """Period and the first day of a price → sums by group."""
@@ -119,7 +120,7 @@ class SummedUse:
 
     def take(self, period: int, numbers: list[int], day: BookDay) -> None:
         """Count a day in a period; ``numbers`` are those of its groups."""
-        if not self._wanted or not numbers:
+        if not numbers:
             return
         found = day.sums.dimensions
         absent = {name: [name == HAS_COST or None] * len(numbers) for name in BY}
@@ -142,7 +143,7 @@ class SummedUse:
                     self._notes.prices, self._endpoint, self._starts[place], known, found
                 )
                 total = self._notes.add_up(self._endpoint, known["model"], estimate)
-                yield GroupAmount(place[0], number, *total)
+                yield GroupAmount(place[0], number, found, *total)
 
 
 class GroupSums:
