@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -26,6 +26,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.pages import FILES, put_all
+from tests.support.postgres import Cluster, find_programs, postgres_cluster
 from tests.support.tracing import first_examples_traced, programs_untraced
 
 NO_SKIPS = os.environ.get("USAGE_STREAM_NO_SKIPS") == "1"
@@ -49,6 +50,24 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """Run a PostgreSQL for all tests that need one, which say so: ``needs_program("initdb")``."""
+    with postgres_cluster(find_programs()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make an empty database, and have libpq's variables lead to it; return its name."""
+    name = postgres.make_database()
+    for variable in [one for one in os.environ if one.startswith("PG")]:
+        monkeypatch.delenv(variable)
+    for variable, value in postgres.variables(name).items():
+        monkeypatch.setenv(variable, value)
+    return name
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Asyncio is the only backend, because aiofiles knows no other."""
     return "asyncio"
@@ -58,7 +77,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs a program which is not there, by the program's name."""
     for marker in item.iter_markers("needs_program"):
         for program in marker.args:
-            if shutil.which(program) is None:
+            if (
+                shutil.which(program) is None
+                and shutil.which(program, path=find_programs()) is None
+            ):
                 pytest.skip(f"needs the program {program}")
 
 

@@ -22,6 +22,7 @@ from stream.daemon.config import Settings, load_certificate, prices_of, token_of
 from stream.daemon.consumer import Consumer
 from stream.daemon.core import Core
 from stream.daemon.events import log_event
+from stream.daemon.exporter import Exporter
 from stream.daemon.feeding import Feeding, check_directories
 from stream.daemon.guard import Access, Guard
 from stream.daemon.http_server import Server, open_socket, serve_app
@@ -108,6 +109,7 @@ class Daemon:
         self.consumer = Consumer(core)
         self.feeding = Feeding(core)
         self.report_writer = ReportWriter(core)
+        self.exporter = Exporter(core)
         self.notifier = Notifier()
         self.stop_event = anyio.Event()
         self.app = Guard(make_app(core, self.reload), lambda: self.access)
@@ -126,6 +128,7 @@ class Daemon:
                     serve_app, self.app, opened, lambda: self.access.context
                 )
                 tasks.start_soon(self.report_writer.write_regularly)
+                tasks.start_soon(self.exporter.run, self.stop_event)
                 tasks.start_soon(self.give_signs_of_life)
                 tasks.start_soon(self.note_readiness)
                 tasks.start_soon(measure_regularly, self.core)
@@ -217,6 +220,7 @@ class Daemon:
         self.access = access
         logs.set_up(settings.log)
         self.feeding.follow(settings)
+        self.exporter.follow(settings)
         log_event("info", "reloaded", "the configuration was loaded again")
         self.notifier.tell_ready("reloaded")
         return None

@@ -35,6 +35,7 @@ __all__ = [
     "METRICS",
     "DaemonStatus",
     "DiskSpace",
+    "ExportStatus",
     "Exposition",
     "Metric",
     "PollStatus",
@@ -61,6 +62,7 @@ class Metric(NamedTuple):
 
 
 BY_BUDGET: Final = ("budget", "currency")
+BY_EXPORT: Final = ("export",)
 BY_MONTH: Final = ("month", "currency", "reason")
 BY_OUTCOME: Final = ("endpoint", "outcome")
 BY_PART: Final = ("source", "endpoint")
@@ -99,6 +101,15 @@ METRICS: Final = {
     "report_failures": Metric("counter", "Reports that could not be written."),
     "report_last_success_timestamp_seconds": Metric(
         "gauge", "When the report was last written; 0 before the first."
+    ),
+    "export_last_success_timestamp_seconds": Metric(
+        "gauge", "When an export last came to its end; 0 before the first.", BY_EXPORT
+    ),
+    "export_interval_seconds": Metric("gauge", "How often an export is made.", BY_EXPORT),
+    "export_duration_seconds": Metric("gauge", "How long the last export took.", BY_EXPORT),
+    "export_failures": Metric("counter", "Exports that failed.", BY_EXPORT),
+    "export_rows": Metric(
+        "counter", "Records that exports changed, by outcome.", (*BY_EXPORT, "outcome")
     ),
     "ready": Metric("gauge", "Whether the daemon is ready, as /readyz says."),
     "unready_reason": Metric(
@@ -215,6 +226,16 @@ class PollStatus(NamedTuple):
     is_refused: bool
 
 
+class ExportStatus(Struct):
+    """How an export stands, in numbers: times in seconds, rows by what became of them."""
+
+    interval: float
+    last_success: int = 0
+    duration: float = 0.0
+    failures: int = 0
+    rows: dict[str, int] = {}
+
+
 class DiskSpace(NamedTuple):
     """The room on a disk, in bytes."""
 
@@ -225,6 +246,7 @@ class DiskSpace(NamedTuple):
 class DaemonStatus(Struct):
     """How the daemon stands, in numbers; mappings are by endpoint, the last by source.
 
+    ``exports`` are by their names.
     ``unready_reasons`` has each reason with 1 if it holds, ``disks`` are by what is written there,
     and ``memory_limit`` is in bytes, ``None`` where nobody knows it.
     """
@@ -240,6 +262,7 @@ class DaemonStatus(Struct):
     open_windows: int = 0
     state_bytes: int = 0
     issues: int = 0
+    exports: dict[str, ExportStatus] = {}
     series_limit: int = 0
     series_folded: Mapping[str, int] = {}
     """Metric → how many of its series are added up in coarser ones."""
@@ -325,6 +348,7 @@ class StatusCollector(KnownCollector):
                 "source_interval_seconds": standing.intervals,
                 "source_last_success_timestamp_seconds": standing.successes,
                 **values_of_polls(standing.polls),
+                **values_of_exports(standing.exports),
                 "series_limit": standing.series_limit,
                 "series_folded": standing.series_folded,
                 **values_of_money(standing.money),
@@ -365,6 +389,23 @@ def values_of_polls(polls: Mapping[str, PollStatus]) -> dict[str, Mapping[Any, f
         "api_lag_seconds": by_part("lag"),
         "api_key_refused": by_source("is_refused"),
         "api_evidence_bytes": by_source("evidence_bytes"),
+    }
+
+
+def values_of_exports(exports: Mapping[str, ExportStatus]) -> dict[str, Mapping[Any, float]]:
+    """Return every metric of the exports."""
+    return {
+        "export_last_success_timestamp_seconds": {
+            name: one.last_success for name, one in exports.items()
+        },
+        "export_interval_seconds": {name: one.interval for name, one in exports.items()},
+        "export_duration_seconds": {name: one.duration for name, one in exports.items()},
+        "export_failures": {name: one.failures for name, one in exports.items()},
+        "export_rows": {
+            (name, outcome): count
+            for name, one in exports.items()
+            for outcome, count in one.rows.items()
+        },
     }
 
 

@@ -19,6 +19,14 @@ def test_a_terminal_sees_a_bar_and_stdout_only_the_summary(tmp_path: Path) -> No
     assert json.loads(output)["relationshipIssues"] == []
 
 
+def test_days_that_are_sent_are_counted_on_a_terminal(database: str) -> None:
+    """An export into PostgreSQL shows on stderr how many days it has sent."""
+    assert database
+    output, drawn = on_a_terminal("export", "postgres", str(FIXTURES))
+    assert "days sent" in drawn
+    assert json.loads(output)["insertedRows"]
+
+
 def test_without_a_terminal_stderr_is_silent(tmp_path: Path) -> None:
     """Nothing is written to a stderr that no person looks at."""
     command = [sys.executable, "-m", "stream", "replay", str(FIXTURES)]

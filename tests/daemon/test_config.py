@@ -300,10 +300,22 @@ def test_what_is_deployed_is_a_configuration(name: str) -> None:
     assert len(found.watch) + len(found.pace) == 1
 
 
+def test_the_export_in_the_example_has_the_defaults() -> None:
+    """What it shows is what holds without it, but for a service, and a file of another format."""
+    found = re.search(r"(?m)^# (\[\[export\]\]\n(^# .*\n)+)", DEPLOYED["systemd"])
+    assert found is not None
+    lines = found[1].replace("\n# ", "\n").splitlines()
+    keys = ("service", "out")
+    kept = "\n".join(one for one in lines if not one.startswith(keys))
+    shown = settings(f"{BASE}{WATCH}{kept}")["export"]
+    assert shown == settings(f'{BASE}{WATCH}[[export]]\nformat = "postgres"')["export"]
+    assert {one.partition(" ")[0] for one in lines[1:]} == shown[0].keys()
+
+
 def test_the_values_that_are_shown_in_the_example_are_the_defaults() -> None:
     """What the deployed example shows behind a # is what holds without it."""
     text = re.sub(
-        r"(?m)^# \[\[(poll|budget)\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
+        r"(?m)^# \[\[(poll|budget|export)\]\]\n(^#.*\n)+", "", DEPLOYED["systemd"]
     )  # examples of their own
     shown = text.replace("\n# ", "\n")
     lines = [line for line in shown.splitlines() if not line or "=" in line or line[0] == "["]

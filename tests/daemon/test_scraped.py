@@ -88,7 +88,8 @@ def asking(place: Path, twin: TwinServer) -> str:
     """Write the sources: the pages, and an account whose time stands still, asked once an hour."""
     since = dt.datetime.fromtimestamp(time.time() - DAY, dt.UTC).date().isoformat()
     polls = poll_table(place, twin, since, *QUICK)
-    return f'[[watch]]\npath = "pages"\n{polls}'
+    exports = '[[export]]\nformat = "openmetrics"\nout = "usage.om"\n'
+    return f'[[watch]]\npath = "pages"\n{polls}\n{exports}'
 
 
 def is_asked(found: Daemon) -> bool:
@@ -135,6 +136,8 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
         ) as found,
     ):
         found.until(lambda: is_asked(found), "walks over all endpoints and lists")
+        exported = "usage_stream_export_last_success_timestamp_seconds"
+        found.until(lambda: found.value(exported) > 0, "an export")
         put(place / "pages", "usage_completions_fixture_dual.json", page(bucket(used(1))))
         found.until(lambda: found.value("usage_stream_fallen_pages") == 1, "the fallen page")
         now = int(time.time())

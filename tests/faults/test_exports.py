@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.generated import summary
+from tests.support.processes import peak_of
 from tests.support.running import replay, run
 
 FEW, MANY = 8_000, 80_000
@@ -53,15 +54,9 @@ def started(
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
-def peak(state: Path, out: Path, *form: str) -> int:
+def peak(form: str, state: Path, *options: str) -> int:
     """Export in a process of its own; return the most memory that it had, in KiB."""
-    name, *options = form
-    arguments = ["export", name, str(state), "--out", str(out), *options]
-    child = started(arguments)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
-    return used.ru_maxrss
+    return peak_of(["export", form, str(state), *options], SMALL_GROUPS)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -69,7 +64,19 @@ def test_ten_times_the_records_need_no_more_memory(
     form: str, states: list[Path], tmp_path: Path
 ) -> None:
     """A state file with ten times the records is exported within the same memory."""
-    few, many = (peak(one, tmp_path / one.stem, *FORMS[form]) for one in states)
+    name, *options = FORMS[form]
+    few, many = (peak(name, one, "--out", str(tmp_path / one.stem), *options) for one in states)
+    assert many - few < MORE
+
+
+@pytest.mark.needs_program("initdb")
+@pytest.mark.usefixtures("database")
+def test_ten_times_the_records_go_into_tables_in_the_same_memory(states: list[Path]) -> None:
+    """Records go to PostgreSQL as they are read, and what is noted of days is small."""
+    few, many = (
+        peak("postgres", one, "--schema", name)
+        for name, one in zip(("few", "many"), states, strict=True)
+    )
     assert many - few < MORE
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.generated import summary
-from tests.support.processes import command
+from tests.support.processes import peak_of
 
 MOST = 1.1
 """How much more memory ten times the pages may need."""
@@ -30,12 +28,8 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def peak(capture: Path, *options: str) -> int:
     """Replay in a process of its own; return the most memory that it had, in KiB."""
-    arguments = command(capture, capture.with_suffix(".json"), "--row-budget", "1000", *options)
-    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
-    return used.ru_maxrss
+    report = str(capture.with_suffix(".json"))
+    return peak_of(["replay", str(capture), "--report", report, "--row-budget", "1000", *options])
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["totals alone", "state and details"])

@@ -17,6 +17,7 @@ from tests.support.month_series import (
     MIB,
     STEP,
     STEPS,
+    TABLES,
     USAGE,
     USES,
     Sample,
@@ -223,6 +224,8 @@ def fail_state(month: Month) -> None:
     month.fail("UsageStreamCheckpointOld", hours=0.5, delay=0.25, changes=stands(times))
     month.add(ours("report_failures_total"), lambda _: 60, HOUR)
     month.fail("UsageStreamReportFailing", hours=1, delay=0.25, changes=unready("report"))
+    exported = stands([ours("export_last_success_timestamp_seconds", TABLES)])
+    month.fail("UsageStreamExportStale", hours=3, delay=1.5, changes=exported)
 
 
 def fail_cost(month: Month) -> None:

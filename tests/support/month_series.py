@@ -18,6 +18,7 @@ USAGE: Final = 'endpoint="usage/completions"'
 COSTS: Final = 'endpoint="costs"'
 MAIN, ACME, EVIDENCE = 'source="main"', 'source="acme"', 'source="evidence"'
 BUDGET: Final = 'budget="Search",currency="usd"'
+TABLES: Final = 'export="postgres"'
 REASONS: Final = ("checkpoint", "report", "directory", "key", "catching_up", "stuck")
 USES: Final = ("state", "report", "dead_letters", "evidence")
 
@@ -56,6 +57,7 @@ def healthy_series() -> Iterator[tuple[str, list[Sample]]]:
         ours("ready"): 1,
         ours("source_up", MAIN): 1,
         ours("state_records"): 1_000,
+        ours("export_interval_seconds", TABLES): 600,
         ours("api_lag_seconds", f"{ACME},{USAGE}"): 5_400,
         ours("api_lag_seconds", f"{ACME},{COSTS}"): 4 * 86_400,
         ours("budget_limit", BUDGET): 500,
@@ -93,6 +95,7 @@ def healthy_series() -> Iterator[tuple[str, list[Sample]]]:
         ours("pages_read_total", f'{USAGE},outcome="ok"'): lambda now: now // STEP * 12,
         ours("records_total", f'{USAGE},outcome="new"'): lambda now: now // STEP * 600,
         ours("checkpoint_last_success_timestamp_seconds"): every(STEP),
+        ours("export_last_success_timestamp_seconds", TABLES): every(600),
         named("openai_project_cost", 'project_id="p",currency="usd"'): (
             lambda now: 10 * (now // 86_400)
         ),

@@ -1,4 +1,4 @@
-"""A replay as a process of its own, and a kill when it has used so much CPU time."""
+"""Commands as processes of their own: what memory they take, and kills at some CPU time."""
 
 from __future__ import annotations
 
@@ -25,6 +25,34 @@ def ticks_of(child: subprocess.Popen[bytes]) -> int:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
     return int(took * 100)
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from stream.cli import run_command
+code = run_command(sys.argv[1:])
+lines = Path("/proc/self/status").read_text("ascii").splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")), file=sys.stderr)
+sys.exit(code)
+"""
+"""Runs a command, and says last what it had of memory at most, in KiB.
+
+What the system tells whoever waits for a process (``ru_maxrss``) is no less than what the one had
+that started it.
+"""
+
+
+def peak_of(arguments: list[str], before: str = "") -> int:
+    """Run a command in a process of its own, after some Python; return its most memory in KiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", before + PEAK, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1])
 
 
 def killed_at(child: subprocess.Popen[bytes], ticks: int) -> bool:

@@ -1,6 +1,7 @@
 """``usage-stream export``: a file for each format.
 
-``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``html``, which is a page.
+``csv``, ``focus``, ``openmetrics`` and ``parquet`` are those, and ``html``, which is a page;
+``postgres`` writes tables.
 ``options`` is what they share: what is read, which records are wanted, and how a file is made.
 """
 
@@ -21,6 +22,7 @@ FILES: Final = {
     "html": "html",
     "openmetrics": "openmetrics",
     "parquet": "parquet",
+    "postgres": "postgres",
 }
 """Where each format is."""
 

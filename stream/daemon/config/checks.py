@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.daemon.config.certificates import load_certificate
+from stream.daemon.config.exports import check_exports
 from stream.daemon.config.layout import check_layout
 from stream.daemon.config.money import check_money
 from stream.daemon.config.problems import Problems
@@ -30,6 +31,7 @@ def check_settings(settings: Settings, problems: Problems) -> None:
     check_retention(settings, problems)
     check_names(settings, problems)
     check_money(settings, problems)
+    check_exports(settings.export, problems)
     check_layout(settings, problems)
     check_http(settings.http, problems)
 

@@ -11,6 +11,7 @@ from msgspec.inspect import type_info
 from msgspec.structs import FieldInfo
 
 from stream.daemon.config.budget import BudgetSettings
+from stream.daemon.config.exports import ExportSettings
 from stream.daemon.config.poll import PollSettings
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Http, Log, PaceSettings, Settings, WatchSettings
@@ -25,8 +26,9 @@ ARRAYS: Final[dict[str, type[Struct]]] = {
     "pace": PaceSettings,
     "poll": PollSettings,
     "budget": BudgetSettings,
+    "export": ExportSettings,
 }
-"""Tables of which there may be many."""
+"""Tables of which there may be several, as in ``[[watch]]``."""
 
 
 class Text(str):

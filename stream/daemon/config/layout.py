@@ -55,10 +55,16 @@ def check_layout(settings: Settings, problems: Problems) -> None:
 
 def outputs_of(settings: Settings) -> list[Place]:
     """Return the files that are written."""
+    exported = [
+        Place(f"export[{index}].out", one.out)
+        for index, one in enumerate(settings.export)
+        if one.out is not None
+    ]
     return [
         Place("state", settings.state),
         Place("report", settings.report),
         Place("dead_letters", settings.dead_letters / "dead_letters.ndjson"),
+        *exported,
     ]
 
 

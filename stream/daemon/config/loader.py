@@ -19,8 +19,8 @@ from stream.records.errors import BadConfiguration
 
 __all__ = ["Setting", "load_settings", "read_settings", "settings_of"]
 
-PATHS: Final = ("path", "evidence", "key_file")
-"""What of a source is a path."""
+PATHS: Final = ("path", "evidence", "key_file", "out")
+"""What of a source or an export is a path."""
 VARIABLE: Final = "USAGE_STREAM_"
 LARGEST: Final = 1024 * 1024
 

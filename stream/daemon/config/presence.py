@@ -11,6 +11,8 @@ from pathlib import Path
 from stream.daemon.config.layout import outputs_of
 from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
+from stream.records.errors import BadConfiguration
+from stream.sinks.exports.postgres.export import load_driver
 
 __all__ = ["check_presence"]
 
@@ -24,6 +26,9 @@ def check_presence(settings: Settings, problems: Problems) -> None:
     for output in outputs_of(settings):
         fault = fault_of_output(output.path, is_directory=False)
         note_fault(output.key, output.path, fault, problems)
+    for index, export in enumerate(settings.export):
+        if export.has_tables:
+            note_driver(f"export[{index}]", problems)
     for index, poll in enumerate(settings.poll):
         fault = fault_of_output(poll.directory, is_directory=True)
         note_fault(f"poll[{index}].evidence", poll.evidence, fault, problems)
@@ -31,6 +36,14 @@ def check_presence(settings: Settings, problems: Problems) -> None:
             missing = "which is not there, expected a file with the admin key"
             fault = None if os.path.isfile(poll.key_file) else missing  # noqa: PTH113 -- as below
             note_fault(f"poll[{index}].key_file", poll.key_file, fault, problems)
+
+
+def note_driver(key: str, problems: Problems) -> None:
+    """Note that what speaks to PostgreSQL is not installed, if it is not; nothing is connected."""
+    try:
+        load_driver()
+    except BadConfiguration as error:
+        problems.note(key, str(error))
 
 
 def note_fault(key: str, path: Path, fault: str | None, problems: Problems) -> None:

@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from stream.daemon.config.budget import BudgetSettings
 from stream.daemon.config.durations import Duration, Period
+from stream.daemon.config.exports import ExportSettings
+from stream.daemon.config.names import Name
 from stream.daemon.config.poll import PollSettings
 from stream.intake.retention import Retention
 from stream.intake.rules import DEFAULT_BUDGET, Rules
@@ -21,14 +23,6 @@ from stream.sources.source import DEFAULT_PAGE_BYTES
 __all__ = ["Http", "Log", "PaceSettings", "Settings", "WatchSettings"]
 
 Many: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
-Name: TypeAlias = Annotated[
-    str,
-    Meta(
-        max_length=100,
-        pattern=r"^[A-Za-z0-9._-]*\Z",
-        extra_json_schema={"expected": "up to 100 letters, digits and ._-"},
-    ),
-]
 Prices: TypeAlias = Annotated[
     str,
     Meta(
@@ -208,6 +202,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     watch: tuple[WatchSettings, ...] = ()
     pace: tuple[PaceSettings, ...] = ()
     poll: tuple[PollSettings, ...] = ()
+    export: tuple[ExportSettings, ...] = ()
     http: Http = Http()
     log: Log = Log()
 

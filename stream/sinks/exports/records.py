@@ -24,10 +24,10 @@ from stream.records.chains import Chain
 from stream.records.privacy import escape_json, show_label
 from stream.records.windows import Window
 from stream.sinks.details import plain_number_of
-from stream.sinks.exports.schema import COLUMNS, KINDS, OTHER_COUNTERS, OTHER_DIMENSIONS, Column
+from stream.sinks.exports.schema import COLUMNS, KINDS, OTHER_COUNTERS, OTHER_DIMENSIONS
 from stream.state.windows import Windows
 
-__all__ = ["COLUMNS", "BatchColumns", "Column", "NamedWindows", "RecordBatch", "batches_of"]
+__all__ = ["BatchColumns", "NamedWindows", "RecordBatch", "batches_in", "batches_of"]
 
 
 class NamedWindows(NamedTuple):
@@ -82,17 +82,34 @@ def batches_of(
     """
     known = {one.endpoint for one in recorded.windows.chains}
     for key in sorted(known.intersection(endpoints)):
-        endpoint = ENDPOINTS[key]
         chains = recorded.windows.chains_of(key)
-        wide = None if span == ALL_TIME else widen_span(recorded.windows, chains, span)
-        held = recorded.windows.windows_of(chains, wide)
-        found = (one.table for one in resolve_windows(endpoint, held, ordered=True))
-        for tables, rows in gather_tables(found):
-            batch = batch_of(endpoint, tables, rows, recorded.project_names)
-            if wide is not None or projects is not None:
-                batch = choose_records(batch, span, projects)
-            if batch.rows:
-                yield batch
+        wide = ALL_TIME if span == ALL_TIME else widen_span(recorded.windows, chains, span)
+        yield from batches_in(recorded, key, wide, span, projects)
+
+
+def batches_in(
+    recorded: NamedWindows,
+    key: str,
+    held_in: Window,
+    span: Window,
+    projects: frozenset[str] | None = None,
+) -> Iterator[RecordBatch]:
+    """Yield an endpoint's records whose windows start in a span, in canonical order.
+
+    No window that starts in ``held_in`` touches one that does not, and the span is in there.
+
+    Raises:
+        BadInput, Unavailable: the windows cannot be read.
+    """
+    endpoint, windows = ENDPOINTS[key], recorded.windows
+    held = windows.windows_of(windows.chains_of(key), None if held_in == ALL_TIME else held_in)
+    found = (one.table for one in resolve_windows(endpoint, held, ordered=True))
+    for tables, rows in gather_tables(found):
+        batch = batch_of(endpoint, tables, rows, recorded.project_names)
+        if span != held_in or projects is not None:
+            batch = choose_records(batch, span, projects)
+        if batch.rows:
+            yield batch
 
 
 def widen_span(windows: Windows, chains: Iterable[Chain], span: Window) -> Window:

@@ -99,6 +99,11 @@ class Inspection(Store):
             for start, end, rollup, revision in self._database.execute(BY_REVISION, chain):
                 yield revision, Slot(Window(start, end), bool(rollup))
 
+    def marks(self, chain: Chain) -> Iterator[tuple[Slot, bytes]]:
+        """Yield a chain's slots in order, each with what changes when anything in it does."""
+        with self.read_errors:
+            yield from self._windows.marks(chain)
+
     def check_whole(self) -> None:
         """See that all of the file is what was written, whether anybody asks for it or not."""
         with self.read_errors:

@@ -115,6 +115,14 @@ class StoredWindows:
         for start, end, rollup in rows:
             yield Slot(Window(start, end), bool(rollup))
 
+    def marks(self, chain: Chain) -> Iterator[tuple[Slot, bytes]]:
+        """Yield a chain's slots in order, each with what changes when anything in it does."""
+        found = self._ask(
+            f"SELECT window_start, window_end, rollup, checksum {CHAIN} {IN_ORDER}", chain
+        )
+        for start, end, rollup, checksum in found:
+            yield Slot(Window(start, end), bool(rollup)), checksum
+
     def chains(self) -> Iterator[Chain]:
         """Yield the chains that have windows, each found without a look at its windows."""
         row = self._ask(NEXT_CHAIN, ("", "", "")).fetchone()

@@ -1,1 +1,1 @@
-"""What is written for others: CSV and Parquet, and the records that they are made of."""
+"""What is written for others: CSV, Parquet, PostgreSQL, and the records that they are made of."""
