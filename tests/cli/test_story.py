@@ -11,7 +11,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -162,21 +162,33 @@ def answer_from(rows: Iterable[Mapping[str, Any]], day: str, bill: str) -> Answe
     return Answer({place: tuple(found) for place, found in counts.items()}, dict(billed))
 
 
+def shown_by(source: object, by: str, per: str, *more: str) -> list[Json]:
+    """Return what ``show`` has of X, whom it is asked for by name."""
+    command = ["show", str(source), "--by", by, "--per", per, *MONTH, "--project", X.name]
+    code, output, errors = run([*command, "--format", "json", *more])
+    assert code == 0, errors
+    found: list[Json] = json.loads(output)["rows"]
+    return found
+
+
 def ask_show(source: object) -> Answer:
-    """Ask ``show``, by the project's name."""
-
-    def rows(by: str) -> list[Json]:
-        command = ["show", str(source), "--by", by, "--per", "day", *MONTH, "--project", X.name]
-        code, output, errors = run([*command, "--format", "json"])
-        assert code == 0, errors
-        found: list[Json] = json.loads(output)["rows"]
-        return found
-
-    used = [row for row in rows("project,tier,model") if row["service_tier"] == Y]
-    bills = [row for row in rows("project,line-item") if row.get("billed")]
+    """Ask ``show``, day by day."""
+    rows = shown_by(source, "project,tier,model", "day")
+    used = [row for row in rows if row["service_tier"] == Y]
+    bills = [row for row in shown_by(source, "project,line-item", "day") if row.get("billed")]
     for row in bills:
         row["amount"] = row["billed"]["usd"]
     return answer_from(used + bills, "day", "amount")
+
+
+def ask_estimate(source: object) -> Decimal:
+    """Return what the use of X should have cost in the month, added up from days and models."""
+    rows = shown_by(source, "project,tier,model", "day", "--prices", "default")
+    (whole,) = shown_by(source, "project", "total", "--prices", "default")
+    with localcontext(prec=60):
+        found = sum(Decimal(row["estimated"]["usd"]) for row in rows if row.get("estimated"))
+    assert found == Decimal(whole["estimated"]["usd"])
+    return Decimal(found)
 
 
 def ask_csv(month: Month) -> Answer:
@@ -287,9 +299,14 @@ def test_one_question_has_one_answer(
         assert answer.used == month.truth.used, name
         assert answer.billed == month.truth.billed, name
     assert ask_focus(month, tmp_path) == month.truth.billed
-    page = PageReader(export_page(month.state, tmp_path, now=NOW))
+    billing = month.report["billing"]["estimated"]["byProject"]
+    (estimated,) = (one["amount"] for one in billing if one["projectId"] == X.id)
+    assert estimated > 0
+    assert ask_estimate(month.state) == ask_estimate(month.capture) == estimated
+    page = PageReader(export_page(month.state, tmp_path, "--prices", "default", now=NOW))
     project = next(row for name, row in page.figures("projects").items() if name.endswith(X.id))
     assert project["billed, USD"] == sum(month.truth.billed.values())
+    assert project["estimated, USD"] == estimated
     shown = page.figures("tiers")[Y]  # which nobody uses but X
     assert tuple(shown[SHOWN[name]] for name in COUNTERS) == tuple(
         map(sum, zip(*month.truth.used.values(), strict=True))
@@ -302,12 +319,18 @@ def test_a_daemon_gives_the_same_answer(month: Month, tmp_path: Path) -> None:
     pages.mkdir()
     capture = pages / "month.ndjson"
     capture.write_bytes(names() + lines_of(day for day in NOVEMBER if day != LATE))
-    with daemon(tmp_path, variables={"SOURCE_DATE_EPOCH": NOW}) as found:
+    clock = {"SOURCE_DATE_EPOCH": NOW}
+    with daemon(tmp_path, more='prices = "default"', variables=clock) as found:
         before = scraped(found)
         assert before == of_models(month.truth.used, lambda day: day != day_of(LATE))
         with capture.open("ab") as file:
             file.write(lines_of([LATE]))
         whole = of_models(month.truth.used, lambda _: True)
         found.until(lambda: scraped(found) == whole, "the last day")
-        assert ask_show(f"http://127.0.0.1:{found.port}") == month.truth
+        address = f"http://127.0.0.1:{found.port}"
+        assert ask_show(address) == month.truth
+        estimated = ask_estimate(address)
+        assert estimated == ask_estimate(month.state)
+        held = found.value("openai_project_estimated_cost", project_id=X.id)
+        assert held == float(estimated)
         assert found.stop() == 0
