@@ -138,8 +138,8 @@ class Consumer:
     async def _show(self, status: MoneyStatus | None) -> None:
         """Write what is scraped of usage, in a thread; then show it, and money if there is news."""
         core = self.core
-        measured = await anyio.to_thread.run_sync(core.exposition.write)
-        core.exposition.show(measured)
+        checkpoint = await anyio.to_thread.run_sync(core.exposition.write)
+        core.exposition.show(checkpoint)
         if status is not None:
             core.status.money = status
             core.money.log_troubles(status)

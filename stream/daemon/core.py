@@ -145,7 +145,7 @@ class Core:
         self.status.open_windows = self.coverage.open_windows(self.clock())
         troubles = self.health.troubles
         self.status.unready_reasons = self.health.reason_flags()
-        feeds = self.exposition.measured.counts.source_success
+        feeds = self.exposition.checkpoint.counts.source_success
         expected = self.status.intervals = expected_intervals(self.settings, feeds)
         self.status.successes = {one: at for one, at in feeds.items() if one in expected}
         self.status.chain_waits = self.overdue.wait_seconds()

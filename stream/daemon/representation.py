@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from stream.sinks.metrics.exposition import Scrape
-from stream.sinks.pieces import LEVEL, join_packed, pack_piece
+from stream.sinks.sections import LEVEL, join_sections, pack_section
 
 __all__ = ["Compressor", "choose_coding", "has_tag", "make_tag"]
 
@@ -125,4 +125,4 @@ def refuse(headers: Headers, tag: str, fields: dict[str, str]) -> Response | Non
 
 def pack_scrape(scrape: Scrape) -> bytes:
     """Pack metrics; usage is packed already."""
-    return join_packed([pack_piece(scrape.machine), *scrape.usage])
+    return join_sections([pack_section(scrape.machine), *scrape.usage])

@@ -86,7 +86,7 @@ def put_series(core: Core, number: int, count: int) -> None:
         core.ledger.counts[Series("openai_api_tokens", labels)] = number * one, one
 
 
-class Measured(NamedTuple):
+class ScrapeTimes(NamedTuple):
     """Seconds, at most or in the middle: a checkpoint's lag, and a scrape's wall time and lag."""
 
     checkpoint_lag: float
@@ -94,11 +94,11 @@ class Measured(NamedTuple):
     lag: float
 
 
-async def measure_scrapes(place: Path, coding: str, series: int, rounds: int) -> Measured:
+async def measure_scrapes(place: Path, coding: str, series: int, rounds: int) -> ScrapeTimes:
     """Store checkpoints, and scrape once after each of them; return the medians."""
     settings = Settings(state=place / "state.db", report=place / "report.json", dead_letters=place)
     opened = open_socket(Http(listen="127.0.0.1:0"))
-    found: list[Measured] = []
+    found: list[ScrapeTimes] = []
 
     async def reload() -> None:
         """Load nothing."""
@@ -113,9 +113,9 @@ async def measure_scrapes(place: Path, coding: str, series: int, rounds: int) ->
                     await consumer.checkpoint()
                 with probing(tasks) as scrape:
                     wall = await anyio.to_thread.run_sync(fetch, port, coding)
-                found.append(Measured(checkpoint.lag, wall, scrape.lag))
+                found.append(ScrapeTimes(checkpoint.lag, wall, scrape.lag))
             server.stop_event.set()
-    return Measured(*map(median, zip(*found, strict=True)))
+    return ScrapeTimes(*map(median, zip(*found, strict=True)))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from stream.daemon.config import Settings
 from stream.daemon.consumer import Consumer
 from stream.daemon.core import Core
 from stream.figures.series import Series
-from stream.sinks.metrics.exposition import Exposition, Measured
+from stream.sinks.metrics.exposition import Exposition, ShownCheckpoint
 
 SERIES = Series("openai_project_requests", ("p", "default"))
 LINE = b'\nopenai_project_requests_total{project_id="p",service_tier="default"} '
@@ -32,7 +32,7 @@ class Writing:
         self.may_end.set()
         write = Exposition.write
 
-        def write_slowly(exposition: Exposition) -> Measured:
+        def write_slowly(exposition: Exposition) -> ShownCheckpoint:
             self.threads.append(threading.get_ident())
             self.begun.set()
             assert self.may_end.wait(20)

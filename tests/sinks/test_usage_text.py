@@ -21,7 +21,7 @@ from stream.records.privacy import show_label
 from stream.records.tally import Tally
 from stream.sinks.metrics.exposition import Exposition, Scrape
 from stream.sinks.metrics.status import DaemonStatus
-from stream.sinks.pieces import join_packed, pack_piece
+from stream.sinks.sections import join_sections, pack_section
 from tests.support.days import HeldDays
 
 ACCEPTED = (
@@ -131,7 +131,7 @@ def test_usage_reads_as_the_library_writes_it(
         assert scrape.content_type == content_type
         expected = encode(ByLibrary(ledger, names))
         assert b"".join(one.plain for one in scrape.usage) == expected
-        assert gzip.decompress(join_packed(scrape.usage)) == expected
+        assert gzip.decompress(join_sections(scrape.usage)) == expected
 
 
 @pytest.mark.parametrize("way", ["dots", "values"])
@@ -160,10 +160,10 @@ def test_both_formats_share_their_lines() -> None:
 
 
 @given(st.lists(st.binary(max_size=2000), max_size=6))
-def test_pieces_are_one_member(found: list[bytes]) -> None:
+def test_sections_are_one_member(found: list[bytes]) -> None:
     """Whatever is packed on its own, any reader of gzip sees one member, which ends there."""
-    packed = join_packed([pack_piece(one) for one in found])
+    packed = join_sections([pack_section(one) for one in found])
     reader = zlib.decompressobj(wbits=31)
     assert reader.decompress(packed) == b"".join(found)
     assert (reader.eof, reader.unused_data) == (True, b"")
-    assert packed == join_packed(map(pack_piece, found))
+    assert packed == join_sections(map(pack_section, found))

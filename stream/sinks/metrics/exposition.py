@@ -24,15 +24,15 @@ from stream.sinks.metrics.usage import (
     families_of_usage,
     write_usage,
 )
-from stream.sinks.pieces import Piece
+from stream.sinks.sections import Section
 
-__all__ = ["Exposition", "Measured", "Scrape"]
+__all__ = ["Exposition", "Scrape", "ShownCheckpoint"]
 
 SPELLED: Final = ("escaping=dots", "escaping=values")
 """Ways to write names that Prometheus did not always allow; ours are not such."""
 
 
-class Measured(NamedTuple):
+class ShownCheckpoint(NamedTuple):
     """What one checkpoint left: what was counted, and the text of usage."""
 
     counts: Counts
@@ -40,10 +40,10 @@ class Measured(NamedTuple):
 
 
 class Scrape(NamedTuple):
-    """An answer: the machine, the pieces that a checkpoint left, and a digest of these."""
+    """An answer: the machine, the sections that a checkpoint left, and a digest of these."""
 
     machine: bytes
-    usage: list[Piece]
+    usage: list[Section]
     digest: bytes
     content_type: str
 
@@ -74,22 +74,22 @@ class Exposition:
         GCCollector(registry=self._machine)
         self.show(self.write())
 
-    def write(self) -> Measured:
+    def write(self) -> ShownCheckpoint:
         """Write what the last checkpoint left, while nothing of it moves; runs in a thread too."""
         usage = write_usage(families_of_usage(self._ledger, self._find_names()))
-        return Measured(self._tally.lasting_counts, usage)
+        return ShownCheckpoint(self._tally.lasting_counts, usage)
 
-    def show(self, measured: Measured) -> None:
+    def show(self, checkpoint: ShownCheckpoint) -> None:
         """Show what was written from now on."""
-        self.measured = measured
-        self._collector.counts = measured.counts
+        self.checkpoint = checkpoint
+        self._collector.counts = checkpoint.counts
 
     def render(self, accept: str) -> Scrape:
         """Return what a scraper takes; ``accept`` is its own header."""
         for one in SPELLED:
             accept = accept.replace(one, "escaping=underscores")
         encode, content_type = choose_encoder(accept)
-        usage = self.measured.usage
-        pieces = usage.openmetrics if content_type.startswith(OPENMETRICS) else usage.classic
+        usage = self.checkpoint.usage
+        sections = usage.openmetrics if content_type.startswith(OPENMETRICS) else usage.classic
         machine = encode(self._machine).removesuffix(EOF)
-        return Scrape(machine, pieces, usage.digest, content_type)
+        return Scrape(machine, sections, usage.digest, content_type)

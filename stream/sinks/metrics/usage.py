@@ -20,7 +20,7 @@ from stream.figures.ledger import Ledger
 from stream.figures.series import FAMILIES, PROJECT_INFO, Family, label_value_of
 from stream.records.money import Number
 from stream.records.privacy import show_label
-from stream.sinks.pieces import Piece, pack_piece
+from stream.sinks.sections import Section, pack_section
 
 __all__ = ["EOF", "OPENMETRICS", "UsageFamily", "UsageText", "families_of_usage", "write_usage"]
 
@@ -43,8 +43,8 @@ class UsageFamily(NamedTuple):
 class UsageText(NamedTuple):
     """What is scraped of usage, in each format; and a digest of all its lines."""
 
-    classic: list[Piece]
-    openmetrics: list[Piece]
+    classic: list[Section]
+    openmetrics: list[Section]
     digest: bytes
 
 
@@ -96,18 +96,18 @@ def families_of_usage(ledger: Ledger, names: Mapping[str, str]) -> Iterator[Usag
 
 
 def write_usage(families: Iterable[UsageFamily]) -> UsageText:
-    """Write families in both formats, packed too; of 20,000 series it is some 4 MB."""
+    """Write families in both formats, packed too; 20,000 series of tokens are some 4 MB."""
     spellings, digest = Spellings(), xxhash.xxh3_128()
     text = UsageText([], [], b"")
     for family, values in families:
         text.classic.append(pack_head(family, ""))
         text.openmetrics.append(pack_head(family, OPENMETRICS))
         if values:
-            lines = pack_piece(write_lines(family, values, spellings))
+            lines = pack_section(write_lines(family, values, spellings))
             digest.update(lines.plain)
             text.classic.append(lines)
             text.openmetrics.append(lines)
-    text.openmetrics.append(pack_piece(EOF))
+    text.openmetrics.append(pack_section(EOF))
     return text._replace(digest=digest.digest())
 
 
@@ -128,7 +128,7 @@ def write_lines(family: Family, values: Values, spellings: Spellings) -> bytes:
 
 
 @cache
-def pack_head(family: Family, accept: str) -> Piece:
+def pack_head(family: Family, accept: str) -> Section:
     """Write what stands above a family's lines, in the format of a scraper that accepts this."""
     encode, _ = choose_encoder(accept)
-    return pack_piece(encode(OneFamily(family)).removesuffix(EOF))
+    return pack_section(encode(OneFamily(family)).removesuffix(EOF))
