@@ -82,6 +82,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo 'setting up $(VENV)' && \
 	    $(PYTHON) -m venv --clear $(VENV) && \
 	    $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' && \
+	    $(BIN)/python -m compileall -q stream && \
 	    touch $@; \
 	} >&2
 

@@ -182,7 +182,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         written = run_replay(run, tally, workers)
         after = summary_of(made.lasting_path, written)
         if metrics:
-            from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+            from stream.sinks.metrics.textfile import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
             write_metrics(metrics, tally)
         if notes:

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from msgspec import structs
 
-from stream.cli.basics import EXIT_CODES, FILE, show_note, show_summary
+from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_note, show_summary
 from stream.cli.figure_source import open_source
 from stream.cli.progress import show_columns
 from stream.cli.selection import read_span, selection_options
-from stream.figures.breakdown import BILLED, USUAL, Choice, add_breakdown
+from stream.figures.breakdown import USUAL, Choice, add_breakdown
 from stream.figures.periods import PERIODS
+from stream.figures.reconciliation import reconcile_periods
+from stream.providers.prices.choice import DEFAULT, load_prices
 from stream.records.privacy import one_line
 from stream.sinks.exports.breakdowns import FigureTable, table_of, write_csv, write_json
+from stream.sinks.exports.reconciliations import table_of_bills
 from stream.sinks.exports.tables import lines_of, write_markdown
 
 __all__ = ["show_command"]
@@ -27,15 +31,23 @@ BY: Final = {
     "line-item": "line_item",
 }
 TOP: Final = 20
+NO_DAEMON: Final = (
+    "--reconcile compares days of all endpoints, which a daemon gives one after another: "
+    "give its state file, which may be in use"
+)
 TOKEN_VARIABLE: Final = "USAGE_STREAM_TOKEN_FILE"  # noqa: S105 -- the name of a variable
 
 
-def read_dimensions(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    """Read what figures are told apart by.
+def read_dimensions(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Read what figures are told apart by; ``None``: nothing is said.
 
     Raises:
         click.BadParameter: one is no dimension, or is named twice.
     """
+    if value is None:
+        return None
     names = [] if value == "none" else [one.strip() for one in value.split(",")]
     if unknown := [one for one in names if one not in BY]:
         raise click.BadParameter(
@@ -52,20 +64,30 @@ def read_dimensions(_: click.Context, __: click.Parameter, value: str) -> tuple[
     "--by",
     "dimensions",
     metavar="NAMES",
-    default="project",
-    show_default=True,
     callback=read_dimensions,
-    help=f"What figures are told apart by, with commas: {', '.join(BY)}; or none.",
+    help=f"What figures are told apart by, with commas: {', '.join(BY)}; or none.  "
+    "[default: project]",
 )
 @click.option(
     "--per",
     "period",
     type=click.Choice(PERIODS),
-    default="total",
-    show_default=True,
-    help="Periods, by the calendar of UTC; weeks are ISO weeks, which begin on Monday.",
+    help="Periods, by the calendar of UTC; weeks are ISO weeks, which begin on Monday.  "
+    "[default: total; of --reconcile day]",
 )
 @selection_options
+@click.option(
+    "--prices",
+    metavar="default|FILE",
+    help="Add a column of what use should have cost, by the published price list (the extra "
+    "prices) or by a prices.toml over it.",
+)
+@click.option(
+    "--reconcile",
+    is_flag=True,
+    help="Show what was billed beside what it should have cost, line item by line item, and what "
+    "explains each difference; the published prices, if --prices names no others.",
+)
 @click.option(
     "--top",
     metavar="N",
@@ -88,6 +110,7 @@ def read_dimensions(_: click.Context, __: click.Parameter, value: str) -> tuple[
     envvar=TOKEN_VARIABLE,
     help=f"A file with the bearer token of a daemon; {TOKEN_VARIABLE} does the same.",
 )
+@clock_option(" --reconcile says by it what may still be billed.")
 def show_command(
     source: str,
     *,
@@ -95,7 +118,10 @@ def show_command(
     until: str | None,
     form: str,
     top: int | None,
+    prices: str | None,
+    reconcile: bool,
     token_file: Path | None,
+    now: int,
     **options: Any,
 ) -> None:
     """Show what was used and billed: by project, tier and model, per day, week or month.
@@ -106,6 +132,9 @@ def show_command(
     null is called unspecified, and – stands where something has no such dimension: billed cost has
     a project and a line item, and neither tier nor model. All of it is exact.
 
+    With --prices there is what use should have cost, which is no bill, and always called estimated;
+    what has no price is named with its tokens.
+
     A table is for people; CSV (RFC 4180, exact decimals, and no cell that a spreadsheet runs) and
     JSON (money as text) have every row. Nothing found is no error.
 
@@ -115,19 +144,34 @@ def show_command(
       usage-stream show state.db --per month --format csv > months.csv
       usage-stream show http://127.0.0.1:9464 --by model --per day --since 2026-W41
       usage-stream show fixtures --by line-item --endpoint costs
+      usage-stream show state.db --by project,model --prices default --since 2026-10
+      usage-stream show state.db --reconcile --prices prices.toml --since 2026-10 --per month
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    span, names = read_span(since, until), options.pop("projects")
-    choice = Choice(span=span, **options)
+    names, dimensions, period = map(options.pop, ("projects", "dimensions", "period"))
+    if reconcile and (dimensions is not None or top is not None or options["endpoints"]):
+        raise click.UsageError("--reconcile has columns of its own: no --by, --endpoint or --top")
+    choice = Choice(
+        span=read_span(since, until),
+        dimensions=(BY["project"],) if dimensions is None else dimensions,
+        period=period or ("day" if reconcile else "total"),
+        **options,
+    )
+    wanted = DEFAULT if reconcile and prices is None else prices
+    price_list = None if wanted is None else load_prices(wanted)
+    if reconcile and "://" in source:
+        raise click.UsageError(NO_DAEMON)
     with open_source(source, choice, token_file) as (daybook, projects, is_behind):
         if names:
             called = {one for one, name in projects.items() if name in names}
-            chosen = frozenset({*names, *called})
-            choice = Choice(span=span, projects=chosen, **options)
-        found = add_breakdown(daybook, choice)
-        behind = ["the daemon has days to work out again; figures may be older"]
-        if top is None and form in {"table", "markdown"}:
-            top = TOP
-        table = table_of(found, projects, top, behind if is_behind else [])
+            choice = structs.replace(choice, projects=frozenset({*names, *called}))
+        if reconcile and price_list is not None:
+            table = table_of_bills(reconcile_periods(daybook, choice, price_list, now), projects)
+        else:
+            found = add_breakdown(daybook, choice, price_list)
+            if top is None and form in {"table", "markdown"}:
+                top = TOP
+            behind = ["the daemon has days to work out again; figures may be older"]
+            table = table_of(found, projects, top, behind if is_behind else [])
     if not table.body.rows:
         show_note("nothing was found")
     print_table(table, form)
@@ -166,6 +210,6 @@ def expendable_columns(table: FigureTable, texts: int) -> list[int]:
     They stand behind so many columns of texts.
     """
     measures = table.body.measures
-    own = [at for at, one in enumerate(measures) if one.name not in {*USUAL, BILLED}]
+    own = [at for at, one in enumerate(measures) if one.name not in USUAL and not one.currency]
     usual = [at for at, one in enumerate(measures) if one.name in {USUAL[1], USUAL[3]}]
     return [texts + at for at in (*reversed(own), *usual)]

@@ -14,8 +14,9 @@ For those who look at days, ``days`` has what each came to, ``spans`` which of t
 as one, and ``daybook`` gives them in order; ``replayed_days`` has a state file keep those of a
 report; ``daily`` has what people look at first, by day,
 project and tier. For what people ask, ``breakdown`` adds up by the dimensions and ``periods`` that
-they choose, and ``ranks`` makes rows of that. For Prometheus, ``series`` says which series that
-counts in, ``admission`` which of them are shown and which added up, ``ledger`` what each has
-accepted and taken back, and ``coverage`` how much of time is covered. ``folds`` says what windows
-come to that are old, so that sums of their days can stand in their place.
+they choose, by what ``shown_groups`` says that they see, and ``ranks`` makes rows of that;
+``reconciliation`` has bills beside estimates by such periods. For Prometheus, ``series`` says which
+series that counts in, ``admission`` which of them are shown and which added up, ``ledger`` what
+each has accepted and taken back, and ``coverage`` how much of time is covered. ``folds`` says what
+windows come to that are old, so that sums of their days can stand in their place.
 """

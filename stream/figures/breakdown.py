@@ -9,16 +9,19 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 from decimal import localcontext
 from itertools import compress
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from stream.figures.daybook import BookDay, Daybook
-from stream.figures.days import LEVELS, suited_dimensions
+from stream.figures.days import LEVELS, DayColumns
+from stream.figures.money.group_estimates import EstimateNotes, SummedUse, priced_columns
 from stream.figures.periods import Per, start_of_period
 from stream.figures.series import UNSPECIFIED, label_value_of
+from stream.figures.shown_groups import ShownGroups, Values
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
+from stream.providers.prices.price_list import PriceList
 from stream.records.money import MONEY, Number
 from stream.records.windows import DAY, MAX_TIME, Window
 
@@ -26,13 +29,15 @@ __all__ = [
     "ALL_TIME",
     "BILLED",
     "DIMENSIONS",
+    "ESTIMATED",
+    "MONEY_NAMES",
     "USUAL",
     "Breakdown",
     "Choice",
     "Measure",
-    "Values",
     "add_breakdown",
     "add_breakdowns",
+    "rank_currency",
 ]
 
 ALL_TIME: Final = Window(0, MAX_TIME + 1)
@@ -43,6 +48,8 @@ USUAL: Final = ("input_tokens", "input_cached_tokens", "output_tokens", "num_mod
 """The counters that are shown of all endpoints."""
 DIMENSIONS: Final = ("endpoint", "project_id", "service_tier", "model", "line_item")
 BILLED: Final = "billed"
+ESTIMATED: Final = "estimated"
+MONEY_NAMES: Final = (BILLED, ESTIMATED)
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -67,64 +74,32 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class Measure(NamedTuple):
-    """A column of figures: a counter by the API's name, or what is billed in a currency."""
+    """A column of figures: a counter by the API's name, or money in a currency."""
 
     name: str
     currency: str = ""
 
 
-Values: TypeAlias = tuple[str | None, ...]
-"""A value for each dimension, as it is shown; ``None``: what counts there has no such thing."""
+class EndpointSums:
+    """Adds up an endpoint's days for a choice, day by day, in the order of time.
 
-
-class ShownGroups(dict[tuple[Any, ...], int]):
-    """An endpoint's groups as days have them → numbers, by which adding up is quick.
-
-    ``shown_values`` has by number what people see, which is found out once for each.
+    Where there are ``estimates``, what must be said of them is noted there, and
+    ``unpriced_groups`` are those some of whose use has no price.
     """
 
-    def __init__(self, endpoint: Endpoint, names: tuple[str, ...]) -> None:
-        """Show groups by values of these dimensions."""
-        super().__init__()
-        self.shown_values: list[Values] = []
-        self._names = names
-        self._endpoint = endpoint
-        self._suited = suited_dimensions(endpoint)
-
-    def __missing__(self, values: tuple[Any, ...]) -> int:
-        """Find out how a group is shown."""
-        self[values] = number = len(self.shown_values)
-        self.shown_values.append(
-            tuple(
-                self._endpoint.key
-                if name == "endpoint"
-                else label_value_of(value)
-                if value is not None or name in self._suited
-                else None
-                for name, value in zip(self._names, values, strict=True)
-            )
-        )
-        return number
-
-    def of_day(self, day: BookDay) -> list[int]:
-        """Return the numbers of a day's groups."""
-        found, rows = day.sums.dimensions, len(day.sums.dimensions["project_id"])
-        if not self._names:
-            return [self[()]] * rows
-        columns = (found.get(name) or [None] * rows for name in self._names)
-        return list(map(self.__getitem__, zip(*columns, strict=True)))
-
-
-class EndpointSums:
-    """Adds up an endpoint's days for a choice, day by day, in the order of time."""
-
-    def __init__(self, choice: Choice, endpoint: Endpoint) -> None:
+    def __init__(
+        self, choice: Choice, endpoint: Endpoint, estimates: EstimateNotes | None = None
+    ) -> None:
         """Start with nothing."""
         self.choice = choice
         self.endpoint = endpoint
         self.long_spans: set[Window] = set()
+        self.unpriced_groups: set[Values] = set()
         self._groups = ShownGroups(endpoint, choice.dimensions)
         self._counters = choice.counters_of(endpoint)
+        self._use: SummedUse | None = None
+        if estimates is not None and priced_columns(endpoint):
+            self._use = SummedUse(endpoint, estimates, self._counters)
         self._sums: defaultdict[tuple[Measure, int], defaultdict[int, Number]]
         self._sums = defaultdict(lambda: defaultdict(int))
 
@@ -134,53 +109,89 @@ class EndpointSums:
         if not self.choice.span.start <= start < self.choice.span.end:
             return
         period = start_of_period(start, self.choice.period)
-        numbers, columns = self._choose(self._groups.of_day(day), day)
+        chosen = self._choose_rows(day)
+        numbers = self._groups.of_day(chosen)
+        if self._use is not None:
+            self._use.take(period, numbers, chosen)
+        else:
+            self._add_columns(period, numbers, chosen)
+        if end - start > DAY and numbers:
+            self.long_spans.add(day.days)
+
+    def _add_columns(self, period: int, numbers: list[int], day: BookDay) -> None:
+        """Add a day's counters to the groups with these numbers."""
         with localcontext(MONEY):
-            for measure, column in columns.items():
+            for measure, column in columns_of(day, self._counters).items():
                 own = self._sums[measure, period]
                 if self.endpoint.key == LEVELS:  # the last day of a period is what it comes to
                     own.clear()
                 for number, value in zip(numbers, column, strict=True):
                     if value is not None:
                         own[number] += value
-        if end - start > DAY and numbers:
-            self.long_spans.add(day.days)
 
     def sums(self) -> Iterator[tuple[Measure, int, Values, Number]]:
-        """Yield what the days came to: a measure, a period, values, and the sum."""
+        """Yield what the days came to: a measure, a period, values, and the sum.
+
+        The same may come again.
+        """
         for (measure, period), own in self._sums.items():
             for number, value in own.items():
                 yield measure, period, self._groups.shown_values[number], value
+        if self._use is not None:
+            yield from self._sums_of_use(self._use)
 
-    def _choose(
-        self, numbers: list[int], day: BookDay
-    ) -> tuple[list[int], dict[Measure, list[Number | None]]]:
-        """Return a day's groups and columns, of the projects that are wanted."""
-        columns = columns_of(day, self._counters)
+    def _sums_of_use(self, use: SummedUse) -> Iterator[tuple[Measure, int, Values, Number]]:
+        """Yield what was used, and what it should have cost."""
+        estimated, shown = Measure(ESTIMATED, use.currency), self._groups.shown_values
+        measures = {name: Measure(name) for name in self._counters}
+        for period, number, counters, amount, is_whole in use.estimate():
+            for name in counters.keys() & measures:
+                yield measures[name], period, shown[number], counters[name]
+            if amount is not None:
+                yield estimated, period, shown[number], amount
+            if not is_whole:
+                self.unpriced_groups.add(shown[number])
+
+    def _choose_rows(self, day: BookDay) -> BookDay:
+        """Return a day with the rows of the projects that are wanted."""
         if self.choice.projects is None:
-            return numbers, columns
+            return day
         projects = ShownGroups(self.endpoint, ("project_id",))
-        of_groups = projects.of_day(day)
-        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_groups]
-        return (
-            list(compress(numbers, chosen)),
-            {name: list(compress(column, chosen)) for name, column in columns.items()},
+        of_rows = projects.of_day(day)
+        chosen = [projects.shown_values[one][0] in self.choice.projects for one in of_rows]
+        dimensions, counters = (
+            {name: list(compress(column, chosen)) for name, column in columns.items()}
+            for columns in day.sums
         )
+        return day._replace(sums=DayColumns(dimensions, counters))
 
 
 class Breakdown:
     """Sums by measure, period and values; figures that nobody has given are not there.
 
-    ``long_spans`` are days that a window joins: they count in their first day.
+    ``long_spans`` are days that a window joins: they count in their first day. Where there are
+    ``estimates``, ``unpriced_groups`` are those some of whose use has no price.
     """
 
-    def __init__(self, choice: Choice) -> None:
-        """Start with nothing."""
+    def __init__(self, choice: Choice, prices: PriceList | None = None) -> None:
+        """Start with nothing; where there are ``prices``, use is estimated too."""
         self.choice = choice
+        self.estimates = None if prices is None else EstimateNotes(prices)
         self.sums: defaultdict[Measure, defaultdict[int, dict[Values, Number]]] = defaultdict(
             lambda: defaultdict(dict)
         )
         self.long_spans: set[Window] = set()
+        self.unpriced_groups: set[Values] = set()
+
+    def columns_for(self, endpoint: Endpoint) -> frozenset[str]:
+        """Return the columns of an endpoint's days that are needed; none: nothing is wanted."""
+        choice = self.choice
+        if choice.endpoints and endpoint.key not in choice.endpoints:
+            return frozenset()
+        wanted = choice.counters_of(endpoint)
+        if self.estimates is not None:
+            wanted |= priced_columns(endpoint)
+        return wanted and wanted | {*choice.dimensions, "project_id", "currency"}
 
     def take(self, sums: EndpointSums) -> None:
         """Add what an endpoint's days came to."""
@@ -189,6 +200,7 @@ class Breakdown:
                 found = self.sums[measure][period]
                 found[values] = found.get(values, 0) + value
         self.long_spans |= sums.long_spans
+        self.unpriced_groups |= sums.unpriced_groups
 
     @property
     def measures(self) -> list[Measure]:
@@ -196,7 +208,7 @@ class Breakdown:
         order = {name: rank for rank, name in enumerate(all_counters())}
         found = [one for one, sums in self.sums.items() if any(sums.values())]
         return sorted(
-            found, key=lambda one: (one.name == BILLED, order.get(one.name, 0), rank_currency(one))
+            found, key=lambda one: (rank_money(one), order.get(one.name, 0), rank_currency(one))
         )
 
     def keys_by_period(self) -> dict[int, list[Values]]:
@@ -208,33 +220,32 @@ class Breakdown:
         return {period: list(found[period]) for period in sorted(found) if found[period]}
 
 
-def add_breakdown(daybook: Daybook, choice: Choice) -> Breakdown:
-    """Add up what is asked for.
+def add_breakdown(daybook: Daybook, choice: Choice, prices: PriceList | None = None) -> Breakdown:
+    """Add up what is asked for; where there are ``prices``, estimate use too.
 
     Raises:
         BadInput, Unavailable: days cannot be read.
     """
-    return add_breakdowns(daybook, [choice])[0]
+    return add_breakdowns(daybook, [choice], prices)[0]
 
 
-def add_breakdowns(daybook: Daybook, choices: Iterable[Choice]) -> list[Breakdown]:
+def add_breakdowns(
+    daybook: Daybook, choices: Iterable[Choice], prices: PriceList | None = None
+) -> list[Breakdown]:
     """Add up all that is asked for, and read each day once.
 
     Raises:
         BadInput, Unavailable: days cannot be read.
     """
-    found = [Breakdown(choice) for choice in choices]
+    found = [Breakdown(choice, prices) for choice in choices]
     for key, endpoint in ENDPOINTS.items():
-        wanted = [one for one in found if one.choice.counters_of(endpoint)]
+        wanted = [one for one in found if one.columns_for(endpoint)]
         if not wanted:
             continue
-        sums = [EndpointSums(one.choice, endpoint) for one in wanted]
+        sums = [EndpointSums(one.choice, endpoint, one.estimates) for one in wanted]
         spans = [one.choice.span for one in wanted]
         span = Window(min(one.start for one in spans), max(one.end for one in spans))
-        columns = {"project_id", "currency"}.union(
-            *(one.choice.counters_of(endpoint) for one in wanted),
-            *(one.choice.dimensions for one in wanted),
-        )
+        columns = frozenset().union(*(one.columns_for(endpoint) for one in wanted))
         for day in daybook.read(key, span, columns):
             for one in sums:
                 one.take(day)
@@ -262,6 +273,11 @@ def all_counters() -> Iterator[str]:
     yield from dict.fromkeys(
         [*USUAL, *(one for known in ENDPOINTS.values() for one in known.counters)]
     )
+
+
+def rank_money(measure: Measure) -> int:
+    """Order money behind counts: what is billed, then what is estimated."""
+    return MONEY_NAMES.index(measure.name) + 1 if measure.name in MONEY_NAMES else 0
 
 
 def rank_currency(measure: Measure) -> tuple[bool, bool, str]:

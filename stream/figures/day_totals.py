@@ -134,7 +134,7 @@ class DayTotals:
         """Yield the days that there are windows of, in order."""
         return (days for days, _ in self._joined_parts())
 
-    def packed(self, wanted: Container[Window]) -> Iterator[tuple[Window, bytes, bool]]:
+    def pack_days(self, wanted: Container[Window]) -> Iterator[tuple[Window, bytes, bool]]:
         """Yield what some of the days came to as :func:`pack_groups` has it, and if it is nothing.
 
         The order of groups may be another one. They were added up by what prices go by too.

@@ -26,6 +26,7 @@ __all__ = [
     "COSTS",
     "LEVELS",
     "PRICED_BY",
+    "WANTED",
     "DayColumns",
     "DayGroups",
     "group_totals",

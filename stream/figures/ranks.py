@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from decimal import localcontext
 from typing import Final, NamedTuple, TypeAlias
 
-from stream.figures.breakdown import BILLED, USUAL, Breakdown, Measure, Values
+from stream.figures.breakdown import MONEY_NAMES, USUAL, Breakdown, Measure
+from stream.figures.shown_groups import Values
 from stream.providers.openai import ENDPOINTS
 from stream.records.money import MONEY, Number, exact_number
 
@@ -38,7 +39,8 @@ class RankedRows(NamedTuple):
 def rank_rows(found: Breakdown, top: int | None = None) -> RankedRows:
     """Return a breakdown's rows; beyond the ``top`` groups, all others of a period are one row.
 
-    Groups are ordered by what they were billed in all periods, then by their tokens and requests.
+    Groups are ordered by what they were billed in all periods, then by what they should have cost,
+    if that is estimated, then by their tokens and requests.
     """
     measures, periods = found.measures, found.keys_by_period()
     ranked = rank_groups(found, measures, periods.values())
@@ -60,7 +62,7 @@ def rank_groups(
     found: Breakdown, measures: list[Measure], periods: Iterable[list[Values]]
 ) -> list[Values]:
     """Return the groups, the greatest first."""
-    money = [(one,) for one in measures if one.name == BILLED]
+    money = [(one,) for one in measures if one.name in MONEY_NAMES]
     counts = [Measure(name) for name in (USUAL[0], USUAL[2], USUAL[3])]
     weights = [sum_by_group(found, some) for some in (*money, tuple(counts[:2]), (counts[2],))]
     groups = dict.fromkeys(one for keys in periods for one in keys)

@@ -40,10 +40,10 @@ def missing_spans(
     kept = store.replayed_spans(key, former)
     spans = (Span(key, days) for days in figures.days.spans())
     stale = join_spans(sorted(store.stale_near(Span(key, ALL_TIME))))
-    return {span.window for span in touching(spans, stale) if span not in kept}
+    return {span.window for span in spans_near(spans, stale) if span not in kept}
 
 
-def touching(spans: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
+def spans_near(spans: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
     """Yield the spans of an endpoint that touch some of others; both are in order, none overlap."""
     coming = iter(others)
     other = next(coming, None)
@@ -59,5 +59,5 @@ def saved_days(
 ) -> Iterator[SavedDay]:
     """Yield what these days came to, an endpoint behind the other."""
     for key, found in figures.items():
-        for days, sums, is_empty in found.days.packed(wanted[key]):
+        for days, sums, is_empty in found.days.pack_days(wanted[key]):
             yield SavedDay(Span(key, days), sums, is_empty)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from stream.figures.money.billing import Bills
+from stream.figures.money.billing import Bills, sum_by_currency
 from stream.figures.money.estimates import Estimate
 from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillRow, BillSums
@@ -15,7 +15,14 @@ from stream.providers.prices.line_items import subject_of
 from stream.records.money import exact_number
 from stream.sinks.details import plain_number_of, show_project, times_of
 
-__all__ = ["absent_first", "show_bills", "show_row", "sort_groups"]
+__all__ = [
+    "absent_first",
+    "show_bills",
+    "show_row",
+    "show_subject_of",
+    "show_unpriced",
+    "sort_groups",
+]
 
 K = TypeVar("K", bound=tuple[str | None, ...])
 T = TypeVar("T")
@@ -44,7 +51,7 @@ def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
         "byCurrency": [
             {"currency": currency, **show_sums(sums)}
             for currency, sums in sorted(
-                bills.sum_by_currency().items(), key=lambda one: absent_first(one[0])
+                sum_by_currency(bills.sums).items(), key=lambda one: absent_first(one[0])
             )
         ],
         "byReason": [

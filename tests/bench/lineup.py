@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -110,12 +111,19 @@ CONTENDERS: Final = {
 
 def versions() -> str:
     """Name the machine, and the version of everything that takes part."""
-    named = [f"Python {platform.python_version()}"]
+    named = [python_build()]
     named += [f"{one} {version(one)}" for one in ("msgspec", "polars", "duckdb") if find_spec(one)]
     if shutil.which("node"):
         said = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, check=True, text=True)
         named.append(f"Node {said.stdout.strip().removeprefix('v')}")
     return f"{machine()}; {', '.join(named)}"
+
+
+def python_build() -> str:
+    """Name this Python, and whether its build was told to optimise by a profile."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    how = "with" if "--enable-optimizations" in options else "without"
+    return f"Python {platform.python_version()} (configured {how} --enable-optimizations)"
 
 
 def machine() -> str:

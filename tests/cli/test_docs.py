@@ -15,7 +15,8 @@ from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records import errors
 from stream.records.tally import Tally
-from stream.sinks.metrics import TallyCollector, write_metrics
+from stream.sinks.metrics.collectors import TallyCollector
+from stream.sinks.metrics.textfile import write_metrics
 from stream.sources.discovery import parse_name
 from tests.oracle import ENDPOINTS as ORACLE_ENDPOINTS
 from tests.support.commands import COMMANDS

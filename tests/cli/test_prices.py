@@ -10,19 +10,13 @@ import pytest
 
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.twin.charges import CHARGED, PRICES, Price
-from tests.support.pages import FIRST, bucket, page, put, put_all, used
+from tests.support.pages import FIRST, page, put
 from tests.support.places import FIXTURES
+from tests.support.priced_month import put_month
 from tests.support.pruning import prune
 from tests.support.running import replay
 from tests.support.twins import DAY, Asked, twin_at, walk
 from tests.support.twins import NOW as TWIN_NOW
-
-ROW: Final = {"model": "gpt-4o-mini", "project_id": "p", "batch": False}
-
-
-def cost(line: str, value: str, **fields: Any) -> dict[str, Any]:
-    """Return a row of costs."""
-    return {"amount": {"value": value, "currency": "usd"}, "line_item": line, **fields}
 
 
 def billing_of(directory: Path, *arguments: str, **options: object) -> dict[str, Any]:
@@ -35,23 +29,8 @@ def billing_of(directory: Path, *arguments: str, **options: object) -> dict[str,
 
 @pytest.fixture
 def month(tmp_path: Path) -> Path:
-    """Return pages of two days, used and billed."""
-    rows = [
-        used(2849, input_cached_tokens=800, output_tokens=912, **ROW),
-        used(1000, output_tokens=0, **{**ROW, "batch": True}),
-        used(7, **{**ROW, "model": "unheard-of"}),
-    ]
-    costs = [
-        cost("gpt-4o-mini, input", "0.00030735", project_id="p"),
-        cost("gpt-4o-mini, cached input", "0.00007", project_id="p"),
-        cost("gpt-4o-mini, batch input", "0.000075", project_id="p"),
-        cost("Credit", "-1", project_id=None),
-    ]
-    files = {
-        "usage_completions.json": page(bucket(*rows), bucket(used(10, **ROW), day=1)),
-        "costs.json": page(bucket(*costs), bucket(cost("gpt-4o-mini, input", "0"), day=5)),
-    }
-    return put_all(tmp_path / "pages", files)  # type: ignore[arg-type]  # pages are content
+    """Return pages of a few days, used and billed."""
+    return put_month(tmp_path / "pages")
 
 
 def test_use_stands_beside_its_bill(month: Path) -> None:
@@ -72,8 +51,6 @@ def test_use_stands_beside_its_bill(month: Path) -> None:
         for row in section["rows"]
     ]
     d = Decimal
-    # 2049 · 0.15 / 10⁶ = 0.00030735; 800 · 0.075 / 10⁶ = 0.00006; 912 · 0.6 / 10⁶ = 0.0005472;
-    # 1000 in a batch · 0.075 / 10⁶ = 0.000075; the next day 10 · 0.15 / 10⁶ = 0.0000015.
     first, next_day, last = "2024-11-01", "2024-11-02", "2024-11-06"
     lines = ("cached input", "input", "batch input")
     cached, plain, batch = ([f"gpt-4o-mini, {line}"] for line in lines)

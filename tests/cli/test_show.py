@@ -144,7 +144,8 @@ def test_it_agrees_with_the_report(kind: str, generated: Path) -> None:
 def test_every_source_shows_the_same(tmp_path: Path, pages: Path, state: Path) -> None:
     """Pages, a state file of a replay, that of a daemon, and the daemon itself: the same bytes."""
     asked = ("--by", "endpoint,project,tier,model,line-item", "--per", "day", "--format", "csv")
-    expected = show(pages, *asked)
+    priced = (*asked, "--prices", "default")
+    expected, estimated = show(pages, *asked), show(pages, *priced)
     assert len(expected[0].splitlines()) > 7
     replay(pages, state=state)
     assert show(state, *asked) == expected
@@ -153,6 +154,8 @@ def test_every_source_shows_the_same(tmp_path: Path, pages: Path, state: Path) -
         address = f"http://127.0.0.1:{running.port}"
         assert show(f"{address}/", *asked) == expected
         assert show(tmp_path / "state.db", *asked) == expected
+        for source in (address, tmp_path / "state.db"):
+            assert show(source, *priced) == estimated
         day = ("--since", "2024-11-02", "--until", "2024-11-02", "--endpoint", "completions")
         assert show(address, *asked, *day) == show(pages, *asked, *day)
         assert running.stop() == 0

@@ -137,7 +137,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--no-prometheus", action="store_true", help="leave Prometheus out")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's job in the background ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="usage-stream-demo-") as name, ExitStack() as stack:
             demo = Demo(stack, Path(name))

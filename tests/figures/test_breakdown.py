@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import localcontext
 from itertools import combinations
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.decode import Decoder
 from stream.figures.breakdown import (
     DIMENSIONS,
     Breakdown,
@@ -21,42 +19,24 @@ from stream.figures.breakdown import (
     add_breakdown,
     add_breakdowns,
 )
-from stream.figures.daybook import Daybook, DaysOfWindows, FiguresDaybook, StoredDaybook
+from stream.figures.daybook import FiguresDaybook, StoredDaybook
 from stream.figures.endpoint import endpoint_figures
 from stream.figures.ledger import Ledger
 from stream.figures.periods import PERIODS, Per, name_period, read_days, start_of_period
 from stream.figures.ranks import rank_rows
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain
 from stream.records.money import MONEY
 from stream.records.windows import DAY, Window, days_of
 from stream.state.saved_series import Span
 from stream.state.windows import KeyedState
 from tests.oracle import Delivery
-from tests.support.days import HeldDays
+from tests.support.days import HeldDays, book_of, take_pages
 from tests.support.pages import FIRST, bucket, page, used
 from tests.support.plain_sums import LEVEL, Sums, plain_sums
-from tests.support.strategies import chains, deliveries, written
+from tests.support.strategies import chains, deliveries
 
 SOME = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BYS: Final = [by for count in range(len(DIMENSIONS) + 1) for by in combinations(DIMENSIONS, count)]
-
-
-def take(state: KeyedState, pages: Iterable[Delivery]) -> None:
-    """Merge pages into state."""
-    for one in pages:
-        text = written({"has_more": False, **one.page})
-        for found in Decoder(ENDPOINTS[one.endpoint]).decode(text.encode()).buckets:
-            chain = Chain(one.endpoint, one.label)
-            state.chains.add(chain)
-            state.take(chain, found, one.revision)
-
-
-def book_of(pages: Iterable[Delivery]) -> Daybook:
-    """Return the days of pages, of which nobody has kept any."""
-    state = KeyedState()
-    take(state, pages)
-    return StoredDaybook(DaysOfWindows(state.windows()), state.windows())
 
 
 def spread(found: Breakdown) -> Sums:
@@ -116,12 +96,12 @@ def test_days_that_were_kept_and_days_that_changed_are_one(
     pages = data.draw(st.permutations(deliveries(made)))
     state, store = KeyedState(), HeldDays()
     ledger = Ledger([], 100, store)
-    take(state, pages[:cut])
+    take_pages(state, pages[:cut])
     draft = ledger.draft(state.windows(), state.changed_places)
     ledger.commit(draft)
     store.put(draft.figures)
     state.changed_places.clear()
-    take(state, pages[cut:])
+    take_pages(state, pages[cut:])
     store.stale |= {
         Span(chain.endpoint, days_of(slot.window)) for chain, slot in state.changed_places
     }
@@ -145,7 +125,7 @@ def test_days_of_a_report_s_figures_are_the_same(
 ) -> None:
     """Whatever is asked for at once, of all days and of some, is what it is from anywhere else."""
     pages, state = deliveries(made), KeyedState()
-    take(state, pages)
+    take_pages(state, pages)
     windows = state.windows()
     keys = {chain.endpoint for chain in windows.chains}
     book = FiguresDaybook({key: endpoint_figures(key, windows, priced=priced) for key in keys})
@@ -242,6 +222,8 @@ def test_windows_across_midnight_count_in_their_first_day() -> None:
         ("2026-10-05", "2026-10-05", "2026-10-05"),
         ("2026-W01", "2025-12-29", "2026-01-04"),
         ("2026-W53", "2026-12-28", "2027-01-03"),
+        ("9999", "9999-01-01", "9999-12-31"),
+        ("9999-12", "9999-12-01", "9999-12-31"),
     ],
 )
 def test_days_are_read_by_the_calendar(text: str, first: str, last: str) -> None:
@@ -259,7 +241,21 @@ def test_a_moment_is_where_a_day_begins(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "2026-13", "2026-02-30", "2026-W54", "1969", "2026-10-05T12:00Z", "1", "0000", "-5"],
+    [
+        "",
+        "x",
+        "2026-13",
+        "2026-02-30",
+        "2026-W54",
+        "1969",
+        "2026-10-05T12:00Z",
+        "1",
+        "0000",
+        "-5",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T23:00-14:00",
+        "99999999999999999999",
+    ],
 )
 def test_what_names_no_days_is_refused(text: str) -> None:
     """No such day, or a moment within one: figures are by UTC day."""

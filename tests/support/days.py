@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from stream.figures.daybook import BookDay
+from stream.decode import Decoder
+from stream.figures.daybook import BookDay, Daybook, DaysOfWindows, StoredDaybook
 from stream.figures.days import unpack_columns
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Window
 from stream.state.saved_series import SavedDay, SavedFigures, Span
+from stream.state.windows import KeyedState
+from tests.oracle import Delivery
+from tests.support.strategies import written
 
-__all__ = ["HeldDays", "PlainDaybook"]
+__all__ = ["HeldDays", "PlainDaybook", "book_of", "take_pages"]
 
 
 class HeldDays:
@@ -86,3 +90,20 @@ def within(one: Span, whole: Span) -> bool:
     return one.endpoint == whole.endpoint and (
         whole.window.start <= one.window.start and one.window.end <= whole.window.end
     )
+
+
+def take_pages(state: KeyedState, pages: Iterable[Delivery]) -> None:
+    """Merge pages into state."""
+    for one in pages:
+        text = written({"has_more": False, **one.page})
+        for found in Decoder(ENDPOINTS[one.endpoint]).decode(text.encode()).buckets:
+            chain = Chain(one.endpoint, one.label)
+            state.chains.add(chain)
+            state.take(chain, found, one.revision)
+
+
+def book_of(pages: Iterable[Delivery]) -> Daybook:
+    """Return the days of pages, of which nobody has kept any."""
+    state = KeyedState()
+    take_pages(state, pages)
+    return StoredDaybook(DaysOfWindows(state.windows()), state.windows())

@@ -6,7 +6,7 @@ Of the days no more are held at once than windows join; what is kept of them are
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
 from typing import NamedTuple, TypeAlias
 
@@ -22,7 +22,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.providers.prices.price_list import PriceList
 from stream.records.windows import Window
 
-__all__ = ["BilledDays", "Bills", "DayReaders", "compare_bills"]
+__all__ = ["BilledDays", "Bills", "DayReaders", "compare_bills", "horizon_of", "sum_by_currency"]
 
 DayReaders: TypeAlias = Mapping[str, Callable[[], Iterator[tuple[Window, DayGroups]]]]
 """Endpoint → what yields its days in order, from the first on whenever it is called."""
@@ -38,16 +38,11 @@ class ComparedDays(NamedTuple):
 class BilledDays:
     """Estimates what was used and compares it with what was billed, some days at a time."""
 
-    def __init__(self, readers: DayReaders, prices: PriceList, now: int) -> None:
-        """Compare the days that are read; ``now`` is the clock, in Unix seconds."""
+    def __init__(self, readers: DayReaders, prices: PriceList, horizon: Horizon) -> None:
+        """Compare the days that are read."""
         self.prices = prices
         self._readers = {ENDPOINTS[key]: read for key, read in readers.items()}
-        ends = (
-            days.end
-            for days, found in readers.get(COSTS, lambda: iter(()))()
-            if any(charges_in(days, found))
-        )
-        self._horizon = Horizon(now, max(ends, default=now + 1))
+        self._horizon = horizon
 
     def compare(self) -> Iterator[ComparedDays]:
         """Yield days in order, compared."""
@@ -99,13 +94,6 @@ class Bills(NamedTuple):
         """What use is charged by."""
         return self.days.prices
 
-    def sum_by_currency(self) -> dict[str | None, BillSums]:
-        """Return what all rows come to in each currency."""
-        found: defaultdict[str | None, BillSums] = defaultdict(BillSums)
-        for (currency, _), sums in self.sums.items():
-            found[currency].join(sums)
-        return found
-
     def rows(self) -> Iterator[BillRow]:
         """Yield what was billed, and beside it what was estimated, in order; compared anew."""
         for one in self.days.compare():
@@ -114,14 +102,31 @@ class Bills(NamedTuple):
 
 def compare_bills(readers: DayReaders, prices: PriceList, now: int) -> Bills:
     """Estimate what was used, and compare it with what was billed; ``now`` is in Unix seconds."""
-    found = Bills(
-        BilledDays(readers, prices, now), EstimateSums(), [], defaultdict(BillSums), set()
-    )
+    costs = readers[COSTS]() if COSTS in readers else ()
+    days = BilledDays(readers, prices, horizon_of(costs, now))
+    found = Bills(days, EstimateSums(), [], defaultdict(BillSums), set())
     for estimates, rows in found.days.compare():
         found.estimates.take(estimates.by_key)
         found.contradictions.extend(estimates.contradictions)
         for row in rows:
             found.sums[row.place.currency, row.reason].take(row)
-            found.line_items.update(row.line_items)
+            if row.line_items:
+                found.line_items.update(row.line_items)
     found.contradictions.sort(key=str)
     return found
+
+
+def horizon_of(costs: Iterable[tuple[Window, DayGroups]], now: int) -> Horizon:
+    """Return until when bills are known, of all days of costs; ``now`` is in Unix seconds."""
+    ends = (days.end for days, found in costs if any(charges_in(days, found)))
+    return Horizon(now, max(ends, default=now + 1))
+
+
+def sum_by_currency(
+    found: Mapping[tuple[str | None, str], BillSums],
+) -> dict[str | None, BillSums]:
+    """Add up sums by currency and reason."""
+    sums: defaultdict[str | None, BillSums] = defaultdict(BillSums)
+    for (currency, _), one in found.items():
+        sums[currency].join(one)
+    return sums

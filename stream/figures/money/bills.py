@@ -23,7 +23,7 @@ from stream.providers.prices.line_items import WIDER_KINDS, Subject, subject_of
 from stream.records.money import MONEY
 from stream.records.windows import Window
 
-__all__ = ["Charge", "charges_in", "reconcile"]
+__all__ = ["AMOUNT", "Charge", "charges_in", "order_of_place", "reconcile"]
 
 AMOUNT: Final = "amount_value"
 
@@ -85,7 +85,7 @@ def reconcile(
         place = BillPlace(days, project, subject, currency)
         row = rows.get(place) or rows.setdefault(place, BillRow(place))
         row.use(key, estimate)
-    found = sorted(rows.values(), key=lambda row: order_of(row.place))
+    found = sorted(rows.values(), key=lambda row: order_of_place(row.place))
     for row in found:
         row.line_items.sort(key=lambda text: text or "")
         row.reason = reason_of(row, currency, horizon)
@@ -118,7 +118,7 @@ def compared_days(found: set[Window]) -> dict[Window, Window]:
     return {days: whole for whole, some in joined for days in some}
 
 
-def order_of(place: BillPlace) -> tuple[object, ...]:
+def order_of_place(place: BillPlace) -> tuple[object, ...]:
     """Return what orders rows: days, project, subject and currency, absent first."""
     project, currency = place.project_id, place.currency
     of_subject = order_of_subject(place.subject)

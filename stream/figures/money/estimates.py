@@ -7,7 +7,7 @@ estimates add up over any split of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -22,17 +22,21 @@ from stream.records.money import MONEY, Number
 from stream.records.windows import Window
 
 __all__ = [
+    "COST",
     "OWN_COST",
     "Contradiction",
     "Estimate",
     "Estimates",
+    "GroupEstimate",
     "UsageKey",
+    "estimate_group",
     "tier_of",
 ]
 
+COST: Final = "cost"
+"""The counter in which rows themselves say what they cost."""
 OWN_COST: Final = "own_cost"
 """The kind of what rows themselves say that they cost."""
-COST: Final = "cost"
 STANDARD: Final = frozenset({"", "auto", "standard", DEFAULT_TIER})
 """What the tier is called that is charged where nobody asks for another."""
 
@@ -102,36 +106,53 @@ class Estimates:
             return
         for values, counters in found.groups.items():
             known: dict[str, Any] = dict(zip(found.names, values, strict=True))
-            for key, estimate in self._estimate(endpoint, days, known, counters):
-                known_one = self.by_key.setdefault(key, estimate)
-                if known_one is not estimate:
-                    known_one.add(estimate)
+            project, model = known.get("project_id"), known.get("model")
+            group = estimate_group(self.prices, endpoint, days.start, known, counters)
+            self.contradictions += (
+                Contradiction(days, endpoint.key, project, model, one) for one in group.messages
+            )
+            for kind, estimate in group.by_kind:
+                key = UsageKey(days, project, endpoint.key, model, group.tier, kind)
+                before = self.by_key.setdefault(key, estimate)
+                if before is not estimate:
+                    before.add(estimate)
 
-    def _estimate(
-        self,
-        endpoint: Endpoint,
-        days: Window,
-        known: Mapping[str, Any],
-        counters: Mapping[str, Number],
-    ) -> Iterator[tuple[UsageKey, Estimate]]:
-        project, model, tier = known.get("project_id"), known.get("model"), tier_of(known)
-        where = (days, project, endpoint.key, model, tier)
-        quantities = quantities_of(endpoint.key, counters)
-        messages = quantities.contradictions
-        if COST in counters and known.get(HAS_COST, True):
-            yield UsageKey(*where, OWN_COST), Estimate(amount=Decimal(counters[COST]))
-            if not quantities.by_kind and counters[COST]:
-                messages += ("a cost without any use: what it is of may be estimated beside it",)
-            quantities = quantities_of(endpoint.key, {})
-        self.contradictions += (
-            Contradiction(days, endpoint.key, project, model, message) for message in messages
-        )
-        prices = self.prices.find(model, tier, days.start) if quantities.by_kind else None
-        is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
-        for kind, quantity in quantities.by_kind.items():
-            estimate = estimate_of(quantity, prices, kind)
-            estimate.is_vague = is_vague
-            yield UsageKey(*where, kind), estimate
+
+class GroupEstimate(NamedTuple):
+    """What a group of rows should have cost, by kind; ``tier`` is the one that is charged.
+
+    ``messages`` say which of its counters cannot all be right.
+    """
+
+    tier: str
+    by_kind: list[tuple[str, Estimate]]
+    messages: tuple[str, ...]
+
+
+def estimate_group(
+    prices: PriceList,
+    endpoint: Endpoint,
+    day: int,
+    known: Mapping[str, Any],
+    counters: Mapping[str, Number],
+) -> GroupEstimate:
+    """Estimate a group of rows, by what is ``known`` of it, at the prices of a day (its start)."""
+    model, tier = known.get("model"), tier_of(known)
+    quantities = quantities_of(endpoint.key, counters)
+    messages = quantities.contradictions
+    by_kind: list[tuple[str, Estimate]] = []
+    if COST in counters and known.get(HAS_COST, True):
+        by_kind.append((OWN_COST, Estimate(amount=Decimal(counters[COST]))))
+        if not quantities.by_kind and counters[COST]:
+            messages += ("a cost without any use: what it is of may be estimated beside it",)
+        return GroupEstimate(tier, by_kind, messages)
+    charged = prices.find(model, tier, day) if quantities.by_kind else None
+    is_vague = "batch" in endpoint.dimensions and known.get("batch") is None
+    for kind, quantity in quantities.by_kind.items():
+        estimate = estimate_of(quantity, charged, kind)
+        estimate.is_vague = is_vague
+        by_kind.append((kind, estimate))
+    return GroupEstimate(tier, by_kind, messages)
 
 
 def estimate_of(quantity: int, prices: ModelPrices | None, kind: str) -> Estimate:

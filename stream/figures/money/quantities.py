@@ -11,11 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from stream.providers.endpoint import Endpoint
 from stream.records.money import Number
 
-__all__ = ["Quantities", "quantities_of"]
+__all__ = ["Quantities", "quantities_of", "quantity_counters"]
 
 TOKENS: Final = frozenset({"usage/completions", "usage/decisions"})
+PARTS: Final = (
+    "input_tokens",
+    "input_cached_tokens",
+    "input_cached_audio_tokens",
+    "input_cached_image_tokens",
+    "input_cache_write_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "output_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+)
+"""The counters of tokens, each a part of one before it, or a whole."""
 SINGLE: Final = {
     "usage/embeddings": ("input_tokens", "input"),
     "usage/moderations": ("input_tokens", "input"),
@@ -43,7 +57,7 @@ class Quantities(NamedTuple):
 def quantities_of(endpoint: str, counters: Mapping[str, Number]) -> Quantities:
     """Return what counters say of each kind that is charged; it is linear, so sums may be given."""
     if endpoint in TOKENS:
-        return cut_up_tokens({name: int(value) for name, value in counters.items()})
+        return cut_up_tokens(counters)
     if endpoint not in SINGLE:
         return Quantities({})
     name, kind = SINGLE[endpoint]
@@ -51,34 +65,48 @@ def quantities_of(endpoint: str, counters: Mapping[str, Number]) -> Quantities:
     return Quantities({kind: value} if value else {})
 
 
-def cut_up_tokens(counters: Mapping[str, int]) -> Quantities:
+def quantity_counters(endpoint: Endpoint) -> frozenset[str]:
+    """Return the counters of an endpoint that say how much of something was used."""
+    if endpoint.key in TOKENS:
+        return frozenset(name for name in endpoint.counters if name.endswith("_tokens"))
+    return frozenset(name for name, _ in [*filter(None, [SINGLE.get(endpoint.key)])])
+
+
+def cut_up_tokens(counters: Mapping[str, Number]) -> Quantities:
     """Cut up the tokens of completions."""
-
-    def count(name: str) -> int:
-        return counters.get(f"{name}_tokens", 0)
-
-    cached, cache_write = count("input_cached"), count("input_cache_write")
+    (
+        whole_input,
+        cached,
+        cached_audio,
+        cached_image,
+        cache_write,
+        audio_input,
+        image_input,
+        whole_output,
+        audio_output,
+        image_output,
+    ) = (int(counters.get(name, 0)) for name in PARTS)
     parts = {
-        "cached_audio_input": count("input_cached_audio"),
-        "cached_image_input": count("input_cached_image"),
+        "cached_audio_input": cached_audio,
+        "cached_image_input": cached_image,
         "cache_write": cache_write,
-        "audio_input": count("input_audio"),
-        "image_input": count("input_image"),
-        "audio_output": count("output_audio"),
-        "image_output": count("output_image"),
+        "audio_input": audio_input,
+        "image_input": image_input,
+        "audio_output": audio_output,
+        "image_output": image_output,
+        "cached_input": cached - cached_audio - cached_image,
+        "input": whole_input - cached - cache_write - audio_input - image_input,
+        "output": whole_output - audio_output - image_output,
     }
-    parts["cached_input"] = cached - parts["cached_audio_input"] - parts["cached_image_input"]
-    parts["input"] = (
-        count("input") - cached - cache_write - parts["audio_input"] - parts["image_input"]
-    )
-    parts["output"] = count("output") - parts["audio_output"] - parts["image_output"]
-    wrong = [
-        f"{kind} tokens come to {value}: their parts are more than the whole"
-        for kind, value in parts.items()
-        if value < 0
-    ]
+    wrong: tuple[str, ...] = ()
+    if min(parts.values()) < 0:
+        wrong = tuple(
+            f"{kind} tokens come to {value}: their parts are more than the whole"
+            for kind, value in parts.items()
+            if value < 0
+        )
     uncached = counters.get("input_uncached_tokens")
-    expected = count("input") - cached - cache_write
+    expected = whole_input - cached - cache_write
     if uncached is not None and uncached != expected:
-        wrong.append(f"input_uncached_tokens are {uncached}, and by the others {expected}")
-    return Quantities({kind: value for kind, value in parts.items() if value}, tuple(wrong))
+        wrong += (f"input_uncached_tokens are {uncached}, and by the others {expected}",)
+    return Quantities({kind: value for kind, value in parts.items() if value}, wrong)

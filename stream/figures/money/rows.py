@@ -44,6 +44,11 @@ class BillRow(Struct):
         return max(min(self.billed_amount, self.estimate.amount), Decimal(0))
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether any of what was used has a price."""
+        return bool(self.usage) and self.estimate.is_priced
+
+    @property
     def difference(self) -> Decimal:
         """What is billed, less what is estimated."""
         return MONEY.subtract(self.billed_amount, self.estimate.amount)
@@ -80,9 +85,10 @@ class BillSums(Struct):
     def take(self, row: BillRow) -> None:
         """Count a row."""
         self.rows += 1
-        self.billed_amount = MONEY.add(self.billed_amount, row.billed_amount)
         self.estimated_amount = MONEY.add(self.estimated_amount, row.estimate.amount)
-        self.matched_amount = MONEY.add(self.matched_amount, row.matched_amount)
+        if row.line_items:
+            self.billed_amount = MONEY.add(self.billed_amount, row.billed_amount)
+            self.matched_amount = MONEY.add(self.matched_amount, row.matched_amount)
 
     def join(self, other: BillSums) -> None:
         """Count what others have counted."""

@@ -6,5 +6,6 @@ records that count, as columns, and no more in memory than a batch; ``days`` arr
 ``csv`` and ``parquet`` write them, and ``counts`` what came of it; ``postgres`` brings tables in
 PostgreSQL up to date. ``focus`` writes what was billed as FOCUS has it: ``charges`` of the records
 of costs, which ``charge_summary`` counts. ``breakdowns`` makes a table of what somebody asks for,
-and CSV and JSON of it, ``tables`` writes it for people.
+with ``estimate_notes`` where it has estimates, and CSV and JSON of it, ``reconciliations`` makes
+one of bills beside estimates, and ``tables`` writes tables for people.
 """

@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -18,9 +19,19 @@ from stream.figures.periods import name_period
 from stream.figures.ranks import Figures, RankedRow, RankedRows, rank_rows
 from stream.records.money import plain_text_of
 from stream.records.privacy import show_label
-from stream.records.windows import timestamp
+from stream.records.windows import Window, timestamp
+from stream.sinks.bills import show_unpriced
+from stream.sinks.exports.estimate_notes import notes_of_estimates
 
-__all__ = ["NAME", "FigureTable", "guard_text", "table_of", "write_csv", "write_json"]
+__all__ = [
+    "NAME",
+    "FigureTable",
+    "guard_text",
+    "note_long_spans",
+    "table_of",
+    "write_csv",
+    "write_json",
+]
 
 NAME: Final = "project_name"
 FORMULA: Final = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -29,12 +40,16 @@ Cell: TypeAlias = str | None
 
 
 class FigureTable(NamedTuple):
-    """A breakdown as rows, with what projects are called, and what must be said of it."""
+    """Figures as rows, with what projects are called, and what must be said of them.
+
+    ``json_members`` are what JSON has beside.
+    """
 
     choice: Choice
     body: RankedRows
     names: Mapping[str, str]
     notes: list[str]
+    json_members: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def columns(self) -> list[str]:
@@ -61,7 +76,12 @@ def table_of(
 ) -> FigureTable:
     """Make the table of a breakdown; ``notes`` are said beside what it needs itself."""
     ranked = rank_rows(found, top)
-    return FigureTable(found.choice, ranked, names, [*notes, *notes_of(found, ranked)])
+    notes = [*notes, *notes_of(found, ranked), *notes_of_estimates(found)]
+    json_members: dict[str, Any] = {}
+    if found.estimates is not None:
+        json_members["prices"] = found.estimates.prices.title
+        json_members["without_price"] = show_unpriced(found.estimates.without_price)
+    return FigureTable(found.choice, ranked, names, notes, json_members)
 
 
 def notes_of(found: Breakdown, ranked: RankedRows) -> list[str]:
@@ -75,16 +95,20 @@ def notes_of(found: Breakdown, ranked: RankedRows) -> list[str]:
         )
     if is_used and "line_item" in by:
         notes.append("usage has no line item: it stands in rows of its own")
-    if found.long_spans:
-        first = min(found.long_spans)
-        more = f", and {len(found.long_spans) - 1} more" if len(found.long_spans) > 1 else ""
-        notes.append(
-            f"windows cross midnight: {name_period(first.start, 'day')} stands for the days until "
-            f"{name_period(first.end - 1, 'day')}{more}"
-        )
+    notes += note_long_spans(found.long_spans)
     if any(one.name == "usage_bytes" for one in ranked.measures):
         notes.append("usage_bytes is how much there was in the end of each period, and no sum")
     return notes
+
+
+def note_long_spans(long_spans: Collection[Window]) -> list[str]:
+    """Say which days a window joins, if any."""
+    if not long_spans:
+        return []
+    first = min(long_spans)
+    more = f", and {len(long_spans) - 1} more" if len(long_spans) > 1 else ""
+    days = name_period(first.start, "day"), name_period(first.end - 1, "day")
+    return [f"windows cross midnight: {days[0]} stands for the days until {days[1]}{more}"]
 
 
 def key_of(measure: Measure) -> str:
@@ -133,11 +157,11 @@ def write_json(table: FigureTable) -> bytes:
         "total": json_figures(table.body.total),
         "notes": table.notes,
     }
-    return msgspec.json.format(msgspec.json.encode(shown), indent=2)
+    return msgspec.json.format(msgspec.json.encode(shown | {**table.json_members}), indent=2)
 
 
 def json_figures(figures: Figures) -> dict[str, Any]:
-    """Return figures as JSON has them; of what is billed, the amounts by currency."""
+    """Return figures as JSON has them; of money, the amounts by currency."""
     found: dict[str, Any] = {}
     for measure, value in figures.items():
         shown = value if isinstance(value, int) else plain_text_of(value)

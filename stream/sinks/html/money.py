@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final, NamedTuple
 
-from stream.figures.money.billing import Bills
+from stream.figures.money.billing import Bills, sum_by_currency
 from stream.figures.money.estimates import Estimate
 from stream.figures.money.reasons import REASONS
 from stream.figures.money.rows import BillSums
@@ -49,7 +49,7 @@ class MoneyView(NamedTuple):
 
 def view_money(bills: Bills) -> MoneyView:
     """Arrange what is known of bills and estimates."""
-    sums = bills.sum_by_currency()
+    sums = sum_by_currency(bills.sums)
     currencies = sorted(sums, key=absent_first)
     kept = currencies[:MOST_CURRENCIES]
     return MoneyView(
