@@ -12,17 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.figures.daybook import Daybook, DaysOfWindows, StoredDaybook
-from stream.figures.days import DayColumns, rows_of
+from stream.figures.days import DayColumns, DayGroups, groups_of_span, rows_of
 from stream.figures.ledger import Ledger
+from stream.intake.former import windows_in
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain
 from stream.records.errors import Unavailable
 from stream.records.tally import Tally
 from stream.records.windows import MAX_TIME, Window
 from stream.sinks.daybooks import open_daybook
+from stream.state.saved_series import Span
 from stream.state.sqlite.inspection import Inspection
 from stream.state.sqlite.replayed_days import put_replayed
+from stream.state.windows import Windows
 from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, walks
 from tests.support.pages import DAY, bucket, page, put_all, used
 from tests.support.pruning import prune
@@ -169,3 +173,21 @@ def test_a_replay_that_finds_nothing_new_keeps_nothing_anew(
         put_all(pages, {"usage_moderations.json": page(bucket(used(1)))})
         read_into(pages, state, workers=workers)
     assert kept == [len(see_days(state)) - 1, 1]
+
+
+def test_what_was_kept_under_other_former_chains_is_worked_out(pages: Path, state: Path) -> None:
+    """Of an endpoint whose former chains are others by now, no kept day stands for anything."""
+    read_into(pages, state)
+    seen = set()
+
+    def note(windows: Windows, span: Span) -> DayGroups:
+        seen.add(span.endpoint)
+        return groups_of_span(windows, span)
+
+    with closing(Inspection(state)) as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream.figures.daybook.groups_of_span", note)
+        windows = windows_in(store, store.load_but_series())
+        for chain, found in ((None, set[str]()), (Chain("costs", "other"), {"costs"})):
+            former = frozenset[Chain]() if chain is None else frozenset({chain})
+            assert days_in(StoredDaybook(store, windows, frozenset(), former))
+            assert seen == found
