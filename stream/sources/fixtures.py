@@ -21,13 +21,8 @@ from stream.sources.capture_parts import is_capture_part
 from stream.sources.captures import Capture
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
-from stream.sources.files import (
-    BATCH_FILES,
-    FilePage,
-    PageFile,
-    read_batch,
-    signature_of,
-)
+from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_batch
+from stream.sources.opening import signature_of
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
 
@@ -240,7 +235,7 @@ class Fixtures:
                 chain.chain, number, read.content, number, 0, None, error, seconds=read.seconds
             )
         part, anew = Part(self.source, name), page is not None
-        await send(Delivery(part, spell_name(read.file.name), page, position, read.sha256, anew))
+        await send(Delivery(part, spell_name(read.file.name), page, position, read.digest, anew))
         self._note(name, position)
 
     def _note(self, name: str, position: bytes) -> None:
