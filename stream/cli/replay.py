@@ -109,8 +109,8 @@ def read_worker_count(value: str) -> int:
     "--sha256",
     "is_sha256",
     is_flag=True,
-    help="Name pages by the SHA-256 of their files, as --notes does; else it is XXH3, which takes "
-    "less time, but for files that a CHECKSUMS.sha256 beside them lists: those are compared.",
+    help="Name what was read by its SHA-256, as --notes does. Without, that is XXH3, which takes "
+    "less time, but for files that a CHECKSUMS.sha256 beside them lists, and is compared with.",
 )
 @click.option(
     "--notes",

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from stream.records.chains import Chain, ChainSummary, Origin, PageSums
 from stream.records.delivery import Part
-from stream.records.digests import spell_digest
+from stream.records.digests import is_sha256, spell_digest
 from stream.records.windows import Window
 
 __all__ = [
@@ -252,6 +252,14 @@ class Account:
             part.name: entry.position
             for part, entry in self.entries()
             if part.source == source and entry.position
+        }
+
+    def parts_without_sha256(self, source: str) -> set[str]:
+        """Return the parts of a source, by name, whose digest is no SHA-256."""
+        return {
+            part.name
+            for part, entry in self.entries()
+            if part.source == source and not is_sha256(entry.digest)
         }
 
     def entries(self) -> Iterator[tuple[Part, Entry]]:

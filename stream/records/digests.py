@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["CHECKSUMS", "ListedSum", "listed_sums", "spell_digest", "spell_sum"]
+__all__ = ["CHECKSUMS", "ListedSum", "is_sha256", "listed_sums", "spell_digest", "spell_sum"]
 
 CHECKSUMS: Final = "CHECKSUMS.sha256"
 """The file that has the SHA-256 of those beside it, as ``sha256sum`` writes them."""
@@ -47,9 +47,14 @@ def spell_sum(name: str, digest: bytes) -> str:
     return f"{digest.hex()}  {name}\n"
 
 
+def is_sha256(digest: bytes) -> bool:
+    """Tell whether a digest is a SHA-256: it has 32 bytes, and an XXH3 has 16."""
+    return len(digest) == SHA256_BYTES
+
+
 def spell_digest(digest: bytes) -> str | None:
     """Write a digest with what it is: ``xxh3-128:…`` or ``sha256:…``; of none there is none."""
     if not digest:
         return None
-    kind = "sha256" if len(digest) == SHA256_BYTES else "xxh3-128"
+    kind = "sha256" if is_sha256(digest) else "xxh3-128"
     return f"{kind}:{digest.hex()}"
