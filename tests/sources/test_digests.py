@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from stream.records.chains import Chain
 from stream.records.delivery import Part
@@ -20,9 +19,10 @@ from stream.state.sqlite.letters import LETTERS, placed_letters_in, put_letters
 from tests.support.bad_pages import END, MORE, ONE, TWO
 from tests.support.comparing import without_digests
 from tests.support.envelopes import line, put_capture, zstd
-from tests.support.pages import bucket, letters_in, page, put, put_all, used
+from tests.support.pages import bucket, letters_in, page, put, put_all, put_recorded, used
 from tests.support.places import FIXTURES
 from tests.support.running import Replayed, replay, run
+from tests.support.watching import Watching
 
 ASIDE: dict[str, object] = {"on_error": "dead-letter"}
 WALK = "walk.ndjson.zst"
@@ -129,11 +129,11 @@ def test_a_list_that_is_none_is_refused(broken: str, pages: Path) -> None:
 
 def test_both_kinds_of_digests_give_the_same_report(tmp_path: Path) -> None:
     """Only the digests differ, for any number of workers; --sha256 gives those of sha256sum."""
-    shutil.copytree(FIXTURES, tmp_path / "pages", ignore=lambda *_: {CHECKSUMS})
-    cheap = replay(tmp_path / "pages")
+    pages = put_recorded(tmp_path / "pages")
+    cheap = replay(pages)
     listed = {one.name: one.digest for one in listed_sums((FIXTURES / CHECKSUMS).read_bytes())}
     for workers in 1, 2:
-        dear = replay(tmp_path / "pages", "--sha256", workers=workers)
+        dear = replay(pages, "--sha256", workers=workers)
         assert without_digests(dear.raw) == without_digests(cheap.raw)
         found = digests_in(dear)
         assert found == {name: f"sha256:{listed[name].hex()}" for name in found}
@@ -181,3 +181,14 @@ def test_a_page_that_has_changed_is_not_put_into_a_capture(pages: Path, tmp_path
     code, _, errors = run(["capture", str(pages), str(tmp_path / "all.ndjson")])
     assert (code, errors.count("\n")) == (65, 1)
     assert f"{CHECKSUMS} beside it says" in errors
+
+
+def test_who_watches_compares_nothing(tmp_path: Path) -> None:
+    """Pages may come before their list, so a daemon takes them as they are."""
+    watching = Watching(tmp_path)
+    put_all(watching.pages, {ONE: page(bucket(used(7))), CHECKSUMS: f"{'0' * 64}  {ONE}\n"})
+    watching.look()
+    assert watching.tokens() == 7
+    content = (watching.pages / ONE).read_bytes()
+    assert [one.digest for one in watching.sent] == [xxh3_128_digest(content)]
+    watching.intake.close()
