@@ -106,6 +106,13 @@ def read_worker_count(value: str) -> int:
     help="Write a page for people too: one file without a script, that needs no network.",
 )
 @click.option(
+    "--sha256",
+    "is_sha256",
+    is_flag=True,
+    help="Name what was read by its SHA-256, as --notes does. Without, that is XXH3, which takes "
+    "less time, but for files that a CHECKSUMS.sha256 beside them lists, and is compared with.",
+)
+@click.option(
     "--notes",
     metavar="FILE",
     type=OUTPUT_FILE,
@@ -132,6 +139,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     html: Path | None,
     *,
     allow_incomplete: bool,
+    is_sha256: bool,
     row_budget: int,
     workers: int,
     **options: Any,
@@ -173,6 +181,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         side_outputs=beside,
         prices=price_list,
         html=html,
+        is_sha256=is_sha256 or notes is not None,
         **options,
     )
     check_outputs(run)

@@ -130,7 +130,7 @@ def test_the_readme_speaks_of_options_that_exist() -> None:
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
     ours = re.sub(r"(?m)^\$ promtool .*$", "", README)
-    named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)
+    named = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", ours)
     assert named
     assert set(named) - {"--help"} <= known
 
