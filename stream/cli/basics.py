@@ -26,6 +26,8 @@ __all__ = [
     "add_options",
     "clock_option",
     "end_run",
+    "exit_code_of",
+    "mark_unsound",
     "page_bytes_option",
     "prices_option",
     "read_time",
@@ -53,6 +55,8 @@ Exit codes:
   130, 143  interrupted; no report
 """
 
+UNSOUND: Final = "stream.cli.unsound"
+"""What a context knows where figures were shown, or written, of which something does not hold."""
 FILE: Final = click.Path(path_type=Path)
 
 
@@ -200,6 +204,16 @@ def end_run(context: click.Context, summary: bytes, report: Report, place: Repor
     for warning in report.outline.warnings:
         show_warning(one_line(warning))
     context.exit(report.outline.exit_code)
+
+
+def mark_unsound() -> None:
+    """Have the command that runs exit with 1 when it is done: something does not hold."""
+    click.get_current_context().meta[UNSOUND] = True
+
+
+def exit_code_of(context: click.Context) -> int:
+    """Return the exit code of a command that is done, and has said nothing of its own."""
+    return int(UNSOUND in context.meta)
 
 
 def show_warning(text: str) -> None:
