@@ -170,6 +170,28 @@ def test_an_export_again_writes_nothing(
     assert shown == [(1, len(before), 0), (2, 0, len(before))]
 
 
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        ("TRUNCATE usage_stream.records", (4, 0, 0, 0)),
+        ("DELETE FROM usage_stream.records WHERE endpoint = 'costs'", (1, 0, 0, 3)),
+    ],
+)
+def test_records_that_were_deleted_by_hand_come_again(
+    change: str, again: tuple[int, ...], postgres: Cluster, database: str, pages: Path
+) -> None:
+    """Days of a state file that have not as many records as were sent are sent again, once."""
+    state = pages.parent / "changed.db"
+    replay(pages, state=state)
+    export(state)
+    before = dump(postgres, database)
+    with postgres.connect(database) as connection:
+        connection.execute(change.encode())
+    assert counts_of(export(state)) == again
+    assert dump(postgres, database) == before
+    assert counts_of(export(state)) == (0, 0, 0, 4)
+
+
 def test_what_is_corrected_or_gone_is_so_in_the_tables(
     postgres: Cluster, database: str, tmp_path: Path
 ) -> None:
