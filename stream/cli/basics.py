@@ -16,13 +16,16 @@ from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
+from stream.sinks.captures import PACKED
 from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = [
     "EXIT_CODES",
     "FILE",
+    "NOT_PACKED",
     "OUTPUT_FILE",
+    "PLAIN_FILE",
     "add_options",
     "clock_option",
     "end_run",
@@ -61,20 +64,31 @@ FILE: Final = click.Path(path_type=Path)
 
 
 class OutputFile(click.Path):
-    """The type of an option that names a file to write, which is not standard output."""
+    """The type of an option that names a file to write, which is not standard output.
+
+    ``is_plain``: it is not packed either, as nobody reads it packed.
+    """
+
+    def __init__(self, *, is_plain: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.is_plain = is_plain
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path.
 
         Raises:
-            click.BadParameter: it is ``-``.
+            click.BadParameter: it is ``-``, or a packed file where that is not written.
         """
+        if self.is_plain and Path(value).suffix in PACKED:
+            self.fail(NOT_PACKED, param, ctx)
         if str(value) == "-":
             self.fail("- is no file, and this does not go to standard output", param, ctx)
         return super().convert(value, param, ctx)
 
 
-OUTPUT_FILE: Final = OutputFile(path_type=Path)
+OUTPUT_FILE: Final = OutputFile()
+PLAIN_FILE: Final = OutputFile(is_plain=True)
+NOT_PACKED: Final = "this is not written packed: give a name without .gz or .zst"
 
 
 def read_time(value: str | int) -> int:

@@ -26,7 +26,8 @@ PERCENT: Final = Decimal("0.01")
 class BudgetBar(NamedTuple):
     """A budget: what it is called, the widths and places in its bar, and what is said of it.
 
-    ``project_id`` is empty where that is what it is called, or where it is for all projects. Of what nobody knows there is ``None``; ``is_over``: all of it is spent.
+    ``project_id`` is empty where that is what it is called, or where it is for all projects.
+    Of what nobody knows there is ``None``; ``is_over``: all of it is spent.
     """
 
     name: str
