@@ -55,7 +55,7 @@ Exit codes:
   70        a bug
   77        the provider refuses the key
   78        configuration
-  130, 143  interrupted; no report
+  129, 130, 143  interrupted; no report
 """
 
 UNSOUND: Final = "stream.cli.unsound"

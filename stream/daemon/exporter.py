@@ -32,7 +32,7 @@ FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 300.0
 GRACE: Final = 3.0
 """Seconds that a process has to end by itself."""
-INTERRUPTED: Final = frozenset({130, 143, -signal.SIGINT, -signal.SIGTERM})
+INTERRUPTED: Final = frozenset({129, 130, 143, -signal.SIGINT, -signal.SIGTERM})
 WRITTEN: Final = frozenset({0, 1})
 """The exit codes of one that has done it; 1: something does not hold, as of walks under way."""
 LONGEST: Final = 1 << 16

@@ -7,7 +7,7 @@
     ├── Unavailable             69  a source or a store that cannot be reached or written
     ├── KeyRefused              77  the provider refuses the key
     ├── BadConfiguration        78  a setting that is unknown, of the wrong type, or unsafe
-    └── Interrupted            130  SIGINT (143: SIGTERM) ended a replay
+    └── Interrupted            130  SIGINT (143: SIGTERM, 129: SIGHUP) ended a replay
 
 Exit code 1 is no error: the report is whole, and names what does not hold. Exit code 2 is the
 command line's own.
