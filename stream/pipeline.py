@@ -36,10 +36,12 @@ from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Report, write_report
 from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
+from stream.sources.digests import Digests
 from stream.sources.directory import Directory
 from stream.sources.discovery import Survey
-from stream.sources.files import read_regular
+from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
+from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.sqlite.reader import WindowReader
 
@@ -68,7 +70,9 @@ class Replay(Struct, frozen=True, kw_only=True):
 
     ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
     ``side_outputs`` are what the command writes beside it, the page ``html`` among them. With
-    ``prices`` the report says what use should have cost.
+    ``prices`` the report says what use should have cost. ``is_sha256``: the digest of each page
+    that is there is a SHA-256. ``is_compared``: files that a list of checksums beside them has are
+    compared with it.
     """
 
     directory: Path
@@ -81,6 +85,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     side_outputs: tuple[Path, ...] = ()
     prices: PriceList | None = None
     html: Path | None = None
+    is_sha256: bool = False
+    is_compared: bool = True
 
     @property
     def outputs(self) -> Outputs:
@@ -154,9 +160,13 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
 
     One of several workers gives each page its digest, and all where dead letters name it.
     """
-    digests = ALL.digests if run.rules.tolerant else intake.share.digests
+    shares = ALL.digests if run.rules.tolerant else intake.share.digests
+    digests = Digests(is_sha256=run.is_sha256, is_compared=run.is_compared, shares=shares)
     options = ReadOptions(run.max_page_bytes, digests, run.rules.state is not None)
     positions, files = intake.account.positions(""), files_of(run)
+    if run.is_sha256:
+        for part in positions.keys() & intake.account.parts_without_sha256(""):
+            positions[part] = unsigned_position(part, positions[part])
     return Directory(
         run.directory, "", positions, options, clock=lambda: run.now, passed_over=files
     )

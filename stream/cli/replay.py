@@ -107,6 +107,13 @@ def read_worker_count(value: str) -> int:
     help="Write a page for people too: one file without a script, that needs no network.",
 )
 @click.option(
+    "--sha256",
+    "is_sha256",
+    is_flag=True,
+    help="Name what was read by its SHA-256, as --notes does. Without, that is XXH3, which takes "
+    "less time, but for files that a CHECKSUMS.sha256 beside them lists, and is compared with.",
+)
+@click.option(
     "--notes",
     metavar="FILE",
     type=OUTPUT_FILE,
@@ -133,6 +140,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     html: Path | None,
     *,
     allow_incomplete: bool,
+    is_sha256: bool,
     row_budget: int,
     workers: int,
     **options: Any,
@@ -174,6 +182,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         side_outputs=beside,
         prices=price_list,
         html=html,
+        is_sha256=is_sha256 or notes is not None,
         **options,
     )
     check_outputs(run)
@@ -183,7 +192,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         written = run_replay(run, tally, workers)
         after = summary_of(made.lasting_path, written)
         if metrics:
-            from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+            from stream.sinks.metrics.textfile import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
             write_metrics(metrics, tally)
         if notes:

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from stream.daemon.config import Settings
 from stream.daemon.core import Core
-from stream.sinks.metrics import DiskSpace
+from stream.sinks.metrics.status import DiskSpace
 
 __all__ = ["find_memory_limit", "measure_disks", "measure_regularly"]
 

@@ -379,5 +379,5 @@ class Intake:
 def move_on(entry: Entry, delivery: Delivery) -> None:
     """Let an entry be as far as a delivery has come."""
     entry.name, entry.position = delivery.name, delivery.position
-    if delivery.digest is not None or delivery.begins_anew:
-        entry.sha256 = bytes.fromhex(delivery.digest or "")
+    if delivery.digest or delivery.begins_anew:
+        entry.digest = delivery.digest

@@ -95,7 +95,7 @@ def test_notes_are_appended(tmp_path: Path) -> None:
     second = both.removeprefix(first)
     assert ("none: no report stood there" in first, "none:" in second) == (True, False)
     assert ('"tokensIn": 7' in second, '"tokensIn": 8' in second) == (True, True)
-    digest = json.loads(Path(report).read_text("utf-8"))["run"]["fixtures"][0]["sha256"]
+    digest = json.loads(Path(report).read_text("utf-8"))["run"]["fixtures"][0]["digest"]
     for wanted in (
         digest,
         ONE,
