@@ -48,19 +48,27 @@ def test_what_is_not_packed_has_no_packed_name(name: str, ending: str, tmp_path:
     assert not out.exists()
 
 
-@pytest.mark.parametrize("source", ["http://127.0.0.1:9464", "-"])
-@pytest.mark.parametrize("command", [["show"], *(["export", *FORMS[one]] for one in FORMS)])
-def test_what_a_source_may_be_is_said(source: str, command: list[str], tmp_path: Path) -> None:
-    """An address, or standard input, where it is none that the command takes: usage."""
-    if command == ["show"] and source != "-":
-        source = "ftp://example.com"
-    if command == ["export", "html"] and source == "-":
-        return  # which it takes
-    out = [] if command == ["show"] else ["--out", str(tmp_path / "out.x")]
-    code, output, errors = run([*command, source, *out])
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        *((one, "http://127.0.0.1:9464") for one in FORMS),
+        *((one, "-") for one in FORMS if one != "html"),
+    ],
+)
+def test_what_a_source_may_be_is_said(name: str, source: str, tmp_path: Path) -> None:
+    """An address is none, nor is standard input but for html: usage."""
+    code, output, errors = run(["export", *FORMS[name], source, "--out", str(tmp_path / "out.x")])
     assert (code, output) == (2, ""), errors
     assert "SOURCE" in errors
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("source", ["ftp://example.com", "-"])
+def test_what_show_takes_is_said(source: str) -> None:
+    """Another address than a daemon's is none, nor is standard input."""
+    code, output, errors = run(["show", source])
+    assert (code, output) == (2, ""), errors
+    assert "SOURCE" in errors
 
 
 def test_nothing_found_is_said_on_stderr() -> None:

@@ -36,10 +36,7 @@ __all__ = [
 T = TypeVar("T")
 
 NOTHING: Final = "nothing was found"
-SOURCES: Final = (
-    "SOURCE is a state file (which may be in use), a capture, or a directory of pages, "
-    "and - for standard input where that is said; it is no address"
-)
+SOURCES: Final = "SOURCE is a state file (which may be in use), a capture, or a directory of pages"
 EXTRA: Final = "pyarrow is not installed: pip install 'usage-stream[parquet]'"
 
 
@@ -57,7 +54,8 @@ class SourcePath(click.Path):
             click.BadParameter: it is standard input, or an address.
         """
         if "://" in str(value) or (str(value) == DASH and not self.has_input):
-            self.fail(SOURCES, param, ctx)
+            more = ", or - for standard input" if self.has_input else ""
+            self.fail(f"{SOURCES}{more}", param, ctx)
         return super().convert(value, param, ctx)
 
 
