@@ -43,6 +43,7 @@ from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
 from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
+from stream.state.memory import pause_collector, resume_collector
 from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
@@ -127,7 +128,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         BadInput: a page or a chain cannot be trusted; no report is written.
         Unavailable: a file cannot be read, or the report cannot be written.
     """
-    with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
+    with pause_collector(), closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
         state = freeze_state(intake)._replace(left_out=survey.left_out)
@@ -218,6 +219,7 @@ async def ingest_pages(
     """
     if run.rules.dead_letters is not None:
         prepare_file(run.rules.dead_letters / DEAD_LETTERS)
+        resume_collector()  # an error that is caught leaves a cycle for each bad record
     # A store that lasts may have windows that never were in memory.
     if not intake.checkpoints.is_lasting:
         priced = run.prices is not None
@@ -234,6 +236,8 @@ async def ingest_pages(
                 tasks.start_soon(feed)
                 async for delivery in channel:
                     intake.take(delivery)
+                    if intake.state.full:  # from here on memory is short
+                        resume_collector()
                     if intake.state.full or intake.checkpoints.is_due(
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):

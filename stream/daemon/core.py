@@ -133,7 +133,7 @@ class Core:
         self.settings = settings
         self.money.follow(settings, prices)
         self.intake.rules = settings.rules
-        self.intake.state.budget = settings.row_budget
+        self.intake.state.budget = settings.rules.memory
         self.pruner.retention = settings.window_retention
         self.intake.letters_changed = True
         self.changes += 1

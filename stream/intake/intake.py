@@ -70,7 +70,7 @@ class Intake:
         try:
             if lasting and store is None:
                 opened.take_shards([])  # or they could come later, over what is newer
-            budget = rules.row_budget
+            budget = rules.memory // share.total
             self.checkpoints = Checkpoints(opened, self.objects, tally, budget, lasting=lasting)
             self.state = self.checkpoints.state
             self._restore_account()
