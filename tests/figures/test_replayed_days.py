@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stream.figures.daybook import Daybook, DaysOfWindows, StoredDaybook
 from stream.figures.days import DayColumns, DayGroups, groups_of_span, rows_of
 from stream.figures.ledger import Ledger
+from stream.intake.account import Account
 from stream.intake.former import windows_in
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
@@ -96,7 +97,7 @@ def days_in(book: Daybook) -> dict[Any, Any]:
 
 def see_days(state: Path) -> dict[Any, Any]:
     """Return what days of a state file came to, which is what its windows come to."""
-    with open_daybook(state) as (book, _):
+    with open_daybook(state) as (book, *_):
         found, windows = days_in(book), book.windows
         former = frozenset(windows.former_chains)
         assert found == days_in(StoredDaybook(DaysOfWindows(windows), windows, former, former))
@@ -149,7 +150,7 @@ def test_they_are_what_windows_come_to(
             read_into(pages, state.with_name("other.db"))
             assert found == see_days(state.with_name("other.db"))
         if not steps & {"daemon", "prune"}:
-            with pytest.MonkeyPatch.context() as patch, open_daybook(state) as (book, _):
+            with pytest.MonkeyPatch.context() as patch, open_daybook(state) as (book, *_):
                 patch.setattr("stream.figures.daybook.groups_of_span", refuse)
                 assert days_in(book) == found
 
@@ -186,7 +187,9 @@ def test_what_was_kept_under_other_former_chains_is_worked_out(pages: Path, stat
 
     with closing(Inspection(state)) as store, pytest.MonkeyPatch.context() as patch:
         patch.setattr("stream.figures.daybook.groups_of_span", note)
-        windows = windows_in(store, store.load_but_series())
+        saved, account = store.load_but_series(), Account()
+        account.restore(saved.parts, counted=True)
+        windows = windows_in(store, saved, account)
         for chain, found in ((None, set[str]()), (Chain("costs", "other"), {"costs"})):
             former = frozenset[Chain]() if chain is None else frozenset({chain})
             assert days_in(StoredDaybook(store, windows, frozenset(), former))

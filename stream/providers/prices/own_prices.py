@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from stream.providers.prices.checks import Checks, TomlTable, read_tables
+from stream.providers.prices.checks import Checks, TomlTable, quote_value, read_tables
 from stream.providers.prices.price_list import (
     DEFAULT_TIER,
     KINDS,
@@ -143,7 +143,7 @@ def read_own_prices(content: bytes, place: str, title: str) -> OwnPrices:
     currency = top.text("currency", USD).lower()
     default = top.flag("default", absent=True)
     if default and currency != USD:
-        checks.note("currency", f"found {currency!r}, expected usd, or default = false")
+        checks.note("currency", f"found {quote_value(currency)}, expected usd, or default = false")
     prices = [price_of(one) for one in top.tables("price")]
     discounts = [discount_of(one) for one in top.tables("discount")]
     top.refuse_rest()
@@ -190,7 +190,7 @@ def scope_of(table: TomlTable, tier: str | None) -> Scope:
     """Read what an entry is about; ``tier`` is what is meant where it names none."""
     model = table.text("model", "", required=True)
     if "*" in model[:-1]:
-        table.note("model", f"found {model!r}, expected a name, or one that ends in *")
+        table.note("model", f"found {quote_value(model)}, expected a name, or one that ends in *")
     named = table.text("tier", "")
     start = table.day("valid_from")
     seconds = 0 if start is None else int(dt.datetime.combine(start, dt.time(), dt.UTC).timestamp())
