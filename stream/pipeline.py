@@ -22,6 +22,7 @@ from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, SpilledFigures
 from stream.figures.expectations import Expectations
 from stream.figures.outline import FrozenState, outline_of
+from stream.figures.replayed_days import keep_days
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.providers.prices.price_list import PriceList
@@ -44,6 +45,7 @@ from stream.sources.names import EXPECTATIONS, NAMES_WANTED
 from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.memory import pause_collector, resume_collector
+from stream.state.saved_series import ReplayedDayStore
 from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Observer",
     "Outputs",
     "Replay",
+    "day_store_of",
     "directory_of",
     "expected_in",
     "finish_run",
@@ -88,6 +91,11 @@ class Replay(Struct, frozen=True, kw_only=True):
     html: Path | None = None
     is_sha256: bool = False
     is_compared: bool = True
+
+    @property
+    def adds_up_for_prices(self) -> bool:
+        """Whether days are added up by what prices go by too: a state file keeps them so."""
+        return self.prices is not None or self.rules.state is not None
 
     @property
     def outputs(self) -> Outputs:
@@ -131,7 +139,9 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     with pause_collector(), closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        state = freeze_state(intake)._replace(left_out=survey.left_out)
+        state = freeze_state(intake)._replace(
+            left_out=survey.left_out, day_store=day_store_of(intake)
+        )
         losses = intake.checkpoints.store.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
@@ -263,6 +273,13 @@ def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenSta
     )
 
 
+def day_store_of(intake: Intake) -> ReplayedDayStore | None:
+    """Return the state file, if there is one, and all that a replay took in is stored in it."""
+    checkpoints, state = intake.checkpoints, intake.state
+    has_all = not (state.changed_places or state.raised_revisions)
+    return checkpoints.store if checkpoints.is_lasting and has_all else None
+
+
 async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of comes from as many places
     state: FrozenState,
     now: int,
@@ -282,6 +299,8 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
     """
     with INTERRUPTION.allow():
         outline = outline_of(state, now, expected, figures, outputs.prices)
+    if state.day_store is not None:
+        keep_days(state.day_store, outline.figures, frozenset(state.windows.former_chains))
     outline.issues += issues
     report = Report(outline)
     if outputs.dead_letters is not None:

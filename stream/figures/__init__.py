@@ -11,7 +11,8 @@ For a report, ``outline`` asks for everything, and is what sinks are given:
 - ``issues``: one sentence for each thing that does not hold.
 
 For those who look at days, ``days`` has what each came to, ``spans`` which of them are worked out
-as one, and ``daybook`` gives them in order; ``daily`` has what people look at first, by day,
+as one, and ``daybook`` gives them in order; ``replayed_days`` has a state file keep those of a
+report; ``daily`` has what people look at first, by day,
 project and tier. For what people ask, ``breakdown`` adds up by the dimensions and ``periods`` that
 they choose, by what ``shown_groups`` says that they see, and ``ranks`` makes rows of that;
 ``reconciliation`` has bills beside estimates by such periods. For Prometheus, ``series`` says which

@@ -6,11 +6,13 @@ to is packed. A day whose windows come at several times has a part for each of t
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, Mapping
-from decimal import localcontext
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+from decimal import Decimal, localcontext
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
+
+import zstandard
 
 from stream.figures.days import (
     PRICED_BY,
@@ -18,6 +20,8 @@ from stream.figures.days import (
     DayGroups,
     known_groups,
     pack_columns,
+    pack_groups,
+    repack_columns,
     rows_of,
     unpack_columns,
     wanted_names,
@@ -25,17 +29,16 @@ from stream.figures.days import (
 from stream.figures.levels import is_later, latest_rows
 from stream.figures.rollup import Table
 from stream.figures.spans import join_days
-from stream.figures.totals import Totals, add_counters, exact_counters
+from stream.figures.totals import Totals
 from stream.providers.endpoint import Endpoint
-from stream.records.money import MONEY, Number
+from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Counters, Window, canonical_order, days_of
 
 __all__ = ["DayTotals", "SortedDay"]
 
 Group: TypeAlias = tuple[Any, ...]
-Sums: TypeAlias = dict[Group, Counters]
-QUICKLY: Final = 1
-"""How hard it is tried to pack well: zlib's least."""
+LEVEL: Final = 1
+"""How hard it is tried to pack well: a little."""
 NO_DAY: Final = Window(0, 0)
 
 
@@ -123,7 +126,31 @@ class DayTotals:
         groups, columns = totals.columns()
         if groups:
             packed = pack_columns(totals.names, groups, columns)
-            parts.append(PackedSums(zlib.compress(packed, QUICKLY), latest))
+            # Copied: what compress() gives was cut to size, and would leave holes in memory.
+            content = bytes(memoryview(zstandard.compress(packed, LEVEL)))
+            parts.append(PackedSums(content, latest))
+
+    def spans(self) -> Iterator[Window]:
+        """Yield the days that there are windows of, in order."""
+        return (days for days, _ in self._joined_parts())
+
+    def pack_days(self, wanted: Container[Window]) -> Iterator[tuple[Window, bytes, bool]]:
+        """Yield what some of the days came to as :func:`pack_groups` has it, and if it is nothing.
+
+        The order of groups may be another one. They were added up by what prices go by too.
+        """
+        names = wanted_names(Totals(self.endpoint, PRICED_BY).names)
+        for days, parts in self._joined_parts():
+            if days not in wanted:
+                continue
+            sums = [zstandard.decompress(part.content) for part in parts]
+            packed = repack_columns(self.endpoint, names, sums[0]) if len(sums) == 1 else None
+            if packed is not None:
+                yield days, packed, False
+                continue
+            found = add_parts(names, [unpack_columns(self.endpoint, one) for one in sums])
+            groups = known_groups(self.endpoint, rows_of(*found))
+            yield days, pack_groups(DayGroups(names, groups)), not groups
 
     @property
     def span(self) -> Window | None:
@@ -179,7 +206,7 @@ class DayTotals:
             yield days, totals
 
     def _unpack(self, part: PackedSums) -> DayColumns:
-        return unpack_columns(self.endpoint, zlib.decompress(part.content))
+        return unpack_columns(self.endpoint, zstandard.decompress(part.content))
 
     def _joined_parts(self) -> Iterator[tuple[Window, list[PackedSums]]]:
         """Yield days in order with their parts; those that have some in common are one."""
@@ -199,16 +226,35 @@ def add_parts(
     names: tuple[str, ...], parts: list[DayColumns]
 ) -> tuple[list[Group], dict[str, list[Number | None]]]:
     """Add up the parts of a day by some dimensions."""
+    if not parts:
+        return [], {}
     first, *more = parts
     if not more and names == tuple(first.dimensions):
         return [*zip(*first.dimensions.values(), strict=True)], first.counters
-    sums: Sums = {}
-    counters: dict[str, None] = {}
+    places: dict[Group, int] = {}
+    sums: defaultdict[str, list[Number | None]] = defaultdict(list)
+    for part in parts:
+        groups = zip(*(part.dimensions[name] for name in names), strict=True)
+        rows = [places.setdefault(group, len(places)) for group in groups]
+        for name, column in part.counters.items():
+            sums[name].extend([None] * (len(places) - len(sums[name])))
+            add_column(sums[name], rows, column)
+    for column in sums.values():
+        column.extend([None] * (len(places) - len(column)))
+    return [*places], {name: exact_column(column) for name, column in sums.items()}
+
+
+def add_column(sums: list[Number | None], rows: list[int], column: list[Number | None]) -> None:
+    """Add a column's numbers to sums, each at the place that its row has."""
     with localcontext(MONEY):
-        for part in parts:
-            counters |= dict.fromkeys(part.counters)
-            groups = zip(*(part.dimensions[name] for name in names), strict=True)
-            for group, found in rows_of(groups, part.counters):
-                add_counters(sums.setdefault(group, {}), found.items())
-    exact = {group: exact_counters(one) for group, one in sums.items()}
-    return [*exact], {name: [one.get(name) for one in exact.values()] for name in counters}
+        for place, number in zip(rows, column, strict=True):
+            if number is not None:
+                known = sums[place]
+                sums[place] = number if known is None else known + number
+
+
+def exact_column(column: list[Number | None]) -> list[Number | None]:
+    """Return sums in canonical form."""
+    if Decimal not in set(map(type, column)):
+        return column
+    return [value if value is None else exact_number(value) for value in column]

@@ -17,7 +17,7 @@ from stream.figures.spans import join_spans, overlap, whole_spans
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import Window, days_of
-from stream.state.saved_series import DayReader, SavedDay, Span
+from stream.state.saved_series import ReplayedDayReader, SavedDay, Span
 from stream.state.windows import Windows
 
 __all__ = ["BookDay", "Daybook", "DaysOfWindows", "FiguresDaybook", "StoredDaybook"]
@@ -44,16 +44,24 @@ class Daybook(Protocol):
 class StoredDaybook:
     """Reads days from a store; those that have changed are worked out from windows.
 
-    ``former`` are the chains that were former ones when the store's days were worked out.
+    ``former`` are the chains that were former ones when the store's days were worked out, and
+    ``replayed_former`` those when a replay kept days of its own, which stand for stale ones.
     """
 
     def __init__(
-        self, store: DayReader, windows: Windows, former: frozenset[Chain] = frozenset()
+        self,
+        store: ReplayedDayReader,
+        windows: Windows,
+        former: frozenset[Chain] = frozenset(),
+        replayed_former: frozenset[Chain] = frozenset(),
     ) -> None:
         """Read from ``store``, and what is stale there from ``windows``."""
         self.store = store
         self.windows = windows
         self._changed_chains = former ^ frozenset(windows.former_chains)
+        changed = replayed_former ^ frozenset(windows.former_chains)
+        self._changed_endpoints = {chain.endpoint for chain in changed}
+        """Of which nothing that a replay has kept stands for what is there."""
 
     def changed_spans(self, endpoint: str, window: Window) -> list[Span]:
         """Return the days to be worked out again among those of a window."""
@@ -77,9 +85,27 @@ class StoredDaybook:
         """
         known, stale = ENDPOINTS[endpoint], self.changed_spans(endpoint, window)
         kept = leave_out(self.store.days(endpoint, window), stale)
-        again = (SavedDay(span, pack_groups(groups_of_span(self.windows, span))) for span in stale)
+        again = self._work_out(stale, self._replayed_days(endpoint, window) if stale else ())
         for (_, days), packed, _ in merge(kept, again):
             yield BookDay(days, unpack_columns(known, packed, wanted))
+
+    def _replayed_days(self, endpoint: str, window: Window) -> Iterable[SavedDay]:
+        """Return the days that a replay has kept, if they are what their windows come to."""
+        if endpoint in self._changed_endpoints:
+            return ()
+        return self.store.replayed_days(endpoint, window)
+
+    def _work_out(self, spans: list[Span], replayed: Iterable[SavedDay]) -> Iterator[SavedDay]:
+        """Yield what days come to; those that a replay has kept, as it has. Both are in order."""
+        coming = iter(replayed)
+        day = next(coming, None)
+        for span in spans:
+            while day is not None and day.span < span:
+                day = next(coming, None)
+            if day is not None and day.span == span:
+                yield day
+            else:
+                yield SavedDay(span, pack_groups(groups_of_span(self.windows, span)))
 
 
 class FiguresDaybook:
@@ -118,6 +144,8 @@ class DaysOfWindows:
     def days(self, _: str, __: Window) -> Iterator[SavedDay]:
         """Yield none."""
         return iter(())
+
+    replayed_days = days
 
     def stale_near(self, span: Span) -> list[Span]:
         """Return the spans of an endpoint that there are windows of, and that touch some days."""

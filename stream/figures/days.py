@@ -34,6 +34,7 @@ __all__ = [
     "known_groups",
     "pack_columns",
     "pack_groups",
+    "repack_columns",
     "rows_of",
     "suited_dimensions",
     "total_windows",
@@ -139,6 +140,19 @@ def pack_columns(
     dimensions = [list(column) for column in zip(*groups, strict=True)]
     written = [write_column(column) for column in columns.values()]
     return ENCODE((names, dimensions, [*columns], written))
+
+
+def repack_columns(endpoint: Endpoint, names: tuple[str, ...], packed: bytes) -> bytes | None:
+    """Return sums that are packed with what :func:`pack_groups` would leave out of them left out.
+
+    ``None``: that cannot be told from the bytes, for they are by others than these names, have a
+    counter that the registry does not know, or none that each group has.
+    """
+    written, _, counters, columns = DECODE(packed)
+    if written != names or not frozenset(counters) <= frozenset(endpoint.counters):
+        return None
+    is_whole = any(None not in DECODE_COLUMN(column) for column in columns)
+    return packed if is_whole else None
 
 
 def unpack_columns(

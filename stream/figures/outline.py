@@ -33,6 +33,7 @@ from stream.records.chains import ChainSummary
 from stream.records.delivery import LeftOut
 from stream.records.privacy import one_line
 from stream.state.objects import ObjectPages
+from stream.state.saved_series import ReplayedDayStore
 from stream.state.windows import Windows
 
 __all__ = ["FrozenState", "Outline", "outline_of"]
@@ -42,7 +43,8 @@ class FrozenState(NamedTuple):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
     ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not;
-    ``project_names`` are what projects are called, by id.
+    ``project_names`` are what projects are called, by id. A ``day_store`` has all windows as they
+    are here, and is to keep what days came to.
     """
 
     windows: Windows
@@ -51,6 +53,7 @@ class FrozenState(NamedTuple):
     parts: list[bytes]
     left_out: Sequence[LeftOut] = ()
     project_names: Mapping[str, str] = MappingProxyType({})
+    day_store: ReplayedDayStore | None = None
 
 
 class Outline(Struct):
@@ -94,14 +97,16 @@ def outline_of(
     """Compute every figure, and name what does not hold.
 
     Figures of endpoints that are ``known`` were added up elsewhere, and by what prices go by
-    where there are ``prices``. A list of which something is missing defines nothing.
+    where there are ``prices``, or days are kept. A list of which something is missing defines
+    nothing.
     """
+    priced = prices is not None or state.day_store is not None
     keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
     figures = {
         key: added_up[key]
         if key in added_up
-        else endpoint_figures(key, state.windows, priced=prices is not None)
+        else endpoint_figures(key, state.windows, priced=priced)
         for key in keys
     }
     partial = {run.chain.endpoint for run in state.runs if run.partial}

@@ -67,7 +67,8 @@ def open_daybook(state: Path) -> Iterator[RecordedDays]:
         runs = account.summaries()
         mark_standing(runs, dict(judge_all(store.links())), wait=False)
         faults = faults_of(runs, windows, store.losses)
-        daybook = StoredDaybook(store, windows, saved.former_chains)
+        former = saved.former_chains, store.replayed_former_chains
+        daybook = StoredDaybook(store, windows, *former)
         yield RecordedDays(daybook, objects.project_names, faults)
 
 

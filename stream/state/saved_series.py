@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from stream.records.chains import Chain
 from stream.records.windows import Window
 
-__all__ = ["DayReader", "DayStore", "SavedDay", "SavedFigures", "SavedSeries", "Span"]
+__all__ = [
+    "DayReader",
+    "DayStore",
+    "ReplayedDayReader",
+    "ReplayedDayStore",
+    "SavedDay",
+    "SavedFigures",
+    "SavedSeries",
+    "Span",
+]
 
 
 class SavedSeries(NamedTuple):
@@ -63,8 +72,25 @@ class DayReader(Protocol):
         """Return the stale spans of an endpoint that touch some of its days."""
 
 
+class ReplayedDayReader(DayReader, Protocol):
+    """Where days are read to be shown: those that a replay has kept are there beside the others."""
+
+    def replayed_days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
+        """Yield what a replay has kept of the days of an endpoint that a window touches."""
+
+
+class ReplayedDayStore(DayReader, Protocol):
+    """Where a replay keeps what days came to, unless somebody has worked them out already."""
+
+    def replayed_spans(self, endpoint: str, former: frozenset[Chain]) -> set[Span]:
+        """Return which days a replay has kept of an endpoint, if these were former chains then."""
+
+    def keep_replayed(self, days: Iterable[SavedDay], former: frozenset[Chain]) -> None:
+        """Keep days, all or none; those that were kept under other ``former`` chains go."""
+
+
 class DayStore(DayReader, Protocol):
-    """Where days are kept."""
+    """Where those days are kept that series count by: none of a replay's is among them."""
 
     def last_day(self, endpoint: str) -> SavedDay | None:
         """Return the last days of an endpoint that came to anything; ``None``: it has none."""

@@ -33,6 +33,10 @@ class HeldDays:
             if day.span.endpoint == endpoint and touch(day.span.window, window):
                 yield day
 
+    def replayed_days(self, _: str, __: Window) -> Iterator[SavedDay]:
+        """Yield none: no replay has kept any."""
+        return iter(())
+
     def last_day(self, endpoint: str) -> SavedDay | None:
         """Return the last days of an endpoint that came to anything."""
         days = self.known.values()

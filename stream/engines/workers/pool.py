@@ -33,6 +33,7 @@ from stream.intake.intake import Intake
 from stream.pipeline import (
     Observer,
     Replay,
+    day_store_of,
     expected_in,
     finish_run,
     freeze_state,
@@ -192,7 +193,9 @@ class Pool:
             lasting = run.rules.state is not None
             windows = Windows(parts[0].chains, store=store if lasting else shards)
             windows.former_chains = former_chains(windows.chains, intake.account)
-            state = freeze_state(intake)._replace(windows=windows, left_out=parts[0].left_out)
+            state = freeze_state(intake)._replace(
+                windows=windows, left_out=parts[0].left_out, day_store=day_store_of(intake)
+            )
             found = join_figures(figures, windows)
             letters = intake.checkpoints.letters()
             return await finish_run(

@@ -162,7 +162,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
         if request.flush:
             intake.checkpoints.flush()
         with INTERRUPTION.allow():
-            figures = compute_figures(windows, request.wide, priced=run.prices is not None)
+            figures = compute_figures(windows, request.wide, priced=run.adds_up_for_prices)
         pipe.send(figures)
 
 

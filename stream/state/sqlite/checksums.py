@@ -19,7 +19,15 @@ from msgspec.msgpack import decode, encode
 
 from stream.state.sqlite.codec import check_row, row_mark_of, seal_row
 
-__all__ = ["MARK", "FileMark", "TableChecksums", "check_tables", "read_mark", "start_mark"]
+__all__ = [
+    "MARK",
+    "FileMark",
+    "TableChecksums",
+    "add_tables",
+    "check_tables",
+    "read_mark",
+    "start_mark",
+]
 
 KEYS: Final = {
     "parts": "source, part",
@@ -30,6 +38,7 @@ KEYS: Final = {
     "links": "endpoint, label, view, revision, source, part, place",
     "days": "endpoint, first",
     "stale_days": "endpoint, first, last",
+    "replayed_days": "endpoint, first",
 }
 """The tables, and what each one's rows are ordered by."""
 HEADS: Final = {"snapshots": ", revision, rows, digest, body_checksum"}
@@ -48,6 +57,14 @@ class FileMark(NamedTuple):
     name: bytes
     number: int
     tables: dict[str, tuple[int, bytes]]
+
+
+def add_tables(database: sqlite3.Connection, mark: FileMark) -> FileMark:
+    """Give a file a mark in which tables stand that it had not, without rows; return it."""
+    nothing = dict.fromkeys(KEYS, (0, bytes(WIDTH)))
+    added = FileMark(mark.name, mark.number + 1, nothing | mark.tables)
+    put_mark(database, added)
+    return added
 
 
 def start_mark(database: sqlite3.Connection) -> None:
@@ -81,8 +98,8 @@ def check_tables(database: sqlite3.Connection, mark: FileMark) -> None:
     Raises:
         ValueError: one has not.
     """
-    for table, key in KEYS.items():
-        head = HEADS.get(table, "")
+    for table in mark.tables:
+        key, head = KEYS[table], HEADS.get(table, "")
         query = f"SELECT checksum, {key}{head} FROM {table} ORDER BY {key}"  # noqa: S608 -- names from here
         width = key.count(",") + 1
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import zstandard
 
@@ -14,10 +14,12 @@ from stream.state.sqlite.codec import LARGEST, check_row, checksum_of, seal_row
 
 __all__ = [
     "DAYS",
+    "day_of_row",
     "days_in",
     "last_day_in",
     "mark_stale",
     "put_days",
+    "rows_of_days",
     "stale_in",
 ]
 
@@ -102,12 +104,14 @@ def put_days(database: sqlite3.Connection, figures: SavedFigures) -> None:
         "DELETE FROM stale_days WHERE endpoint = ? AND first >= ? AND last <= ?",
         ((span.endpoint, *span.window) for span in ended),
     )
+    many("REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?)", rows_of_days(figures.days))
+
+
+def rows_of_days(days: Iterable[SavedDay]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that :func:`day_of_row` reads."""
     compress = zstandard.ZstdCompressor(level=LEVEL).compress
-    rows = (
-        ((day.span.endpoint, *day.span.window, int(day.is_empty)), compress(day.sums))
-        for day in figures.days
-    )
-    many("REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?)", (seal_row(*row) for row in rows))
+    for (endpoint, window), sums, is_empty in days:
+        yield seal_row((endpoint, *window, int(is_empty)), compress(sums))
 
 
 def mark_stale(database: sqlite3.Connection, spans: Iterable[Span]) -> None:

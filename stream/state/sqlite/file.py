@@ -21,6 +21,9 @@ __all__ = ["StateFile"]
 class StateFile(WindowReader):
     """A state file that this process alone works on, or a scratch file that goes with it."""
 
+    version = schema.VERSION
+    """Of its tables: one that is only read may be of the former version."""
+
     def __init__(
         self, path: Path | None, *, read_only: bool = False, outlives: bool = True
     ) -> None:
@@ -120,7 +123,7 @@ class StateFile(WindowReader):
             schema.create_tables(self._database)
         elif application != schema.APPLICATION:
             raise self.bad_file("found a database of another program, expected a state file")
-        elif version != schema.VERSION:
+        elif version not in {schema.VERSION, schema.FORMER_VERSION}:
             wanted = f"expected {schema.VERSION}"
             raise self.bad_file(f"found state of version {version}, {wanted}; {REBUILD}")
         ask(f"PRAGMA synchronous = {'FULL' if self.outlives else 'OFF'}")
@@ -128,6 +131,10 @@ class StateFile(WindowReader):
         mark = self._check()
         ask("COMMIT")
         if self._lock is not None:
+            if self.version != schema.VERSION:
+                with self.transaction():
+                    mark = schema.upgrade_tables(self._database, mark)
+                self.version = schema.VERSION
             self._see_losses(self._lock, mark)
             self._checksums = TableChecksums(self._database, mark)
 
@@ -159,7 +166,8 @@ class StateFile(WindowReader):
         Raises:
             ValueError: it is not.
         """
-        if schema.describe_tables(self._database) != schema.expected_tables():
+        self.version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if schema.describe_tables(self._database) != schema.expected_tables(self.version):
             raise ValueError("its tables are not those that were made")
         found = self._database.execute("PRAGMA integrity_check(links)").fetchone()[0]
         if found != "ok":  # the index is as SQLite has made it

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +16,6 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.chains import FOLDED, Chain
 from stream.records.errors import BadInput, Unavailable
 from stream.records.windows import MAX_TIME, Slot, Window
-from stream.state.sqlite import schema
 from stream.state.sqlite.checksums import read_mark
 from stream.state.sqlite.reader import is_damage
 from stream.state.sqlite.store import Store
@@ -62,7 +62,6 @@ class Inspection(Store):
             BadInput, Unavailable: as :class:`Store`.
         """
         super().__init__(path, read_only=True)
-        self.version = schema.VERSION
 
     @property
     def transaction_number(self) -> int:
@@ -117,8 +116,11 @@ class Inspection(Store):
         for _ in self.placed_letters():
             pass
         for endpoint in ENDPOINTS:
-            for _ in self.days(endpoint, ALL_TIME):
+            for _ in chain_of(
+                self.days(endpoint, ALL_TIME), self.replayed_days(endpoint, ALL_TIME)
+            ):
                 pass
+        _ = self.replayed_former_chains
         self.stale_spans(self.count_rows("stale_days"))
 
     def copy_to(self, target: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec.msgpack import decode, encode
 
@@ -14,12 +14,11 @@ from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.tally import SavedTally
-from stream.records.windows import Snapshot, Window, days_of
+from stream.records.windows import Snapshot, days_of
 from stream.state.links import PagePlace, WalkKey
-from stream.state.saved_series import SavedDay, SavedFigures, SavedSeries, Span
+from stream.state.saved_series import SavedFigures, SavedSeries, Span
 from stream.state.sqlite.codec import check_row, checksum_of, seal_row
-from stream.state.sqlite.days import days_in, last_day_in, mark_stale, put_days, stale_in
-from stream.state.sqlite.file import StateFile
+from stream.state.sqlite.day_file import FORMER, NOBODY, DayFile, checked_body_of
 from stream.state.sqlite.letters import Letters, placed_letters_in, put_letters
 from stream.state.sqlite.links import (
     forget_pages,
@@ -31,14 +30,10 @@ from stream.state.sqlite.links import (
     walks_before,
     walks_in,
 )
+from stream.state.sqlite.replayed_days import forget_replayed_of
 from stream.state.windows import Fold, Place
 
 __all__ = ["Checkpoint", "SavedState", "Store"]
-
-
-FORMER: Final = "former chains"
-"""The row of ``counts`` that has the former chains as the days were worked out."""
-NOBODY: Final = encode([])
 
 
 class Checkpoint(NamedTuple):
@@ -72,7 +67,7 @@ class SavedState(NamedTuple):
     former_chains: frozenset[Chain]
 
 
-class Store(StateFile):
+class Store(DayFile):
     """A state file that this process alone works on, or a scratch file that goes with it."""
 
     has_links = False
@@ -167,6 +162,8 @@ class Store(StateFile):
                 for table in tables:
                     copy = f"REPLACE INTO main.{table} SELECT * FROM shard.{table}"  # noqa: S608 -- names from here
                     self._database.execute(copy)
+                    if table == "stale_days":
+                        forget_replayed_of(self._database)
         finally:
             self._database.execute("DETACH DATABASE shard")
         self.has_links = True
@@ -237,11 +234,6 @@ class Store(StateFile):
         self._windows.raise_revisions(raised)
         return touched
 
-    def _mark_stale(self, touched: set[Span]) -> None:
-        """Note the days that nobody has worked out; a file that goes with its run needs none."""
-        if self.outlives and self.path is not None:
-            mark_stale(self._database, sorted(touched))
-
     def fold(self, folds: Iterable[Fold]) -> None:
         """Put folded windows in the place of those that they were, in one transaction.
 
@@ -253,6 +245,8 @@ class Store(StateFile):
             for fold in folds:
                 self._windows.drop(fold.replaced_places)
                 self._windows.put(fold.windows)
+                places = [*fold.replaced_places, *(place for place, _ in fold.windows)]
+                self._forget_replayed({span_of(place) for place in places})
 
     def link_chains(self) -> list[Chain]:
         """Return the chains of whose walks something is known.
@@ -303,6 +297,7 @@ class Store(StateFile):
         if checkpoint.figures is None:
             self._mark_stale(touched)
         else:
+            self._forget_replayed(touched)
             self._put_figures(checkpoint.figures)
         many = self._database.executemany
         many(
@@ -324,54 +319,10 @@ class Store(StateFile):
 
     def _put_figures(self, figures: SavedFigures) -> None:
         """Put what was worked out of days into the tables."""
-        put_days(self._database, figures)
+        self._put_days(figures)
         self._database.executemany(
             "REPLACE INTO series VALUES (?, ?, ?, ?, ?, ?)",
             ((*row, checksum_of(*row)) for row in figures.series),
-        )
-        self._put_counts({FORMER: encode(sorted(figures.former_chains))})
-
-    def days(self, endpoint: str, window: Window) -> Iterator[SavedDay]:
-        """Yield what the days of an endpoint come to that a window touches.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.read_errors:
-            yield from days_in(self._database, endpoint, window)
-
-    def last_day(self, endpoint: str) -> SavedDay | None:
-        """Return the last days of an endpoint.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.read_errors:
-            return last_day_in(self._database, endpoint)
-
-    def stale_spans(self, most: int) -> list[Span]:
-        """Return at most so many spans with windows that changed since days were worked out.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.read_errors:
-            return stale_in(self._database, most)
-
-    def stale_near(self, span: Span) -> list[Span]:
-        """Return the stale spans of an endpoint that touch some of its days.
-
-        Raises:
-            BadInput, Unavailable: as :meth:`load`.
-        """
-        with self.read_errors:
-            return stale_in(self._database, span)
-
-    def _put_counts(self, counts: Mapping[str, bytes]) -> None:
-        """Put what there is but once, by its name."""
-        self._database.executemany(
-            "REPLACE INTO counts VALUES (?, ?, ?)",
-            (seal_row((name,), body) for name, body in counts.items()),
         )
 
 
@@ -379,16 +330,6 @@ def span_of(place: Place) -> Span:
     """Return the days that a window is of."""
     chain, slot = place
     return Span(chain.endpoint, days_of(slot.window))
-
-
-def checked_body_of(name: str, checksum: bytes, body: bytes) -> bytes:
-    """Return the body of a row of ``counts``.
-
-    Raises:
-        ValueError: it is not what was written.
-    """
-    check_row(checksum, name, body)
-    return body
 
 
 def is_sound(shard: Path) -> bool:
