@@ -42,7 +42,7 @@ from stream.sources.directory import Directory
 from stream.sources.discovery import Survey
 from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
-from stream.sources.opening import read_regular
+from stream.sources.regular_files import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.memory import pause_collector, resume_collector
 from stream.state.saved_series import ReplayedDayStore

@@ -67,7 +67,7 @@ def open_stored(source: Path) -> Iterator[RecordedDays]:
 
 def show_faults(faults: Faults) -> None:
     """Say what does not hold, in a line of each kind; the command, if it is done, ends with 1."""
-    told = {"figures may be too low": faults.gaps, "something does not hold": faults.others}
+    told = {"figures may be too low": faults.gaps, "something does not hold": faults.other_faults}
     for kind, sentences in told.items():
         if sentences:
             show_warning(one_line(f"{kind}: {name_some(sentences, between=' ')}"))

@@ -20,7 +20,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
 from stream.sources.discovery import discover_chains, parse_name
-from stream.sources.opening import read_regular
+from stream.sources.regular_files import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Findings", "verify_fixtures"]

@@ -36,7 +36,7 @@ class Faults(NamedTuple):
     """What does not hold of pages that were counted, in sentences: some are missing, or else."""
 
     gaps: list[str]
-    others: list[str]
+    other_faults: list[str]
 
 
 class RecordedDays(NamedTuple):

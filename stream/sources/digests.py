@@ -16,7 +16,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 from stream.records.digests import CHECKSUMS, listed_sums
 from stream.records.errors import BadInput, Unavailable
 from stream.records.shares import ALL
-from stream.sources.opening import open_regular, read_regular
+from stream.sources.regular_files import open_regular, read_regular
 
 __all__ = ["CHEAP", "Digests", "Hasher"]
 

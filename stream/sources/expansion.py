@@ -11,7 +11,7 @@ from typing import Final
 from stream.records.errors import Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.digests import CHEAP, Digests
-from stream.sources.opening import open_regular, status_signature_of
+from stream.sources.regular_files import open_regular, status_signature_of
 
 __all__ = ["ExpandedFile"]
 

@@ -16,7 +16,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 from stream.sources.digests import CHEAP, Digests
-from stream.sources.opening import read_whole, size_of, status_of, status_signature_of
+from stream.sources.regular_files import read_whole, size_of, status_of, status_signature_of
 
 __all__ = [
     "BATCH_FILES",

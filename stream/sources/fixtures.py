@@ -22,7 +22,7 @@ from stream.sources.captures import Capture
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
 from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_batch
-from stream.sources.opening import signature_of
+from stream.sources.regular_files import signature_of
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
 

@@ -20,7 +20,7 @@ from xxhash import xxh3_128
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.captures import expectations_beside, is_capture, stem_of
 from stream.sources.lines import CaptureReader, Line
-from stream.sources.opening import signature_of
+from stream.sources.regular_files import signature_of
 from tests.support.envelopes import PACKED, SUFFIXES, zstd
 
 LONGEST = 1_000
