@@ -12,7 +12,7 @@ from stream.records.errors import BadConfiguration
 from stream.records.money import MONEY, canonical_money, plain_text_of
 from stream.records.privacy import one_line
 
-__all__ = ["Checks", "TomlTable", "read_tables"]
+__all__ = ["Checks", "TomlTable", "quote_value", "read_tables"]
 
 MOST: Final = 100
 """How many are told; a file of another kind has no end of them."""

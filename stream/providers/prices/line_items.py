@@ -9,19 +9,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from stream.providers.prices.price_list import BATCH
+from stream.providers.prices.price_list import TIERS
 
 __all__ = ["WIDER_KINDS", "Subject", "subject_of"]
-
-TIERS: Final = {
-    "batch": BATCH,
-    "flex": "flex",
-    "priority": "priority",
-    "scale": "scale",
-    "default": "default",
-    "standard": "default",
-}
-"""The words that name a tier."""
 
 WORDS: Final = {
     "input": "input",
