@@ -166,7 +166,7 @@ CHARGED: Final = {
     [
         ([CHARGED["eur of p"]], "p", "usd", CENT, ("other_currency",)),
         ([CHARGED["eur of q"]], "p", "usd", CENT, ()),
-        ([CHARGED["nothing of p"]], None, "usd", CENT, ("other_currency",)),
+        ([CHARGED["nothing of p"]], None, "usd", CENT, ("no_currency",)),
         ([billed(2, 1)], "p", "usd", EUROS, ("other_price_currency",)),
         ([used(8, 1, model="n")], "p", "usd", CENT, ("no_price",)),
         ([used(8, 1, model="n")], "q", "usd", CENT, ()),

@@ -29,6 +29,7 @@ from stream.figures.money.standings import (
     MonthlyBudget,
 )
 from stream.figures.money.sums import PricedUse
+from stream.figures.series import label_value_of
 from stream.records.money import MONEY
 from stream.records.windows import DAY, Window, day_of
 
@@ -37,6 +38,8 @@ __all__ = ["judge_budget"]
 MEAN_OF: Final = 7
 """Days that a forecast goes by; and below, how many days back they may be."""
 LOOK_BACK: Final = 14
+UNSAID: Final = label_value_of(None)
+"""What a currency is called that nobody says."""
 
 
 class DaySpending(NamedTuple):
@@ -125,8 +128,11 @@ def troubles_of(
     """Yield why figures of a scope may not be all there is."""
     for money in days:
         own = money.scopes.get(scope, ScopeMoney())
-        if own.billed_amounts.keys() - {currency}:
+        others = own.billed_amounts.keys() - {currency}
+        if others - {UNSAID}:
             yield "other_currency"
+        if UNSAID in others:
+            yield "no_currency"
         if scope is not ALL and (
             (money.has_costs and not money.costs_projects)
             or (
