@@ -22,7 +22,7 @@ convert and check pages. ``cli`` has a command for each.
 
 A room imports only from those below it; CONTRIBUTING.md has the picture, and import-linter holds
 it. What decides a figure is pure: no waiting, no file, no clock, no metric. Every error is in
-``records.errors`` with its exit code, every metric in ``sinks.metrics``.
+``records.errors`` with its exit code, every metric in ``sinks.metrics.catalog``.
 """
 
 __version__ = "0.1.0"

@@ -36,11 +36,14 @@ from stream.sinks.dead_letters import write_letters
 from stream.sinks.report import Report, write_report
 from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
+from stream.sources.digests import Digests
 from stream.sources.directory import Directory
 from stream.sources.discovery import Survey
-from stream.sources.files import read_regular
+from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
+from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
+from stream.state.memory import pause_collector, resume_collector
 from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
@@ -68,7 +71,9 @@ class Replay(Struct, frozen=True, kw_only=True):
 
     ``report`` may be ``None`` (nothing is written: ``verify`` only wants the findings), and
     ``side_outputs`` are what the command writes beside it, the page ``html`` among them. With
-    ``prices`` the report says what use should have cost.
+    ``prices`` the report says what use should have cost. ``is_sha256``: the digest of each page
+    that is there is a SHA-256. ``is_compared``: files that a list of checksums beside them has are
+    compared with it.
     """
 
     directory: Path
@@ -81,6 +86,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     side_outputs: tuple[Path, ...] = ()
     prices: PriceList | None = None
     html: Path | None = None
+    is_sha256: bool = False
+    is_compared: bool = True
 
     @property
     def outputs(self) -> Outputs:
@@ -121,7 +128,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         BadInput: a page or a chain cannot be trusted; no report is written.
         Unavailable: a file cannot be read, or the report cannot be written.
     """
-    with closing(Intake(run.rules, tally, lambda: run.now)) as intake:
+    with pause_collector(), closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
         state = freeze_state(intake)._replace(left_out=survey.left_out)
@@ -154,9 +161,13 @@ def directory_of(run: Replay, intake: Intake) -> Directory:
 
     One of several workers gives each page its digest, and all where dead letters name it.
     """
-    digests = ALL.digests if run.rules.tolerant else intake.share.digests
+    shares = ALL.digests if run.rules.tolerant else intake.share.digests
+    digests = Digests(is_sha256=run.is_sha256, is_compared=run.is_compared, shares=shares)
     options = ReadOptions(run.max_page_bytes, digests, run.rules.state is not None)
     positions, files = intake.account.positions(""), files_of(run)
+    if run.is_sha256:
+        for part in positions.keys() & intake.account.parts_without_sha256(""):
+            positions[part] = unsigned_position(part, positions[part])
     return Directory(
         run.directory, "", positions, options, clock=lambda: run.now, passed_over=files
     )
@@ -208,6 +219,7 @@ async def ingest_pages(
     """
     if run.rules.dead_letters is not None:
         prepare_file(run.rules.dead_letters / DEAD_LETTERS)
+        resume_collector()  # an error that is caught leaves a cycle for each bad record
     # A store that lasts may have windows that never were in memory.
     if not intake.checkpoints.is_lasting:
         priced = run.prices is not None
@@ -224,6 +236,8 @@ async def ingest_pages(
                 tasks.start_soon(feed)
                 async for delivery in channel:
                     intake.take(delivery)
+                    if intake.state.full:  # from here on memory is short
+                        resume_collector()
                     if intake.state.full or intake.checkpoints.is_due(
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):

@@ -31,17 +31,19 @@ from stream.cli.progress import show_progress
 from stream.cli.standard_input import spool_input
 from stream.cli.standard_output import spool_report
 from stream.engines.signals import defer_signals, until_signalled
-from stream.intake.rules import DEFAULT_BUDGET
 from stream.pipeline import Replay, replay, state_files_of
 from stream.providers.prices.choice import load_prices
 from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
+from stream.records.sizes import EXPECTED_SIZE, bytes_in
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.report import Report
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
+from stream.state.machine import find_memory_limit
+from stream.state.memory import choose_budget
 
 __all__ = ["replay_command"]
 
@@ -61,6 +63,20 @@ def read_worker_count(value: str) -> int:
         wanted = f"a number from 1 to {MOST_WORKERS}, or auto"
         raise click.BadParameter(f"{one_line(value)!r} is not {wanted}")
     return int(value)
+
+
+def read_size(value: str | int) -> int:
+    """Read a size as people write it, or in bytes; return bytes.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    if isinstance(value, int):  # the default
+        return value
+    try:
+        return bytes_in(value)
+    except ValueError:
+        raise click.BadParameter(f"{one_line(value)!r} is not {EXPECTED_SIZE}") from None
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -90,12 +106,13 @@ def read_worker_count(value: str) -> int:
     help="Worker processes that decode and deduplicate; auto: one for each core.",
 )
 @click.option(
-    "--row-budget",
-    metavar="ROWS",
-    type=click.IntRange(1),
-    default=DEFAULT_BUDGET,
-    show_default=True,
-    help="How many rows may be in memory; the others are in the state file, or a temporary one.",
+    "--memory",
+    metavar="SIZE",
+    type=read_size,
+    default=lambda: choose_budget(find_memory_limit()),
+    show_default="a quarter of the machine's, at most 1GB",
+    help="How much memory windows may take, those of all workers together, such as 512MB or 1GB; "
+    "the others are in the state file, or a temporary one.",
 )
 @clock_option()
 @prices_option
@@ -104,6 +121,13 @@ def read_worker_count(value: str) -> int:
     metavar="FILE",
     type=OUTPUT_FILE,
     help="Write a page for people too: one file without a script, that needs no network.",
+)
+@click.option(
+    "--sha256",
+    "is_sha256",
+    is_flag=True,
+    help="Name what was read by its SHA-256, as --notes does. Without, that is XXH3, which takes "
+    "less time, but for files that a CHECKSUMS.sha256 beside them lists, and is compared with.",
 )
 @click.option(
     "--notes",
@@ -132,7 +156,8 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
     html: Path | None,
     *,
     allow_incomplete: bool,
-    row_budget: int,
+    is_sha256: bool,
+    memory: int,
     workers: int,
     **options: Any,
 ) -> None:
@@ -160,7 +185,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         dead_letters,
         allow_incomplete=allow_incomplete,
         state=state,
-        row_budget=row_budget,
+        memory=memory,
     )
     price_list = None if prices is None else load_prices(prices)
     place = context.with_resource(spool_input(directory))
@@ -173,6 +198,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         side_outputs=beside,
         prices=price_list,
         html=html,
+        is_sha256=is_sha256 or notes is not None,
         **options,
     )
     check_outputs(run)
@@ -182,7 +208,7 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         written = run_replay(run, tally, workers)
         after = summary_of(made.lasting_path, written)
         if metrics:
-            from stream.sinks.metrics import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
+            from stream.sinks.metrics.textfile import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
 
             write_metrics(metrics, tally)
         if notes:

@@ -34,9 +34,8 @@ def make_app(core: Core, reload: Callable[[], Awaitable[str | None]]) -> Starlet
     compressor = Compressor()
 
     async def metrics(request: Request) -> Response:
-        body, content_type = core.scrape(request.headers.get("accept", ""))
-        vary = "Accept, Accept-Encoding"
-        return await compressor.answer_bytes(request.headers, body, content_type, vary)
+        scrape = core.scrape(request.headers.get("accept", ""))
+        return await compressor.answer_scrape(request.headers, scrape)
 
     async def readyz(_: Request) -> Response:
         reason = core.health.why_not_ready()

@@ -16,6 +16,7 @@ from stream.records.chains import Chain
 from stream.records.errors import Unavailable
 from stream.records.windows import Slot
 from stream.sinks.dead_letters import write_letters
+from stream.sinks.money_metrics import MoneyStatus
 
 __all__ = ["Consumer"]
 
@@ -106,8 +107,10 @@ class Consumer:
             try:
                 async with self.core.state_lock:
                     await self._store()
-                if not self.core.ledger.is_behind:  # or all of it would change with the next one
-                    await self.work_out_money()
+                    is_behind = self.core.ledger.is_behind
+                    # While that is behind, all of money would change with the next checkpoint.
+                    status = None if is_behind else await self._work_out_money()
+                    await self._show(status)
             except Unavailable as error:
                 health.busy_since = None
                 self.core.tally.checkpoint_failures += 1
@@ -121,21 +124,25 @@ class Consumer:
                 await self.prune()
                 return
 
-    async def work_out_money(self) -> None:
-        """Work out some of what estimates, bills and budgets come to, and show it when it is all.
+    async def _work_out_money(self) -> MoneyStatus | None:
+        """Work out some of what estimates, bills and budgets come to, and return all of it, if so.
 
         Raises:
             BadInput: the state is damaged.
             Unavailable: it cannot be read.
         """
         core = self.core
-        async with core.state_lock:
-            now, names = core.clock(), core.intake.objects.project_names
-            status = await anyio.to_thread.run_sync(core.money.work_out_some, now, names)
-            core.exposition.forget()
-            if status is not None:
-                core.status.money = status
-                core.money.log_troubles(status)
+        now, names = core.clock(), core.intake.objects.project_names
+        return await anyio.to_thread.run_sync(core.money.work_out_some, now, names)
+
+    async def _show(self, status: MoneyStatus | None) -> None:
+        """Write what is scraped of usage, in a thread; then show it, and money if there is news."""
+        core = self.core
+        checkpoint = await anyio.to_thread.run_sync(core.exposition.write)
+        core.exposition.show(checkpoint)
+        if status is not None:
+            core.status.money = status
+            core.money.log_troubles(status)
 
     async def catch_up_with_money(self) -> None:
         """Work out some more; a store that cannot be read is tried again, as with checkpoints.
@@ -144,7 +151,10 @@ class Consumer:
             BadInput, Unavailable: as :meth:`checkpoint`.
         """
         try:
-            await self.work_out_money()
+            async with self.core.state_lock:
+                status = await self._work_out_money()
+                if status is not None:
+                    await self._show(status)
         except Unavailable:
             await self.checkpoint()
 
@@ -167,7 +177,7 @@ class Consumer:
         return None if is_busy else self.core.pruner.pause
 
     async def _store(self) -> None:
-        """Store state, series and counts together; then show them, and write the dead letters."""
+        """Store state, series and counts together, and write the dead letters."""
         core, intake = self.core, self.core.intake
         pages, changed = (
             intake.checkpoints.pending_deliveries,
@@ -178,7 +188,6 @@ class Consumer:
         days = [day.span for day in draft.figures.days]
         core.money.note_changes([*days, *draft.figures.dropped_spans])
         core.health.figures_behind = core.ledger.is_behind
-        core.exposition.forget()
         core.coverage.take(changed, core.clock())
         core.update_status()
         if intake.standing.touched_walks:

@@ -22,7 +22,8 @@ from stream.providers.prices.price_list import PriceList
 from stream.records.chains import Chain
 from stream.records.delivery import Delivery, LeftOut, size_of
 from stream.records.tally import Tally
-from stream.sinks.metrics import DaemonStatus, Exposition
+from stream.sinks.metrics.exposition import Exposition, Scrape
+from stream.sinks.metrics.status import DaemonStatus
 from stream.sources.channel import Channel
 
 __all__ = ["Arrival", "Core"]
@@ -58,6 +59,7 @@ class Core:
         self.health.figures_behind = self.ledger.is_behind
         self.coverage = Coverage()
         self.overdue = OverdueWalks(time.monotonic)
+        self.tally.seal()  # what it begins with, the state file has
         self.status = DaemonStatus(series_limit=settings.series_limit)
         self.exposition = Exposition(
             self.tally, self.status, self.ledger, lambda: self.intake.objects.project_names
@@ -131,19 +133,19 @@ class Core:
         self.settings = settings
         self.money.follow(settings, prices)
         self.intake.rules = settings.rules
-        self.intake.state.budget = settings.row_budget
+        self.intake.state.budget = settings.rules.memory
         self.pruner.retention = settings.window_retention
         self.intake.letters_changed = True
         self.changes += 1
 
-    def scrape(self, accept: str) -> tuple[bytes, str]:
-        """Return the metrics as they stand, and their content type."""
+    def scrape(self, accept: str) -> Scrape:
+        """Return the metrics as they stand."""
         self.tally.channel_depth = self.channel.depth
         self.tally.channel_blocked_seconds = self.channel.blocked_seconds
         self.status.open_windows = self.coverage.open_windows(self.clock())
         troubles = self.health.troubles
         self.status.unready_reasons = self.health.reason_flags()
-        feeds = self.tally.lasting_counts.source_success
+        feeds = self.exposition.checkpoint.counts.source_success
         expected = self.status.intervals = expected_intervals(self.settings, feeds)
         self.status.successes = {one: at for one, at in feeds.items() if one in expected}
         self.status.chain_waits = self.overdue.wait_seconds()

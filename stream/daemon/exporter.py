@@ -22,7 +22,7 @@ from stream.daemon.core import Core
 from stream.daemon.events import log_event
 from stream.records.errors import Unavailable
 from stream.records.privacy import one_line
-from stream.sinks.metrics import ExportStatus
+from stream.sinks.metrics.status import ExportStatus
 
 __all__ = ["Exporter"]
 

@@ -50,7 +50,10 @@ def check_directories(settings: Settings) -> None:
 
 
 def look_options_of(settings: Settings) -> tuple[ReadOptions, Patience]:
-    """Return how files are read, and how long watched directories are waited for."""
+    """Return how files are read, and how long watched directories are waited for.
+
+    No list of checksums is compared: pages may come before it does.
+    """
     patience = Patience(settings.settle_seconds, settings.rescan_seconds)
     return ReadOptions(settings.max_page_bytes), patience
 

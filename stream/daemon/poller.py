@@ -20,7 +20,7 @@ from stream.records.errors import BadConfiguration, BadInput, Unavailable, first
 from stream.sinks.atomic import make_private, unwritable_file
 from stream.sinks.evidence import DayFiles
 from stream.sinks.journal import WalkJournal
-from stream.sinks.metrics import PollStatus
+from stream.sinks.metrics.status import PollStatus
 from stream.sources.api.asking import Asker
 from stream.sources.api.budget import Budget
 from stream.sources.api.http import HttpTransport

@@ -17,12 +17,13 @@ import xxhash
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from stream.sinks.metrics.exposition import Scrape
+from stream.sinks.sections import LEVEL, join_sections, pack_section
+
 __all__ = ["Compressor", "choose_coding", "has_tag", "make_tag"]
 
 Coding: TypeAlias = Literal["gzip", "identity"]
 
-LEVEL: Final = 1
-"""Metrics and reports repeat themselves: a higher one takes three times as long for little."""
 GZIP: Final = 16 + zlib.MAX_WBITS
 PACKERS: Final = 2
 """How many threads pack; checkpoints want others."""
@@ -74,18 +75,18 @@ class Compressor:
         """Pack in a few threads."""
         self.threads = anyio.CapacityLimiter(PACKERS)
 
-    async def answer_bytes(
-        self, headers: Headers, body: bytes, content_type: str, vary: str
-    ) -> Response:
-        """Answer a request that has these headers with a body."""
-        tag = make_tag(body)
-        fields = {"etag": tag, "vary": vary}
+    async def answer_scrape(self, headers: Headers, scrape: Scrape) -> Response:
+        """Answer a request that has these headers with metrics; only the machine is packed anew."""
+        tag = make_tag(scrape.machine + scrape.digest)
+        fields = {"etag": tag, "vary": "Accept, Accept-Encoding"}
         if (refusal := refuse(headers, tag, fields)) is not None:
             return refusal
-        fields["content-type"] = content_type
+        fields["content-type"] = scrape.content_type
         if choose_coding(headers.getlist("accept-encoding")) == "gzip":
             fields["content-encoding"] = "gzip"
-            body = await anyio.to_thread.run_sync(pack, body, limiter=self.threads)
+            body = await anyio.to_thread.run_sync(pack_scrape, scrape, limiter=self.threads)
+        else:
+            body = b"".join([scrape.machine, *(one.plain for one in scrape.usage)])
         return Response(body, headers=fields)
 
     def answer_stream(
@@ -122,7 +123,6 @@ def refuse(headers: Headers, tag: str, fields: dict[str, str]) -> Response | Non
     return Response(status_code=304, headers=fields) if has_tag(headers, tag) else None
 
 
-def pack(body: bytes) -> bytes:
-    """Pack a body; its bytes are the same for the same body."""
-    compressor = zlib.compressobj(LEVEL, wbits=GZIP)
-    return compressor.compress(body) + compressor.flush()
+def pack_scrape(scrape: Scrape) -> bytes:
+    """Pack metrics; usage is packed already."""
+    return join_sections([pack_section(scrape.machine), *scrape.usage])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 from typing import Final, Literal, TypeAlias
@@ -65,8 +66,8 @@ def read_days(text: str) -> Window:
     first = dt.date(year or 0, month or 1, day or 1)
     if day is not None:
         return Window(midnight_of(first), midnight_of(first) + DAY)
-    further = first.replace(day=28) + dt.timedelta(days=4 if month else 338)
-    return Window(midnight_of(first), midnight_of(further.replace(day=1)))
+    days = calendar.monthrange(first.year, month)[1] if month else 365 + calendar.isleap(first.year)
+    return Window(midnight_of(first), midnight_of(first) + days * DAY)
 
 
 def moment_of(text: str) -> int:

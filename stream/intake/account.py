@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from stream.records.chains import Chain, ChainSummary, Origin, PageSums
 from stream.records.delivery import Part
+from stream.records.digests import is_sha256, spell_digest
 from stream.records.windows import Window
 
 __all__ = [
@@ -47,13 +48,13 @@ class Entry(Struct, array_like=True):
 
     ``position`` is the source's own. ``number`` is that of the page, where the part is one page.
     ``is_rewritten``: it has said other things before, which still count; ``falls`` says which
-    figures of a changed page fell. ``sha256`` is the digest of its bytes as stored, once it is
+    figures of a changed page fell. ``digest`` is that of its bytes as stored, once it is
     known. ``is_retried``: somebody has asked for it to be read again.
     """
 
     name: str
     position: bytes = b""
-    sha256: bytes = b""
+    digest: bytes = b""
     number: int = 0
     contributions: list[Contribution] = []
     tail: Tail | None = None
@@ -105,7 +106,7 @@ class EntryHead(Struct, array_like=True, gc=False):
 
     name: str
     position: bytes
-    sha256: bytes
+    digest: bytes
     number: int
     contributions: list[ContributionHead]
 
@@ -117,7 +118,7 @@ class FileEntry(Struct, gc=False):
     """A fixture or a capture as the report shows it; a capture has no page."""
 
     name: str
-    sha256: str | None
+    digest: str | None
     endpoint: str
     label: str
     page: int | None
@@ -253,6 +254,14 @@ class Account:
             if part.source == source and entry.position
         }
 
+    def parts_without_sha256(self, source: str) -> set[str]:
+        """Return the parts of a source, by name, whose digest is no SHA-256."""
+        return {
+            part.name
+            for part, entry in self.entries()
+            if part.source == source and not is_sha256(entry.digest)
+        }
+
     def entries(self) -> Iterator[tuple[Part, Entry]]:
         """Yield every part and its entry."""
         for part, packed in self.packed_entries.items():
@@ -323,22 +332,28 @@ def files_in(packed: bytes) -> list[FileEntry]:
     number, brought = entry.number, entry.contributions
     if len(brought) > 1:
         brought = sorted(brought, key=attrgetter("chain"))
-    sha256, found = entry.sha256.hex() or None, []
+    digest, found = spell_digest(entry.digest), []
     for one in brought:
         if one.sums.pages or not number:
             endpoint, label, _ = one.chain
-            found.append(FileEntry(entry.name, sha256, endpoint, label, number or None))
+            found.append(FileEntry(entry.name, digest, endpoint, label, number or None))
     return found
 
 
 def join_entries(entries: Iterable[bytes]) -> bytes:
-    """Put together what workers counted of a part: each has other windows of its pages."""
-    return ENCODE(reduce(join_two_entries, map(DECODE, entries)))
+    """Put together what workers counted of a part: each has other windows of its pages.
+
+    They come by the workers' ranks: the others have a digest from before, if any.
+    """
+    found = [DECODE(one) for one in entries]
+    digest = found[found[0].number % len(found)].digest
+    joined = reduce(join_two_entries, found)
+    joined.digest = digest
+    return ENCODE(joined)
 
 
 def join_two_entries(one: Entry, other: Entry) -> Entry:
     """Add to an entry what another worker counted of the part; the first counts what is whole."""
-    one.sha256 = one.sha256 or other.sha256
     for contribution in other.contributions:
         sums = one.contribution_of(contribution.chain).sums
         pages = sums.pages

@@ -70,7 +70,7 @@ class Intake:
         try:
             if lasting and store is None:
                 opened.take_shards([])  # or they could come later, over what is newer
-            budget = rules.row_budget
+            budget = rules.memory // share.total
             self.checkpoints = Checkpoints(opened, self.objects, tally, budget, lasting=lasting)
             self.state = self.checkpoints.state
             self._restore_account()
@@ -379,5 +379,5 @@ class Intake:
 def move_on(entry: Entry, delivery: Delivery) -> None:
     """Let an entry be as far as a delivery has come."""
     entry.name, entry.position = delivery.name, delivery.position
-    if delivery.digest is not None or delivery.begins_anew:
-        entry.sha256 = bytes.fromhex(delivery.digest or "")
+    if delivery.digest or delivery.begins_anew:
+        entry.digest = delivery.digest

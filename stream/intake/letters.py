@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from stream.decode import Rejection
 from stream.records.chains import Chain
+from stream.records.digests import spell_digest
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_json, one_line
 
@@ -28,13 +29,13 @@ class DeadLetter(Struct, rename="camel", frozen=True):
     reason: str
     message: str
     rows: int
-    sha256: str | None
+    digest: str | None
     content: Any
 
 
-def letter_of(chain: Chain, page: tuple[int, str, str | None], rejected: Rejection) -> bytes:
+def letter_of(chain: Chain, page: tuple[int, str, bytes], rejected: Rejection) -> bytes:
     """Write a dead letter as a line of JSON; ``page`` is its number, name and digest."""
-    (number, name, sha256), error = page, rejected.error
+    (number, name, digest), error = page, rejected.error
     path = None if error.path is None else one_line(error.path)
     letter = DeadLetter(
         chain.endpoint,
@@ -45,7 +46,7 @@ def letter_of(chain: Chain, page: tuple[int, str, str | None], rejected: Rejecti
         error.reason,
         one_line(error.message),
         rejected.rows,
-        sha256,
+        spell_digest(digest),
         rejected.content,
     )
     return msgspec.json.encode(letter) + b"\n"

@@ -237,7 +237,7 @@ class PageCounter:
         error = rejected.error.name_place(page_place_of(delivery.name, page))
         if not self.tolerant:
             raise error
-        place = page.place, delivery.name, delivery.digest if page.number else None
+        place = page.place, delivery.name, delivery.digest if page.number else b""
         body = letter_of(page.chain, place, rejected)
         counted.letters.append(Letter(body, error.reason, own))
 

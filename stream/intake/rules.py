@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["DEFAULT_BUDGET", "Rules"]
+from stream.state.memory import SMALL_BUDGET
 
-DEFAULT_BUDGET = 16_384
+__all__ = ["Rules"]
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -18,8 +18,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     ``state`` is the file to resume from and to checkpoint into, every so many pages or seconds.
     ``dead_letters`` is the directory that bad records go to; ``None`` ends the run at the first.
     ``unfinished_walks`` is what becomes of a chain whose last page says that more follows.
-    ``row_budget`` is how many rows may be in memory; windows beyond it are in the state file, or
-    in a temporary one.
+    ``memory`` is how many bytes windows may take of it, those of all workers together; windows
+    beyond that are in the state file, or in a temporary one.
     """
 
     state: Path | None = None
@@ -27,7 +27,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     unfinished_walks: Literal["refuse", "report", "wait"] = "refuse"
     checkpoint_pages: int = 500
     checkpoint_seconds: float = 5.0
-    row_budget: int = DEFAULT_BUDGET
+    memory: int = SMALL_BUDGET
 
     @property
     def tolerant(self) -> bool:

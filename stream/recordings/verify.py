@@ -15,19 +15,18 @@ from stream.figures.expectations import decode_expectations
 from stream.pipeline import Replay, replay
 from stream.providers.openai import ENDPOINTS as REGISTRY
 from stream.records.chains import ChainSummary
+from stream.records.digests import CHECKSUMS, listed_sums
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import find_secrets
 from stream.records.tally import Tally
 from stream.sources.discovery import discover_chains, parse_name
-from stream.sources.files import read_regular
+from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Findings", "verify_fixtures"]
 
-CHECKSUMS: Final = "CHECKSUMS.sha256"
 ENDPOINTS: Final = "ENDPOINTS.md"
 ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
-LINE: Final = re.compile(r"(?P<escaped>\\)?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
 NAMED: Final = re.compile(r"(?<![\w.-])[\w.-]+\.json(?![\w-]|\.\w)")
 
 
@@ -70,7 +69,9 @@ def verify_fixtures(directory: Path, now: int) -> Findings:
         said.append(f"{EXPECTATIONS}: not there, so no figure is checked")
     try:
         outline = anyio.run(
-            replay, Replay(directory=directory, now=now, report=None), Tally()
+            replay,
+            Replay(directory=directory, now=now, report=None, is_compared=False),
+            Tally(),
         ).outline
     except BadInput as error:
         files.append(str(error))
@@ -86,29 +87,21 @@ def checksum_findings(content: dict[str, bytes]) -> Iterator[str]:
     if CHECKSUMS not in content:
         yield f"{CHECKSUMS}: not there; make it with sha256sum"
         return
-    listed: dict[str, str] = {}
-    for number, line in enumerate(content[CHECKSUMS].decode(errors="replace").splitlines(), 1):
-        match = LINE.fullmatch(line)
-        if match is None:
-            if line.strip():
-                yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
+    listed: dict[str, bytes] = {}
+    for number, name, digest in listed_sums(content[CHECKSUMS]):
+        if not name:
+            yield f"{CHECKSUMS}: line {number} is no line of sha256sum"
             continue
-        name = unescape_name(match["name"]) if match["escaped"] else match["name"]
-        if name.removeprefix("./") in listed:
+        if name in listed:
             yield f"{CHECKSUMS}: line {number} lists {name} again"
-        listed[name.removeprefix("./")] = match["sha256"].lower()
+        listed[name] = digest
     for name in sorted(listed.keys() | content.keys() - {CHECKSUMS}):
         if name not in content:
             yield f"{name}: listed in {CHECKSUMS}, and not there"
         elif name not in listed:
             yield f"{name}: not listed in {CHECKSUMS}"
-        elif hashlib.sha256(content[name]).hexdigest() != listed[name]:
+        elif hashlib.sha256(content[name]).digest() != listed[name]:
             yield f"{name}: changed since {CHECKSUMS} was made"
-
-
-def unescape_name(name: str) -> str:
-    """Undo how sha256sum writes a name with backslashes or line breaks."""
-    return re.sub(r"\\([\\nr])", lambda match: {"n": "\n", "r": "\r"}.get(match[1], "\\"), name)
 
 
 def registration_findings(content: dict[str, bytes]) -> Iterator[str]:

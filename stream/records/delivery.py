@@ -76,7 +76,7 @@ class Delivery(NamedTuple):
     """A page on the channel, with its part and the position behind it.
 
     Without a page it brings a position alone. ``name`` is what people are told of the part, and
-    ``digest`` the SHA-256 of the bytes that it is stored as, once those are known. ``begins_anew``:
+    ``digest`` that of the bytes that it is stored as, once those are known. ``begins_anew``:
     what the part said before does not stand in it any more, and this is its first page.
     ``is_gone``: the part is not there any more; what it brought still counts, and what was set
     aside is forgotten. ``comes_again``: the page was set aside as a whole, and may be sound now.
@@ -86,7 +86,7 @@ class Delivery(NamedTuple):
     name: str
     page: Page | None
     position: bytes
-    digest: str | None = None
+    digest: bytes = b""
     begins_anew: bool = False
     is_gone: bool = False
     comes_again: bool = False

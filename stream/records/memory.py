@@ -9,7 +9,9 @@ from stream.records.errors import Unavailable
 
 __all__ = ["ADVICE", "lacks_memory", "no_memory"]
 
-ADVICE: Final = "give it more memory, fewer --workers, or smaller pages (--max-page-bytes)"
+ADVICE: Final = (
+    "give it more memory, fewer --workers, a smaller --memory, or smaller pages (--max-page-bytes)"
+)
 WORDS: Final = ("can't start new thread", "allocate memory", "not enough memory")
 """What those say of it who raise an error of another kind."""
 

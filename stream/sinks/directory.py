@@ -14,6 +14,7 @@ import aiofiles.os
 import anyio
 import anyio.lowlevel
 
+from stream.records.digests import CHECKSUMS, spell_sum
 from stream.records.errors import Unavailable
 from stream.sinks.atomic import prepare_parent, sync_directory, unwritable_file
 from stream.sinks.scratch import make_scratch_directory
@@ -21,7 +22,6 @@ from stream.sinks.scratch import make_scratch_directory
 __all__ = ["CHECKSUMS", "Drawer", "atomic_directory", "prepare_replacement", "replace_directory"]
 
 BATCH: Final = 1 << 20
-CHECKSUMS: Final = "CHECKSUMS.sha256"
 
 
 class Drawer:
@@ -31,7 +31,7 @@ class Drawer:
         """Write into a directory that is there."""
         self.bytes = 0
         self._directory = directory
-        self._sums: dict[str, str] = {}
+        self._sums: dict[str, bytes] = {}
         self._waiting: list[tuple[str, bytes]] = []
         self._size = 0
 
@@ -45,7 +45,7 @@ class Drawer:
     async def end(self) -> None:
         """Write what waits, and the checksums of all files as ``sha256sum`` writes them."""
         await self._flush()
-        listed = "".join(f"{digest}  {name}\n" for name, digest in sorted(self._sums.items()))
+        listed = "".join(spell_sum(name, digest) for name, digest in sorted(self._sums.items()))
         await self.put(CHECKSUMS, listed.encode())
         await self._flush()
 
@@ -58,14 +58,14 @@ class Drawer:
         self._waiting, self._size = [], 0
 
 
-def write_new_files(directory: Path, files: list[tuple[str, bytes]]) -> dict[str, str]:
+def write_new_files(directory: Path, files: list[tuple[str, bytes]]) -> dict[str, bytes]:
     """Write new files, readable by their owner alone; return their digests."""
     sums = {}
     for name, content in files:
         descriptor = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        sums[name] = hashlib.sha256(content).hexdigest()
+        sums[name] = hashlib.sha256(content).digest()
     return sums
 
 

@@ -1,18 +1,24 @@
-"""Evidence: what an API has answered, a capture for each UTC day, packed when the day is over."""
+"""Evidence: what an API has answered, a capture for each UTC day, packed when the day is over.
+
+``CHECKSUMS.sha256`` beside the days has the SHA-256 of each that is packed.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import zstandard
 
+from stream.records.digests import CHECKSUMS, listed_sums, spell_sum
 from stream.records.windows import DAY
 from stream.sinks.atomic import make_private
 from stream.sinks.captures import ZSTD_LEVEL
@@ -65,20 +71,30 @@ class DayFiles:
     def tidy(self, keep_seconds: float | None) -> None:
         """Pack the days that are over, and remove those that are older than they are kept.
 
+        ``CHECKSUMS.sha256`` lists the packed days. Whenever a process ends in here, each day that
+        it lists is there and is as it says; the next call lists the others.
+
         Raises:
-            OSError: a file cannot be written or removed.
+            OSError: a file cannot be read, written or removed.
         """
         now = self.clock()
         today = day_of(now)
-        oldest = None if keep_seconds is None else day_of(max(now - keep_seconds, 0))
-        for path in sorted(self.directory.iterdir()):
-            match = NAME.fullmatch(path.name)
-            if match is None:
-                continue
-            if oldest is not None and match[1] < oldest:
-                path.unlink(missing_ok=True)
-            elif match[2] is None and match[1] < today and now % DAY > PACK_AFTER:
-                pack_file(path)
+        oldest = "" if keep_seconds is None else day_of(max(now - keep_seconds, 0))
+        names = (one.name for one in self.directory.iterdir())
+        days = [match for one in names if (match := NAME.fullmatch(one))]
+        expired = [one[0] for one in days if one[1] < oldest]
+        ripe = [
+            one[0]
+            for one in days
+            if not one[2] and oldest <= one[1] < today and now % DAY > PACK_AFTER
+        ]
+        packed = {one[0] for one in days if one[2] and one[1] >= oldest}
+        list_sums(self.directory, packed - {f"{name}.zst" for name in ripe}, is_whole=False)
+        for name in expired:
+            (self.directory / name).unlink(missing_ok=True)
+        for name in ripe:
+            pack_file(self.directory / name)
+        list_sums(self.directory, packed | {f"{name}.zst" for name in ripe}, is_whole=True)
 
 
 def day_of(moment: float) -> str:
@@ -107,12 +123,22 @@ def append_synced(path: Path, content: bytes) -> None:
             raise
     finally:
         os.close(descriptor)
-    if is_new and hasattr(os, "O_DIRECTORY"):
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    if is_new:
+        sync_entries(path.parent)
+
+
+def sync_entries(directory: Path) -> None:
+    """See that the names in a directory are on the disk, where it can be opened for that.
+
+    Raises:
+        OSError: they are not.
+    """
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(directory)
+            os.fsync(descriptor)
         finally:
-            os.close(directory)
+            os.close(descriptor)
 
 
 def whole_lines_in(path: Path) -> int:
@@ -139,18 +165,56 @@ def pack_file(path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    with path.open("rb") as plain, put_file(path.with_name(f"{path.name}.zst")) as file:
+        packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+        with packer.stream_writer(file, closefd=False) as writer:
+            shutil.copyfileobj(plain, writer, 1 << 20)
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def put_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that stands at ``path``, whole and on the disk, when the block ends well.
+
+    Raises:
+        OSError: it cannot be written; what stood there before is still there.
+    """
     scratch = make_scratch_file(path.parent)
     try:
-        with path.open("rb") as plain, os.fdopen(scratch.descriptor, "wb", closefd=False) as file:
-            packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-            with packer.stream_writer(file, closefd=False) as writer:
-                shutil.copyfileobj(plain, writer, 1 << 20)
+        with os.fdopen(scratch.descriptor, "wb", closefd=False) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(scratch.path, path.with_name(f"{path.name}.zst"))  # noqa: PTH105 -- as elsewhere
+        os.replace(scratch.path, path)  # noqa: PTH105 -- as elsewhere
     except BaseException:
         scratch.path.unlink(missing_ok=True)
         raise
     finally:
         scratch.let_go()
-    path.unlink(missing_ok=True)
+    sync_entries(path.parent)
+
+
+def list_sums(directory: Path, names: AbstractSet[str], *, is_whole: bool) -> None:
+    """Let ``CHECKSUMS.sha256`` list no other files than ``names``; ``is_whole``: all of them.
+
+    A file that is listed keeps the sum that it was listed with.
+
+    Raises:
+        OSError: a file cannot be read, or the list not be written.
+    """
+    path = directory / CHECKSUMS
+    stored = path.read_bytes() if path.exists() else b""
+    sums = {one.name: one.digest for one in listed_sums(stored) if one.name in names}
+    if is_whole:
+        for name in names - sums.keys():
+            with (directory / name).open("rb") as file:
+                sums[name] = hashlib.file_digest(file, "sha256").digest()
+    listed = "".join(spell_sum(name, sums[name]) for name in sorted(sums)).encode()
+    if listed == stored:
+        return
+    if not listed:
+        path.unlink()
+        sync_entries(directory)
+        return
+    with put_file(path) as file:
+        file.write(listed)

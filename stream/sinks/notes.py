@@ -52,12 +52,12 @@ Command: `{quote_text(command)}`
 
 Versions: {versions}, Python {platform.python_version()}
 
-| fixture | SHA-256 |
+| fixture | digest |
 |---|---|
 """
     files = report.files.entries()
-    for (name, sha256), _ in groupby(files, attrgetter("name", "sha256")):  # of all their chains
-        yield f"| `{quote_text(name)}` | `{sha256}` |\n"
+    for (name, digest), _ in groupby(files, attrgetter("name", "digest")):  # of all their chains
+        yield f"| `{quote_text(name)}` | `{digest}` |\n"
     yield f"""
 Summary before:
 

@@ -62,16 +62,17 @@ class Emission:
         """Open a capture, to go on behind a place.
 
         Raises:
-            BadInput: it is no regular file.
+            BadInput: it is no regular file, or not what a list of checksums says.
             Unavailable: it is gone, or may not be read.
         """
-        most, line = self.options.max_page_bytes, place.line - place.is_cut
-        reader = CaptureReader(capture.path, most, offset=place.offset, line=line)
-        name = capture.path.name
-        if place.offset or not reader.holds_documents(is_lines=has_lines(name)):
+        most, digests, _ = self.options
+        digests.check_file(capture.path)
+        line = place.line - place.is_cut
+        reader = CaptureReader(capture.path, most, offset=place.offset, line=line, digests=digests)
+        if place.offset or not reader.holds_documents(is_lines=has_lines(capture.path.name)):
             return reader
         reader.close()
-        return DocumentReader(capture.path, most, line)
+        return DocumentReader(capture.path, most, line, digests)
 
     async def deliver_part(
         self, file: PartFile, place: CapturePlace, send: Send, *, anew: bool
@@ -130,13 +131,13 @@ class Emission:
                     place = place._replace(bare_views=(*place.bare_views, bare))
                 if not line.final:  # the last one: all of the file has been read
                     place = place._replace(signature=reader.signature)
-                    await self._send(file, page, place, send, reader.sha256, anew=anew)
+                    await self._send(file, page, place, send, reader.digest, anew=anew)
                     return True
                 place = self._move_on(place, line, page)
                 await self._send(file, page, place, send, anew=anew)
                 anew = False
         place = place._replace(signature=reader.signature)
-        await self._send(file, None, place, send, reader.sha256, anew=anew)
+        await self._send(file, None, place, send, reader.digest, anew=anew)
         return True
 
     def _move_on(self, place: CapturePlace, line: Line, page: Page) -> CapturePlace:
@@ -199,7 +200,7 @@ class Emission:
         page: Page | None,
         place: CapturePlace,
         send: Send,
-        digest: str | None = None,
+        digest: bytes = b"",
         *,
         anew: bool = False,
         comes_again: bool = False,

@@ -20,6 +20,7 @@ __all__ = [
     "inode_in",
     "is_capture_part",
     "restart_position",
+    "unsigned_place",
 ]
 
 
@@ -122,6 +123,11 @@ def restart_position(part: str, position: bytes) -> bytes:
     if not is_capture_part(part):
         return b""
     return encode(START._replace(name=DECODE(position).name or part))
+
+
+def unsigned_place(position: bytes) -> bytes:
+    """Return a capture's position as if its file was touched."""
+    return encode(DECODE(position)._replace(signature=None))
 
 
 def is_capture_part(part: str) -> bool:

@@ -19,7 +19,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.sources.capture_emission import Emission, PartFile
 from stream.sources.capture_parts import START, CapturePlace, FirstLine, KnownParts, inode_in
 from stream.sources.captures import Capture, captures_in, is_packed, stem_of
-from stream.sources.files import signature_of
+from stream.sources.opening import signature_of
 from stream.sources.settling import Settling
 from stream.sources.source import ReadOptions, Send
 

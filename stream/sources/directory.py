@@ -14,8 +14,8 @@ from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.capture_source import Captures
 from stream.sources.discovery import Survey, survey_place
-from stream.sources.files import signature_of
 from stream.sources.fixtures import Fixtures
+from stream.sources.opening import signature_of
 from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send

@@ -11,6 +11,7 @@ from xxhash import xxh3_64
 from stream.decode.density import blame_page
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.contents import is_json, pages_in
+from stream.sources.digests import CHEAP, Digests
 from stream.sources.expansion import ExpandedFile
 from stream.sources.lines import Line
 
@@ -24,14 +25,14 @@ class DocumentReader:
     page is not complete while it is broken JSON, as more of it may be written.
     """
 
-    def __init__(self, path: Path, max_bytes: int, page: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, page: int, digests: Digests = CHEAP) -> None:
         """Open the file; of its expanded bytes there may be ``max_bytes``.
 
         Raises:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        self._file, self._path = ExpandedFile(path), path
+        self._file, self._path = ExpandedFile(path, digests), path
         self._most = max_bytes
         self._page = page
         self._lines: list[Line] | None = None
@@ -55,9 +56,9 @@ class DocumentReader:
         self._file.close()
 
     @property
-    def sha256(self) -> str | None:
+    def digest(self) -> bytes:
         """The digest of the file as it is stored, once it was read."""
-        return self._file.sha256
+        return self._file.digest
 
     def pass_over(self, prefix: int) -> bool:
         """Pass over the pages that were read before; tell whether they are what they were.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from itertools import chain
@@ -11,7 +10,8 @@ from typing import Final
 
 from stream.records.errors import Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
-from stream.sources.files import open_regular, status_signature_of
+from stream.sources.digests import CHEAP, Digests
+from stream.sources.opening import open_regular, status_signature_of
 
 __all__ = ["ExpandedFile"]
 
@@ -21,7 +21,7 @@ CHUNK: Final = 1 << 20
 class ExpandedFile:
     """A regular file that is read from its start, piece by piece; its digest is made on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, digests: Digests = CHEAP) -> None:
         """Open the file.
 
         Raises:
@@ -35,7 +35,7 @@ class ExpandedFile:
         status = os.fstat(descriptor)
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._path = path
-        self._hash = hashlib.sha256()
+        self._hash = digests.hasher_for(str(path))
         self._ended = False
         self.size = status.st_size
         self.signature = status_signature_of(status)
@@ -45,9 +45,9 @@ class ExpandedFile:
         """The expanded bytes. The iterator may raise BadInput: the file is broken, or a bomb."""
 
     @property
-    def sha256(self) -> str | None:
-        """The digest of the stored bytes, once all were read."""
-        return self._hash.hexdigest() if self._ended else None
+    def digest(self) -> bytes:
+        """The digest of the stored bytes, once all were read; none before."""
+        return self._hash.digest() if self._ended else b""
 
     def close(self) -> None:
         """Close the file."""

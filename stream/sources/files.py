@@ -1,12 +1,9 @@
-"""Reading pages from files: in order, a few small ones at a time, and nothing but regular files."""
+"""Reading pages from files: in order, a few small ones at a time."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import stat
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -16,33 +13,22 @@ import aiofiles.os
 from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
-from stream.records.shares import ALL
-from stream.sources.compression import compression_of, expand, join_pieces, too_many_bytes
+from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
+from stream.sources.digests import CHEAP, Digests
+from stream.sources.opening import read_whole, size_of, status_of, status_signature_of
 
 __all__ = [
     "BATCH_FILES",
-    "FLAGS",
     "FilePage",
     "PageFile",
-    "open_regular",
     "read_batch",
     "read_pages",
-    "read_regular",
     "several_pages",
-    "signature_of",
-    "status_signature_of",
 ]
 
 BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
-FLAGS: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)  # Windows has neither of these two
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)  # and has this one, for bytes as they are
-)
-"""How a file is opened: no link is followed, no FIFO waited for."""
 
 
 class FilePage(NamedTuple):
@@ -56,7 +42,7 @@ class FilePage(NamedTuple):
     file: PageFile
     content: bytes
     status: os.stat_result | None
-    sha256: str | None = None
+    digest: bytes = b""
     error: BadInput | None = None
     seconds: float = 0.0
     is_page: bool = True
@@ -92,11 +78,11 @@ class PageFile(NamedTuple):
 
 
 async def read_pages(
-    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
+    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
 ) -> AsyncIterator[FilePage]:
     """Read pages in order; small files share one hop to a thread.
 
-    A page has a digest only where ``digests`` says so of its number.
+    ``digests`` are taken of what is stored.
 
     Raises:
         Unavailable: a file is gone, or may not be read.
@@ -112,7 +98,7 @@ async def read_pages(
 
 
 def read_batch(
-    files: Sequence[PageFile], max_bytes: int, digests: Callable[[int], bool] = ALL.digests
+    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
 ) -> list[FilePage]:
     """Read files until they come to :data:`BATCH_BYTES`; at least one."""
     batch: list[FilePage] = []
@@ -125,7 +111,7 @@ def read_batch(
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+def read_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
     """Read a page.
 
     Raises:
@@ -142,16 +128,16 @@ def read_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) ->
         return FilePage(file, b"", status_of(file.path), error=fault)
 
 
-def read_whole_page(file: PageFile, max_bytes: int, digests: Callable[[int], bool]) -> FilePage:
+def read_whole_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
     """Read a page.
 
     Raises:
-        BadInput: it is no regular file, or too large.
+        BadInput: it is no regular file, too large, or not what a list of checksums says.
         Unavailable: the file is gone, or may not be read.
     """
     started = perf_counter()
     content, status = read_whole(file.place, max_bytes)
-    digest = hashlib.sha256(content).hexdigest() if digests(file.page) else None
+    digest = digests.take(file.place, file.page, content)
     fault, is_page = None, True
     if not is_page_file(content):
         try:
@@ -184,91 +170,3 @@ def page_in(stored: bytes, max_bytes: int) -> tuple[bytes, bool]:
     if several or (pages and is_envelope(pages[0])):
         return b"", False
     return content, True
-
-
-def signature_of(path: Path) -> str | None:
-    """Return what changes when a file is written again; ``None`` when it is not there."""
-    status = status_of(path)
-    return None if status is None else status_signature_of(status)
-
-
-def status_of(path: Path) -> os.stat_result | None:
-    """Return the status of a file, or of a link; ``None`` when it is not there."""
-    try:
-        return path.lstat()
-    except OSError:
-        return None
-
-
-def size_of(path: Path) -> int:
-    """Return how many bytes a file has; 0 when it is not there."""
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return 0
-
-
-def status_signature_of(status: os.stat_result) -> str:
-    """Return the signature of a file whose status is known."""
-    times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
-    return f"{status.st_size}:{times}:{status.st_dev}:{status.st_ino}"
-
-
-def open_regular(path: Path) -> int:
-    """Open a regular file for reading; a link is not followed, and a FIFO not waited for.
-
-    Raises:
-        BadInput: it is no regular file.
-        OSError: it is gone, or may not be read.
-    """
-    return open_with_status(path)[0]
-
-
-def open_with_status(path: Path | str) -> tuple[int, os.stat_result]:
-    """Open a file as :func:`open_regular` does; return its status too."""
-    try:
-        descriptor = os.open(path, FLAGS)
-    except OSError as error:
-        if error.errno == errno.ELOOP and Path(path).is_symlink():
-            raise BadInput("file", "found a symbolic link, expected a regular file") from None
-        raise
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise BadInput("file", "found no regular file, expected one")
-    return descriptor, status
-
-
-def read_regular(path: Path, max_bytes: int) -> bytes:
-    """Read a regular file of at most ``max_bytes``; a link is not followed, a FIFO not waited for.
-
-    Raises:
-        BadInput: it is no regular file, or too large.
-        Unavailable: it is gone, or may not be read.
-    """
-    return read_whole(path, max_bytes)[0]
-
-
-def read_whole(path: Path | str, max_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Read a file as :func:`read_regular` does; return its status before that too."""
-    try:
-        descriptor, status = open_with_status(path)
-        try:
-            payload = content_of(descriptor, status.st_size) if status.st_size <= max_bytes else b""
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise Unavailable(f"{Path(path)}: cannot be read ({error.strerror})") from None
-    size = max(status.st_size, len(payload))
-    if size > max_bytes:
-        raise too_many_bytes(size, max_bytes)
-    return payload, status
-
-
-def content_of(descriptor: int, size: int) -> bytes:
-    """Read a file to its end: mostly one call, as it has the bytes that its status says."""
-    payload = os.read(descriptor, size + 1)
-    if len(payload) == size:
-        return payload
-    with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        return payload + file.readall()

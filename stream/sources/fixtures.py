@@ -17,21 +17,16 @@ from stream.records.chains import Chain
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
-from stream.sources.capture_parts import is_capture_part
+from stream.sources.capture_parts import is_capture_part, unsigned_place
 from stream.sources.captures import Capture
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
-from stream.sources.files import (
-    BATCH_FILES,
-    FilePage,
-    PageFile,
-    read_batch,
-    signature_of,
-)
+from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_batch
+from stream.sources.opening import signature_of
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
 
-__all__ = ["Fixtures", "part_name_of"]
+__all__ = ["Fixtures", "part_name_of", "unsigned_position"]
 
 CHAINS_AT_ONCE: Final = 4
 FAULTY: Final = b"-"
@@ -240,7 +235,7 @@ class Fixtures:
                 chain.chain, number, read.content, number, 0, None, error, seconds=read.seconds
             )
         part, anew = Part(self.source, name), page is not None
-        await send(Delivery(part, spell_name(read.file.name), page, position, read.sha256, anew))
+        await send(Delivery(part, spell_name(read.file.name), page, position, read.digest, anew))
         self._note(name, position)
 
     def _note(self, name: str, position: bytes) -> None:
@@ -285,6 +280,13 @@ def position_of(read: FilePage, view: str) -> bytes:
     if read.error is not None:
         return seen + FAULTY
     return seen + xxh3_64_digest(read.content, seed_of(view))
+
+
+def unsigned_position(part: str, position: bytes) -> bytes:
+    """Return a part's position as if its file was touched: it is read, and its content no news."""
+    if is_capture_part(part):
+        return unsigned_place(position)
+    return bytes(MARK) + position[MARK:]
 
 
 def file_mark_of(path: Path, view: str) -> bytes:

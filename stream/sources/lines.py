@@ -12,6 +12,7 @@ from stream.decode.density import blame_page
 from stream.decode.parse import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.contents import holds_documents, trim
+from stream.sources.digests import CHEAP, Digests
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
@@ -63,14 +64,22 @@ class CaptureReader:
     What was before is read again for the digest, and is not given out.
     """
 
-    def __init__(self, path: Path, max_line_bytes: int, *, offset: int = 0, line: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_line_bytes: int,
+        *,
+        offset: int = 0,
+        line: int = 0,
+        digests: Digests = CHEAP,
+    ) -> None:
         """Open the file.
 
         Raises:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        self._file, self._path = ExpandedFile(path), path
+        self._file, self._path = ExpandedFile(path, digests), path
         self._longest = max_line_bytes
         self._blank = re.compile(rb"(?:[ \t\r\x0b\f]{0,%d}+\n)++" % min(BLANKS, max_line_bytes))
         self._number = line
@@ -102,9 +111,9 @@ class CaptureReader:
         self._file.close()
 
     @property
-    def sha256(self) -> str | None:
+    def digest(self) -> bytes:
         """The digest of the file as it is stored, once its end was reached."""
-        return self._file.sha256
+        return self._file.digest
 
     @property
     def bytes_read(self) -> int:

@@ -147,7 +147,9 @@ class Pace:
         """
         read = aiofiles.os.wrap(read_batch)
         try:
-            found: list[FilePage] = await read([due.file], self.options.max_page_bytes)
+            found: list[FilePage] = await read(
+                [due.file], self.options.max_page_bytes, self.options.digests
+            )
         except Unavailable as error:
             self.unreadable_files[spell_name(due.file.name)] = str(error)
             raise
@@ -161,7 +163,7 @@ class Pace:
                 # In the next loop it comes again, with other windows.
                 Page(due.chain.chain, number, content, number, error=fault, final=False),
                 b"%d" % self._loop,
-                page.sha256,
+                page.digest,
                 begins_anew=not shift,
             )
         )

@@ -20,7 +20,7 @@ from stream.records.errors import BadInput
 from stream.records.privacy import spell_name
 from stream.sources.contents import trim
 from stream.sources.envelope import entry_named, members_of
-from stream.sources.files import read_regular
+from stream.sources.opening import read_regular
 from stream.sources.request import PLAIN_VIEW, plain_name_of, request_of, view_of
 from stream.sources.tree import TreeFile
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from stream.sources.files import FLAGS, signature_of
+from stream.sources.opening import FLAGS, signature_of
 
 try:
     import fcntl

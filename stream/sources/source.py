@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
 from stream.records.delivery import Delivery
-from stream.records.shares import ALL
+from stream.sources.digests import CHEAP, Digests
 
 __all__ = ["DEFAULT_PAGE_BYTES", "ReadOptions", "Send", "Source"]
 
@@ -17,13 +17,13 @@ Send: TypeAlias = Callable[[Delivery], Awaitable[None]]
 
 
 class ReadOptions(NamedTuple):
-    """How files are read: the most bytes of a page, and which pages have a digest taken.
+    """How files are read: the most bytes of a page, and what digests are taken.
 
     Without ``has_positions`` nobody will go on from them, and they are left empty.
     """
 
     max_page_bytes: int
-    digests: Callable[[int], bool] = ALL.digests
+    digests: Digests = CHEAP
     has_positions: bool = True
 
 

@@ -30,10 +30,11 @@ class Checkpoints:
     """
 
     def __init__(
-        self, store: Store, objects: Objects, tally: Tally, row_budget: int, *, lasting: bool
+        self, store: Store, objects: Objects, tally: Tally, budget: int, *, lasting: bool
     ) -> None:
         """Put what ``store`` holds into ``state``, ``objects`` and ``tally``.
 
+        ``budget`` is how many bytes of memory windows may take.
         ``lasting``: there is a state file, and not only one that goes with the run.
 
         Raises:
@@ -43,7 +44,7 @@ class Checkpoints:
         self.is_lasting = lasting
         self.objects = objects
         self.tally = tally
-        self.state = KeyedState(store, row_budget)
+        self.state = KeyedState(store, budget)
         saved = store.load()
         self.parts = saved.parts
         """The entries that the file had when it was opened; who takes them clears this."""

@@ -1,6 +1,6 @@
 """Keyed state: the windows in use are in memory, the others in a store, and nobody can tell.
 
-Past a budget of rows the least recently used windows leave; they come back when a page for them
+Past a budget of bytes the least recently used windows leave; they come back when a page for them
 arrives. What is rendered goes through all windows in order, wherever they are.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from stream.records.chains import Chain, folded_chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
 from stream.state.dedupe import merge_bucket
+from stream.state.memory import estimate_bytes, share_texts
 
 __all__ = [
     "SECOND",
@@ -128,7 +129,7 @@ class KeyedState:
     """The dedupe stage's state: one snapshot for each (endpoint, label, view, window)."""
 
     def __init__(self, store: WindowStore | None = None, budget: int = UNBOUNDED) -> None:
-        """Start with what ``store`` holds; ``budget`` is how many rows may be in memory."""
+        """Start with what ``store`` holds; ``budget`` is how many bytes windows may take here."""
         self.store = store or EmptyStore()
         self.budget = budget
         self.chains: set[Chain] = set()
@@ -142,15 +143,15 @@ class KeyedState:
         """Makes what adds up the windows of an endpoint that leave; ``None``: nobody wants that."""
         self.spilled_sums: dict[Chain, SpilledSums | None] = {}
         """What has left of each chain; ``None`` where a window came back, and counts here again."""
-        self.rows = 0
-        """How many rows are in memory."""
+        self.held_bytes = 0
+        """About how much memory the windows take that are in it."""
         self.added_rows = 0
         """How many rows state has grown by (or shrunk) since it was opened."""
 
     @property
     def full(self) -> bool:
         """Tell whether windows must leave."""
-        return self.rows > self.budget
+        return self.held_bytes > self.budget
 
     def get(self, place: Place) -> Snapshot | None:
         """Return a window as it stands, without counting that as a use."""
@@ -199,19 +200,21 @@ class KeyedState:
         before = self.get(place)
         if before is None and self.is_closed(chain, bucket.window):
             return Outcomes(superseded=bucket.rows)
-        if before is not None:
-            self.added_rows -= before.rows
-            if self.snapshots.pop(place, None) is not None:
-                self.rows -= before.rows
-            else:
-                self.spilled_sums[chain] = None
         after, outcomes = merge_bucket(before, bucket, revision)
-        self.snapshots[place] = after
-        self.rows += after.rows
-        self.added_rows += after.rows
+        held = self._let_go(place) if after is not before else self.snapshots.pop(place, None)
         raised = self.raised_revisions.pop(place, None) is not None
         if raised or after is not before:
             self.changed_places.add(place)
+        if before is not None:
+            self.added_rows -= before.rows
+            if held is None:
+                self.spilled_sums[chain] = None
+                if after.dimensions is not bucket.dimensions:
+                    after = after._replace(dimensions=share_texts(after.dimensions))
+        self.snapshots[place] = after
+        self.added_rows += after.rows
+        if after is not held:
+            self.held_bytes += estimate_bytes(after)
         return outcomes
 
     def is_closed(self, chain: Chain, window: Window) -> bool:
@@ -235,18 +238,17 @@ class KeyedState:
                 self.added_rows += snapshot.rows
             self.added_rows -= fold.rows
             for place in fold.replaced_places:
-                held = self.snapshots.pop(place, None)
-                self.rows -= held.rows if held is not None else 0
+                self._let_go(place)
 
     def leaving_windows(self) -> list[Place]:
         """Return the windows that must leave, the least recently used ones; mostly none."""
         places: list[Place] = []
-        rows = self.rows
+        held = self.held_bytes
         for place, snapshot in self.snapshots.items() if self.full else ():
-            if rows <= self.budget * KEPT:
+            if held <= self.budget * KEPT:
                 break
             places.append(place)
-            rows -= snapshot.rows
+            held -= estimate_bytes(snapshot)
         return places
 
     def note_stored(self, places: AbstractSet[Place]) -> None:
@@ -256,13 +258,18 @@ class KeyedState:
 
     def shed_windows(self) -> None:
         """Let the least recently used windows go, all of which the store has as they are."""
-        for place in list(self.snapshots):
-            if self.rows <= self.budget * KEPT:
+        for place in list(self.snapshots) if self.full else ():
+            if self.held_bytes <= self.budget * KEPT:
                 break
-            if place not in self.changed_places:
-                snapshot = self.snapshots.pop(place)
-                self.rows -= snapshot.rows
+            if place not in self.changed_places and (snapshot := self._let_go(place)) is not None:
                 self._leave(place, snapshot)
+
+    def _let_go(self, place: Place) -> Snapshot | None:
+        """Take a window out of memory; return it, ``None`` if it is not there."""
+        snapshot = self.snapshots.pop(place, None)
+        if snapshot is not None:
+            self.held_bytes -= estimate_bytes(snapshot)
+        return snapshot
 
     def _leave(self, place: Place, snapshot: Snapshot) -> None:
         """Have a window added up that leaves."""

@@ -15,7 +15,8 @@ from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records import errors
 from stream.records.tally import Tally
-from stream.sinks.metrics import TallyCollector, write_metrics
+from stream.sinks.metrics.collectors import TallyCollector
+from stream.sinks.metrics.textfile import write_metrics
 from stream.sources.discovery import parse_name
 from tests.oracle import ENDPOINTS as ORACLE_ENDPOINTS
 from tests.support.commands import COMMANDS
@@ -129,7 +130,7 @@ def test_the_readme_speaks_of_options_that_exist() -> None:
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
     ours = re.sub(r"(?m)^\$ promtool .*$", "", README)
-    named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)
+    named = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", ours)
     assert named
     assert set(named) - {"--help"} <= known
 

@@ -47,6 +47,14 @@ def test_what_is_no_time_is_a_usage_error(moment: str, tmp_path: Path) -> None:
     assert "\x1b" not in errors
 
 
+@pytest.mark.parametrize("size", ["512", "-1MB", "much"])
+def test_what_is_no_size_is_a_usage_error(size: str, tmp_path: Path) -> None:
+    """``--memory`` wants a unit, as nobody knows what a number alone means."""
+    code, _, errors = run(["replay", str(tmp_path), f"--memory={size}"])
+    assert code == 2
+    assert f"'{size}' is not a size, such as 512MB, 1GB or 64MiB" in errors
+
+
 def test_a_chain_that_goes_on_can_be_allowed(tmp_path: Path) -> None:
     """``--allow-incomplete`` reports a chain without its end, says so, and exits with 1."""
     put_all(tmp_path, {ONE: MORE})
@@ -95,7 +103,7 @@ def test_notes_are_appended(tmp_path: Path) -> None:
     second = both.removeprefix(first)
     assert ("none: no report stood there" in first, "none:" in second) == (True, False)
     assert ('"tokensIn": 7' in second, '"tokensIn": 8' in second) == (True, True)
-    digest = json.loads(Path(report).read_text("utf-8"))["run"]["fixtures"][0]["sha256"]
+    digest = json.loads(Path(report).read_text("utf-8"))["run"]["fixtures"][0]["digest"]
     for wanted in (
         digest,
         ONE,

@@ -124,7 +124,7 @@ def test_the_section_is_the_same_however_it_is_made(month: Path, tmp_path: Path)
     for place in (month, FIXTURES):
         wanted = replay(place, prices="default").raw
         assert replay(place, prices="default", workers=2).raw == wanted
-        assert replay(place, prices="default", row_budget=1).raw == wanted
+        assert replay(place, prices="default", memory="1B").raw == wanted
         for _ in range(2):
             state = tmp_path / f"{place.name}.state"
             assert replay(place, prices="default", state=state).raw == wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -10,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_128_hexdigest
 
 from stream import __version__
 from tests.support.bad_pages import GOOD, MORE, ONE, TWO
@@ -106,7 +106,7 @@ def test_the_report_says_what_it_was_made_from(tmp_path: Path) -> None:
     assert report["run"]["pages"] == 1
     (fixture,) = report["run"]["fixtures"]
     assert (fixture["name"], fixture["page"]) == (ONE, 1)
-    assert fixture["sha256"] == hashlib.sha256(text).hexdigest()
+    assert fixture["digest"] == f"xxh3-128:{xxh3_128_hexdigest(text)}"
 
 
 def test_details_can_be_left_out(tmp_path: Path) -> None:

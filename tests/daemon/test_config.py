@@ -40,7 +40,7 @@ OTHERS: dict[str, Any] = {
     "details": True,
     "channel_capacity": 7,
     "max_page_bytes": 1000,
-    "row_budget": 11,
+    "memory": "64KiB",
     "checkpoint_pages": 8,
     "checkpoint_seconds": 0.25,
     "report_seconds": 9.5,
@@ -150,7 +150,7 @@ def test_a_flag_goes_over_a_variable_over_the_file_over_the_default(
     monkeypatch.setenv(setting.variable, as_text(other))
     assert settings(BASE + WATCH)[key] == other
     if key != "http.token_file":
-        others = {"http.hosts": ["c"], "retention": 777_600.0}
+        others = {"http.hosts": ["c"], "retention": 777_600.0, "memory": "2gib"}
         if key == "prices":
             put(Path(), "here", "default = false\n")
         last = "here" if path else others.get(key, default)

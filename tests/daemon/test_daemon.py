@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 
 from tests.support.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.support.daemons import Daemon, daemon
-from tests.support.pages import bucket, letters_in, listed, page, put, put_all, used
-from tests.support.places import FIXTURES
+from tests.support.pages import bucket, letters_in, listed, page, put, put_all, put_recorded, used
 from tests.support.running import replay
 from tests.support.strategies import written
 
@@ -45,19 +43,19 @@ def tokens(found: Daemon) -> float:
 
 def test_its_report_is_that_of_a_replay(tmp_path: Path) -> None:
     """Over the fixtures, the report at the end has the bytes of a replay's; SIGTERM is exit 0."""
-    shutil.copytree(FIXTURES, tmp_path / "pages")
+    pages = put_recorded(tmp_path / "pages")
     with daemon(tmp_path) as found:
         assert found.stop() == 0
-    expected = replay(FIXTURES, "--no-details")
+    expected = replay(pages, "--no-details")
     assert (tmp_path / "report.json").read_bytes() == expected.raw
 
 
 def test_details_are_written_when_asked_for(tmp_path: Path) -> None:
     """With details, the report has every record, as a replay's."""
-    shutil.copytree(FIXTURES, tmp_path / "pages")
+    pages = put_recorded(tmp_path / "pages")
     with daemon(tmp_path, "--details", "true") as found:
         assert found.stop(signal.SIGINT) == 0
-    assert (tmp_path / "report.json").read_bytes() == replay(FIXTURES).raw
+    assert (tmp_path / "report.json").read_bytes() == replay(pages).raw
 
 
 def test_pages_count_as_they_land(running: Daemon, pages: Path) -> None:
@@ -209,14 +207,14 @@ def test_two_directories_add_up_what_they_have_of_a_chain(tmp_path: Path) -> Non
 
 def test_a_replay_goes_on_with_a_daemons_state(tmp_path: Path) -> None:
     """State of a source without a name is a replay's own: its pages are not read again."""
-    shutil.copytree(FIXTURES, tmp_path / "pages")
+    pages = put_recorded(tmp_path / "pages")
+    expected = replay(pages, "--no-details")
     with daemon(tmp_path) as found:
         assert found.stop() == 0
-    for path in (tmp_path / "pages").glob("usage_*.json"):
+    for path in pages.glob("usage_*.json"):
         os.truncate(path, 0)
         path.unlink()
-    resumed = replay(tmp_path / "pages", "--no-details", state=tmp_path / "state.db")
-    assert resumed.raw == replay(FIXTURES, "--no-details").raw
+    assert replay(pages, "--no-details", state=tmp_path / "state.db").raw == expected.raw
 
 
 def test_the_page_and_the_report_are_served(running: Daemon, pages: Path) -> None:

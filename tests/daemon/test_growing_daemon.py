@@ -60,7 +60,7 @@ def test_kills_while_captures_grow_lose_nothing(tmp_path: Path) -> None:
     pages, shown, before = put_all(tmp_path / "pages", {}), 0.0, 0.0
     for day in range(2):
         append(pages / "walk.ndjson", b"".join(of_day(day, 1, label=f"{i}") for i in range(60)))
-        with daemon(tmp_path, "--checkpoint-pages", "7", "--row-budget", "1", wait=False) as found:
+        with daemon(tmp_path, "--checkpoint-pages", "7", "--memory", "1B", wait=False) as found:
             found.until(lambda: found.ask("/healthz").status == 200, "life")
             assert tokens(found) >= shown
             before = found.value("usage_stream_records_total")
@@ -68,7 +68,7 @@ def test_kills_while_captures_grow_lose_nothing(tmp_path: Path) -> None:
             found.until(partial(more_than, found, before), "some of it")
             shown = tokens(found)
             found.stop(signal.SIGKILL)
-    with daemon(tmp_path, "--row-budget", "1") as found:
+    with daemon(tmp_path, "--memory", "1B") as found:
         assert found.value("usage_stream_records_total") == 122
         ends_as_a_replay(found)
 
@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     """A broken line and a capture written anew are logged; damaged state ends it with 65."""
     pages = put_all(tmp_path / "pages", {"walk.ndjson": of_day(0, 7) + BROKEN})
     watch = '[[watch]]\npath = "pages"\nname = "polls"'
-    with daemon(tmp_path, "--row-budget", "1", sources=watch) as found:
+    with daemon(tmp_path, "--memory", "1B", sources=watch) as found:
         said = [one for one in found.events() if one["event"] == "dead_letter"]
         where = [(one["source"], one["file"], one["line"]) for one in said]
         assert where == [("polls", "walk.ndjson", 2)]

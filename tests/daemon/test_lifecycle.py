@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.bad_pages import GOOD, ONE
 from tests.support.daemons import Daemon, command, configure, daemon
-from tests.support.pages import bucket, letters_in, page, put, put_all, used
+from tests.support.pages import bucket, letters_in, page, put, put_all, put_recorded, used
 from tests.support.places import FIXTURES
 from tests.support.prometheus import free_port
 from tests.support.running import replay
@@ -101,10 +101,10 @@ def test_the_configuration_is_loaded_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("calls", ["fsync,fdatasync", "rename"])
 def test_a_kill_at_each_sync_and_rename_loses_nothing(calls: str, tmp_path: Path) -> None:
     """Killed at its first sync, its second, and so on, the next daemon ends with the same bytes."""
-    expected, kills = replay(FIXTURES, "--no-details").raw, 0
+    expected, kills = replay(put_recorded(tmp_path / "pages"), "--no-details").raw, 0
     for when in range(1, MOST):
         place = tmp_path / str(when)
-        shutil.copytree(FIXTURES, place / "pages")
+        put_recorded(place / "pages")
         inject = f"inject={calls}:signal=KILL:when={when}"
         tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
         with daemon(place, tracer=tracer, wait=False) as found:

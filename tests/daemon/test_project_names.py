@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from stream.figures.ledger import Ledger
-from stream.sinks.metrics import UsageCollector
+from stream.sinks.metrics.usage import families_of_usage
 from tests.support.daemons import Daemon, daemon
 from tests.support.days import HeldDays
 from tests.support.envelopes import line, put_capture
@@ -60,7 +60,7 @@ def test_a_rename_takes_the_place_of_the_name(tmp_path: Path) -> None:
 
 def test_so_many_names_are_shown() -> None:
     """Beyond a bound there are no more series, and those there are do not change."""
-    with patch("stream.sinks.metrics.MOST_NAMES", 2):
+    with patch("stream.sinks.metrics.usage.MOST_NAMES", 2):
         many = {name: name.upper() for name in ("b", "c", "a")}
-        *_, info = UsageCollector(Ledger([], 10, HeldDays()), lambda: many).collect()
-    assert [one.labels["project_id"] for one in info.samples] == ["a", "b"]
+        *_, info = families_of_usage(Ledger([], 10, HeldDays()), many)
+    assert [*info.values] == [("a", "A"), ("b", "B")]

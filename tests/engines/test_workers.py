@@ -38,12 +38,12 @@ def alone(capture: Path) -> Replayed:
 
 
 @pytest.mark.parametrize("workers", [2, 3, 7])
-@pytest.mark.parametrize("budget", [100, 1_000_000])
+@pytest.mark.parametrize("budget", ["50kB", "1GB"])
 def test_any_number_of_workers_gives_the_same_bytes(
-    capture: Path, alone: Replayed, workers: int, budget: int
+    capture: Path, alone: Replayed, workers: int, budget: str
 ) -> None:
     """The report is that of one process, details included, whatever leaves memory."""
-    shared = replay(capture, workers=workers, row_budget=budget)
+    shared = replay(capture, workers=workers, memory=budget)
     assert (shared.code, shared.errors) == (0, "")
     assert shared.raw == alone.raw
 

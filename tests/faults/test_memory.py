@@ -1,16 +1,21 @@
-"""Peak memory of real runs: it follows the budget of rows, and not the history."""
+"""Peak memory of real runs: it follows the budget, and not the history."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from stream.providers.openai import ENDPOINTS
 from tests.support.generated import summary
+from tests.support.pages import FIRST, used
 from tests.support.processes import peak_of
 
 MOST = 1.1
 """How much more memory ten times the pages may need."""
+BESIDE = 60_000_000
+"""Bytes that a replay may take beside what windows may."""
 SHAPE = ["--walks", "4", "--overlap", "0.5", "--revised", "0.3"]
 PAGES = ["--buckets-per-page", "4", "--rows-per-bucket", "50"]
 
@@ -29,7 +34,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def peak(capture: Path, *options: str) -> int:
     """Replay in a process of its own; return the most memory that it had, in KiB."""
     report = str(capture.with_suffix(".json"))
-    return peak_of(["replay", str(capture), "--report", report, "--row-budget", "1000", *options])
+    return peak_of(["replay", str(capture), "--report", report, "--memory", "500kB", *options])
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["totals alone", "state and details"])
@@ -49,6 +54,30 @@ def test_ten_times_the_pages_need_no_more_memory(
     if ten > MOST * one:
         one, ten = map(min, (one, ten), peaks(2))
     assert ten <= MOST * one
+
+
+def write_wide_rows(path: Path, windows: int, rows: int) -> None:
+    """Write a capture whose rows have every counter: each takes about 780 bytes in memory."""
+    counts = dict.fromkeys(ENDPOINTS["usage/completions"].counts, 1_000)
+    found = [used(1_000 + number, **{**counts, "user_id": f"u{number}"}) for number in range(rows)]
+    rest = json.dumps(found)
+    with path.open("w", encoding="ascii") as file:
+        for number in range(windows):
+            start = FIRST + 60 * number
+            times = f'"start_time": {start}, "end_time": {start + 60}'
+            file.write(
+                f'{{"endpoint": "usage/completions", "observed_at": {start}, "page": {{"object": '
+                f'"page", "data": [{{"object": "bucket", {times}, "results": {rest}}}], '
+                '"has_more": false, "next_page": null}}\n'
+            )
+
+
+def test_a_replay_takes_its_budget_and_little_more(tmp_path: Path) -> None:
+    """Three times as much in windows as the budget has room for takes no more than 60 MB beside."""
+    write_wide_rows(tmp_path / "wide.ndjson", windows=1_200, rows=200)
+    options = ["--report", str(tmp_path / "report.json"), "--no-details", "--memory", "64MB"]
+    found = 1024 * peak_of(["replay", str(tmp_path / "wide.ndjson"), *options])
+    assert 64_000_000 < found <= 64_000_000 + BESIDE
 
 
 def test_a_fixture_needs_a_few_kilobytes(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ FORGETFUL = (
 """What runs the command that follows without memory for pages that say ``greedy``."""
 LARGE = page(bucket(used(1, model="m" * (2 << 20))))
 SPEAKS = "memory ran out"
-SENTENCE = "give it more memory, fewer --workers, or smaller pages (--max-page-bytes)"
+SENTENCE = (
+    "give it more memory, fewer --workers, a smaller --memory, or smaller pages (--max-page-bytes)"
+)
 
 
 def fail(*_: object, **__: object) -> NoReturn:

@@ -222,6 +222,8 @@ def test_windows_across_midnight_count_in_their_first_day() -> None:
         ("2026-10-05", "2026-10-05", "2026-10-05"),
         ("2026-W01", "2025-12-29", "2026-01-04"),
         ("2026-W53", "2026-12-28", "2027-01-03"),
+        ("9999", "9999-01-01", "9999-12-31"),
+        ("9999-12", "9999-12-01", "9999-12-31"),
     ],
 )
 def test_days_are_read_by_the_calendar(text: str, first: str, last: str) -> None:
@@ -239,7 +241,21 @@ def test_a_moment_is_where_a_day_begins(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "2026-13", "2026-02-30", "2026-W54", "1969", "2026-10-05T12:00Z", "1", "0000", "-5"],
+    [
+        "",
+        "x",
+        "2026-13",
+        "2026-02-30",
+        "2026-W54",
+        "1969",
+        "2026-10-05T12:00Z",
+        "1",
+        "0000",
+        "-5",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T23:00-14:00",
+        "99999999999999999999",
+    ],
 )
 def test_what_names_no_days_is_refused(text: str) -> None:
     """No such day, or a moment within one: figures are by UTC day."""

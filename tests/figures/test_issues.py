@@ -26,7 +26,7 @@ def test_costs_without_an_amount_are_named(amounts: tuple[Json, ...], tmp_path: 
     pages = put_all(tmp_path / "pages", {"costs.json": page(bucket(*rows), bucket(known, day=1))})
     count = len(amounts)
     said = "1 costs record has no amount" if count == 1 else f"{count} costs records have no amount"
-    for flags in ({}, {"row_budget": 1, "state": tmp_path / "state.db"}):
+    for flags in ({}, {"memory": "1B", "state": tmp_path / "state.db"}):
         replayed = replay(pages, **flags)
         assert replayed.code == 1
         assert replayed.report is not None

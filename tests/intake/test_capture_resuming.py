@@ -51,7 +51,7 @@ def test_a_capture_that_grows_gives_the_bytes_of_one_run(
                 file.write(packed(suffix, lines[seen:edge]))
             seen = edge
             budget = data.draw(BUDGETS)
-            replay(directory, "--allow-incomplete", state=state, row_budget=budget)
+            replay(directory, "--allow-incomplete", state=state, memory=budget)
         with capture.open("ab") as file:
             file.write(packed(suffix, lines[seen:]))
         whole = replay(directory)
@@ -72,7 +72,7 @@ def test_a_run_that_a_bad_line_ended_goes_on(made: list[list[Sent]], data: st.Da
         directory.mkdir()
         capture = directory / f"a.ndjson{data.draw(st.sampled_from(SUFFIXES))}"
         put_capture(capture, [*lines[:place], broken, *lines[place + 1 :]])
-        ended = replay(directory, state=state, row_budget=data.draw(BUDGETS))
+        ended = replay(directory, state=state, memory=data.draw(BUDGETS))
         assert (ended.code, ended.report, ended.errors.count("\n")) == (65, None, 1)
         assert f"line {place + 1}" in ended.errors
         put_capture(capture, lines)
@@ -171,7 +171,7 @@ def test_killed_runs_resume_to_the_same_bytes(tmp_path: Path) -> None:
     capture, whole, report = (tmp_path / name for name in ("a.ndjson.zst", "whole", "report"))
     put_capture(capture, lines)
     subprocess.run(command(capture, whole), check=True, capture_output=True)
-    options = ["--state", str(tmp_path / "state.db"), "--row-budget", "50"]
+    options = ["--state", str(tmp_path / "state.db"), "--memory", "25kB"]
     kills = 0
     for _ in range(3):
         child = subprocess.Popen(command(capture, report, *options), stdout=subprocess.DEVNULL)

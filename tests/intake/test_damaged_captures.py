@@ -72,11 +72,11 @@ def damage(state: Path, table: str, column: str, place: int) -> None:
 def test_a_changed_column_is_found(table: str, column: str, place: int, tmp_path: Path) -> None:
     """Whatever column changed, in a window that no page touches, the run ends with 65."""
     capture, state = put_capture(tmp_path / "a.ndjson", lines()), tmp_path / "state.db"
-    assert replay(capture, state=state, row_budget=2).code == 0
+    assert replay(capture, state=state, memory="4kB").code == 0
     damage(state, table, column, place)
     with capture.open("ab") as file:
         file.write(lines()[-1] + b"\n")
-    found = replay(capture, state=state, row_budget=2)
+    found = replay(capture, state=state, memory="4kB")
     assert (found.code, found.report) == (65, None)
     assert found.errors.count("\n") == 1
     assert str(state) in found.errors

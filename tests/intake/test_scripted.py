@@ -36,17 +36,17 @@ SETTINGS = {
     "one worker": Setting(state=False),
     "one worker, stored at each page": Setting(),
     "one worker, stored at times": Setting(every=2),
-    "one worker, no room": Setting(every=3, row_budget=1),
+    "one worker, no room": Setting(every=3, memory=1),
     "two workers": Setting(state=False, workers=2),
     "two workers, stored at each page": Setting(workers=2),
     "two workers, stored at times": Setting(workers=2, every=2),
-    "two workers, no room": Setting(state=False, workers=2, row_budget=1),
+    "two workers, no room": Setting(state=False, workers=2, memory=1),
 }
 ALONE = Setting(state=False)
 DYING = {
     "one worker": Setting(every=2),
-    "one worker, no room": Setting(every=3, row_budget=1),
-    "two workers, no room": Setting(workers=2, every=2, row_budget=1),
+    "one worker, no room": Setting(every=3, memory=1),
+    "two workers, no room": Setting(workers=2, every=2, memory=1),
 }
 
 FIRST = page(bucket(used(7, model="m"), used(2)), cursor="2")
@@ -255,7 +255,7 @@ CHANCES = st.builds(
     state=st.booleans(),
     workers=st.just(1),
     every=st.integers(1, 4),
-    row_budget=st.sampled_from([1, 3, 10_000]),
+    memory=st.sampled_from([1, 8_000, 10_000_000]),
     strict=st.just(value=False),
 )
 SOME = settings(max_examples=30, deadline=None)

@@ -30,12 +30,12 @@ def outcomes_in(metrics: Path) -> Counter[tuple[str, str]]:
 
 
 def counted(
-    directory: Path, lines: list[bytes], budget: int
+    directory: Path, lines: list[bytes], budget: str
 ) -> tuple[Replayed, Counter[tuple[str, str]]]:
     """Replay a capture of these lines; return what became of each record, too."""
     metrics = directory / "metrics"
     put_capture(directory / "a.ndjson", lines)
-    found = replay(directory, metrics=metrics, row_budget=budget)
+    found = replay(directory, metrics=metrics, memory=budget)
     assert found.report is not None, found.errors
     return found, outcomes_in(metrics)
 
@@ -43,7 +43,7 @@ def counted(
 @FEW
 @given(walks(most=4), BUDGETS)
 def test_what_is_not_read_again_is_counted_as_if_it_were(
-    made: list[list[Sent]], budget: int
+    made: list[list[Sent]], budget: str
 ) -> None:
     """Each row has its outcome, and the report each byte, as when every bucket is decoded."""
     lines = [sent.line for sent in lines_of(made)]
@@ -51,7 +51,7 @@ def test_what_is_not_read_again_is_counted_as_if_it_were(
         found, outcomes = counted(Path(name), lines, budget)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pages, "cut_page", lambda _: None)
-            plain, plainly = counted(Path(name), lines, 10_000)
+            plain, plainly = counted(Path(name), lines, "10MB")
     assert found.raw == plain.raw
     assert outcomes == plainly
     assert found.report is not None
@@ -114,10 +114,10 @@ STORIES: dict[str, tuple[list[bytes], int, dict[str, int]]] = {
 }
 
 
-@pytest.mark.parametrize("budget", [1, 10_000])
+@pytest.mark.parametrize("budget", ["1B", "10MB"])
 @pytest.mark.parametrize(("lines", "tokens", "outcomes"), STORIES.values(), ids=STORIES.keys())
 def test_a_window_goes_by_its_latest_walk(
-    lines: list[bytes], tokens: int, outcomes: dict[str, int], budget: int, tmp_path: Path
+    lines: list[bytes], tokens: int, outcomes: dict[str, int], budget: str, tmp_path: Path
 ) -> None:
     """An unchanged bucket raises the revision of its window, in memory and in the store."""
     found, seen = counted(tmp_path, lines, budget)
@@ -126,8 +126,8 @@ def test_a_window_goes_by_its_latest_walk(
     assert {outcome: count for (_, outcome), count in seen.items()} == outcomes
 
 
-@pytest.mark.parametrize("budget", [1, 10_000])
-def test_a_rollup_is_stale_beside_what_came_again_later(budget: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("budget", ["1B", "10MB"])
+def test_a_rollup_is_stale_beside_what_came_again_later(budget: str, tmp_path: Path) -> None:
     """Details that a later walk confirmed are newer than a rollup that it did not repeat."""
     daily = [{"timestamp": page(bucket())["data"][0]["start_time"], "line_items": [used(20)]}]
     first = line(1, HIGH, daily_costs=daily)
@@ -143,7 +143,7 @@ def test_a_rollup_is_stale_beside_what_came_again_later(budget: int, tmp_path: P
 @FEW
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([LOW, HIGH])), max_size=8), BUDGETS)
 def test_the_latest_time_that_a_window_came_decides(
-    story: list[tuple[int, Json]], budget: int
+    story: list[tuple[int, Json]], budget: str
 ) -> None:
     """Whatever came before and after, the greatest figure of the latest walk is what counts."""
     with TemporaryDirectory() as name:

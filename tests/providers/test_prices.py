@@ -200,6 +200,8 @@ WRONG: Final = {
     'default = false\ncurrency = "zzz"': "currency: found 'zzz', expected a code of ISO 4217",
     '[[price]]\nmodel = "m"\ninput = 1\ntier = "batchh"': "price[0].tier: found 'batchh', expected "
     "one of batch, default, fast, flex, priority, scale, standard",
+    '[[price]]\nmodel = "m"\ninput = 1\n[[price]]\nmodel = "m"\ninput = 1\ntier = "gold"': "price["
+    "1].tier: found 'gold'",
     '[[discount]]\nmodel = "m"\nshare = 1\ntier = "gold"': "discount[0].tier: found 'gold', exp",
     'currency = "eur"': "currency: found 'eur', expected usd, or default = false",
     "default = 1": "default: found 1, expected true or false",

@@ -111,6 +111,7 @@ def test_a_page_of_which_one_figure_is_changed_is_found(tmp_path: Path) -> None:
     page = tmp_path / "out" / "usage_completions_fixture_page2.json"
     before, name, after = page.read_text("utf-8").partition('"input_text_tokens":')
     page.write_text(f"{before}{name}1{after}", "utf-8")
+    (tmp_path / "out" / "CHECKSUMS.sha256").unlink()
     done = replay(tmp_path / "out")
     assert done.code == 1
     assert done.report is not None
@@ -126,6 +127,7 @@ def test_a_record_that_is_lost_is_found(tmp_path: Path) -> None:
     text = page.read_text("utf-8")
     start, end = text.index('{"object":"organization'), text.index(',{"object":"organization')
     page.write_text(text[:start] + text[end + 1 :], "utf-8")
+    (tmp_path / "out" / "CHECKSUMS.sha256").unlink()
     done = replay(tmp_path / "out")
     assert done.report is not None
     issues = "\n".join(done.report["relationshipIssues"])

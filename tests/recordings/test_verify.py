@@ -98,6 +98,16 @@ def test_a_file_that_is_not_as_listed_is_65(spoilt: Spoilt, fixtures: Path) -> N
     assert [name for name in spoilt.named if name not in lines[0]] == [], lines
 
 
+def test_what_a_changed_page_says_is_checked_too(fixtures: Path) -> None:
+    """It is named once as changed, and then each of its figures that is not as expected."""
+    name = "costs_fixture.json"
+    rewritten(name, lambda text: text.replace('"value": ', '"value": 1', 1))(fixtures)
+    code, lines = findings(fixtures)
+    assert (code, lines[0]) == (65, f"{name}: changed since {SUMS} was made")
+    assert [one for one in lines if SUMS in one] == lines[:1]
+    assert any("costs" in one for one in lines[1:])
+
+
 @pytest.mark.parametrize("kind", ["link", "FIFO", "broken page", "broken expectations"])
 def test_a_file_that_cannot_be_trusted_is_65(kind: str, fixtures: Path) -> None:
     """A link, a FIFO and a page that cannot be read are named, and the exit code is 65."""

@@ -112,7 +112,7 @@ def test_a_level_is_what_the_last_hour_of_a_day_says(tmp_path: Path) -> None:
         )
     )
     place = put_all(tmp_path, {"usage_vector_stores.json": content})
-    for options in {}, {"row_budget": 3}, {"workers": 2}:
+    for options in {}, {"memory": "8kB"}, {"workers": 2}:
         found = days_in(place, "usage/vector_stores", **options)
         assert [(one["projectId"], one["metrics"]["usage_bytes"]) for one in found] == [
             (None, 4),
@@ -126,8 +126,8 @@ def test_runners_agree(flags: list[str], tmp_path: Path) -> None:
     shape = "--rows 4000 --rows-per-bucket 20 --walks 6 --overlap 0.5 --revised 0.5 --rollups"
     summary(tmp_path / "a.ndjson", *shape.split(), "--endpoints", "all")
     whole = replay(tmp_path / "a.ndjson", *flags).raw
-    assert replay(tmp_path / "a.ndjson", *flags, row_budget=200).raw == whole
-    assert replay(tmp_path / "a.ndjson", *flags, workers=2, row_budget=200).raw == whole
+    assert replay(tmp_path / "a.ndjson", *flags, memory="100kB").raw == whole
+    assert replay(tmp_path / "a.ndjson", *flags, workers=2, memory="100kB").raw == whole
     assert replay(tmp_path / "a.ndjson", *flags, state=tmp_path / "state.db").raw == whole
 
 
@@ -176,5 +176,5 @@ def test_no_window_is_read_twice_for_its_day(
         take(self, span, table)
 
     monkeypatch.setattr(DayTotals, "take", count)
-    assert replay(tmp_path / "a.ndjson", "--no-details", row_budget=100).raw == whole
+    assert replay(tmp_path / "a.ndjson", "--no-details", memory="50kB").raw == whole
     assert len(taken) == len(set(taken)) == 100

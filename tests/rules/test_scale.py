@@ -21,10 +21,10 @@ from tests.support.strategies import Chains, chains, deliveries, write_chains
 
 @FEW
 @given(walks(), BUDGETS)
-def test_walks_have_the_figures_of_the_oracle(made: list[list[Sent]], budget: int) -> None:
+def test_walks_have_the_figures_of_the_oracle(made: list[list[Sent]], budget: str) -> None:
     """Of each window, the latest walk that delivered it counts: every figure is the oracle's."""
     lines = lines_of(made)
-    report = report_of({"a.ndjson": lines}, row_budget=budget)
+    report = report_of({"a.ndjson": lines}, memory=budget)
     assert flat(figures(report)) == flat(expected([sent.delivery for sent in lines]))
 
 
@@ -36,7 +36,7 @@ def test_any_order_in_any_files_gives_the_same_figures(
     """Lines in any order, in files of any kind, change nothing but the names of the files."""
     lines = lines_of(made)
     once = report_of({"a.ndjson": lines})
-    apart = report_of(data.draw(placed(lines)), row_budget=data.draw(BUDGETS))
+    apart = report_of(data.draw(placed(lines)), memory=data.draw(BUDGETS))
     assert flat(but_for_deliveries(apart)) == flat(but_for_deliveries(once))
 
 
@@ -63,11 +63,11 @@ def test_any_budget_gives_the_same_bytes(made: list[list[Sent]], data: st.DataOb
         directory = put_files(Path(name) / "in", files)
         whole = replay(directory, details)
         held = ["--state", str(Path(name) / "state.db")] if data.draw(st.booleans()) else []
-        tight = replay(directory, details, *held, row_budget=data.draw(BUDGETS))
+        tight = replay(directory, details, *held, memory=data.draw(BUDGETS))
         assert (tight.raw, tight.code, tight.errors) == (whole.raw, whole.code, whole.errors)
         assert whole.report is not None
         if held:
-            again = replay(directory, details, *held, row_budget=data.draw(BUDGETS))
+            again = replay(directory, details, *held, memory=data.draw(BUDGETS))
             assert (again.raw, again.code) == (whole.raw, whole.code)
 
 
@@ -109,7 +109,7 @@ def test_captures_beside_fixtures_have_the_figures_of_the_oracle(
     with TemporaryDirectory() as name:
         directory = put_files(Path(name), data.draw(placed(lines)))
         write_chains(directory, plain)
-        found = replay(directory, row_budget=data.draw(BUDGETS))
+        found = replay(directory, memory=data.draw(BUDGETS))
     assert found.report is not None, found.errors
     sent = [*deliveries(plain), *(one.delivery for one in lines)]
     assert flat(figures(found.report)) == flat(expected(sent))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
+from stream.records.digests import CHECKSUMS, listed_sums
 from stream.sinks.evidence import DayFiles
+from stream.sources.digests import Digests
 from tests.support.twins import Moment
 
 DAY = 86_400
@@ -20,10 +26,25 @@ def files_in(place: Path, clock: Moment) -> DayFiles:
     return DayFiles(place / "above" / "acme", clock)
 
 
+def days_in(files: DayFiles) -> list[Path]:
+    """Return the files of days, in their order."""
+    return sorted(one for one in files.directory.iterdir() if one.name != CHECKSUMS)
+
+
+def is_listed(files: DayFiles) -> bool:
+    """Tell whether the packed days, and no other file, are listed with the sums that they have."""
+    packed = [one for one in days_in(files) if one.suffix == ".zst"]
+    sums = [f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in packed]
+    listed = files.directory / CHECKSUMS
+    if not packed:
+        return not listed.exists()
+    return listed.read_text("utf-8") == "".join(sums) and not listed.stat().st_mode & 0o077
+
+
 def content(files: DayFiles) -> bytes:
     """Return all that is kept, in the order of days."""
     found = b""
-    for path in sorted(files.directory.iterdir()):
+    for path in days_in(files):
         raw = path.read_bytes()
         if path.suffix == ".zst":
             raw = zstandard.ZstdDecompressor().stream_reader(raw).read()
@@ -39,14 +60,21 @@ def test_a_day_is_packed_when_it_is_over(tmp_path: Path) -> None:
     for now, suffix in ((DAY - 1, ".ndjson"), (DAY + 600, ".ndjson"), (DAY + 601, ".zst")):
         clock.now = START + now
         files.tidy(None)
-        (path,) = files.directory.iterdir()
+        (path,) = days_in(files)
         assert path.suffix == suffix
+        assert is_listed(files)
     files.append([b"two\n"])
     assert content(files) == b"one\ntwo\n"
-    assert files.size == sum(path.stat().st_size for path in files.directory.iterdir())
+    assert files.size == sum(path.stat().st_size for path in days_in(files))
     clock.now = START + 3 * DAY
     files.tidy(2 * DAY)
-    assert content(files) == b"two\n"
+    assert (content(files), is_listed(files)) == (b"two\n", True)
+    clock.now = START + 3 * DAY + 700
+    files.tidy(2 * DAY)
+    assert (content(files), is_listed(files)) == (b"two\n", True)
+    clock.now = START + 9 * DAY
+    files.tidy(2 * DAY)
+    assert list(files.directory.iterdir()) == []
 
 
 def test_a_clock_that_goes_back_writes_over_nothing(tmp_path: Path) -> None:
@@ -61,6 +89,7 @@ def test_a_clock_that_goes_back_writes_over_nothing(tmp_path: Path) -> None:
         files.append([line])
         written += line
         files.tidy(None)
+        assert is_listed(files)
     assert sorted(content(files)) == sorted(written)
 
 
@@ -75,7 +104,67 @@ def test_what_was_packed_before_a_kill_is_packed_once(tmp_path: Path) -> None:
     files.tidy(None)
     path.write_bytes(plain)
     files.tidy(None)
-    assert content(files) == b"one\n"
+    assert (content(files), is_listed(files)) == (b"one\n", True)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def end_at(step: int, patched: pytest.MonkeyPatch) -> None:
+    """Let the process end in the place of the so manieth call that changes the disk."""
+    steps = count()
+
+    def ending(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: Any, **options: Any) -> object:
+            if next(steps) == step:
+                raise Killed
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("replace", "unlink", "fsync"):
+        patched.setattr(os, name, ending(getattr(os, name)))
+
+
+def put_days(files: DayFiles, clock: Moment) -> None:
+    """Put three days there, of which the first was packed, and its plain file has come back."""
+    for day in range(3):
+        clock.now = START + day * DAY + 700
+        files.tidy(None)
+        clock.now = START + day * DAY + 100
+        files.append([b"%d\n" % day])
+    first, *_ = days_in(files)
+    assert first.suffix == ".zst"
+    first.with_suffix("").write_bytes(b"it packs to other bytes\n")
+    clock.now = START + 4 * DAY + 700
+
+
+@pytest.mark.parametrize("keep", [None, 2 * DAY])
+def test_a_kill_while_days_are_packed_leaves_no_wrong_sum(
+    keep: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill at any step each listed day is there as it says; the next run lists them all."""
+    for step in count():
+        clock = Moment(START)
+        files = files_in(tmp_path / str(step), clock)
+        put_days(files, clock)
+        with monkeypatch.context() as patched:
+            end_at(step, patched)
+            try:
+                files.tidy(keep)
+            except Killed:
+                pass
+            else:
+                break
+        for path in days_in(files):
+            Digests(is_compared=True).check_file(path)
+        listed = files.directory / CHECKSUMS
+        names = [one.name for one in listed_sums(listed.read_bytes())] if listed.exists() else []
+        assert all((files.directory / name).exists() for name in names)
+        files.tidy(keep)
+        assert is_listed(files)
+    assert step >= 10
 
 
 def test_a_full_disk_takes_back_what_was_written(

@@ -286,7 +286,7 @@ def test_any_growth_comes_to_what_a_replay_does(suffix: str, steps: list[tuple[i
     lines[3:5] = [b"\n", b"no json\n", b'{"endpoint": "costs"}\n', lines[4].replace(b"\n", b"\r\n")]
     whole = b"".join(PACKED[suffix](one) for one in lines)
     with TemporaryDirectory() as place:
-        found = Watching(Path(place), budget=2)
+        found = Watching(Path(place), budget=4_000)
         for size, what in steps:
             append(found.pages / f"walk.ndjson{suffix}", whole[:size])
             whole = whole[size:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sqlite3
 from pathlib import Path
@@ -14,8 +13,7 @@ from stream.records.delivery import Delivery
 from stream.sources.pace import Pace
 from stream.sources.source import ReadOptions
 from tests.support.daemons import Daemon, daemon
-from tests.support.pages import DAY, FIRST, bucket, listed, page, put_all, used
-from tests.support.places import FIXTURES
+from tests.support.pages import DAY, FIRST, bucket, listed, page, put_all, put_recorded, used
 from tests.support.running import replay
 
 
@@ -51,12 +49,12 @@ def two_days(place: Path) -> None:
 
 def test_once_at_a_pace_is_a_replay(tmp_path: Path) -> None:
     """Replayed once, however fast, the report is that of a replay; and it is said."""
-    shutil.copytree(FIXTURES, tmp_path / "pages")
+    pages = put_recorded(tmp_path / "pages")
     for _ in range(2):
         with daemon(tmp_path, sources=paced("1000d/s")) as found:
             found.until(lambda: "replayed to the end" in found.log(), "the end")
             assert found.stop() == 0
-        expected = replay(FIXTURES, "--no-details")
+        expected = replay(pages, "--no-details")
         assert (tmp_path / "report.json").read_bytes() == expected.raw
 
 

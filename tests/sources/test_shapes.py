@@ -267,8 +267,9 @@ def test_packed_pages_behind_each_other_need_no_line_break(
 
 def test_what_stands_beside_pages_is_not_named(tmp_path: Path) -> None:
     """Nobody expects companions to be read, or what a run itself has written."""
-    silent = (".DS_Store", "CHECKSUMS.sha256", "README.md", "costs.json~", "#x#", "Thumbs.db")
+    silent = (".DS_Store", "README.md", "costs.json~", "#x#", "Thumbs.db")
     put_all(tmp_path, {"usage_completions.json": WHOLE, **dict.fromkeys(silent, "x")})
+    put(tmp_path, "CHECKSUMS.sha256", "0" * 64 + "  README.md\n")
     beside = ["--state", str(tmp_path / "state"), "--metrics", str(tmp_path / "metrics")]
     for _ in range(2):
         replayed = replay(tmp_path, *beside, notes=tmp_path / "notes")

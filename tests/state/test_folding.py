@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,8 +23,7 @@ from tests.support.capture_strategies import Sent, lines_of, put_files, viewed, 
 from tests.support.comparing import Json, flat
 from tests.support.daemons import daemon
 from tests.support.envelopes import put_capture
-from tests.support.pages import FIRST, bucket, page, put, put_all, used
-from tests.support.places import FIXTURES
+from tests.support.pages import FIRST, bucket, page, put, put_all, put_recorded, used
 from tests.support.pruning import prune, totals_in
 from tests.support.running import replay, run
 from tests.support.strategies import FIRST_DAY, Chains, chains, write_chains
@@ -133,8 +131,7 @@ def test_walks_that_are_folded_are_forgotten_and_not_missed(tmp_path: Path, stat
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_workers_know_what_is_folded(workers: int, tmp_path: Path, state: Path) -> None:
     """Pages of folded days that several processes read count nothing either."""
-    pages = tmp_path / "pages"
-    shutil.copytree(FIXTURES, pages)
+    pages = put_recorded(tmp_path / "pages")
     (pages / "expectations.json").unlink()
     whole = totals_in(report_of(pages, state))
     prune(state)

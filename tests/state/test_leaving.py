@@ -48,9 +48,9 @@ def test_windows_that_leave_and_come_back_change_no_byte(tmp_path: Path, state: 
     put_all(tmp_path / "in", {**pages})
     whole = replay(tmp_path / "in")
     assert whole.code == 0
-    assert replay(tmp_path / "in", row_budget=1).raw == whole.raw
-    assert replay(tmp_path / "in", row_budget=500, state=state).raw == whole.raw
-    assert replay(tmp_path / "in", row_budget=1, state=state).raw == whole.raw
+    assert replay(tmp_path / "in", memory="1B").raw == whole.raw
+    assert replay(tmp_path / "in", memory="200kB", state=state).raw == whole.raw
+    assert replay(tmp_path / "in", memory="1B", state=state).raw == whole.raw
 
 
 ROWS = [
@@ -90,5 +90,5 @@ def test_what_left_counts_once(later: Json, label: str, tmp_path: Path) -> None:
     put_all(tmp_path, files)
     whole = replay(tmp_path)
     assert whole.raw
-    for budget in (1, 100, 200, 400):
-        assert replay(tmp_path, row_budget=budget).raw == whole.raw
+    for budget in ("1B", "32kB", "64kB", "128kB"):
+        assert replay(tmp_path, memory=budget).raw == whole.raw

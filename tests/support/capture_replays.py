@@ -1,4 +1,4 @@
-"""Replays of captures that were drawn, and how many of them, with how many rows in memory."""
+"""Replays of captures that were drawn, and how many of them, with how much memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.support.comparing import Json
 from tests.support.running import Replayed, replay
 
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-BUDGETS = st.sampled_from([1, 2, 3, 5, 10_000])
+BUDGETS = st.sampled_from(["1B", "3kB", "6kB", "12kB", "10MB"])
+"""Room for no window, for one or two, for a few, and for all of them."""
 
 
 def replayed(files: dict[str, list[Sent]], **options: object) -> Replayed:

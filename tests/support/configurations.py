@@ -193,6 +193,8 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ),
     ("details", "yes", 'found "yes", expected true or false'),
     ("channel_capacity", 0, "found 0, expected a whole number from 1 to 1000000"),
+    ("memory", 16, "found 16, expected a size, such as 512MB, 1GB or 64MiB"),
+    ("memory", "16", 'found "16", expected a size, such as 512MB'),
     ("max_page_bytes", 1.5, "found 1.5, expected a whole number from 1 to 1099511627776"),
     ("series_limit", 2**63, "found 9223372036854775808, expected a whole number from 1 to 1000000"),
     ("series_limit", True, "found true, expected a whole number from 1 to 1000000"),

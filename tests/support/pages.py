@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from stream.records.digests import CHECKSUMS
+from tests.support.places import FIXTURES
 from tests.support.strategies import written
 
 Json: TypeAlias = dict[str, Any]
@@ -55,6 +58,15 @@ def put(directory: Path, name: str, content: Content) -> Path:
     else:
         path.write_text(content if isinstance(content, str) else written(content), "utf-8")
     return path
+
+
+def put_recorded(directory: Path) -> Path:
+    """Copy the recorded pages without their list of checksums, with which daemons do not compare.
+
+    So a daemon and a replay take the same digests of them.
+    """
+    shutil.copytree(FIXTURES, directory, ignore=lambda *_: {CHECKSUMS})
+    return directory
 
 
 def put_all(directory: Path, files: dict[str, Content]) -> Path:

@@ -224,7 +224,7 @@ def ways_of(*, bare: bool) -> dict[str, Way]:
 
 # What may differ --------------------------------------------------------------------------
 
-NAMES: Final = {"fixture", "page", "sha256"}
+NAMES: Final = {"fixture", "page", "digest"}
 """What names the file in a dead letter."""
 INCOMPLETE: Final = " is incomplete: "
 """Stands between the name of a chain and why it is not whole."""

@@ -174,7 +174,7 @@ class Setting(NamedTuple):
     state: bool = True
     workers: int = 1
     every: int = 1
-    row_budget: int = 10_000
+    memory: int = 10_000_000
     strict: bool = False
 
 
@@ -253,7 +253,7 @@ class Run:
         self.rules = Rules(
             state=place / "state.db" if setting.state else None,
             dead_letters=None if setting.strict else place,
-            row_budget=setting.row_budget,
+            memory=setting.memory,
         )
 
     def alone(self) -> tuple[Played, int]:

@@ -28,14 +28,14 @@ OPTIONS = ReadOptions(1 << 20)
 class Watching:
     """Takes in what is in ``place/pages``; with state, from which :meth:`again` goes on."""
 
-    def __init__(self, place: Path, budget: int = 100) -> None:
+    def __init__(self, place: Path, budget: int = 1_000_000) -> None:
         """Begin."""
         self.place = place
         self.now = int(NOW)
         self.pages = place / "pages"
         self.pages.mkdir(exist_ok=True)
         self.rules = Rules(
-            state=place / "state.db", dead_letters=place, unfinished_walks="wait", row_budget=budget
+            state=place / "state.db", dead_letters=place, unfinished_walks="wait", memory=budget
         )
         self._open()
 

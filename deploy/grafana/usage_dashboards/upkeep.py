@@ -66,7 +66,7 @@ PROCESS = Row(
     (
         series(
             "Memory",
-            "Resident memory; it follows the budget of rows, not the history.",
+            "Resident memory; it follows the budget, not the history.",
             "bytes",
             Query(of_the_process(f"process_resident_memory_bytes{INSTANCE}"), "{{instance}}"),
         ),

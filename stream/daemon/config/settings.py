@@ -15,8 +15,9 @@ from stream.daemon.config.exports import ExportSettings
 from stream.daemon.config.names import Name
 from stream.daemon.config.poll import PollSettings
 from stream.intake.retention import Retention
-from stream.intake.rules import DEFAULT_BUDGET, Rules
+from stream.intake.rules import Rules
 from stream.records.durations import DURATION, seconds_of
+from stream.records.sizes import EXPECTED_SIZE, SIZE, bytes_in
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
@@ -156,10 +157,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_page_bytes: Annotated[
         int, Meta(ge=1, le=2**40, description="A larger file is bad input.")
     ] = DEFAULT_PAGE_BYTES
-    row_budget: Annotated[
-        int,
-        Meta(ge=1, le=2**40, description="How many rows may be in memory; others are in state."),
-    ] = DEFAULT_BUDGET
+    memory: Annotated[
+        str,
+        Meta(
+            pattern=rf"^{SIZE.pattern}\Z",
+            description="How much memory windows may take; the others are in state.",
+            extra_json_schema={"expected": EXPECTED_SIZE},
+        ),
+    ] = "16MB"
     checkpoint_pages: Annotated[
         Many, Meta(description="Checkpoint after so many pages at the latest.")
     ] = 500
@@ -230,5 +235,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             unfinished_walks="wait",
             checkpoint_pages=self.checkpoint_pages,
             checkpoint_seconds=self.checkpoint_seconds,
-            row_budget=self.row_budget,
+            memory=bytes_in(self.memory),
         )

@@ -36,7 +36,7 @@ class CutLine(NamedTuple):
 
     def set_aside(self, capture: str, chain: Chain, rejected: Rejection) -> None:
         """Set something aside; an engine does not know which line of a capture it reads."""
-        self.letters.append(letter_of(chain, (0, capture, None), rejected))
+        self.letters.append(letter_of(chain, (0, capture, b""), rejected))
 
 
 class Lines:

@@ -6,7 +6,6 @@ facts, and the same code writes them. Only the captures' digests are taken here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Container, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -22,11 +21,13 @@ from stream.pipeline import Replay, expected_in, finish_run
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain, ChainSummary, span_of
 from stream.records.delivery import Part
-from stream.records.errors import BadConfiguration, BadInput, Unavailable
+from stream.records.errors import BadConfiguration, BadInput
 from stream.records.windows import Window
 from stream.sinks.report import Report
 from stream.sources.captures import captures_in
+from stream.sources.digests import Digests
 from stream.sources.discovery import captures_alone
+from stream.sources.expansion import ExpandedFile
 from stream.sources.lines import CaptureReader
 from stream.state.sqlite.store import Store
 from stream.state.windows import Windows
@@ -82,7 +83,7 @@ def entries_in(said: FactIndex, run: Replay) -> dict[str, Entry]:
         if name not in digests:
             message = f"the run has read it, and it is not in {run.directory}"
             raise BadInput("capture", message).name_place(name)
-        entry = entries.setdefault(name, Entry(name, sha256=bytes.fromhex(digests[name])))
+        entry = entries.setdefault(name, Entry(name, digest=digests[name]))
         setattr(entry.contribution_of(chain).sums, counter, found.value)
     for chain, (name, field), _, _ in said.chains("unknown"):
         entries[name].contribution_of(chain).sums.unknown_fields.add(field)
@@ -113,19 +114,22 @@ def summaries_in(said: FactIndex, entries: Mapping[str, Entry], run: Replay) -> 
     return summaries
 
 
-def digests_of(run: Replay) -> Iterator[tuple[str, str]]:
+def digests_of(run: Replay) -> Iterator[tuple[str, bytes]]:
     """Take the digests of the captures that are there.
 
     Raises:
-        BadInput: there are fixtures too.
+        BadInput: there are fixtures too, or a capture is not what a list of checksums says.
         Unavailable: one cannot be read.
     """
+    digests = Digests(is_compared=True)
     for capture in captures_alone(run.directory):
         try:
-            with capture.path.open("rb") as file:
-                yield capture.name, hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise Unavailable(f"{capture.path}: cannot be read ({error.strerror})") from None
+            digests.check_file(capture.path)
+            with closing(ExpandedFile(capture.path, digests)) as file:
+                file.finish()
+                yield capture.name, file.digest
+        except BadInput as error:
+            raise error.name_place(capture.name) from None
 
 
 def unread_captures(run: Replay, read: Container[str]) -> Iterator[str]:

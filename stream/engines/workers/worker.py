@@ -30,6 +30,7 @@ from stream.records.memory import lacks_memory, no_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.state.links import HeldLinks, PagePlace
+from stream.state.memory import pause_collector
 from stream.state.sqlite.shard import open_shard
 from stream.state.windows import Windows
 
@@ -140,7 +141,8 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequ
     run, share = task.run, task.share
     observer = observer_through(pipe) if share.first else Observer()
     shard = open_shard(task.shard, run.rules.state, share)
-    with closing(Intake(run.rules, Tally(), lambda: run.now, share, shard)) as intake:
+    opened = closing(Intake(run.rules, Tally(), lambda: run.now, share, shard))
+    with pause_collector(), opened as intake:
         source = directory_of(run, intake)
         try:
             survey = survey_directory(source, intake, observer)

@@ -210,4 +210,4 @@ def scope_of(table: TomlTable, tier: str | None) -> Scope:
         table.note("tier", f"found {quote_value(named)}, expected one of {known}")
     start = table.day("valid_from")
     seconds = 0 if start is None else int(dt.datetime.combine(start, dt.time(), dt.UTC).timestamp())
-    return Scope(model.lower(), TIERS.get(named, tier), seconds)
+    return Scope(model.lower(), TIERS.get(named, named or tier), seconds)

@@ -13,7 +13,7 @@ from stream.records.chains import Chain
 from stream.records.delivery import Page, Part
 from stream.records.errors import BadInput
 from stream.records.privacy import spell_name
-from stream.sources.files import read_regular
+from stream.sources.opening import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = ["Chains", "Conversion", "expectations_at"]

@@ -18,6 +18,7 @@ from stream.records.privacy import spell_name
 from stream.sinks.atomic import atomic_file, open_together
 from stream.sinks.captures import capture_file
 from stream.sources.captures import captures_in, expectations_beside
+from stream.sources.digests import Digests
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.files import read_pages, several_pages
 from stream.sources.queries import Views
@@ -112,7 +113,7 @@ async def lines_of(
         BadInput: a file is no page, or one that the page before it does not lead to.
         Unavailable: a file cannot be read.
     """
-    async for page in read_pages(chain.files, max_page_bytes):
+    async for page in read_pages(chain.files, max_page_bytes, Digests(is_compared=True)):
         try:
             if page.error:
                 raise page.error

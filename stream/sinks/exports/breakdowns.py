@@ -42,14 +42,14 @@ Cell: TypeAlias = str | None
 class FigureTable(NamedTuple):
     """Figures as rows, with what projects are called, and what must be said of them.
 
-    ``more`` is what JSON has beside.
+    ``json_members`` are what JSON has beside.
     """
 
     choice: Choice
     body: RankedRows
     names: Mapping[str, str]
     notes: list[str]
-    more: Mapping[str, Any] = MappingProxyType({})
+    json_members: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def columns(self) -> list[str]:
@@ -77,11 +77,11 @@ def table_of(
     """Make the table of a breakdown; ``notes`` are said beside what it needs itself."""
     ranked = rank_rows(found, top)
     notes = [*notes, *notes_of(found, ranked), *notes_of_estimates(found)]
-    more: dict[str, Any] = {}
+    json_members: dict[str, Any] = {}
     if found.estimates is not None:
-        more["prices"] = found.estimates.prices.title
-        more["without_price"] = show_unpriced(found.estimates.without_price)
-    return FigureTable(found.choice, ranked, names, notes, more)
+        json_members["prices"] = found.estimates.prices.title
+        json_members["without_price"] = show_unpriced(found.estimates.without_price)
+    return FigureTable(found.choice, ranked, names, notes, json_members)
 
 
 def notes_of(found: Breakdown, ranked: RankedRows) -> list[str]:
@@ -157,7 +157,7 @@ def write_json(table: FigureTable) -> bytes:
         "total": json_figures(table.body.total),
         "notes": table.notes,
     }
-    return msgspec.json.format(msgspec.json.encode(shown | {**table.more}), indent=2)
+    return msgspec.json.format(msgspec.json.encode(shown | {**table.json_members}), indent=2)
 
 
 def json_figures(figures: Figures) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def shown_files(files: Files) -> tuple[list[ShownFile], int]:
     shown = [
         ShownFile(
             shorten_text(one.name),
-            one.sha256 or "",
+            one.digest or "",
             f"{one.endpoint}, {shorten_text(one.label)}"
             + (f", page {one.page}" if one.page else ""),
         )

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 
 from stream.records.errors import BadConfiguration
 from stream.records.privacy import one_line, register_secret, spell_name
-from stream.sources.files import FLAGS
+from stream.sources.opening import FLAGS
 
 __all__ = ["KEY_VARIABLE", "AdminKey"]
 

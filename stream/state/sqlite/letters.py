@@ -46,4 +46,13 @@ def placed_letters_in(database: sqlite3.Connection) -> Iterator[tuple[PagePlace,
     for *key, checksum, body in database.execute(ORDERED):
         check_row(checksum, *key, body)
         source, name, page, endpoint, label, view, _ = key
-        yield (Part(source, name), page), Chain(endpoint, label, view), body
+        yield (Part(source, name), page), Chain(endpoint, label, view), renew_letter(body)
+
+
+def renew_letter(body: bytes) -> bytes:
+    """Return a letter as it is written today: earlier versions had ``sha256`` for ``digest``."""
+    head, mark, content = body.partition(b',"content":')  # in texts quotes are escaped
+    before, key, digest = head.rpartition(b',"sha256":')
+    if not key:
+        return body
+    return b"".join((before, b',"digest":', digest.replace(b'"', b'"sha256:', 1), mark, content))

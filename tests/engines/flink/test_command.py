@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -258,6 +259,19 @@ def test_windows_are_those_that_the_sums_were_made_of(captures: Path, tmp_path: 
     other.end()
     rows.write_bytes((tmp_path / "out2" / "windows" / "part-0").read_bytes())
     assert "still writing" in refused(69, "report", captures, out)
+
+
+def test_a_capture_that_has_changed_beside_its_list_is_refused(
+    captures: Path, tmp_path: Path
+) -> None:
+    """Digests are those of a replay: one that a list has is a SHA-256, and must be so."""
+    out, listed = told(captures, tmp_path), captures / "CHECKSUMS.sha256"
+    found = hashlib.sha256((captures / "a.ndjson").read_bytes()).hexdigest()
+    listed.write_text(f"{found}  a.ndjson\n", "utf-8")
+    report = json.loads(reported(captures, out)[0])
+    assert [one["digest"] for one in report["run"]["fixtures"]] == [f"sha256:{found}"]
+    listed.write_text(f"{'0' * 64}  a.ndjson\n", "utf-8")
+    assert refused(65, "report", captures, out).startswith("usage-stream: a.ndjson: found the SHA")
 
 
 def test_a_capture_that_is_gone_is_named(captures: Path, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_the_same_pages_make_the_same_bytes(made: tuple[Chains, Chains, Chains])
 def test_a_state_file_makes_the_bytes_of_its_pages(month: Path, tmp_path: Path) -> None:
     """Of however many workers it is, and whatever was in memory."""
     expected = export("csv", month)
-    for number, options in enumerate(((), ("--workers", "2"), ("--row-budget", "500"))):
+    for number, options in enumerate(((), ("--workers", "2"), ("--memory", "250kB"))):
         state = tmp_path / f"{number}.db"
         assert replay(month, *options, state=state).report is not None
         assert export("csv", state) == expected

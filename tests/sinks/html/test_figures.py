@@ -158,7 +158,7 @@ def test_what_was_read_is_named_with_its_digest(year: tuple[PageReader, dict[str
     shown, report = year
     _, *files = shown.tables["files"]
     assert files == [
-        [one["name"], f"{one['endpoint']}, {one['label']}, page {one['page']}", one["sha256"]]
+        [one["name"], f"{one['endpoint']}, {one['label']}, page {one['page']}", one["digest"]]
         for one in report["run"]["fixtures"]
     ]
     assert len(files) == 3

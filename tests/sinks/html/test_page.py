@@ -34,7 +34,7 @@ def test_the_same_pages_give_the_same_bytes(
     options = ("--prices", "default")
     code = run(["replay", str(place / "pages"), "--report", str(place / "r.json"), "--now", NOW])[0]
     first = replay_page(place / "pages", place, *options, code=code)
-    state = ("--state", str(place / "state.db"), "--row-budget", "2")
+    state = ("--state", str(place / "state.db"), "--memory", "4kB")
     assert replay_page(place / "pages", place, *options, *state, code=code) == first
     assert export_page(place / "pages", place, *options, code=code) == first
     assert export_page(place / "state.db", place, *options, code=code) == first

@@ -1,0 +1,153 @@
+"""The budget of bytes: what it is chosen by, what is held against it, and when it is felt."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from stream.intake.intake import Intake
+from stream.intake.rules import Rules
+from stream.pipeline import Observer, Replay, ingest_all, replay
+from stream.providers.openai import ENDPOINTS
+from stream.records.chains import Chain
+from stream.records.shares import ALL, Share
+from stream.records.tally import Tally
+from stream.records.windows import Bucket, Snapshot, Window
+from stream.state.memory import choose_budget, estimate_bytes
+from stream.state.windows import EmptyStore, KeyedState, Place
+from tests.support.pages import bucket, page, put_all, used
+from tests.support.running import NOW
+
+MANY, FEW = 1_000_000_000, 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "budget"),
+    [(None, 256_000_000), (400_000_000, 100_000_000), (64 << 30, 1_000_000_000)],
+)
+def test_a_quarter_is_for_windows(limit: int | None, budget: int) -> None:
+    """It is a quarter of what there is, a gigabyte at most, and something where nobody knows."""
+    assert choose_budget(limit) == budget
+
+
+def bytes_of(value: Any, seen: set[int]) -> int:
+    """Add up what a value and all that is in it take, each object once."""
+    if value is None or id(value) in seen or (isinstance(value, int) and value <= 256):
+        return 0
+    seen.add(id(value))
+    inner = value if isinstance(value, tuple) else ()
+    return sys.getsizeof(value) + sum(bytes_of(one, seen) for one in inner)
+
+
+@pytest.mark.parametrize("rows", [20, 50, 1000])
+@pytest.mark.parametrize("endpoint", ["usage/completions", "usage/embeddings", "costs"])
+def test_a_window_takes_about_what_is_estimated(endpoint: str, rows: int) -> None:
+    """Beside a constant for each window, the estimate is not far from what its columns take."""
+    entry = ENDPOINTS[endpoint]
+    texts = [f"name-{number}" for number in range(9)]
+    amounts = [Decimal(number) / 7 if entry.money else 1_000 + number for number in range(rows)]
+    absent = (None,) * rows
+
+    def counter(place: int) -> tuple[Any, ...]:
+        """Give some counters values, others zeros, and leave the rest out."""
+        if place % 3 == 0:
+            return tuple(one + place for one in amounts)
+        return (0,) * rows if place % 3 == 1 else absent
+
+    snapshot = Snapshot(
+        0,
+        (*(tuple(texts[row % 9] for row in range(rows)) for _ in entry.dimensions), absent),
+        (*map(counter, range(len(entry.counters))), absent),
+    )
+    taken = bytes_of(snapshot, set())
+    assert 0.9 * taken <= estimate_bytes(snapshot) <= 1.2 * taken + 1_500
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Make a walk of a few pages, each with its own days."""
+    files = {
+        f"usage_completions{'' if number == 1 else f'_page{number}'}.json": page(
+            *(bucket(used(number, model="m"), day=2 * number + day) for day in range(2)),
+            cursor=f"c{number}" if number < 5 else None,
+        )
+        for number in range(1, 6)
+    }
+    return put_all(tmp_path / "pages", {**files})
+
+
+@pytest.mark.parametrize(("memory", "stored"), [(MANY, 0), (FEW, 10)])
+def test_windows_leave_memory_where_they_do_not_fit(pages: Path, memory: int, stored: int) -> None:
+    """Where all fit nothing is written to the scratch file; where none does, every window is."""
+    run = Replay(directory=pages, now=int(NOW), rules=Rules(memory=memory))
+    with closing(Intake(run.rules, Tally(), lambda: run.now)) as intake:
+        anyio.run(ingest_all, run, intake)
+        (chain,) = intake.state.chains
+        assert len(list(intake.state.store.slots(chain))) == stored
+        assert len(intake.state.snapshots) == 10 - stored
+        held = sum(map(estimate_bytes, intake.state.snapshots.values()))
+        assert intake.state.held_bytes == held
+
+
+def test_a_checkpoint_lets_nothing_go_that_fits(pages: Path, state: Path) -> None:
+    """A window that a state file has stays in memory as long as there is room."""
+    run = Replay(directory=pages, now=int(NOW), rules=Rules(state=state, checkpoint_pages=1))
+    with closing(Intake(run.rules, Tally(), lambda: run.now)) as intake:
+        anyio.run(ingest_all, run, intake)
+        assert len(intake.state.snapshots) == 10
+        intake.state.budget = intake.state.held_bytes
+        intake.store()
+        assert len(intake.state.snapshots) == 10
+
+
+@pytest.mark.parametrize(
+    ("memory", "tolerant", "enabled"),
+    [(MANY, False, False), (FEW, False, True), (MANY, True, True)],
+    ids=["all fit", "some leave", "bad records are set aside"],
+)
+def test_cycles_are_looked_for_where_it_matters(
+    pages: Path, tmp_path: Path, memory: int, *, tolerant: bool, enabled: bool
+) -> None:
+    """The collector rests while all windows fit and no error is caught, and never afterwards."""
+    seen: list[bool] = []
+    rules = Rules(memory=memory, dead_letters=tmp_path if tolerant else None)
+    observer = Observer(on_page=lambda _: seen.append(gc.isenabled()))
+    run = Replay(directory=pages, now=int(NOW), report=None, rules=rules)
+    anyio.run(replay, run, Tally(), observer)
+    assert seen == [enabled] * 5
+    assert gc.isenabled()
+
+
+class OneWindow(EmptyStore):
+    """A store that has one window, and makes its texts anew each time."""
+
+    def recall(self, place: Place) -> Snapshot | None:
+        """Return the window of a row."""
+        name = "".join(("p", str(place[1].window.start)[:1]))
+        return Snapshot(0, ((name,), (None,)), ((5,), (None,)))
+
+
+def test_what_comes_back_shares_its_texts() -> None:
+    """Windows that came back have each text once, as those do that were decoded."""
+    state = KeyedState(OneWindow())
+    chain = Chain("usage/vector_stores", "primary")
+    for start in (1, 10):
+        window = Window(start, start + 1)
+        state.take(chain, Bucket(window, 1, (("q",), (None,)), ((6,), (None,))))
+    one, other = (snapshot.dimensions[0] for snapshot in state.snapshots.values())
+    assert one == other == ("p1", "q")
+    assert one[0] is other[0]
+
+
+def test_workers_share_the_budget() -> None:
+    """Each of several workers has its part of it."""
+    for share, budget in ((ALL, 900), (Share(1, 3), 300)):
+        with closing(Intake(Rules(memory=900), Tally(), lambda: int(NOW), share)) as intake:
+            assert intake.state.budget == budget
