@@ -137,7 +137,7 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
 
 def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to."""
-    shown = sums.shown
+    shown = sums.known_amounts
     return {
         "billed": money_of(shown["billed"]),
         "estimated": money_of(shown["estimated"]),

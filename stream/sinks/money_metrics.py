@@ -40,7 +40,7 @@ def values_of_money(status: MoneyStatus) -> dict[str, Values]:
         f"reconciliation_{part}": {
             labels: float(value)
             for labels, sums in status.sums_by_month.items()
-            if (value := sums.shown[part]) is not None
+            if (value := sums.known_amounts[part]) is not None
         }
         for part in PARTS
     }

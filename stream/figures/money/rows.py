@@ -88,7 +88,7 @@ class BillSums(Struct):
         return MONEY.subtract(self.estimated_amount, self.matched_amount)
 
     @property
-    def shown(self) -> dict[str, Decimal | None]:
+    def known_amounts(self) -> dict[str, Decimal | None]:
         """All of it by name; what is not billed, or has no price, is ``None`` with its parts.
 
         In the difference and in what matches it counts as nothing, if the other side is known.

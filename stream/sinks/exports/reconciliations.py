@@ -86,7 +86,7 @@ def figures_of_row(row: PeriodRow, sums: RowSums, estimated_in: str) -> Figures:
 
 def figures_of(currency: str | None, sums: BillSums, estimated_in: str) -> Figures:
     """Return sums by column: of what was not billed, or has no price, there is none."""
-    amounts = ((one, sums.shown[one.name]) for one in measures_in(currency, estimated_in))
+    amounts = ((one, sums.known_amounts[one.name]) for one in measures_in(currency, estimated_in))
     return {one: exact_number(amount) for one, amount in amounts if amount is not None}
 
 
@@ -105,7 +105,7 @@ def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to: money is text or null, and each part adds up to its whole."""
     texts = {
         name: None if amount is None else plain_text_of(exact_number(amount))
-        for name, amount in sums.shown.items()
+        for name, amount in sums.known_amounts.items()
     }
     return {"rows": sums.rows, **texts}
 

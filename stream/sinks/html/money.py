@@ -64,7 +64,7 @@ def view_money(bills: Bills) -> MoneyView:
 
 def show_sums(currency: str | None, reason: str | None, sums: BillSums) -> ShownSums:
     """Show what rows come to."""
-    numbers = (None if one is None else exact_number(one) for one in sums.shown.values())
+    numbers = (None if one is None else exact_number(one) for one in sums.known_amounts.values())
     return ShownSums(
         call_currency(label_value_of(currency)),
         (reason or "").replace("_", " "),
