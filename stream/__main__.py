@@ -7,7 +7,9 @@ import sys
 
 __all__ = ["main"]
 
-SIGNALS = (_signal.SIGINT, _signal.SIGTERM)
+SIGNALS = [_signal.SIGINT, _signal.SIGTERM]
+if hasattr(_signal, "SIGHUP") and _signal.getsignal(_signal.SIGHUP) == _signal.SIG_DFL:
+    SIGNALS.insert(0, _signal.SIGHUP)  # the terminal is closed; nohup has it ignored
 SOON = 0.001
 SIGNALLED = 128
 """What exit codes are above that name a signal."""

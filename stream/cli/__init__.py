@@ -23,7 +23,7 @@ import click
 from click.shell_completion import shell_complete
 
 from stream import __version__
-from stream.cli.basics import EXIT_CODES, show_summary
+from stream.cli.basics import EXIT_CODES, exit_code_of, show_summary
 from stream.cli.commands import Commands
 from stream.records.errors import BadConfiguration, Interrupted, UsageStreamError
 from stream.records.memory import lacks_memory, no_memory
@@ -88,12 +88,20 @@ def run_command(arguments: list[str] | None = None) -> int:
         if asked := os.environ.get(COMPLETE):
             return complete_words(asked)
         with app.make_context("usage-stream", list(given)) as context:
-            app.invoke(context)
+            return invoke_app(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- each ends in a line and a code
         return explain_error(error)
-    return 0
+
+
+def invoke_app(context: click.Context) -> int:
+    """Run the command; return its exit code, when it is done."""
+    try:
+        app.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code or exit_code_of(context)
+    return exit_code_of(context)
 
 
 def complete_words(asked: str) -> int:

@@ -16,16 +16,21 @@ from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
+from stream.sinks.captures import PACKED
 from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
 __all__ = [
     "EXIT_CODES",
     "FILE",
+    "NOT_PACKED",
     "OUTPUT_FILE",
+    "PLAIN_FILE",
     "add_options",
     "clock_option",
     "end_run",
+    "exit_code_of",
+    "mark_unsound",
     "page_bytes_option",
     "prices_option",
     "read_time",
@@ -50,27 +55,40 @@ Exit codes:
   70        a bug
   77        the provider refuses the key
   78        configuration
-  130, 143  interrupted; no report
+  129, 130, 143  interrupted; no report
 """
 
+UNSOUND: Final = "stream.cli.unsound"
+"""What a context knows where figures were shown, or written, of which something does not hold."""
 FILE: Final = click.Path(path_type=Path)
 
 
 class OutputFile(click.Path):
-    """The type of an option that names a file to write, which is not standard output."""
+    """The type of an option that names a file to write, which is not standard output.
+
+    ``is_plain``: it is not packed either, as nobody reads it packed.
+    """
+
+    def __init__(self, *, is_plain: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.is_plain = is_plain
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path.
 
         Raises:
-            click.BadParameter: it is ``-``.
+            click.BadParameter: it is ``-``, or a packed file where that is not written.
         """
+        if self.is_plain and Path(value).suffix in PACKED:
+            self.fail(NOT_PACKED, param, ctx)
         if str(value) == "-":
             self.fail("- is no file, and this does not go to standard output", param, ctx)
         return super().convert(value, param, ctx)
 
 
-OUTPUT_FILE: Final = OutputFile(path_type=Path)
+OUTPUT_FILE: Final = OutputFile()
+PLAIN_FILE: Final = OutputFile(is_plain=True)
+NOT_PACKED: Final = "this is not written packed: give a name without .gz or .zst"
 
 
 def read_time(value: str | int) -> int:
@@ -200,6 +218,16 @@ def end_run(context: click.Context, summary: bytes, report: Report, place: Repor
     for warning in report.outline.warnings:
         show_warning(one_line(warning))
     context.exit(report.outline.exit_code)
+
+
+def mark_unsound() -> None:
+    """Have the command that runs exit with 1 when it is done: something does not hold."""
+    click.get_current_context().meta[UNSOUND] = True
+
+
+def exit_code_of(context: click.Context) -> int:
+    """Return the exit code of a command that is done, and has said nothing of its own."""
+    return int(UNSOUND in context.meta)
 
 
 def show_warning(text: str) -> None:

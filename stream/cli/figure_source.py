@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Final
 
 import click
 
+from stream.cli.basics import mark_unsound, show_warning
 from stream.cli.progress import show_progress
 from stream.figures.breakdown import Choice
 from stream.figures.daybook import StoredDaybook
-from stream.records.privacy import register_secret
-from stream.sinks.daybooks import NamedDaybook, open_daybook
+from stream.records.privacy import one_line, register_secret
+from stream.sinks.daybooks import Faults, NamedDaybook, RecordedDays, faults_of, open_daybook
 from stream.sinks.exports.records import NamedWindows
+from stream.sinks.exports.some_names import name_some
 
 __all__ = ["is_state", "open_recorded", "open_source"]
 
@@ -36,8 +38,8 @@ def open_source(source: str, choice: Choice, token_file: Path | None) -> Iterato
         with open_daemon(source, choice, token_file) as found:
             yield found
     else:
-        with open_stored(Path(source)) as (daybook, names):
-            yield NamedDaybook(daybook, names)
+        with open_stored(Path(source)) as found:
+            yield NamedDaybook(found.daybook, found.names)
 
 
 @contextmanager
@@ -47,19 +49,29 @@ def open_recorded(source: Path) -> Iterator[NamedWindows]:
     Raises:
         BadInput, Unavailable, Interrupted: they cannot be read.
     """
-    with open_stored(source) as (daybook, names):
-        yield NamedWindows(daybook.windows, names)
+    with open_stored(source) as found:
+        yield NamedWindows(found.daybook.windows, found.names)
 
 
 @contextmanager
-def open_stored(source: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
-    """Open a state file, or replay pages: days, with their windows, and the names of projects.
+def open_stored(source: Path) -> Iterator[RecordedDays]:
+    """Open a state file, or replay pages; say what does not hold, for which the command exits 1.
 
     Raises:
         BadInput, Unavailable, Interrupted: they cannot be read.
     """
     with open_daybook(source) if is_state(source) else replay_pages(source) as found:
+        show_faults(found.faults)
         yield found
+
+
+def show_faults(faults: Faults) -> None:
+    """Say what does not hold, in a line of each kind; the command, if it is done, ends with 1."""
+    told = {"figures may be too low": faults.gaps, "something does not hold": faults.others}
+    for kind, sentences in told.items():
+        if sentences:
+            show_warning(one_line(f"{kind}: {name_some(sentences, between=' ')}"))
+            mark_unsound()
 
 
 def is_state(path: Path) -> bool:
@@ -96,8 +108,8 @@ def open_daemon(source: str, choice: Choice, token_file: Path | None) -> Iterato
 
 
 @contextmanager
-def replay_pages(path: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
-    """Replay the pages at a path, without a report.
+def replay_pages(path: Path) -> Iterator[RecordedDays]:
+    """Replay the pages at a path, without a report; files that are left out are named.
 
     Raises:
         BadInput, Unavailable, Interrupted: they cannot be replayed.
@@ -111,10 +123,12 @@ def replay_pages(path: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]
     run = Replay(directory=path, now=int(time.time()), report=None)
     with closing(Intake(run.rules, Tally(), lambda: run.now)) as intake:
         with show_progress() as observer:
-            run_until_signalled(partial(ingest_all, run, intake, observer))
+            survey = run_until_signalled(partial(ingest_all, run, intake, observer))
+        if survey.left_out:
+            mark_unsound()
         windows = intake.windows()
-        days = DaysOfWindows(windows)
-        yield (
-            StoredDaybook(days, windows, frozenset(windows.former_chains)),
+        yield RecordedDays(
+            StoredDaybook(DaysOfWindows(windows), windows, frozenset(windows.former_chains)),
             intake.objects.project_names,
+            faults_of(intake.summaries(), windows),
         )

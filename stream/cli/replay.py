@@ -18,6 +18,7 @@ from stream.cli.basics import (
     EXIT_CODES,
     FILE,
     OUTPUT_FILE,
+    PLAIN_FILE,
     clock_option,
     end_run,
     page_bytes_option,
@@ -119,7 +120,7 @@ def read_size(value: str | int) -> int:
 @click.option(
     "--html",
     metavar="FILE",
-    type=OUTPUT_FILE,
+    type=PLAIN_FILE,
     help="Write a page for people too: one file without a script, that needs no network.",
 )
 @click.option(

@@ -12,6 +12,7 @@ from stream.cli.basics import EXIT_CODES, FILE, clock_option, show_note, show_su
 from stream.cli.figure_source import open_source
 from stream.cli.progress import show_columns
 from stream.cli.selection import read_span, selection_options
+from stream.cli.standard_input import DASH
 from stream.figures.breakdown import USUAL, Choice, add_breakdown
 from stream.figures.periods import PERIODS
 from stream.figures.reconciliation import reconcile_periods
@@ -34,6 +35,10 @@ TOP: Final = 20
 NO_DAEMON: Final = (
     "--reconcile compares days of all endpoints, which a daemon gives one after another: "
     "give its state file, which may be in use"
+)
+SOURCES: Final = (
+    "SOURCE is a state file (which may be in use), a capture, a directory of pages, or a daemon's "
+    "address; not -"
 )
 TOKEN_VARIABLE: Final = "USAGE_STREAM_TOKEN_FILE"  # noqa: S105 -- the name of a variable
 
@@ -156,6 +161,8 @@ def show_command(
         period=period or ("day" if reconcile else "total"),
         **options,
     )
+    if source == DASH:
+        raise click.UsageError(SOURCES)
     wanted = DEFAULT if reconcile and prices is None else prices
     price_list = None if wanted is None else load_prices(wanted)
     if reconcile and "://" in source:

@@ -26,10 +26,12 @@ PERCENT: Final = Decimal("0.01")
 class BudgetBar(NamedTuple):
     """A budget: what it is called, the widths and places in its bar, and what is said of it.
 
+    ``project_id`` is empty where that is what it is called, or where it is for all projects.
     Of what nobody knows there is ``None``; ``is_over``: all of it is spent.
     """
 
     name: str
+    project_id: str
     limit: str
     share: str | None
     billed_width: str
@@ -50,11 +52,13 @@ def draw_budgets(standings: Sequence[BudgetStanding], names: ProjectNames) -> li
 def draw_budget(standing: BudgetStanding, names: ProjectNames) -> BudgetBar:
     """Draw a budget; what is less than zero is said, and not drawn."""
     budget, spent = standing.budget, standing.spent_amount or ZERO
-    project = budget.project
+    project = None if budget.project is None else label_value_of(budget.project)
+    name = EVERYONE if project is None else names.call(project)
     top = max(budget.limit, spent, standing.forecast or ZERO)
     billed = max(min(standing.billed_amount or ZERO, spent), ZERO)
     return BudgetBar(
-        EVERYONE if project is None else names.call(label_value_of(project)),
+        name,
+        project if project is not None and project != name else "",
         f"{write_money(budget.limit)} {budget.currency.upper()}",
         write_share(standing, standing.spent_amount),
         place_in(billed, top),

@@ -32,7 +32,9 @@ FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 300.0
 GRACE: Final = 3.0
 """Seconds that a process has to end by itself."""
-INTERRUPTED: Final = frozenset({130, 143, -signal.SIGINT, -signal.SIGTERM})
+INTERRUPTED: Final = frozenset({129, 130, 143, -signal.SIGINT, -signal.SIGTERM})
+WRITTEN: Final = frozenset({0, 1})
+"""The exit codes of one that has done it; 1: something does not hold, as of walks under way."""
 LONGEST: Final = 1 << 16
 """How much of what a process says is kept: the end of it."""
 OUTCOMES: Final = ("inserted", "updated", "deleted")
@@ -144,7 +146,7 @@ class Exporter:
                 raise
         if code in INTERRUPTED:
             await anyio.sleep(LOOK)  # whoever ends all processes of a unit ends the daemon, too
-        if code != 0:
+        if code not in WRITTEN or (code and not output.strip()):
             lines = errors.decode(errors="replace").strip().splitlines()
             said = lines[-1].removeprefix("usage-stream: ") if lines else "it said nothing"
             raise Unavailable(f"exit code {code}: {said}")

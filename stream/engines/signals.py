@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM end what is awaited, in order; what ends is not broken off by another one."""
+"""SIGINT, SIGTERM and SIGHUP end what is awaited, in order, and nothing breaks that off.
+
+SIGHUP, which says that the terminal is closed, does not where it is ignored, as by nohup.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,14 @@ __all__ = [
 
 T = TypeVar("T")
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+def hangups_heard() -> list[signal.Signals]:
+    """Return the signal of a terminal that is closed, if there is one and nobody ignores it."""
+    is_heard = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return [signal.SIGHUP] if is_heard else []
+
+
+SIGNALS: Final = (*hangups_heard(), signal.SIGINT, signal.SIGTERM)
 
 
 class Threads(ThreadPoolExecutor):
@@ -46,7 +56,7 @@ def note_signal(number: int, _: object) -> None:
 
 
 def run_until_signalled(work: Callable[[], Awaitable[T]]) -> T:
-    """Run ``work`` in an event loop, unless SIGINT or SIGTERM comes first.
+    """Run ``work`` in an event loop, unless one of the signals comes first.
 
     Raises:
         Interrupted: one came; the work was cancelled.
@@ -56,7 +66,7 @@ def run_until_signalled(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def until_signalled(work: Callable[[], Awaitable[T]]) -> T:
-    """Await ``work``, unless SIGINT or SIGTERM comes first.
+    """Await ``work``, unless one of the signals comes first.
 
     Where the whole process is ended by a signal (``stream.__main__``), later ones are ignored from
     the first one on: what was begun is put in order.

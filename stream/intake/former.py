@@ -24,10 +24,8 @@ def former_chains(chains: AbstractSet[Chain], account: Account) -> frozenset[Cha
     return frozenset(chain for chain in chains - known if not chain.is_folded)
 
 
-def windows_in(store: OrderedWindows, saved: SavedState) -> Windows:
+def windows_in(store: OrderedWindows, saved: SavedState, account: Account) -> Windows:
     """Return all windows of a state file that is only read, and which chains are former ones."""
-    account = Account()
-    account.restore(saved.parts, counted=True)
     windows = Windows(frozenset(saved.chains), store=store)
     windows.former_chains = former_chains(windows.chains, account)
     return windows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
 
 from stream.intake.rules import Rules
 from stream.intake.walks import FAULTS, Verdict, Walk, judge_all, judge_walk
@@ -13,6 +14,12 @@ from stream.records.errors import BadInput
 from stream.state.checkpoints import Checkpoints
 
 __all__ = ["Standing", "mark_standing", "refuse_broken"]
+
+ADVICE: Final = (
+    "add the missing page, or replay with --allow-incomplete, and --state FILE where that is to be "
+    "shown or exported"
+)
+"""What to do about a chain that has no end; not all commands have that option."""
 
 
 class Standing:
@@ -114,7 +121,7 @@ def refusal_of(chain: Chain, verdict: Verdict, rules: Rules, name: str | None) -
     if verdict.reason == "incomplete":
         if rules.unfinished_walks == "report":
             return None
-        message += " (--allow-incomplete reports it all the same)"
+        message += f" ({ADVICE})"
     where = f"chain {chain}"
     if name is not None:
         page = f"page {verdict.number} of " if verdict.number else ""

@@ -7,7 +7,7 @@
     ├── Unavailable             69  a source or a store that cannot be reached or written
     ├── KeyRefused              77  the provider refuses the key
     ├── BadConfiguration        78  a setting that is unknown, of the wrong type, or unsafe
-    └── Interrupted            130  SIGINT (143: SIGTERM) ended a replay
+    └── Interrupted            130  SIGINT (143: SIGTERM, 129: SIGHUP) ended a replay
 
 Exit code 1 is no error: the report is whole, and names what does not hold. Exit code 2 is the
 command line's own.
@@ -15,9 +15,10 @@ command line's own.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
+    "NO_REPORT",
     "BadConfiguration",
     "BadInput",
     "Interrupted",
@@ -26,6 +27,9 @@ __all__ = [
     "UsageStreamError",
     "first_of",
 ]
+
+
+NO_REPORT: Final = "no report was written"
 
 
 class UsageStreamError(Exception):
@@ -88,9 +92,10 @@ class BadConfiguration(UsageStreamError):
 class Interrupted(UsageStreamError):
     """Raised when a signal ended a replay; run it again, nothing was left half-written."""
 
-    def __init__(self, signal_number: int, remains: str = "no report was written") -> None:
+    def __init__(self, signal_number: int, remains: str = NO_REPORT) -> None:
         super().__init__(f"interrupted by signal {signal_number}; {remains}")
         self.signal_number = signal_number
+        self.remains = remains
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -17,8 +17,10 @@ from stream.sinks.atomic import atomic_file
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-__all__ = ["ZSTD_LEVEL", "CaptureFile", "PackedAppender", "capture_file"]
+__all__ = ["PACKED", "ZSTD_LEVEL", "CaptureFile", "PackedAppender", "capture_file"]
 
+PACKED: Final = frozenset({".gz", ".zst"})
+"""How the names of packed files end."""
 BATCH: Final = 1 << 20
 GZIP: Final = bytes.fromhex("1f8b08 00 00000000 04 ff")  # no name, no time, of no system
 GZIP_LEVEL: Final = 1  # half as large again as by level 6, in a third of its time
@@ -181,7 +183,7 @@ def whole_frames_in(path: Path) -> int:
     unpacker = None
     with path.open("rb") as file:
         while chunk := file.read(BATCH):
-            if path.suffix not in {".gz", ".zst"}:
+            if path.suffix not in PACKED:
                 found = chunk.rfind(b"\n")
                 whole = at + found + 1 if found >= 0 else whole
                 at += len(chunk)

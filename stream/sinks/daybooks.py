@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from stream.figures.daybook import Daybook, StoredDaybook
+from stream.figures.issues import chain_issues, view_issues
+from stream.intake.account import Account
 from stream.intake.former import windows_in
+from stream.intake.standing import mark_standing
+from stream.intake.walks import judge_all
+from stream.records.chains import ChainSummary
 from stream.state.objects import Objects
 from stream.state.sqlite.inspection import Inspection
+from stream.state.windows import Windows
 
-__all__ = ["NamedDaybook", "open_daybook"]
+__all__ = ["Faults", "NamedDaybook", "RecordedDays", "faults_of", "open_daybook"]
 
 
 class NamedDaybook(NamedTuple):
@@ -26,11 +32,26 @@ class NamedDaybook(NamedTuple):
     is_behind: bool = False
 
 
+class Faults(NamedTuple):
+    """What does not hold of pages that were counted, in sentences: some are missing, or else."""
+
+    gaps: list[str]
+    others: list[str]
+
+
+class RecordedDays(NamedTuple):
+    """What days came to, with their windows, the names of projects, and what does not hold."""
+
+    daybook: StoredDaybook
+    names: Mapping[str, str]
+    faults: Faults
+
+
 @contextmanager
-def open_daybook(state: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]]]:
+def open_daybook(state: Path) -> Iterator[RecordedDays]:
     """Open a state file; days that have changed since they were worked out are worked out again.
 
-    With it come the names of projects.
+    A walk of which pages are still to come is not whole.
 
     Raises:
         BadInput: it is damaged.
@@ -40,5 +61,23 @@ def open_daybook(state: Path) -> Iterator[tuple[StoredDaybook, Mapping[str, str]
         saved = store.load_but_series()
         objects = Objects()
         objects.restore(saved.objects)
-        daybook = StoredDaybook(store, windows_in(store, saved), saved.former_chains)
-        yield daybook, objects.project_names
+        account = Account()
+        account.restore(saved.parts, counted=True)
+        windows = windows_in(store, saved, account)
+        runs = account.summaries()
+        mark_standing(runs, dict(judge_all(store.links())), wait=False)
+        faults = faults_of(runs, windows, store.losses)
+        daybook = StoredDaybook(store, windows, saved.former_chains)
+        yield RecordedDays(daybook, objects.project_names, faults)
+
+
+def faults_of(runs: Iterable[ChainSummary], windows: Windows, losses: Iterable[str] = ()) -> Faults:
+    """Name what does not hold of chains, and what a state file has ``losses`` of.
+
+    What only figures tell (rollups that are short, rows that contradict each other) is not in it.
+    """
+    gaps: list[str] = []
+    others: list[str] = []
+    for run in runs:
+        (gaps if run.partial else others).extend(chain_issues([run]))
+    return Faults(gaps, [*others, *view_issues(windows), *losses])

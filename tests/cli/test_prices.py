@@ -153,8 +153,8 @@ def test_a_wrong_price_list_is_a_wrong_configuration(month: Path, tmp_path: Path
     path = put(tmp_path, "prices.toml", '[[price]]\nmodel = ""\ninput = "x"\n')
     replayed = replay(month, prices=path)
     assert (replayed.code, replayed.report) == (78, None)
-    assert f"{path}: price[0].model: found '', expected a text" in replayed.errors
-    assert f"{path}: price[0].input: found 'x', expected a decimal" in replayed.errors
+    assert f'{path}: price[0].model: found "", expected a text' in replayed.errors
+    assert f'{path}: price[0].input: found "x", expected a decimal' in replayed.errors
 
 
 KINDS: Final = {

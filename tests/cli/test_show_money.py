@@ -105,6 +105,17 @@ def test_each_form_calls_it_estimated(month: Path) -> None:
         assert "estimated" not in output + said
 
 
+def test_many_models_without_a_price_are_bounded(tmp_path: Path) -> None:
+    """The note names the first ones, and how many more there are; JSON has all of them."""
+    rows = [used(7, model=f"unheard-of-{at:03}", project_id="p") for at in range(23)]
+    pages = put_all(tmp_path / "pages", {"usage_completions.json": page(bucket(*rows))})
+    _, said = show(pages, *PRICED)
+    (line,) = [one for one in said.splitlines() if "no price" in one]
+    assert line.count("unheard-of") == 5
+    assert line.endswith("; and 18 more")
+    assert len(shown(pages, *PRICED)["without_price"]) == 23
+
+
 def test_it_adds_up_to_the_report(generated: Path) -> None:
     """By day, project and model the estimates are the report's, to the last digit."""
     for source in (FIXTURES, generated):

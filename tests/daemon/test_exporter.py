@@ -143,6 +143,8 @@ def exports_of(found: Daemon) -> set[str]:
         ("every = 1", "export[0].format: found nothing"),
         ('format = "openmetrics"', "export[0].out: found nothing, expected the file"),
         ('format = "postgres"\nout = "x"', "expected none: it goes into tables"),
+        ('format = "openmetrics"\nout = "x"\nschema = "y"', "none: it goes into a file"),
+        ('format = "openmetrics"\nout = "x.gz"', "expected a name without .gz or .zst"),
         ('format = "postgres"\nschema = "A b"', "expected up to 63 small letters"),
         ('format = "openmetrics"\nout = "report.json"', "which is report too"),
         ('format = "postgres"\n[[export]]\nformat = "postgres"', "expected a name for each export"),

@@ -135,6 +135,7 @@ def test_a_signal_ends_it_in_one_line(form: str, states: list[Path], tmp_path: P
     child.terminate()
     _, errors = child.communicate()
     assert (child.returncode, errors.count(b"\n")) == (143, 1), errors
+    assert b"nothing was written" in errors
     assert not list(tmp_path.iterdir())
 
 

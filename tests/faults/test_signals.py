@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a replay with 130 and 143, at any moment, and leave nothing behind."""
+"""Signals end a replay with 128 and their number, at any moment, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -86,7 +86,19 @@ def test_a_signal_while_pages_are_read(
     ended(started, tmp_path / "out", code)
 
 
-@pytest.mark.parametrize(("number", "code"), CODES)
+def test_who_ignores_hangups_still_does(many_pages: Path, tmp_path: Path) -> None:
+    """Where the terminal's end is ignored, as nohup has it, no handler takes the place of that."""
+    command = [sys.executable, "-m", "stream", "replay", str(many_pages)]
+    nohup = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command]
+    with subprocess.Popen(nohup, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            awaited(running, lambda: catches(running.pid, signal.SIGTERM))
+            assert not catches(running.pid, signal.SIGHUP)
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [*CODES, (signal.SIGHUP, 129)])
 def test_a_signal_while_the_report_is_written(
     number: int, code: int, started: subprocess.Popen[str], tmp_path: Path
 ) -> None:

@@ -196,29 +196,35 @@ def test_what_has_no_price_is_charged_as_its_like() -> None:
 
 
 WRONG: Final = {
-    'default = false\ncurrency = "dollar"': "currency: found 'dollar', expected a code of ISO 4217",
-    'default = false\ncurrency = "zzz"': "currency: found 'zzz', expected a code of ISO 4217",
-    '[[price]]\nmodel = "m"\ninput = 1\ntier = "batchh"': "price[0].tier: found 'batchh', expected "
+    'default = false\ncurrency = "dollar"': 'currency: found "dollar", expected a code of ISO 4217',
+    'default = false\ncurrency = "zzz"': 'currency: found "zzz", expected a code of ISO 4217',
+    '[[price]]\nmodel = "m"\ninput = 1\ntier = "batchh"': 'price[0].tier: found "batchh", expected '
     "one of batch, default, fast, flex, priority, scale, standard",
     '[[price]]\nmodel = "m"\ninput = 1\n[[price]]\nmodel = "m"\ninput = 1\ntier = "gold"': "price["
-    "1].tier: found 'gold'",
-    '[[discount]]\nmodel = "m"\nshare = 1\ntier = "gold"': "discount[0].tier: found 'gold', exp",
-    'currency = "eur"': "currency: found 'eur', expected usd, or default = false",
+    '1].tier: found "gold"',
+    '[[discount]]\nmodel = "m"\nshare = 1\ntier = "gold"': 'discount[0].tier: found "gold", exp',
+    'currency = "eur"': 'currency: found "eur", expected usd, or default = false',
     "default = 1": "default: found 1, expected true or false",
     "prices = 1": "prices: is no key of a price list",
     "price = 1": "price: found 1, expected tables, [[price]]",
     "[[price]]\ninput = 1": "price[0].model: found nothing, expected a text",
-    '[[price]]\nmodel = "a*b"\ninput = 1': "price[0].model: found 'a*b', expected a name, or one",
+    '[[price]]\nmodel = "a*b"\ninput = 1': 'price[0].model: found "a*b", expected a name, or one',
     '[[price]]\nmodel = "m"': "price[0]: found no price; expected some, or included = true",
     '[[price]]\nmodel = "m"\ninput = -1': "price[0].input: found -1, expected a decimal from 0",
-    '[[price]]\nmodel = "m"\ninput = "a"': "price[0].input: found 'a', expected a decimal from 0",
-    '[[price]]\nmodel = "m"\ninput = nan': "price[0].input: found Decimal('NaN'), expected",
-    '[[price]]\nmodel = "m"\ninput = true': "price[0].input: found True, expected a decimal",
+    '[[price]]\nmodel = "m"\ninput = "a"': 'price[0].input: found "a", expected a decimal from 0',
+    '[[price]]\nmodel = "m"\ninput = nan': "price[0].input: found nan, expected",
+    '[[price]]\nmodel = "m"\ninput = true': "price[0].input: found true, expected a decimal",
     '[[price]]\nmodel = "m"\ninput = 1e12': "price[0].input: found 1000000000000, expected",
     '[[price]]\nmodel = "m"\ninput = 1e-19': "price[0].input: found 0.0000000000000000001, expec",
     '[[price]]\nmodel = "m"\ninputs = 1\ninput = 1': "price[0].inputs: is no key of a price list",
     '[[price]]\nmodel = "m"\nincluded = true\ninput = 1': "price[0].included: found true beside",
-    '[[price]]\nmodel = "m"\ninput = 1\nvalid_from = "2026"': "price[0].valid_from: found '2026'",
+    '[[price]]\nmodel = "m"\ninput = 1\nvalid_from = "2026"': (
+        'price[0].valid_from: found "2026", expected a day, as 2026-01-01 (no quotes)'
+    ),
+    '[[price]]\nmodel = "m"\ninput = 1\nvalid_from = 2026-01-01T00:00:00Z': (
+        "price[0].valid_from: found 2026-01-01T00:00:00+00:00, expected a day"
+    ),
+    '[[price]]\nmodel = "m"\ninput = [1]': "price[0].input: found an array, expected a decimal",
     '[[price]]\nmodel = "m"\ninput = 1\ntier = 3': "price[0].tier: found 3, expected a text",
     '[[price]]\nmodel = "m"\ninput = 1\n[[price]]\nmodel = "m"\ninput = 1': "price[1]: is for the",
     '[[discount]]\nmodel = "m"': "discount[0].share: found nothing, expected a decimal from 0 to 1",

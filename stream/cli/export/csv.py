@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,11 +11,18 @@ from typing import Any
 import click
 
 from stream.cli.basics import EXIT_CODES, FILE
-from stream.cli.export.options import export_file, open_batches, read_choice, source_argument
+from stream.cli.export.options import (
+    export_file,
+    open_batches,
+    read_choice,
+    source_argument,
+    tell_nothing,
+)
 from stream.cli.outputs import refuse_input
 from stream.cli.selection import selection_options
 from stream.cli.standard_input import DASH
 from stream.cli.streams import print_pieces
+from stream.records.errors import Interrupted
 from stream.sinks.atomic import prepare_file
 from stream.sinks.exports.counts import WrittenRecords
 from stream.sinks.exports.records import RecordBatch
@@ -52,7 +60,11 @@ def csv_command(source: Path, out: Path, **options: Any) -> None:
     choice = read_choice(**options)
     if str(out) == DASH:
         with open_batches(source, choice) as batches:
-            print_pieces(lines_of(chain.from_iterable(batches)))
+            try:
+                print_pieces(lines_of(tell_nothing(chain.from_iterable(batches))))
+            except KeyboardInterrupt as error:
+                number = error.args[0] if error.args else signal.SIGINT
+                raise Interrupted(number, "not all was written") from None
         return
     refuse_input(out, prepare_file(out), source)
 

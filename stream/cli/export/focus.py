@@ -7,12 +7,13 @@ from typing import Literal
 
 import click
 
-from stream.cli.basics import EXIT_CODES, OUTPUT_FILE, show_json, show_note
+from stream.cli.basics import EXIT_CODES, NOT_PACKED, OUTPUT_FILE, show_json, show_note
 from stream.cli.export.options import load_parquet, run_export, source_argument
 from stream.cli.figure_source import open_recorded
 from stream.cli.outputs import refuse_input
 from stream.cli.selection import read_span, span_options
 from stream.sinks.atomic import prepare_file
+from stream.sinks.captures import PACKED
 
 __all__ = ["focus_command"]
 
@@ -42,7 +43,11 @@ __all__ = ["focus_command"]
 )
 @span_options
 @click.option(
-    "--out", metavar="FILE", type=OUTPUT_FILE, required=True, help="Where the charges go."
+    "--out",
+    metavar="FILE",
+    type=OUTPUT_FILE,
+    required=True,
+    help="Where the charges go; CSV is packed when it ends in .gz or .zst.",
 )
 @click.pass_context
 def focus_command(
@@ -79,6 +84,8 @@ def focus_command(
             "--billing-account is missing: a charge has to say who is billed, and pages do not; "
             "give your organization's id, as in --billing-account org-abc"
         )
+    if form == "parquet" and out.suffix in PACKED:
+        raise click.BadParameter(NOT_PACKED, param_hint="'--out'")
     write_table = load_parquet().export_table if form == "parquet" else None
     asked = FocusFile(version, str(account).strip(), read_span(since, until))
     refuse_input(out, prepare_file(out), source)

@@ -9,13 +9,13 @@ import click
 
 from stream.cli.basics import (
     EXIT_CODES,
-    OUTPUT_FILE,
+    PLAIN_FILE,
     clock_option,
     prices_option,
     show_json,
     show_warning,
 )
-from stream.cli.export.options import source_argument
+from stream.cli.export.options import SourcePath
 from stream.cli.figure_source import is_state
 from stream.cli.outputs import refuse_input
 from stream.cli.replay import run_replay
@@ -35,8 +35,8 @@ __all__ = ["html_command"]
 
 
 @click.command("html", epilog=EXIT_CODES)
-@source_argument
-@click.option("--out", metavar="FILE", type=OUTPUT_FILE, required=True, help="Where the page goes.")
+@click.argument("source", metavar="SOURCE", type=SourcePath(has_input=True))
+@click.option("--out", metavar="FILE", type=PLAIN_FILE, required=True, help="Where the page goes.")
 @prices_option
 @click.option(
     "--allow-incomplete",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stream.cli.basics import EXIT_CODES, OUTPUT_FILE, clock_option, show_json
+from stream.cli.basics import EXIT_CODES, PLAIN_FILE, clock_option, show_json
 from stream.cli.export.options import source_argument
 from stream.cli.figure_source import open_recorded
 from stream.cli.outputs import refuse_input
@@ -18,7 +18,7 @@ __all__ = ["openmetrics_command"]
 @click.command("openmetrics", epilog=EXIT_CODES)
 @source_argument
 @click.option(
-    "--out", metavar="FILE", type=OUTPUT_FILE, required=True, help="Where the history goes."
+    "--out", metavar="FILE", type=PLAIN_FILE, required=True, help="Where the history goes."
 )
 @clock_option(" Windows that have not ended by then are left out.")
 def openmetrics_command(source: Path, out: Path, now: int) -> None:

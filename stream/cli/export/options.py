@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
-from stream.cli.basics import FILE, show_json, show_note
+from stream.cli.basics import show_json, show_note
 from stream.cli.figure_source import open_recorded
 from stream.cli.progress import show_advance
 from stream.cli.selection import read_span
+from stream.cli.standard_input import DASH
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadConfiguration
 from stream.records.windows import Window
@@ -22,19 +23,44 @@ from stream.sinks.exports.records import RecordBatch, batches_of
 
 __all__ = [
     "RecordChoice",
+    "SourcePath",
     "export_file",
     "load_parquet",
     "open_batches",
     "read_choice",
     "run_export",
     "source_argument",
+    "tell_nothing",
 ]
 
 T = TypeVar("T")
 
+NOTHING: Final = "nothing was found"
+SOURCES: Final = "SOURCE is a state file (which may be in use), a capture, or a directory of pages"
 EXTRA: Final = "pyarrow is not installed: pip install 'usage-stream[parquet]'"
 
-source_argument = click.argument("source", metavar="SOURCE", type=FILE)
+
+class SourcePath(click.Path):
+    """The type of what is read: a state file, or pages; ``has_input``: or those of ``-``."""
+
+    def __init__(self, *, has_input: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.has_input = has_input
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            click.BadParameter: it is standard input, or an address.
+        """
+        if "://" in str(value) or (str(value) == DASH and not self.has_input):
+            more = ", or - for standard input" if self.has_input else ""
+            self.fail(f"{SOURCES}{more}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+source_argument = click.argument("source", metavar="SOURCE", type=SourcePath())
+"""Gives a command what it reads."""
 
 
 class RecordChoice(NamedTuple):
@@ -73,6 +99,16 @@ def open_batches(source: Path, choice: RecordChoice) -> Iterator[list[Iterator[R
         yield [batches_of(recorded, [key], choice.span, projects) for key in keys]
 
 
+def tell_nothing(batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+    """Yield batches; if there was nothing in them, say so in the end."""
+    is_empty = True
+    for batch in batches:
+        is_empty = is_empty and not batch.rows
+        yield batch
+    if is_empty:
+        show_note(NOTHING)
+
+
 Write = Callable[[list[Iterator[RecordBatch]], Callable[[int], None]], Awaitable[WrittenRecords]]
 """Writes the batches of endpoints; it tells how many records were written, now and then."""
 
@@ -86,7 +122,7 @@ def export_file(source: Path, choice: RecordChoice, write: Write) -> WrittenReco
     with open_batches(source, choice) as batches:
         written = run_export(partial(write, batches))
     if not written.rows:
-        show_note("nothing was found")
+        show_note(NOTHING)
     show_json(written)
     return written
 

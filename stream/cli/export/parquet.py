@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stream.cli.basics import EXIT_CODES, OUTPUT_FILE, show_warning
+from stream.cli.basics import EXIT_CODES, PLAIN_FILE, show_warning
 from stream.cli.export.options import export_file, load_parquet, read_choice, source_argument
 from stream.cli.outputs import refuse_input
 from stream.cli.selection import selection_options
@@ -23,7 +23,7 @@ __all__ = ["parquet_command"]
 
 @click.command("parquet", epilog=EXIT_CODES)
 @source_argument
-@click.option("--out", metavar="PATH", type=OUTPUT_FILE, required=True, help="Where it goes.")
+@click.option("--out", metavar="PATH", type=PLAIN_FILE, required=True, help="Where it goes.")
 @click.option(
     "--partition",
     type=click.Choice(["day"]),

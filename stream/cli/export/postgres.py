@@ -15,6 +15,7 @@ from stream.cli.export.options import source_argument
 from stream.cli.figure_source import open_recorded
 from stream.cli.progress import show_advance
 from stream.cli.selection import read_span, span_options
+from stream.records.errors import BadConfiguration
 
 if TYPE_CHECKING:
     from stream.sinks.exports.postgres.transfer import WatchedRecords
@@ -59,9 +60,13 @@ def postgres_command(
     Tables: records (keys, all dimensions and counters, numbers exact), projects, days and exports
     (what was exported when). Views: usage_by_day and cost_by_day. It needs the extra postgres.
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-    from stream.sinks.exports.postgres.export import export_postgres  # noqa: PLC0415 -- only this command needs it
+    from stream.sinks.exports.postgres.export import check_target, export_postgres  # noqa: PLC0415 -- only this command needs it
 
     span = read_span(since, until)
+    try:
+        check_target(schema, service)
+    except BadConfiguration as error:
+        raise click.UsageError(f"--{error}") from None
     records = partial(open_watched, source)
     show_json(export_postgres(records, schema=schema, service=service, span=span))
 

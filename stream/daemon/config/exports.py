@@ -13,6 +13,7 @@ from stream.daemon.config.durations import Period
 from stream.daemon.config.names import Name
 from stream.daemon.config.problems import Problems
 from stream.records.errors import BadConfiguration
+from stream.sinks.captures import PACKED
 from stream.sinks.exports.postgres.export import check_target
 from stream.sinks.exports.postgres.layout import DEFAULT_SCHEMA
 
@@ -67,5 +68,10 @@ def check_exports(exports: Sequence[ExportSettings], problems: Problems) -> None
                 check_target(one.schema, one.service)
             except BadConfiguration as error:
                 problems.note(key, str(error))
-        elif one.out is None:
+            continue
+        if one.schema != DEFAULT_SCHEMA or one.service is not None:
+            problems.note(key, "found a schema or a service, expected none: it goes into a file")
+        if one.out is not None and one.out.suffix in PACKED:
+            problems.note(f"{key}.out", f"found {one.out}, expected a name without .gz or .zst")
+        if one.out is None:
             problems.note_bad(f"{key}.out", "found nothing, expected the file that is written")

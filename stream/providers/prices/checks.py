@@ -87,7 +87,9 @@ class TomlTable:
         if value is not None and (
             not isinstance(value, dt.date) or isinstance(value, dt.datetime) or value.year < 1970  # noqa: PLR2004 -- time began then
         ):
-            self.note(name, f"found {quote_value(value)}, expected a day, as 2026-01-01")
+            self.note(
+                name, f"found {quote_value(value)}, expected a day, as 2026-01-01 (no quotes)"
+            )
             return None
         return value
 
@@ -139,9 +141,23 @@ def quote_value(value: Any) -> str:
     """Return a wrong value as messages have it: one line, and not long."""
     if value is None:
         return "nothing"
-    text = plain_text_of(value) if isinstance(value, Decimal) and value.is_finite() else repr(value)
-    text = one_line(text)
+    text = one_line(write_value(value))
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def write_value(value: Any) -> str:
+    """Write a value as TOML has it, about."""
+    match value:
+        case str():
+            return f'"{value}"'
+        case Decimal() if value.is_finite():
+            return plain_text_of(value)
+        case Decimal() | int() | float():  # and flags, which are whole numbers
+            return str(value).lower()
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case _:
+            return "a table" if isinstance(value, dict) else "an array"
 
 
 def read_tables(content: bytes, place: str) -> dict[str, Any]:

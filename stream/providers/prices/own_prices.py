@@ -152,11 +152,11 @@ def read_own_prices(content: bytes, place: str, title: str) -> OwnPrices:
     top = TomlTable(read_tables(content, place), "", checks)
     currency = top.text("currency", USD).lower()
     default = top.flag("default", absent=True)
+    found = quote_value(currency)
     if not is_currency(currency):
-        found = quote_value(currency)
         checks.note("currency", f"found {found}, expected a code of ISO 4217, as usd")
     elif default and currency != USD:
-        checks.note("currency", f"found {currency!r}, expected usd, or default = false")
+        checks.note("currency", f"found {found}, expected usd, or default = false")
     prices = [price_of(one) for one in top.tables("price")]
     discounts = [discount_of(one) for one in top.tables("discount")]
     top.refuse_rest()
@@ -203,7 +203,7 @@ def scope_of(table: TomlTable, tier: str | None) -> Scope:
     """Read what an entry is about; ``tier`` is what is meant where it names none."""
     model = table.text("model", "", required=True)
     if "*" in model[:-1]:
-        table.note("model", f"found {model!r}, expected a name, or one that ends in *")
+        table.note("model", f"found {quote_value(model)}, expected a name, or one that ends in *")
     named = table.text("tier", "").lower()
     if named and named not in TIERS:
         known = ", ".join(sorted(TIERS))

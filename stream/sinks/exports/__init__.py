@@ -7,5 +7,6 @@ records that count, as columns, and no more in memory than a batch; ``days`` arr
 PostgreSQL up to date. ``focus`` writes what was billed as FOCUS has it: ``charges`` of the records
 of costs, which ``charge_summary`` counts. ``breakdowns`` makes a table of what somebody asks for,
 with ``estimate_notes`` where it has estimates, and CSV and JSON of it, ``reconciliations`` makes
-one of bills beside estimates, and ``tables`` writes tables for people.
+one of bills beside estimates, ``tables`` writes tables for people,
+and ``some_names`` names the first of many in a note.
 """

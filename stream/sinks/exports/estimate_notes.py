@@ -13,6 +13,7 @@ from stream.figures.money.sums import PricedUse
 from stream.figures.series import label_value_of
 from stream.records.privacy import one_line
 from stream.sinks.bills import sort_groups
+from stream.sinks.exports.some_names import name_some
 
 __all__ = ["name_contradictions", "notes_of_estimates"]
 
@@ -20,8 +21,6 @@ COUNTED: Final = frozenset(
     {"characters", "images", "seconds", "sessions", "web_searches", "file_searches"}
 )
 """The kinds that are counted in what they are called; the others are of tokens."""
-MOST: Final = 5
-"""How many models or groups are named."""
 
 
 def notes_of_estimates(found: Breakdown) -> list[str]:
@@ -50,7 +49,7 @@ def notes_of_unpriced(without_price: Mapping[PricedUse, int]) -> list[str]:
             sort_groups(without_price), lambda one: one[0][:3]
         )
     ]
-    return [f"no price for {'; '.join(found)}"] if found else []
+    return [f"no price for {name_some(found, between='; ')}"] if found else []
 
 
 def name_quantity(use: PricedUse, quantity: int) -> str:
@@ -84,9 +83,3 @@ def name_contradictions(found: Collection[Contradiction | GroupContradiction]) -
     where = f"{first.endpoint}, {label_value_of(first.model)}"
     told = "counters contradict each other, so that estimates may be wrong"
     return [f"{told}: {where}: {first.message}{more}"]
-
-
-def name_some(names: list[str]) -> str:
-    """Name the first ones, and how many more there are."""
-    more = f", and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(names[:MOST]) + more

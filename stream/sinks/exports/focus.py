@@ -20,7 +20,7 @@ from stream.records.interruption import INTERRUPTION
 from stream.records.money import plain_text_of
 from stream.records.privacy import one_line, spell_name
 from stream.records.windows import Window, timestamp
-from stream.sinks.atomic import atomic_file, write_pieces
+from stream.sinks.captures import capture_file
 from stream.sinks.exports.breakdowns import guard_text
 from stream.sinks.exports.charge_summary import FocusExport, count_charges
 from stream.sinks.exports.charges import (
@@ -61,7 +61,9 @@ async def export_focus(
     on_records: Callable[[int], None],
     write_table: WriteTable | None = None,
 ) -> FocusExport:
-    """Write charges to a file, whole or not at all: as CSV, or as ``write_table`` does.
+    """Write charges to a file, whole or not at all: as ``write_table`` does, or as CSV.
+
+    CSV is packed as the file's name says.
 
     ``on_records`` is told how many records were read, now and then.
 
@@ -74,8 +76,9 @@ async def export_focus(
     columns = [one for one in CHARGE_COLUMNS if asked.version in one.versions]
     counted = count_charges(charges_in(recorded, asked, on_records), written)
     if write_table is None:
-        async with atomic_file(out) as file:
-            await write_pieces(file, csv_pieces(columns, counted))
+        async with capture_file(out) as file:
+            for piece in csv_pieces(columns, counted):
+                await file.write(piece)
         return written
     with INTERRUPTION.allow():
         scale = scale_of(columns, charges_in(recorded, asked))

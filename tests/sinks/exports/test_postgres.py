@@ -170,6 +170,28 @@ def test_an_export_again_writes_nothing(
     assert shown == [(1, len(before), 0), (2, 0, len(before))]
 
 
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        ("TRUNCATE usage_stream.records", (4, 0, 0, 0)),
+        ("DELETE FROM usage_stream.records WHERE endpoint = 'costs'", (1, 0, 0, 3)),
+    ],
+)
+def test_records_that_were_deleted_by_hand_come_again(
+    change: str, again: tuple[int, ...], postgres: Cluster, database: str, pages: Path
+) -> None:
+    """Days of a state file that have not as many records as were sent are sent again, once."""
+    state = pages.parent / "changed.db"
+    replay(pages, state=state)
+    export(state)
+    before = dump(postgres, database)
+    with postgres.connect(database) as connection:
+        connection.execute(change.encode())
+    assert counts_of(export(state)) == again
+    assert dump(postgres, database) == before
+    assert counts_of(export(state)) == (0, 0, 0, 4)
+
+
 def test_what_is_corrected_or_gone_is_so_in_the_tables(
     postgres: Cluster, database: str, tmp_path: Path
 ) -> None:
@@ -350,14 +372,19 @@ def test_passwords_are_libpqs_affair(
     assert counts_of(export(pages, "--service", "billing"))[0] == 4
     uri = f"postgresql://{GUARDED}:right-0815@localhost/{database}"
     for text in (uri, "billing password=right-0815"):
-        error = export(pages, "--service", text, code=78)["error"]
+        code, _, error = run(["export", "postgres", str(pages), "--service", text])
+        assert code == 2
         assert "right-0815" not in error
         assert "PGPASSFILE" in error
 
 
 def test_what_is_refused_says_what_to_do(postgres: Cluster, database: str, pages: Path) -> None:
     """No rights, another's tables, tables of another version: one line each, and 78."""
-    assert "small letters" in export(pages, "--schema", "Sch;ema", code=78)["error"]
+    for flags in (("--schema", "Sch;ema"), ("--schema", 'a"b'), ("--service", "x password=hush")):
+        code, output, errors = run(["export", "postgres", str(pages), *flags])
+        assert (code, output) == (2, ""), errors
+        assert f"{flags[0]}: " in errors
+        assert "hush" not in errors
     with postgres.connect(database) as connection:
         connection.execute(b"CREATE SCHEMA theirs")
         connection.execute(b"CREATE TABLE theirs.records (x int)")
@@ -409,6 +436,10 @@ def test_a_role_needs_no_more_than_its_schema(
     monkeypatch.setenv("PGUSER", "modest")
     assert "permission denied" in export(pages, code=78)["error"]
     with postgres.connect(database) as connection:
+        connection.execute(b"CREATE SCHEMA theirs")
+    error = export(pages, "--schema", "theirs", code=78)["error"]
+    assert "the role has no rights on the schema" in error
+    with postgres.connect(database) as connection:
         connection.execute(b"CREATE SCHEMA usage_stream AUTHORIZATION modest")
     assert counts_of(export(pages)) == (4, 0, 0, 0)
     assert counts_of(export(pages)) == (0, 0, 0, 4)
@@ -458,6 +489,19 @@ def test_a_residual_may_have_the_dimensions_of_a_record(
     found = ask(postgres, database, query)
     assert sum(row[2] for row in found) == 9
     assert counts_of(export(pages)) == (0, 0, 0, len(found))
+
+
+def test_what_the_driver_logs_is_no_line_of_ours() -> None:
+    """What it passes over on the way out of an error is not printed beside that error."""
+    log = "import logging, {}; logging.getLogger('psycopg').warning('error ignored')"
+    for module, printed in (
+        ("stream", "error ignored\n"),
+        ("stream.sinks.exports.postgres.database", ""),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", log.format(module)], capture_output=True, text=True, check=True
+        )
+        assert done.stderr == printed
 
 
 def test_the_driver_is_an_extra(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ Whom to speak to, and with which password, is libpq's own affair: its variables 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,12 @@ REFUSED: Final = frozenset({"25006", "42501"})
 """What PostgreSQL says of a transaction that may only read, and of missing privileges."""
 LAYOUT: Final = frozenset({"42P01", "42P07", "42703", "42704", "42804"})
 """What it says of tables, views and columns that are not there, are so already, or are others."""
+NO_SCHEMA: Final = "3F000"
+"""What it says where none of the schemas that are searched can be used by the role."""
 TAKEN: Final = "55P03"
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+"""Or what it passes over while it ends stands on stderr, before the line that says why."""
 
 
 class Database:
@@ -83,6 +89,11 @@ def error_of(error: psycopg.Error) -> UsageStreamError:
     told = f"PostgreSQL: {one_line(said)}"
     if error.sqlstate in REFUSED:
         return BadConfiguration(f"{told}; grant it to the role, or connect as another one")
+    if error.sqlstate == NO_SCHEMA:
+        return BadConfiguration(
+            f"{told}: the role has no rights on the schema; GRANT USAGE, CREATE ON SCHEMA to it, "
+            "or connect as another one"
+        )
     if error.sqlstate in LAYOUT:
         return BadConfiguration(
             f"{told}; the schema does not hold what this program makes: choose another one, "

@@ -139,7 +139,8 @@ class Transfer:
 
     def _find_changes(self) -> Iterator[tuple[str, SpanChanges]]:
         """Yield what is to be done of each endpoint."""
-        rows = self.database.rows(statements.READ_DAYS)
+        span = write_time(self.span.start), write_time(self.span.end)
+        rows = self.database.rows(statements.READ_DAYS, *span)
         stored = {
             key: [
                 SentSpan(key, Window(first, last), digest, records)
