@@ -13,12 +13,13 @@ from stream.figures.rollup import (
     Finding,
     LabelDifference,
     Overlap,
+    Table,
     fill_dimensions,
     present_values,
     resolve_windows,
     table_alone,
 )
-from stream.figures.totals import Totals
+from stream.figures.totals import AMOUNT, Totals
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
@@ -39,6 +40,8 @@ class EndpointFigures(Struct):
     days: DayTotals
     """What each day came to, and all of them."""
     buckets: int = 0
+    without_amount: int = 0
+    """How many records of costs say no amount."""
     findings: list[Finding] = field(default_factory=list)
     wider_windows: list[tuple[Window, int]] = field(default_factory=list)
     overlaps: list[Overlap] = field(default_factory=list)
@@ -88,6 +91,7 @@ class EndpointFigures(Struct):
         """Add what other windows of the endpoint come to, wherever those are."""
         self.days.join(other.days)
         self.buckets += other.buckets
+        self.without_amount += other.without_amount
         self.findings = sorted(self.findings + other.findings, key=lambda one: one.window)
         self.wider_windows = sorted(self.wider_windows + other.wider_windows)
         self.overlaps = sorted(self.overlaps + other.overlaps, key=lambda one: one[:2])
@@ -141,6 +145,7 @@ class SpilledFigures:
         figures = self.figures
         table = table_alone(window, chain.label, snapshot, ordered=False)
         figures.days.take(window, table)
+        figures.without_amount += count_without_amount(figures.endpoint, table)
         figures.levels.take(table)
         figures.collisions += collisions_in(figures.endpoint, chain.label, window, snapshot)
         figures.buckets += 1
@@ -189,6 +194,7 @@ def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> End
     figures = EndpointFigures(endpoint, windows, windows.chains_of(key), days)
     for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
         figures.days.take(found.span, found.table)
+        figures.without_amount += count_without_amount(endpoint, found.table)
         figures.levels.take(found.table)
         figures.findings += found.findings
         figures.wider_windows += found.wider_windows
@@ -197,6 +203,13 @@ def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> End
     figures.days.close()
     figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
+
+
+def count_without_amount(endpoint: Endpoint, table: Table) -> int:
+    """Count the records that say no amount; of an endpoint that is not of costs, none."""
+    if AMOUNT not in endpoint.counters:
+        return 0
+    return table.counters[endpoint.counters.index(AMOUNT)].count(None)
 
 
 def unique_collisions(collisions: list[Collision]) -> list[Collision]:

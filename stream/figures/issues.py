@@ -53,9 +53,12 @@ def list_remarks(runs: Iterable[ChainSummary]) -> Iterator[str]:
 
 
 def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
-    """Name short rollups, windows that overlap, and rows that contradict each other."""
+    """Name costs without an amount, short rollups, overlaps, and rows of which two differ."""
     for one in figures:
         key = one.endpoint.key
+        if one.without_amount:
+            some = "record has" if one.without_amount == 1 else "records have"
+            yield f"{one.without_amount} {key} {some} no amount: what was billed is not known."
         for finding in one.findings:
             if finding.status == "short":
                 day, rollup = timestamp(finding.window.start), write_dimensions(finding.dimensions)

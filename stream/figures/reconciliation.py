@@ -56,12 +56,11 @@ class PeriodRow(NamedTuple):
 class RowSums(Struct):
     """What such rows come to; ``quantity`` is what was used, some of it ``without_price``.
 
-    ``is_used``: something was; ``is_estimated``: some of that has a price.
+    ``is_used``: something was.
     """
 
     money: BillSums = field(default_factory=BillSums)
     is_used: bool = False
-    is_estimated: bool = False
     quantity: int = 0
     without_price: int = 0
 
@@ -69,7 +68,6 @@ class RowSums(Struct):
         """Count a row."""
         self.money.take(row)
         self.is_used |= bool(row.usage)
-        self.is_estimated |= row.is_estimated
         self.quantity += row.estimate.quantity
         self.without_price += row.estimate.without_price
 

@@ -19,7 +19,7 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["HAS_COST", "Totals", "add_counters", "exact_counters"]
+__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_counters"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]

@@ -71,14 +71,22 @@ def show_bills(bills: Bills, names: Mapping[str, str]) -> dict[str, Any]:
 def show_estimates(estimates: EstimateSums, names: Mapping[str, str]) -> dict[str, Any]:
     """Show what use should have cost: in all, by day, by project, and by model, tier and kind."""
     return {
-        "amount": money_of(estimates.amount),
+        "amount": money_of(estimates.amount if estimates.priced_days else None),
         "byDay": [
-            {**times_of(days), "amount": money_of(amount)}
+            {
+                **times_of(days),
+                "amount": money_of(amount if days in estimates.priced_days else None),
+            }
             for days, amount in sorted(estimates.by_days.items())
         ],
         "byProject": [
-            {**show_project(project, names), "amount": money_of(estimates.by_project[project])}
-            for project in sorted(estimates.by_project, key=absent_first)
+            {
+                **show_project(project, names),
+                "amount": money_of(amount if project in estimates.priced_projects else None),
+            }
+            for project, amount in sorted(
+                estimates.by_project.items(), key=lambda one: absent_first(one[0])
+            )
         ],
         "byModel": [
             {**use._asdict(), **show_estimate(one)} for use, one in sort_groups(estimates.by_use)
@@ -129,13 +137,14 @@ def show_row(row: BillRow, names: Mapping[str, str]) -> dict[str, Any]:
 
 def show_sums(sums: BillSums) -> dict[str, Any]:
     """Show what rows come to."""
+    shown = sums.known_amounts
     return {
-        "billed": money_of(sums.billed_amount),
-        "estimated": money_of(sums.estimated_amount),
-        "difference": money_of(sums.difference),
-        "matched": money_of(sums.matched_amount),
-        "notMatched": money_of(sums.not_matched_amount),
-        "notBilled": money_of(sums.not_billed_amount),
+        "billed": money_of(shown["billed"]),
+        "estimated": money_of(shown["estimated"]),
+        "difference": money_of(shown["difference"]),
+        "matched": money_of(shown["matched"]),
+        "notMatched": money_of(shown["not_matched"]),
+        "notBilled": money_of(shown["not_billed"]),
     }
 
 
@@ -144,7 +153,7 @@ def show_estimate(estimate: Estimate) -> dict[str, Any]:
     return {
         "quantity": estimate.quantity,
         "withoutPrice": estimate.without_price,
-        "amount": money_of(estimate.amount),
+        "amount": money_of(estimate.amount if estimate.is_priced else None),
         "longRequestsCostMore": estimate.is_by_length,
     }
 
@@ -159,6 +168,6 @@ def absent_first(value: str | None) -> tuple[bool, str]:
     return value is not None, value or ""
 
 
-def money_of(amount: Decimal) -> Any:
-    """Return an amount as the report has it."""
-    return plain_number_of(exact_number(amount))
+def money_of(amount: Decimal | None) -> Any:
+    """Return an amount as the report has it; of what nobody knows there is none."""
+    return None if amount is None else plain_number_of(exact_number(amount))

@@ -13,13 +13,8 @@ __all__ = ["EVERYTHING", "MoneyStatus", "budget_labels", "values_of_money"]
 
 EVERYTHING: Final = "__all__"
 """What the budget of all projects is called in labels."""
-PARTS: Final = {
-    "billed": "billed_amount",
-    "estimated": "estimated_amount",
-    "matched": "matched_amount",
-    "difference": "difference",
-}
-"""The metrics of the comparison, and what each shows of it."""
+PARTS: Final = ("billed", "estimated", "matched", "difference")
+"""The metrics of the comparison, each by what it shows of it."""
 Labels: TypeAlias = tuple[str, ...]
 Values: TypeAlias = dict[Labels, float]
 
@@ -43,9 +38,11 @@ def values_of_money(status: MoneyStatus) -> dict[str, Values]:
     """Return every metric of budgets and reconciliation; what nobody knows is not there."""
     found: dict[str, Values] = {
         f"reconciliation_{part}": {
-            labels: float(getattr(sums, name)) for labels, sums in status.sums_by_month.items()
+            labels: float(value)
+            for labels, sums in status.sums_by_month.items()
+            if (value := sums.known_amounts[part]) is not None
         }
-        for part, name in PARTS.items()
+        for part in PARTS
     }
     amounts: dict[str, dict[Labels, Decimal | None]] = {
         "budget_limit": {budget_labels(one.budget): one.budget.limit for one in status.budgets},

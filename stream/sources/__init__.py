@@ -15,8 +15,8 @@ and emits deliveries. ``channel`` is where they go.
   ``contents`` knows the shapes that pages are saved in; ``capture_source`` reads them on, whatever
   their files are called by now, ``capture_parts`` knows where each was left, and
   ``capture_emission`` emits their lines;
-- ``regular_files`` opens regular files alone, and tells whether one has changed; ``digests`` are taken of
-  each on the way, and compared with a list beside it;
+- ``regular_files`` opens regular files alone, and tells whether one has changed; ``digests`` are
+  taken of each on the way, and compared with a list beside it;
 - ``pace`` replays fixtures in event time;
 - ``api`` asks the live API, and keeps what it answers as captures.
 """

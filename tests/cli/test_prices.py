@@ -10,10 +10,11 @@ import pytest
 
 from stream.providers.openai import ENDPOINTS
 from stream.recordings.twin.charges import CHARGED, PRICES, Price
-from tests.support.pages import FIRST, page, put
+from tests.support.pages import FIRST, bucket, page, put, put_all
 from tests.support.places import FIXTURES
 from tests.support.priced_month import put_month
 from tests.support.pruning import prune
+from tests.support.report_pages import replay_page
 from tests.support.running import replay
 from tests.support.twins import DAY, Asked, twin_at, walk
 from tests.support.twins import NOW as TWIN_NOW
@@ -56,14 +57,14 @@ def test_use_stands_beside_its_bill(month: Path) -> None:
     cached, plain, batch = ([f"gpt-4o-mini, {line}"] for line in lines)
     dearer = (d("0.00007"), d("0.00006"), d("0.00001"), "amount_differs")
     assert shown == [
-        (first, None, ["Credit"], None, -1, 0, -1, "credit"),
+        (first, None, ["Credit"], None, -1, None, -1, "credit"),
         (first, "p", cached, "cached_input", *dearer),
         (first, "p", plain, "input", d("0.00030735"), d("0.00030735"), 0, "equal"),
         (first, "p", batch, "input", d("0.000075"), d("0.000075"), 0, "equal"),
-        (first, "p", [], "output", 0, d("0.0005472"), d("-0.0005472"), "usage_without_bill"),
-        (first, "p", [], "input", 0, 0, 0, "no_price"),
-        (next_day, "p", [], "input", 0, d("0.0000015"), d("-0.0000015"), "usage_without_bill"),
-        (last, None, plain, "input", 0, 0, 0, "bill_without_usage"),
+        (first, "p", [], "output", None, d("0.0005472"), d("-0.0005472"), "usage_without_bill"),
+        (first, "p", [], "input", None, None, None, "no_price"),
+        (next_day, "p", [], "input", None, d("0.0000015"), d("-0.0000015"), "usage_without_bill"),
+        (last, None, plain, "input", 0, None, 0, "bill_without_usage"),
     ]
     assert section["withoutPrice"] == [
         {
@@ -85,6 +86,26 @@ def test_use_stands_beside_its_bill(month: Path) -> None:
         "gpt-4o-mini, cached input",
         "gpt-4o-mini, input",
     ]
+
+
+def test_what_nobody_knows_is_null_and_never_0(tmp_path: Path) -> None:
+    """Use without a price has no estimate in any sum; what is known keeps its balance."""
+    unpriced = bucket({"model": "unheard-of", "input_tokens": 7, "project_id": "p"})
+    pages = put_all(tmp_path / "pages", {"usage_completions.json": page(unpriced)})
+    section = billing_of(pages)
+    estimated = section["estimated"]
+    (by_model,) = estimated["byModel"]
+    assert (by_model["withoutPrice"], by_model["amount"], estimated["amount"]) == (7, None, None)
+    assert [one["amount"] for one in estimated["byDay"] + estimated["byProject"]] == [None, None]
+    parts = ("billed", "estimated", "difference", "matched", "notMatched", "notBilled")
+    for one in (*section["rows"], *section["byCurrency"], *section["byReason"]):
+        assert [one[part] for part in parts] == [None] * len(parts)
+    text = replay_page(pages, tmp_path, "--prices", "default")
+    assert "<span>matched</span>" not in text
+    assert ">0.0 %" not in text
+    put(pages, "costs.json", page(bucket({"amount": {"value": 3, "currency": "usd"}})))
+    (usd,) = billing_of(pages)["byCurrency"]
+    assert [usd[part] for part in parts] == [3, None, 3, 0, 3, None]
 
 
 def test_the_rest_of_the_report_stays(month: Path) -> None:
@@ -132,8 +153,8 @@ def test_a_wrong_price_list_is_a_wrong_configuration(month: Path, tmp_path: Path
     path = put(tmp_path, "prices.toml", '[[price]]\nmodel = ""\ninput = "x"\n')
     replayed = replay(month, prices=path)
     assert (replayed.code, replayed.report) == (78, None)
-    assert f"{path}: price[0].model: found '', expected a text" in replayed.errors
-    assert f"{path}: price[0].input: found 'x', expected a decimal" in replayed.errors
+    assert f'{path}: price[0].model: found "", expected a text' in replayed.errors
+    assert f'{path}: price[0].input: found "x", expected a decimal' in replayed.errors
 
 
 KINDS: Final = {

@@ -155,7 +155,7 @@ def test_a_reload_reads_prices_again(tmp_path: Path) -> None:
         found.until(lambda: is_shown(found), "budgets")
         put(tmp_path, "prices.toml", CENT.format("much"))
         answer = found.ask("/-/reload", method="POST")
-        assert (answer.status, "price[0].input: found 'much'" in answer.text) == (400, True)
+        assert (answer.status, 'price[0].input: found "much"' in answer.text) == (400, True)
         assert found.value("openai_project_estimated_cost") == 24
         put(tmp_path, "prices.toml", CENT.format(20_000))
         assert found.ask("/-/reload", method="POST").status == 200

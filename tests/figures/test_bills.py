@@ -35,7 +35,7 @@ def used(
 
 
 def billed(
-    line: str | None, amount: str, project: str | None = "p", currency: str = "usd"
+    line: str | None, amount: str, project: str | None = "p", currency: str | None = "usd"
 ) -> Charge:
     """Return what was billed on the first day."""
     return Charge(FIRST, project, line, currency, Decimal(amount))
@@ -92,6 +92,8 @@ def test_line_items_are_about_models_and_kinds(text: str | None, wanted: Subject
         ([billed("m, training", "1")], [], "unknown_line_item"),
         ([billed("Credit", "-1")], [], "credit"),
         ([billed("m, input", "1", currency="eur")], [], "other_currency"),
+        ([billed("m, input", "1", currency=None)], [], "no_currency"),
+        ([billed("Credit", "-1", currency=None)], [], "no_currency"),
         ([], [used(amount="1")], "usage_without_bill"),
         ([], [used(amount="0")], "free_or_priority"),
         ([], [used(amount="1", tier="priority")], "free_or_priority"),

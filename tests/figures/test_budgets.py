@@ -166,7 +166,7 @@ CHARGED: Final = {
     [
         ([CHARGED["eur of p"]], "p", "usd", CENT, ("other_currency",)),
         ([CHARGED["eur of q"]], "p", "usd", CENT, ()),
-        ([CHARGED["nothing of p"]], None, "usd", CENT, ("other_currency",)),
+        ([CHARGED["nothing of p"]], None, "usd", CENT, ("no_currency",)),
         ([billed(2, 1)], "p", "usd", EUROS, ("other_price_currency",)),
         ([used(8, 1, model="n")], "p", "usd", CENT, ("no_price",)),
         ([used(8, 1, model="n")], "q", "usd", CENT, ()),
@@ -200,10 +200,31 @@ def test_models_without_a_price_are_named() -> None:
 
 
 def test_a_budget_in_another_currency_has_none_of_the_bills() -> None:
-    """Bills in dollars are not euros."""
-    found = judged([billed(2, 30)], currency="eur", prices=None)
-    assert not found.billed_amount
+    """Bills in dollars are not euros: what was spent of these, and will be, nobody knows."""
+    days = [billed(number, 30) for number in range(-3, 8)]
+    found = judged([*days, billed(9, 1, project="q")], currency="eur", prices=None)
+    assert (found.billed_amount, found.spent_amount, found.forecast) == (None, None, None)
     assert found.troubles == ("other_currency",)
+
+
+def test_use_without_a_price_is_not_nothing() -> None:
+    """Where all use has no price, nothing is spent or foreseen that anybody knows of."""
+    days = [used(number, 5, model="n") for number in range(-3, 11)]
+    found = judged(days)
+    assert (found.estimated_unbilled, found.spent_amount, found.forecast) == (None, None, None)
+    assert found.troubles == ("no_price",)
+    beside = judged([*days[:-1], made_day("usage/completions", day_of_march(10), use(100))])
+    assert beside.estimated_unbilled == 1
+    assert beside.forecast is None
+
+
+def test_without_prices_use_that_is_not_billed_is_named() -> None:
+    """It is of whom it is of, and until there are costs of the day."""
+    days = [billed(2, 1), used(2, 5), used(8, 5), used(9, 5, project="q")]
+    assert judged(days, prices=None).troubles == ("without_prices",)
+    assert judged(days, None, prices=None).troubles == ("without_prices",)
+    assert judged([*days, billed(8, 1)], prices=None).troubles == ()
+    assert judged([*days, billed(8, 1)], "q", prices=None).troubles == ("without_prices",)
 
 
 def test_thresholds_are_reached_exactly() -> None:

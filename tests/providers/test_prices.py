@@ -105,15 +105,18 @@ def test_prices_are_exact() -> None:
 
 
 def test_a_file_lies_over_the_published_list(tmp_path: Path) -> None:
-    """Kinds that it does not name are the published ones; a discount is off these alone."""
+    """What it prices tokens of is its own alone; a discount is off published prices alone."""
     path = tmp_path / LATER
     path.write_text(
         """
         [[price]]
         model = "gpt-5"
         input = "1"
+        [[price]]
+        model = "*"
+        sessions = "0.03"
         [[discount]]
-        model = "gpt-5"
+        model = "GPT-5*"
         share = "0.10"
         [[discount]]
         model = "gpt-5"
@@ -125,10 +128,17 @@ def test_a_file_lies_over_the_published_list(tmp_path: Path) -> None:
     prices = load_prices(str(path))
     found = prices.find("gpt-5", "default", NOVEMBER)
     assert found is not None
-    # Input is one's own; cached input 0.125 and output 10 for a million, less a tenth.
-    assert found.by_kind["input"] == Decimal("0.000001")
-    assert found.by_kind["cached_input"] == Decimal("0.0000001125")
-    assert found.by_kind["output"] == Decimal("0.000009")
+    # Input is one's own, and so is what of it was cached; of output nothing was agreed upon.
+    assert found.by_kind["input"] == found.by_kind["cached_input"] == Decimal("0.000001")
+    assert "output" not in found.by_kind
+    # A search is no token: published at 10 for a thousand, less a tenth.
+    assert found.by_kind["web_searches"] == Decimal("0.009")
+    # The published 0.025 and 2 for a million, less a tenth, and sessions of one's own beside them.
+    others = prices.find("gpt-5-mini", "default", NOVEMBER)
+    assert others is not None
+    assert others.by_kind["cached_input"] == Decimal("0.0000000225")
+    assert others.by_kind["output"] == Decimal("0.0000018")
+    assert others.by_kind["sessions"] == Decimal("0.03")
     flex = prices.find("gpt-5", "flex", NOVEMBER)  # 5 for a million, less a half
     assert flex is not None
     assert flex.by_kind["output"] == Decimal("0.0000025")
@@ -186,6 +196,13 @@ def test_what_has_no_price_is_charged_as_its_like() -> None:
 
 
 WRONG: Final = {
+    'default = false\ncurrency = "dollar"': 'currency: found "dollar", expected a code of ISO 4217',
+    'default = false\ncurrency = "zzz"': 'currency: found "zzz", expected a code of ISO 4217',
+    '[[price]]\nmodel = "m"\ninput = 1\ntier = "batchh"': 'price[0].tier: found "batchh", expected '
+    "one of batch, default, fast, flex, priority, scale, standard",
+    '[[price]]\nmodel = "m"\ninput = 1\n[[price]]\nmodel = "m"\ninput = 1\ntier = "gold"': "price["
+    '1].tier: found "gold"',
+    '[[discount]]\nmodel = "m"\nshare = 1\ntier = "gold"': 'discount[0].tier: found "gold", exp',
     'currency = "eur"': 'currency: found "eur", expected usd, or default = false',
     "default = 1": "default: found 1, expected true or false",
     "prices = 1": "prices: is no key of a price list",
@@ -213,6 +230,37 @@ WRONG: Final = {
     '[[discount]]\nmodel = "m"': "discount[0].share: found nothing, expected a decimal from 0 to 1",
     '[[discount]]\nmodel = "m"\nshare = 1.1': "discount[0].share: found 1.1, expected a decimal",
 }
+
+
+@pytest.mark.parametrize(
+    ("own", "model", "kind"),
+    [
+        ('model = "gpt-4o"\ninput = "0.12"', "gpt-4o", "cached_input"),
+        ('model = "gpt-4o"\ninput = "0.12"', "GPT-4o", "input"),
+        ('model = "GPT-4o*"\ninput = "0.12"', "gpt-4o-2024-08-06", "cached_image_input"),
+        ('model = "gpt-4o"\ntier = "Standard"\ninput = "0.12"', "gpt-4o", "image_input"),
+    ],
+)
+def test_a_contract_is_not_completed_with_published_prices(
+    own: str, model: str, kind: str, tmp_path: Path
+) -> None:
+    """What a contract does not name is charged as the closest that it does, in any case."""
+    path = tmp_path / LATER
+    path.write_text(f"[[price]]\n{own}\n", "utf-8")
+    found = load_prices(str(path)).find(model, "default", NOVEMBER)
+    assert found is not None
+    assert found.by_kind[kind] == Decimal("0.00000012")
+    assert "output" not in found.by_kind
+
+
+def test_cached_images_are_charged_as_cached_input() -> None:
+    """A price that was made up from another one is no source for a third."""
+    text = '[[price]]\nmodel = "m"\ninput = 3\ncached_input = 1\n'
+    for stated, wanted in (("", 1), ("image_input = 5", 5), ("cached_image_input = 2", 2)):
+        own = read_own_prices(f"default = false\n{text}{stated}".encode(), "", "")
+        found = LayeredPrices(own).find("m", "default", NOVEMBER)
+        assert found is not None
+        assert found.by_kind["cached_image_input"] * 1_000_000 == wanted
 
 
 @pytest.mark.parametrize("text", WRONG)

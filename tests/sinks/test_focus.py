@@ -194,14 +194,15 @@ def test_a_charge_across_months_is_named(tmp_path: Path) -> None:
 
 def test_what_is_no_charge_is_named(tmp_path: Path) -> None:
     """Costs without an amount are left out, those without a currency are not; both are 1."""
-    rows = [{"line_item": "a", "quantity": 3}, billed(2, None), billed(3, "credits")]
+    others = [billed(2, None), billed(3, "credits"), billed(4, "zzz")]
+    rows = [{"line_item": "a", "quantity": 3}, *others]
     pages = put_all(tmp_path / "pages", {"costs.json": page(bucket(*rows))})
     exported = export(pages, tmp_path / "out.csv")
-    assert (exported.code, len(exported.rows)) == (1, 2)
+    assert (exported.code, len(exported.rows)) == (1, 3)
     assert exported.summary["leftOutWithoutAmount"] == 1
-    assert exported.summary["withoutNationalCurrency"] == 2
-    assert exported.summary["billed"] == {"CREDITS": "3", "unspecified": "2"}
-    assert sum_billed(exported.rows) == {"": 2, "CREDITS": 3}
+    assert exported.summary["withoutNationalCurrency"] == 3
+    assert exported.summary["billed"] == {"CREDITS": "3", "ZZZ": "4", "unspecified": "2"}
+    assert sum_billed(exported.rows) == {"": 2, "CREDITS": 3, "ZZZ": 4}
 
 
 def test_usage_alone_is_no_charge(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from stream.records.errors import Unavailable
-from stream.sources import files, opening
+from stream.sources import files, regular_files
 from stream.sources.directory import Directory
 from stream.sources.settling import Patience
 from stream.sources.watch import changes_in
@@ -94,7 +94,7 @@ def test_the_pages_of_a_chain_do_not_wait_for_one_that_cannot_be_read(
     put_all(watching.pages, {ONE: MORE, TWO: page(bucket(used(5), day=1), cursor="3"), THREE: last})
     put(watching.pages, "usage_embeddings.json", page(bucket(used(100))))
     append(watching.pages / "walk.ndjson", of_day(5, 1_000, label="other"))
-    read = opening.read_whole
+    read = regular_files.read_whole
 
     def fail(path: str, most: int) -> tuple[bytes, os.stat_result]:
         if Path(path).name == TWO:

@@ -171,6 +171,7 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
             ("1e3 usd", 'an amount and its currency, such as "500 usd"'),
             ("5 dollars", 'an amount and its currency, such as "500 usd"'),
             ("0.00 usd", "more than 0"),
+            ("500 zzz", 'a currency of ISO 4217, such as "500 usd"'),
         )
     },
     "no monthly": (f"{BASE}{WATCH}[[budget]]\n", "budget[0].monthly: found nothing, expected an"),

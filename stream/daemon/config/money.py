@@ -8,6 +8,7 @@ from stream.daemon.config.problems import Problems
 from stream.daemon.config.settings import Settings
 from stream.providers.prices.choice import load_prices
 from stream.providers.prices.price_list import PriceList
+from stream.records.currencies import is_currency
 from stream.records.errors import BadConfiguration
 from stream.sinks.money_metrics import EVERYTHING
 
@@ -44,6 +45,11 @@ def check_budgets(settings: Settings, problems: Problems) -> None:
             continue
         if not budget.limit:
             problems.note(f"{key}.monthly", f'found "{one.monthly}", expected more than 0')
+        if not is_currency(budget.currency):
+            problems.note(
+                f"{key}.monthly",
+                f'found "{one.monthly}", expected a currency of ISO 4217, such as "500 usd"',
+            )
         if one.project == EVERYTHING or (one.project is not None and not one.project.strip()):
             problems.note(
                 f"{key}.project", f'found "{one.project}", expected a project, or no such key'

@@ -52,9 +52,10 @@ def currency_in(totals: Totals) -> tuple[str, ...]:
 
 
 def count_facts(figures: EndpointFigures) -> Iterator[Written]:
-    """Write how many records and buckets there are."""
+    """Write how many records and buckets there are, and how many records without an amount."""
     yield (), "records", figures.totals.records
     yield (), "buckets", figures.buckets
+    yield (), "without_amount", figures.without_amount
 
 
 def read_counts(figures: EndpointFigures, facts: list[Written]) -> None:
@@ -62,6 +63,8 @@ def read_counts(figures: EndpointFigures, facts: list[Written]) -> None:
     for _, counter, value in facts:
         if counter == "buckets":
             figures.buckets = int(value)
+        elif counter == "without_amount":
+            figures.without_amount = int(value)
         else:
             figures.totals.take(int(value), {})
 

@@ -8,7 +8,8 @@ named. Credits lower what is billed, and nothing else.
 
 **The forecast** is what is spent on days that are over and known, and for each other day of the
 month the mean of the last seven such days, or what is spent by then where that is more. A day is
-known where it is billed for good, or its use is known and there are prices. Seven days have each
+known where it is billed for good, or its use is known and some of it has a price; it is not where
+all its bills are in another currency. Seven days have each
 day of the week once. Where there are not seven such days in the last fourteen there is none.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from stream.figures.money.day_money import ALL, DayMoney, Scope, ScopeMoney
+from stream.figures.money.day_money import ALL, DayMoney, Scope
 from stream.figures.money.months import month_of
 from stream.figures.money.standings import (
     FINEST,
@@ -29,6 +30,7 @@ from stream.figures.money.standings import (
     MonthlyBudget,
 )
 from stream.figures.money.sums import PricedUse
+from stream.figures.series import label_value_of
 from stream.records.money import MONEY
 from stream.records.windows import DAY, Window, day_of
 
@@ -37,6 +39,8 @@ __all__ = ["judge_budget"]
 MEAN_OF: Final = 7
 """Days that a forecast goes by; and below, how many days back they may be."""
 LOOK_BACK: Final = 14
+UNSAID: Final = label_value_of(None)
+"""What a currency is called that nobody says."""
 
 
 class DaySpending(NamedTuple):
@@ -71,17 +75,22 @@ def judge_budget(
     }
     own = [one for one in days if month.start <= one.days.start < month.end]
     troubles = set(troubles_of(own, scope, budget.currency, has_prices=has_prices))
+    if price_currency is None and any(is_used_unbilled(one, scope) for one in own):
+        troubles.add("without_prices")
     unpriced = sum_unpriced(own, scope) if has_prices else {}
     if unpriced:
         troubles.add("no_price")
     if price_currency is not None and not has_prices:
         troubles.add("other_price_currency")
-    billed = estimated = None
-    if any(has_costs(one, scope) for one in own):
+    billed = estimated = forecast = None
+    if any(has_costs(one, scope) for one in own) and not is_billed_elsewhere(own, scope, budget):
         billed = sum_up(spending[one.days].billed_amount for one in own)
-    if has_prices and any(one.has_costs or one.usage_known for one in own):
+    if (
+        has_prices
+        and any(one.has_costs or one.usage_known for one in own)
+        and not (unpriced and is_without_price(own, scope))
+    ):
         estimated = sum_up(spending[one.days].estimated_unbilled for one in own)
-    forecast = None
     if billed is not None or estimated is not None:
         forecast = foresee(spending, month, now)
     named = tuple(one for one in TROUBLES if one in troubles)
@@ -93,6 +102,22 @@ def has_costs(money: DayMoney, scope: Scope) -> bool:
     return money.has_costs if scope is ALL else money.costs_projects
 
 
+def is_billed_elsewhere(days: Iterable[DayMoney], scope: Scope, budget: MonthlyBudget) -> bool:
+    """Tell whether a scope has bills, and none of them is in the budget's currency."""
+    currencies = {name for one in days for name in one.scope(scope).billed_amounts}
+    return bool(currencies) and budget.currency not in currencies
+
+
+def is_without_price(days: Iterable[DayMoney], scope: Scope) -> bool:
+    """Tell whether nothing that is used, and not billed for good, has a price."""
+    return not any(is_open(one, scope) and one.scope(scope).is_priced for one in days)
+
+
+def is_used_unbilled(money: DayMoney, scope: Scope) -> bool:
+    """Tell whether a scope has use on some days, and days of it have no costs."""
+    return not has_costs(money, scope) and money.scope(scope).is_used
+
+
 def is_open(money: DayMoney, scope: Scope) -> bool:
     """Tell whether some of what a scope used on some days may not be billed yet."""
     return money.may_change or not has_costs(money, scope)
@@ -102,7 +127,7 @@ def spend(
     money: DayMoney, scope: Scope, currency: str, now: int, *, has_prices: bool
 ) -> DaySpending:
     """Return what a scope has spent on some days."""
-    own = money.scopes.get(scope, ScopeMoney())
+    own = money.scope(scope)
     billed = own.billed_amounts.get(currency, ZERO)
     beyond = own.estimated_amount
     if has_costs(money, scope):
@@ -111,7 +136,10 @@ def spend(
         )
         beyond = beyond if money.may_change else ZERO
     is_billed = money.costs_known and (has_costs(money, scope) or not money.has_costs)
-    is_known = (is_billed and not money.may_change) or (has_prices and money.usage_known)
+    is_final = is_billed and not money.may_change
+    is_known = is_final or (has_prices and money.usage_known and not own.is_unpriced)
+    if own.billed_amounts and currency not in own.billed_amounts:
+        is_known = False
     return DaySpending(
         billed if has_costs(money, scope) else ZERO,
         beyond if has_prices else ZERO,
@@ -124,9 +152,12 @@ def troubles_of(
 ) -> Iterable[str]:
     """Yield why figures of a scope may not be all there is."""
     for money in days:
-        own = money.scopes.get(scope, ScopeMoney())
-        if own.billed_amounts.keys() - {currency}:
+        own = money.scope(scope)
+        others = own.billed_amounts.keys() - {currency}
+        if others - {UNSAID}:
             yield "other_currency"
+        if UNSAID in others:
+            yield "no_currency"
         if scope is not ALL and (
             (money.has_costs and not money.costs_projects)
             or (
@@ -144,7 +175,7 @@ def sum_unpriced(days: Iterable[DayMoney], scope: Scope) -> dict[PricedUse, int]
     found: dict[PricedUse, int] = {}
     for money in days:
         if is_open(money, scope):
-            for use, count in money.scopes.get(scope, ScopeMoney()).unpriced_counts.items():
+            for use, count in money.scope(scope).unpriced_counts.items():
                 found[use] = found.get(use, 0) + count
     return found
 

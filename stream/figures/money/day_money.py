@@ -37,12 +37,20 @@ class ScopeMoney(Struct):
     """What a scope has, exact: by currency what was billed, and of that what is no credit.
 
     The estimate is in the prices' currency; ``unpriced_counts`` has how many units have no price.
+    ``is_used``: there is use of it. ``is_priced``: some of that has a price.
     """
 
     billed_amounts: dict[str, Decimal] = {}
     charged_amounts: dict[str, Decimal] = {}
     estimated_amount: Decimal = ZERO
     unpriced_counts: dict[PricedUse, int] = {}
+    is_used: bool = False
+    is_priced: bool = False
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether there is use, and nothing of it has a price."""
+        return bool(self.unpriced_counts) and not self.is_priced
 
 
 class DayMoney(Struct):
@@ -65,6 +73,10 @@ class DayMoney(Struct):
     reasons: dict[tuple[str, str], BillSums] = {}
     """Currency and reason → what the comparison has of it; only with prices."""
 
+    def scope(self, wanted: Scope) -> ScopeMoney:
+        """Return what a scope has."""
+        return self.scopes.get(wanted, ScopeMoney())
+
     def take_charge(self, charge: Charge, wanted: Collection[str]) -> None:
         """Count a charge."""
         self.has_costs = True
@@ -78,11 +90,24 @@ class DayMoney(Struct):
                 charged = money.charged_amounts.get(currency, ZERO)
                 money.charged_amounts[currency] = MONEY.add(charged, charge.amount)
 
+    def take_use(self, found: DayGroups, wanted: Collection[str]) -> None:
+        """Note whose use there is."""
+        self.usage_known = True
+        self.has_usage |= bool(found.groups)
+        projects = {
+            dict(zip(found.names, one, strict=True)).get("project_id") for one in found.groups
+        }
+        self.usage_projects |= bool(projects - {None})
+        for project in projects:
+            for money in self._of(project, wanted):
+                money.is_used = True
+
     def take_estimates(self, estimates: Estimates, wanted: Collection[str]) -> None:
         """Count estimates."""
         for key, one in estimates.by_key.items():
             for money in self._of(key.project_id, wanted):
                 money.estimated_amount = MONEY.add(money.estimated_amount, one.amount)
+                money.is_priced |= one.is_priced
                 if one.without_price:
                     use = PricedUse(key.endpoint, key.model, key.tier, key.kind)
                     counts = money.unpriced_counts
@@ -121,11 +146,7 @@ def money_of_days(
             continue
         if endpoint.levels:
             continue
-        money.usage_known = True
-        money.has_usage |= bool(groups.groups)
-        if "project_id" in groups.names:
-            at = groups.names.index("project_id")
-            money.usage_projects |= any(values[at] is not None for values in groups.groups)
+        money.take_use(groups, wanted)
         if estimates is not None:
             estimates.take(endpoint, own, groups)
     for one in charges:

@@ -27,6 +27,7 @@ REASONS: Final = {
     "unknown_line_item": "nobody knows what use the line item is about",
     "bill_without_usage": "billed, and not used as far as is known",
     "other_currency": "billed in another currency than the prices'",
+    "no_currency": "billed in a currency that is not said, and compared with nothing",
     "long_requests": "billed higher, of a model whose long requests cost more",
     "batch_unknown": "billed lower, of rows that do not say if they were a batch",
     "amount_differs": "both are known, and differ",
@@ -81,6 +82,8 @@ def reason_without_bill(row: BillRow, *, is_recent: bool) -> str:
 
 def reason_without_usage(row: BillRow, currency: str) -> str:
     """Return why something that was billed may have no use."""
+    if row.place.currency is None:
+        return "no_currency"
     if row.place.currency != currency:
         return "other_currency"
     if row.billed_amount < 0:

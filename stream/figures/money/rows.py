@@ -60,9 +60,14 @@ class BillRow(Struct):
 
 
 class BillSums(Struct):
-    """What rows come to; all is exact, and each part adds up to its whole."""
+    """What rows come to; all is exact, and each part adds up to its whole.
+
+    ``is_billed``: some of them have a bill. ``is_estimated``: something that was used has a price.
+    """
 
     rows: int = 0
+    is_billed: bool = False
+    is_estimated: bool = False
     billed_amount: Decimal = Decimal(0)
     estimated_amount: Decimal = Decimal(0)
     matched_amount: Decimal = Decimal(0)
@@ -82,17 +87,37 @@ class BillSums(Struct):
         """What is estimated, and not billed."""
         return MONEY.subtract(self.estimated_amount, self.matched_amount)
 
+    @property
+    def known_amounts(self) -> dict[str, Decimal | None]:
+        """All of it by name; what is not billed, or has no price, is ``None`` with its parts.
+
+        In the difference and in what matches it counts as nothing, if the other side is known.
+        """
+        is_either = self.is_billed or self.is_estimated
+        return {
+            "billed": self.billed_amount if self.is_billed else None,
+            "estimated": self.estimated_amount if self.is_estimated else None,
+            "difference": self.difference if is_either else None,
+            "matched": self.matched_amount if is_either else None,
+            "not_matched": self.not_matched_amount if self.is_billed else None,
+            "not_billed": self.not_billed_amount if self.is_estimated else None,
+        }
+
     def take(self, row: BillRow) -> None:
         """Count a row."""
         self.rows += 1
+        self.is_estimated |= row.is_estimated
         self.estimated_amount = MONEY.add(self.estimated_amount, row.estimate.amount)
         if row.line_items:
+            self.is_billed = True
             self.billed_amount = MONEY.add(self.billed_amount, row.billed_amount)
             self.matched_amount = MONEY.add(self.matched_amount, row.matched_amount)
 
     def join(self, other: BillSums) -> None:
         """Count what others have counted."""
         self.rows += other.rows
+        self.is_billed |= other.is_billed
+        self.is_estimated |= other.is_estimated
         self.billed_amount = MONEY.add(self.billed_amount, other.billed_amount)
         self.estimated_amount = MONEY.add(self.estimated_amount, other.estimated_amount)
         self.matched_amount = MONEY.add(self.matched_amount, other.matched_amount)

@@ -31,8 +31,10 @@ TROUBLES: Final = {
     "unknown_project": "no project has this id or name, so nothing is known of it",
     "ambiguous_project": "several projects have this name: give the id",
     "other_currency": "something is billed in another currency, which is not converted",
+    "no_currency": "something is billed in a currency that is not said, and is not in it",
     "other_price_currency": "prices are in another currency, so nothing is estimated",
     "no_price": "some of what is not billed yet has no price, so more may be spent",
+    "without_prices": "there are no prices, so what is used and not billed yet is in no figure",
     "without_project": "costs or usage of some days do not name projects, and are not in it",
 }
 """Why a budget's figures may not be all there is, and what each means."""

@@ -9,19 +9,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from stream.providers.prices.price_list import BATCH
+from stream.providers.prices.price_list import TIERS
 
 __all__ = ["WIDER_KINDS", "Subject", "subject_of"]
-
-TIERS: Final = {
-    "batch": BATCH,
-    "flex": "flex",
-    "priority": "priority",
-    "scale": "scale",
-    "default": "default",
-    "standard": "default",
-}
-"""The words that name a tier."""
 
 WORDS: Final = {
     "input": "input",
@@ -100,7 +90,8 @@ class Subject(NamedTuple):
     """What a line item is about; what it leaves open is ``None``, and endpoints are none.
 
     Of a line item that is absent (costs that were not grouped by it) everything is open. Of one
-    whose last words nobody knows they are the kind, and ``is_known`` is false.
+    whose last words nobody knows they are the kind, and ``is_known`` is false. A text of no words
+    that are known is taken as a model's name, whether there is such a model or not.
     """
 
     endpoints: tuple[str, ...] = ()

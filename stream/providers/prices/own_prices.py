@@ -7,7 +7,7 @@
 
     [[price]]
     model = "gpt-4o-mini*"          # a name as rows have it; * at its end: any ending
-    tier = "default"                # or flex, priority, scale, batch
+    tier = "default"                # or flex, priority, scale, fast, batch
     valid_from = 2026-01-01         # from that UTC day on; absent: ever
     input = "0.12"                  # for a million tokens; every key is in price_list.KINDS
 
@@ -27,18 +27,23 @@ from stream.providers.prices.checks import Checks, TomlTable, quote_value, read_
 from stream.providers.prices.price_list import (
     DEFAULT_TIER,
     KINDS,
+    TIERS,
     USD,
     ModelPrices,
     PriceList,
     price_of_one,
 )
+from stream.records.currencies import is_currency
 from stream.records.money import MONEY
 
 __all__ = ["DiscountedPrices", "OwnPrices", "read_own_prices"]
 
 
 class Scope(NamedTuple):
-    """What an entry is about; ``tier`` is ``None`` for every tier, ``start`` in Unix seconds."""
+    """What an entry is about; ``tier`` is ``None`` for every tier, ``start`` in Unix seconds.
+
+    ``model`` is in lower case: a name is the same in any case, as it is in the published list.
+    """
 
     model: str
     tier: str | None
@@ -48,9 +53,10 @@ class Scope(NamedTuple):
         """Tell whether a model's use in a tier at a time is meant; ``*`` is for no model too."""
         if day < self.start or self.tier not in {None, tier}:
             return False
+        name = (model or "").lower()
         if self.model.endswith("*"):
-            return (model or "").startswith(self.model[:-1])
-        return model == self.model
+            return name.startswith(self.model[:-1])
+        return name == self.model
 
     @property
     def rank(self) -> tuple[bool, int, bool, int]:
@@ -74,7 +80,11 @@ class Discount(NamedTuple):
 
 
 class OwnPrices:
-    """The prices of a file; of the entries that cover a use, the closest says all of them."""
+    """The prices of a file; of the entries that cover a use, the closest says all of them.
+
+    Laid over the published list, an entry with the price of any tokens says what all of them cost;
+    what else it does not name (searches, images, sessions, …) is charged as published.
+    """
 
     def __init__(
         self,
@@ -142,8 +152,11 @@ def read_own_prices(content: bytes, place: str, title: str) -> OwnPrices:
     top = TomlTable(read_tables(content, place), "", checks)
     currency = top.text("currency", USD).lower()
     default = top.flag("default", absent=True)
-    if default and currency != USD:
-        checks.note("currency", f"found {quote_value(currency)}, expected usd, or default = false")
+    found = quote_value(currency)
+    if not is_currency(currency):
+        checks.note("currency", f"found {found}, expected a code of ISO 4217, as usd")
+    elif default and currency != USD:
+        checks.note("currency", f"found {found}, expected usd, or default = false")
     prices = [price_of(one) for one in top.tables("price")]
     discounts = [discount_of(one) for one in top.tables("discount")]
     top.refuse_rest()
@@ -191,7 +204,10 @@ def scope_of(table: TomlTable, tier: str | None) -> Scope:
     model = table.text("model", "", required=True)
     if "*" in model[:-1]:
         table.note("model", f"found {quote_value(model)}, expected a name, or one that ends in *")
-    named = table.text("tier", "")
+    named = table.text("tier", "").lower()
+    if named and named not in TIERS:
+        known = ", ".join(sorted(TIERS))
+        table.note("tier", f"found {quote_value(named)}, expected one of {known}")
     start = table.day("valid_from")
     seconds = 0 if start is None else int(dt.datetime.combine(start, dt.time(), dt.UTC).timestamp())
-    return Scope(model, named.lower() or tier, seconds)
+    return Scope(model.lower(), TIERS.get(named, named or tier), seconds)

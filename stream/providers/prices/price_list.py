@@ -18,6 +18,7 @@ __all__ = [
     "BATCH",
     "DEFAULT_TIER",
     "KINDS",
+    "TIERS",
     "USD",
     "LayeredPrices",
     "ModelPrices",
@@ -31,6 +32,16 @@ USD: Final = "usd"
 DEFAULT_TIER: Final = "default"
 BATCH: Final = "batch"
 """The tier that a batch is charged in, whatever its row says of tiers."""
+TIERS: Final = {
+    BATCH: BATCH,
+    DEFAULT_TIER: DEFAULT_TIER,
+    "fast": "fast",
+    "flex": "flex",
+    "priority": "priority",
+    "scale": "scale",
+    "standard": DEFAULT_TIER,
+}
+"""The words that name a tier in line items and price lists, and the tier that is charged."""
 MILLION: Final = 1_000_000
 
 
@@ -77,7 +88,14 @@ FALLBACKS: Final = {
     "image_output": ("output",),
     "cached_audio_input": ("audio_input",),
 }
-"""What a kind without a price of its own is charged as. Audio is never charged as text."""
+"""What a kind without a price of its own is charged as: the first of these that has one itself.
+
+Audio is never charged as text.
+"""
+TOKENS: Final = frozenset(
+    {*FALLBACKS, "input", "output", "audio_input", "audio_output"},
+)
+"""The kinds that are parts of a model's tokens, whose prices are agreed upon together."""
 
 MOST_KNOWN: Final = 10_000
 """Prices that are remembered, so that memory does not grow with the names of models."""
@@ -110,7 +128,11 @@ class PriceList(Protocol):
 
 
 class LayeredPrices:
-    """Lists laid over each other: of each kind, the first that has a price says it."""
+    """Lists laid over each other: of each kind, the first that has a price says it.
+
+    The first that prices any tokens of a model prices all of them: no contract is completed with
+    what others have agreed upon.
+    """
 
     def __init__(self, *lists: PriceList) -> None:
         """Lay lists over each other, the topmost first; all have one currency."""
@@ -137,20 +159,21 @@ def merge_prices(found: Iterable[ModelPrices]) -> ModelPrices | None:
     by_kind: dict[str, Decimal] = {}
     by_length = False
     for one in found:
-        news = one.by_kind.keys() - by_kind
+        news = one.by_kind.keys() - by_kind.keys()
+        if not TOKENS.isdisjoint(by_kind):
+            news -= TOKENS
         by_length |= one.by_length and bool(news)
         by_kind.update({kind: one.by_kind[kind] for kind in sorted(news)})
     return ModelPrices(with_fallbacks(by_kind), by_length) if by_kind else None
 
 
-def with_fallbacks(by_kind: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Add the kinds that are charged as others are."""
-    found = dict(by_kind)
+def with_fallbacks(stated: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Add the kinds that are charged as others are: as the closest whose price is stated."""
+    found = dict(stated)
     for kind, others in FALLBACKS.items():
-        for other in others if kind not in found else ():
-            if other in found:
-                found[kind] = found[other]
-                break
+        known = [stated[other] for other in others if other in stated]
+        if kind not in stated and known:
+            found[kind] = known[0]
     return found
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
 
+from stream.records.currencies import is_currency
 from stream.records.money import MONEY, exact_number, plain_text_of
 from stream.records.windows import timestamp
 from stream.sinks.exports.charges import Charge
 
 __all__ = ["FocusExport", "count_charges"]
 
-CODE: Final = re.compile("[A-Z]{3}")
-"""What ISO 4217 calls currencies."""
 NO_CURRENCY: Final = "unspecified"
 
 
@@ -76,7 +74,7 @@ def count_charges(charges: Iterator[Charge], written: FocusExport) -> Iterator[C
             written.left_out_without_amount += 1
             continue
         written.charges += 1
-        written.without_national_currency += CODE.fullmatch(currency) is None
+        written.without_national_currency += not is_currency(currency)
         written.without_quantity += charge["PricingQuantity"] is None
         written.without_project_name += bool(
             charge["SubAccountId"] and not charge["SubAccountName"]

@@ -39,7 +39,8 @@ def table_of_bills(found: Reconciliation, names: Mapping[str, str]) -> FigureTab
     ]
     by_currency = sum_by_currency(found.sums)
     total = dict(chain(*(figures_of(*one, own).items() for one in by_currency.items())))
-    measures = [*sorted(total, key=rank_measure), QUANTITY, WITHOUT_PRICE]
+    money = chain(*(measures_in(one, own) for one in by_currency))
+    measures = [*sorted(money, key=rank_measure), QUANTITY, WITHOUT_PRICE]
     lines = {text for one, _ in found.rows for text in one.line_items}
     more = {
         "prices": found.prices.title,
@@ -76,28 +77,23 @@ def values_of(row: PeriodRow) -> Values:
 
 
 def figures_of_row(row: PeriodRow, sums: RowSums, estimated_in: str) -> Figures:
-    """Return a row's figures: of what was not billed, or has no price, there is none."""
+    """Return a row's figures."""
     figures = figures_of(row.currency, sums.money, estimated_in)
-    is_billed, shown = bool(row.line_items), label_value_of(row.currency)
-    for name, is_there in (
-        (BILLED, is_billed),
-        (ESTIMATED, sums.is_estimated),
-        (DIFFERENCE, is_billed or sums.is_estimated),
-    ):
-        if not is_there:
-            figures.pop(Measure(name, shown), None)
     if sums.is_used:
         figures |= {QUANTITY: sums.quantity, WITHOUT_PRICE: sums.without_price}
     return figures
 
 
 def figures_of(currency: str | None, sums: BillSums, estimated_in: str) -> Figures:
-    """Return sums as columns of their currency; estimates are in that of the prices alone."""
-    amounts = {BILLED: sums.billed_amount}
-    if currency == estimated_in:
-        amounts |= {ESTIMATED: sums.estimated_amount, DIFFERENCE: sums.difference}
-    shown = label_value_of(currency)
-    return {Measure(name, shown): exact_number(amount) for name, amount in amounts.items()}
+    """Return sums by column: of what was not billed, or has no price, there is none."""
+    amounts = ((one, sums.known_amounts[one.name]) for one in measures_in(currency, estimated_in))
+    return {one: exact_number(amount) for one, amount in amounts if amount is not None}
+
+
+def measures_in(currency: str | None, estimated_in: str) -> list[Measure]:
+    """Return the columns of a currency; estimates are in that of the prices alone."""
+    names = MONEY_NAMES if currency == estimated_in else (BILLED,)
+    return [Measure(name, label_value_of(currency)) for name in names]
 
 
 def rank_measure(measure: Measure) -> tuple[Any, ...]:
@@ -106,16 +102,11 @@ def rank_measure(measure: Measure) -> tuple[Any, ...]:
 
 
 def show_sums(sums: BillSums) -> dict[str, Any]:
-    """Show what rows come to: money is text, and each part adds up to its whole."""
-    amounts = {
-        "billed": sums.billed_amount,
-        "estimated": sums.estimated_amount,
-        "difference": sums.difference,
-        "matched": sums.matched_amount,
-        "not_matched": sums.not_matched_amount,
-        "not_billed": sums.not_billed_amount,
+    """Show what rows come to: money is text or null, and each part adds up to its whole."""
+    texts = {
+        name: None if amount is None else plain_text_of(exact_number(amount))
+        for name, amount in sums.known_amounts.items()
     }
-    texts = {name: plain_text_of(exact_number(amount)) for name, amount in amounts.items()}
     return {"rows": sums.rows, **texts}
 
 
@@ -132,9 +123,8 @@ def notes_of(found: Reconciliation) -> Iterator[str]:
     yield f"estimated is use at the prices of {found.prices.title}, and no bill"
     for (currency, reason), sums in sort_reasons(found):
         shown = show_sums(sums)
-        yield (
-            f"{reason}: {REASONS[reason]} (billed {shown['billed']} {label_value_of(currency)}, "
-            f"estimated {shown['estimated']})"
-        )
+        known = [f"{name} {shown[name]}" for name in (BILLED, ESTIMATED) if shown[name] is not None]
+        amounts = f" ({', '.join(known)} {label_value_of(currency)})" if known else ""
+        yield f"{reason}: {REASONS[reason]}{amounts}"
     yield from name_contradictions(found.contradictions)
     yield from note_long_spans(found.long_spans)

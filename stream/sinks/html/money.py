@@ -22,18 +22,18 @@ MOST_CURRENCIES: Final = 8
 
 
 class ShownSums(NamedTuple):
-    """What rows come to, and what they are of; each number is exact."""
+    """What rows come to, and what they are of; numbers are exact, and ``None`` is not known."""
 
     currency: str
     reason: str
     explanation: str
     rows: int
-    billed_amount: Number
-    estimated_amount: Number
-    difference: Number
-    matched_amount: Number
-    not_matched: Number
-    not_billed: Number
+    billed_amount: Number | None
+    estimated_amount: Number | None
+    difference: Number | None
+    matched_amount: Number | None
+    not_matched: Number | None
+    not_billed: Number | None
 
 
 class MoneyView(NamedTuple):
@@ -64,20 +64,13 @@ def view_money(bills: Bills) -> MoneyView:
 
 def show_sums(currency: str | None, reason: str | None, sums: BillSums) -> ShownSums:
     """Show what rows come to."""
-    numbers = (
-        sums.billed_amount,
-        sums.estimated_amount,
-        sums.difference,
-        sums.matched_amount,
-        sums.not_matched_amount,
-        sums.not_billed_amount,
-    )
+    numbers = (None if one is None else exact_number(one) for one in sums.known_amounts.values())
     return ShownSums(
         call_currency(label_value_of(currency)),
         (reason or "").replace("_", " "),
         REASONS[reason] if reason else "",
         sums.rows,
-        *map(exact_number, numbers),
+        *numbers,
     )
 
 

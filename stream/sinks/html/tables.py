@@ -245,17 +245,17 @@ def basis_of(columns: list[PageColumn]) -> tuple[list[int], str]:
     return tokens, "share of tokens" if tokens else ""
 
 
-def add_basis(row: PageRow, basis: list[int]) -> Number:
-    """Return what a row has of what shares are of."""
-    total: Number = 0
+def add_basis(row: PageRow, basis: list[int]) -> Number | None:
+    """Return what a row has of what shares are of; ``None``: nobody knows."""
+    total: Number | None = None
     for at in basis:
-        total = add_numbers(total, row.figures[at]) or 0
+        total = add_numbers(total, row.figures[at])
     return total
 
 
-def share_of(part: Number, whole: Number) -> str:
+def share_of(part: Number | None, whole: Number | None) -> str:
     """Write a share in per cent, to a tenth; of nothing, and of a credit, there is none."""
-    if whole <= 0:
+    if part is None or whole is None or whole <= 0:
         return ""
     share = ROUNDED.divide(ROUNDED.multiply(Decimal(part), HUNDRED), Decimal(whole))
     text = f"{share.quantize(TENTH, context=ROUNDED)}"

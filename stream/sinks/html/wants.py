@@ -157,6 +157,13 @@ def wants_of_figures(figures: list[EndpointFigures]) -> Iterator[Want]:
         "Have these days fetched again with one bucket width.",
     )
     yield Want(
+        "amounts",
+        "Costs without an amount",
+        sum(one.without_amount for one in figures),
+        "A record of costs does not say what was billed, so sums of money may be too low.",
+        "Have these days fetched again; if it stays, ask the provider.",
+    )
+    yield Want(
         "collisions",
         "Records that say two things",
         sum(len(one.collisions) for one in figures),

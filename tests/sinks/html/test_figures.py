@@ -51,7 +51,7 @@ def test_projects_have_the_report_s_figures(year: tuple[PageReader, dict[str, An
     for one in report["endpoints"]["costs"]["byProject"]:
         assert rows[one["projectId"]]["billed, USD"] == one["metrics"]["amount_value"]
     for one in report["billing"]["estimated"]["byProject"]:
-        assert rows[one["projectId"]].get("estimated, USD", 0) == one["amount"]
+        assert rows[one["projectId"]].get("estimated, USD") == one["amount"]
     assert len(rows) == len(usage) + 1
 
 
@@ -92,11 +92,8 @@ def test_bills_and_estimates_balance(year: tuple[PageReader, dict[str, Any]]) ->
     reasons = shown.figures("reasons")
     for one in report["billing"]["byReason"]:
         row = reasons[one["reason"].replace("_", " ")]
-        assert (row["billed"], row["estimated"], row["difference"]) == (
-            one["billed"],
-            one["estimated"],
-            one["difference"],
-        )
+        for part in ("billed", "estimated", "difference"):
+            assert row.get(part) == one[part]
     estimated = shown.figures("estimates")["all together"]["estimated, USD"]
     assert estimated == report["billing"]["estimated"]["amount"]
     text = "".join(shown.texts)
@@ -112,7 +109,8 @@ def day_figures_in(report: dict[str, Any]) -> Iterator[tuple[str, str, Decimal |
                 if counter in COLUMNS and value is not None:
                     yield one["bucketTimestamp"][:10], COLUMNS[counter], value
     for one in report["billing"]["estimated"]["byDay"]:
-        yield one["bucketTimestamp"][:10], "estimated, USD", one["amount"]
+        if one["amount"] is not None:
+            yield one["bucketTimestamp"][:10], "estimated, USD", one["amount"]
 
 
 @pytest.mark.parametrize(
