@@ -61,6 +61,16 @@ def small_pages(rows: int) -> Options:
     return (*shape(rows, 20, 1, 1), "--width", "1m")
 
 
+def small_buckets(rows: int) -> Options:
+    """Pages of an hour of minutes, with fifty rows each, each delivered once."""
+    return (*shape(rows, 50, 60, 1), "--width", "1m")
+
+
+def small_buckets_again(rows: int) -> Options:
+    """Walks of one such page: four of its five buckets come again unchanged."""
+    return (*shape(rows, 50, 60, rows // 50 // 60), "--width", "1m", "--overlap", 0.8)
+
+
 def wide(rows: int) -> Options:
     """All endpoints; again half of the buckets come a second time, and grew."""
     a_bucket = min(200, max(1, rows // 400))
@@ -81,6 +91,13 @@ WORKLOADS: Final = {
         Workload("fresh", "half of the buckets come a second time, and grew", 1_000_000, fresh),
         Workload("re-poll", "four of five buckets come again unchanged", 1_000_000, re_poll),
         Workload("small-pages", "20 rows a page", 400_000, small_pages),
+        Workload("small-buckets", "50 rows a bucket, once", 1_000_000, small_buckets),
+        Workload(
+            "small-buckets-again",
+            "50 rows a bucket, and four of five buckets come again unchanged",
+            1_000_000,
+            small_buckets_again,
+        ),
         Workload("wide", "all endpoints, half of the buckets grew", 500_000, wide),
     )
 }
