@@ -136,10 +136,14 @@ class Consumer:
         return await anyio.to_thread.run_sync(core.money.work_out_some, now, names)
 
     async def _show(self, status: MoneyStatus | None) -> None:
-        """Write what is scraped of usage, in a thread; then show it, and money if there is news."""
+        """Write what is scraped of usage, in a thread; then show it, and money if there is news.
+
+        Only what is shown may make the daemon ready.
+        """
         core = self.core
         checkpoint = await anyio.to_thread.run_sync(core.exposition.write)
         core.exposition.show(checkpoint)
+        core.health.figures_behind = core.ledger.is_behind
         if status is not None:
             core.status.money = status
             core.money.log_troubles(status)
@@ -187,7 +191,6 @@ class Consumer:
         core.ledger.commit(draft)
         days = [day.span for day in draft.figures.days]
         core.money.note_changes([*days, *draft.figures.dropped_spans])
-        core.health.figures_behind = core.ledger.is_behind
         core.coverage.take(changed, core.clock())
         core.update_status()
         if intake.standing.touched_walks:

@@ -102,3 +102,22 @@ async def test_a_scrape_shows_one_checkpoint(core: Core, monkeypatch: pytest.Mon
             assert scrape(core) == Shown(1, 1)
             writing.may_end.set()
     assert scrape(core) == Shown(2, 2)
+
+
+@pytest.mark.anyio
+async def test_who_is_ready_shows_what_it_counted(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that was behind stays so until a scrape has the figures it has caught up with."""
+    writing, consumer = Writing(monkeypatch), Consumer(core)
+    core.health.caught_up = core.health.figures_behind = True
+    count(core, 1)
+    writing.may_end.clear()
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(consumer.checkpoint)
+            assert await anyio.to_thread.run_sync(writing.begun.wait, 20)
+            assert core.health.why_not_ready()
+            writing.may_end.set()
+    assert not core.health.figures_behind
+    assert scrape(core) == Shown(1, 1)

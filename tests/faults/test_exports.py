@@ -139,6 +139,7 @@ def test_a_signal_ends_it_in_one_line(form: str, states: list[Path], tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.no_cover  # there is no room for what coverage writes, either
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_full_disk_is_69(form: str, states: list[Path], tmp_path: Path) -> None:
     """What there is no room for is named in one line, and nothing is left of it."""
