@@ -183,11 +183,11 @@ class Feeding:
             async with self.core.state_lock:
                 positions = self.core.intake.account.positions(wanted.name)
             source = source_of(wanted, self.core.settings, positions, self.core.clock)
+            wake = self._wakes[wanted] = Alarm()
             self.sources[wanted] = source
             if isinstance(source, Pace):
                 await self._caught_up(wanted)
             async with anyio.create_task_group() as tasks:
-                wake = self._wakes[wanted] = Alarm()
                 if isinstance(source, Directory):
                     tasks.start_soon(self._listen, source, wake)
                 while True:
