@@ -52,6 +52,7 @@ def test_it_follows_what_is_counted(postgres: Cluster, database: str, tmp_path: 
         finally:
             postgres.start()
         found.until(lambda: sum_of(postgres, database) == tokens(found), "what came meanwhile")
+        found.until(lambda: '"export_works"' in found.log(), "that it works again")
         assert found.stop() == 0
         events = [one for one in found.events() if one["event"].startswith("export_")]
         assert [one["event"] for one in events].count("export_works") == 1
