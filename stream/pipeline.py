@@ -232,7 +232,7 @@ async def ingest_pages(
         resume_collector()  # an error that is caught leaves a cycle for each bad record
     # A store that lasts may have windows that never were in memory.
     if not intake.checkpoints.is_lasting:
-        priced = run.prices is not None
+        priced = run.adds_up_for_prices
         intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
     rules = run.rules
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:

@@ -14,32 +14,32 @@ from stream.state.sqlite.codec import LARGEST, check_row, checksum_of, seal_row
 
 __all__ = [
     "DAYS",
+    "SAVED_DAY",
     "day_of_row",
     "days_in",
     "last_day_in",
     "mark_stale",
     "put_days",
     "rows_of_days",
+    "saved_days_in",
     "stale_in",
+    "touched_in",
 ]
 
-DAYS: Final = """
-CREATE TABLE days (
+SAVED_DAY: Final = """(
     endpoint TEXT, first INTEGER, last INTEGER NOT NULL, is_empty INTEGER NOT NULL,
     checksum BLOB NOT NULL, sums BLOB NOT NULL,
     PRIMARY KEY (endpoint, first)
 ) WITHOUT ROWID;
-CREATE TABLE stale_days (
+"""
+"""The columns of a table of days, as :func:`rows_of_days` writes them."""
+DAYS: Final = f"""
+CREATE TABLE days {SAVED_DAY}CREATE TABLE stale_days (
     endpoint TEXT, first INTEGER, last INTEGER, checksum BLOB NOT NULL,
     PRIMARY KEY (endpoint, first, last)
 ) WITHOUT ROWID;
 """
 LEVEL: Final = 1
-TOUCHED: Final = (
-    "SELECT * FROM days WHERE endpoint = ?1 AND first < ?3 AND first >= coalesce("
-    "(SELECT max(first) FROM days WHERE endpoint = ?1 AND first <= ?2), 0) ORDER BY first"
-)
-"""Spans do not overlap: the one that begins before a window is the only one that can reach in."""
 LAST: Final = "SELECT * FROM days WHERE endpoint = ? AND NOT is_empty ORDER BY first DESC LIMIT 1"
 STALE: Final = "SELECT * FROM stale_days"
 TOUCHING: Final = "WHERE endpoint = ? AND last > ? AND first < ?"
@@ -51,10 +51,28 @@ def days_in(database: sqlite3.Connection, endpoint: str, window: Window) -> Iter
     Raises:
         ValueError: one is not what was written.
     """
-    for row in database.execute(TOUCHED, (endpoint, *window)):
-        found = day_of_row(row)
-        if found.span.window.end > window.start:
-            yield found
+    return saved_days_in(database, "days", endpoint, window)
+
+
+def saved_days_in(
+    database: sqlite3.Connection, table: str, endpoint: str, window: Window
+) -> Iterator[SavedDay]:
+    """Yield the days of an endpoint that a window touches from a table of days, in order.
+
+    Raises:
+        ValueError: one is not what was written.
+    """
+    query = f"SELECT * FROM {table} {touched_in(table)} ORDER BY first"  # noqa: S608 -- our table
+    return map(day_of_row, database.execute(query, (endpoint, *window)))
+
+
+def touched_in(table: str) -> str:
+    """Return the condition that days of a table touch a window: endpoint, start and end.
+
+    Spans do not overlap: the one that begins before a window is the only one that can reach in.
+    """
+    before = f"SELECT max(first) FROM {table} WHERE endpoint = ?1 AND first <= ?2"  # noqa: S608 -- our table
+    return f"WHERE endpoint = ?1 AND first < ?3 AND last > ?2 AND first >= coalesce(({before}), 0)"
 
 
 def last_day_in(database: sqlite3.Connection, endpoint: str) -> SavedDay | None:

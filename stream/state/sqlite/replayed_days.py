@@ -13,7 +13,7 @@ from typing import Final
 
 from stream.records.windows import Window
 from stream.state.saved_series import SavedDay, Span
-from stream.state.sqlite.days import day_of_row, rows_of_days
+from stream.state.sqlite.days import SAVED_DAY, rows_of_days, saved_days_in, touched_in
 
 __all__ = [
     "REPLAYED_DAYS",
@@ -25,18 +25,9 @@ __all__ = [
     "replayed_spans_in",
 ]
 
-REPLAYED_DAYS: Final = """
-CREATE TABLE replayed_days (
-    endpoint TEXT, first INTEGER, last INTEGER NOT NULL, is_empty INTEGER NOT NULL,
-    checksum BLOB NOT NULL, sums BLOB NOT NULL,
-    PRIMARY KEY (endpoint, first)
-) WITHOUT ROWID;
-"""
-TOUCHED: Final = (
-    "WHERE endpoint = ?1 AND first < ?3 AND last > ?2 AND first >= coalesce("
-    "(SELECT max(first) FROM replayed_days WHERE endpoint = ?1 AND first <= ?2), 0)"
-)
-"""Spans do not overlap: the one that begins before a window is the only one that can reach in."""
+TABLE: Final = "replayed_days"
+REPLAYED_DAYS: Final = f"""
+CREATE TABLE {TABLE} {SAVED_DAY}"""
 OF_SHARD: Final = (
     "DELETE FROM main.replayed_days WHERE EXISTS (SELECT 1 FROM shard.stale_days AS stale "
     "WHERE stale.endpoint = replayed_days.endpoint "
@@ -50,8 +41,7 @@ def replayed_in(database: sqlite3.Connection, endpoint: str, window: Window) -> 
     Raises:
         ValueError: one is not what was written.
     """
-    query = f"SELECT * FROM replayed_days {TOUCHED} ORDER BY first"  # noqa: S608 -- text from here
-    return map(day_of_row, database.execute(query, (endpoint, *window)))
+    return saved_days_in(database, TABLE, endpoint, window)
 
 
 def replayed_spans_in(database: sqlite3.Connection, endpoint: str) -> Iterator[Span]:
@@ -73,7 +63,7 @@ def put_replayed(database: sqlite3.Connection, days: Iterable[SavedDay]) -> None
 def forget_replayed(database: sqlite3.Connection, spans: Iterable[Span]) -> None:
     """Let days go that have some in common with spans in which something has changed."""
     database.executemany(
-        f"DELETE FROM replayed_days {TOUCHED}",  # noqa: S608 -- text from here
+        f"DELETE FROM {TABLE} {touched_in(TABLE)}",  # noqa: S608 -- our table
         ((span.endpoint, *span.window) for span in spans),
     )
 
