@@ -22,6 +22,7 @@ from stream.figures.money.group_estimates import priced_columns
 from stream.figures.money.rows import BillPlace, BillRow, BillSums
 from stream.figures.periods import start_of_period
 from stream.figures.series import label_value_of
+from stream.figures.spans import widen_days
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.providers.prices.line_items import Subject
@@ -146,19 +147,11 @@ def read_groups(
 
 def widen_span(daybook: Daybook, span: Window) -> Window:
     """Widen a span to whole days of all endpoints: what a window joins is compared together."""
-    while True:
-        edges = (Window(span.start, span.start + 1), Window(span.end - 1, span.end))
-        near = [
-            day.days
-            for key, endpoint in ENDPOINTS.items()
-            if columns_for(endpoint)
-            for edge in edges
-            for day in daybook.read(key, edge, {"project_id"})
-        ]
-        wider = Window(
-            min([span.start, *(one.start for one in near)]),
-            max([span.end, *(one.end for one in near)]),
-        )
-        if wider == span:
-            return span
-        span = wider
+    compared = [key for key, endpoint in ENDPOINTS.items() if columns_for(endpoint)]
+
+    def joined(days: Window) -> Iterator[Window]:
+        for edge in (Window(days.start, days.start + 1), Window(days.end - 1, days.end)):
+            for key in compared:
+                yield from (day.days for day in daybook.read(key, edge, {"project_id"}))
+
+    return widen_days(span, joined)

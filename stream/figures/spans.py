@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import TypeVar
 
 from stream.records.windows import Window
 from stream.state.saved_series import DayReader, Span
 
-__all__ = ["join_days", "join_sorted_days", "join_spans", "overlap", "whole_spans"]
+__all__ = ["join_days", "join_sorted_days", "join_spans", "overlap", "whole_spans", "widen_days"]
 
 T = TypeVar("T")
 
@@ -57,12 +57,24 @@ def join_sorted_days(found: Iterable[tuple[Window, T]]) -> Iterator[tuple[Window
 
 def widen_span(store: DayReader, span: Span) -> Span:
     """Widen days by those that the store has as one with some of them, or that are stale."""
+    endpoint = span.endpoint
+
+    def joined(days: Window) -> list[Window]:
+        near = Span(endpoint, days)
+        known = [one.span.window for one in store.days(*near)]
+        return known + [one.window for one in store.stale_near(near)]
+
+    return Span(endpoint, widen_days(span.window, joined))
+
+
+def widen_days(days: Window, joined: Callable[[Window], Iterable[Window]]) -> Window:
+    """Widen days until no others are one with some of them; ``joined`` gives those that are."""
     while True:
-        known = [day.span for day in store.days(*span)]
-        wider = span_over([span, *known, *store.stale_near(span)])
-        if wider == span:
-            return span
-        span = wider
+        found = [days, *joined(days)]
+        wider = Window(min(one.start for one in found), max(one.end for one in found))
+        if wider == days:
+            return days
+        days = wider
 
 
 def overlap(one: Span, other: Span) -> bool:

@@ -5,13 +5,14 @@ Memory has two months of days, each of them small, however long the history is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from stream.figures.days import COSTS, unpack_groups
 from stream.figures.money.day_money import DayMoney, money_of_days
 from stream.figures.money.reasons import Horizon
 from stream.figures.money.rows import BillSums
 from stream.figures.periods import name_period, read_days
+from stream.figures.spans import widen_days
 from stream.providers.openai import ENDPOINTS
 from stream.providers.prices.price_list import PriceList
 from stream.records.windows import Window, day_of
@@ -86,15 +87,12 @@ class MoneyMonths:
 
     def _whole_days(self, days: Window) -> Window:
         """Widen days by those that windows of any endpoint join with them."""
-        while True:
-            spans = [one.span.window for key in ENDPOINTS for one in self._store.days(key, days)]
-            wider = Window(
-                min([days.start, *(one.start for one in spans)]),
-                max([days.end, *(one.end for one in spans)]),
-            )
-            if wider == days:
-                return days
-            days = wider
+
+        def joined(near: Window) -> Iterator[Window]:
+            for key in ENDPOINTS:
+                yield from (one.span.window for one in self._store.days(key, near))
+
+        return widen_days(days, joined)
 
     def _drop(self, days: Window) -> None:
         """Forget what has days in common with some."""
