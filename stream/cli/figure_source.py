@@ -39,7 +39,7 @@ def open_source(source: str, choice: Choice, token_file: Path | None) -> Iterato
             yield found
     else:
         with open_stored(Path(source)) as found:
-            yield NamedDaybook(found.daybook, found.names)
+            yield NamedDaybook(found.daybook, found.names, found.faults)
 
 
 @contextmanager
@@ -104,6 +104,7 @@ def open_daemon(source: str, choice: Choice, token_file: Path | None) -> Iterato
         token = token_of(token_file).decode()
         register_secret(token)
     with open_remote(url, token, list(choice.endpoints), choice.span) as found:
+        show_faults(found.faults)
         yield found
 
 

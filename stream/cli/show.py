@@ -167,7 +167,7 @@ def show_command(
     price_list = None if wanted is None else load_prices(wanted)
     if reconcile and "://" in source:
         raise click.UsageError(NO_DAEMON)
-    with open_source(source, choice, token_file) as (daybook, projects, is_behind):
+    with open_source(source, choice, token_file) as (daybook, projects, _, is_behind):
         if names:
             called = {one for one, name in projects.items() if name in names}
             choice = structs.replace(choice, projects=frozenset({*names, *called}))

@@ -28,6 +28,7 @@ from stream.providers.openai import ENDPOINTS
 from stream.records.errors import Unavailable, UsageStreamError
 from stream.records.privacy import one_line
 from stream.records.windows import Window
+from stream.sinks.daybooks import judge_stored
 from stream.state.objects import Objects
 from stream.state.sqlite.inspection import Inspection
 
@@ -122,9 +123,17 @@ def lines_of_days(store: Inspection, keys: list[str], span: Window) -> Iterator[
     Raises:
         BadInput, Unavailable: state cannot be read.
     """
-    objects = Objects()
-    objects.restore(store.load_but_series().objects)
-    head = ENCODE({"isBehind": bool(store.stale_spans(1)), "names": objects.project_names})
+    objects, saved = Objects(), store.load_but_series()
+    objects.restore(saved.objects)
+    _, (gaps, faults) = judge_stored(store, saved)
+    head = ENCODE(
+        {
+            "isBehind": bool(store.stale_spans(1)),
+            "gaps": gaps,
+            "faults": faults,
+            "names": objects.project_names,
+        }
+    )
     yield head[:-1] + b',"days":[\n'
     comma = b""
     for key in keys:

@@ -23,7 +23,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.records.money import Number
 from stream.records.privacy import one_line
 from stream.records.windows import Window
-from stream.sinks.daybooks import NamedDaybook
+from stream.sinks.daybooks import Faults, NamedDaybook
 
 __all__ = ["RemoteDaybook", "check_address", "open_remote"]
 
@@ -45,11 +45,13 @@ class LineStream(Protocol):
 
 
 class AnswerHead(Struct, rename="camel"):
-    """What stands before the days."""
+    """What stands before the days; an older daemon does not say what does not hold."""
 
     is_behind: bool
     names: dict[str, str]
     days: list[Any]
+    gaps: list[str] = []
+    faults: list[str] = []
 
 
 class DayLine(Struct):
@@ -115,7 +117,8 @@ def open_remote(
             packed = answer.headers.get("content-encoding") == "gzip"
             lines: LineStream = gzip.GzipFile(fileobj=answer) if packed else answer
             head = DECODE_HEAD(lines.readline(LONGEST_LINE) + b"]}")
-        yield NamedDaybook(RemoteDaybook(url, lines), head.names, head.is_behind)
+        faults = Faults(head.gaps, head.faults)
+        yield NamedDaybook(RemoteDaybook(url, lines), head.names, faults, head.is_behind)
     finally:
         connection.close()
 

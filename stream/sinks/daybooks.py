@@ -16,20 +16,10 @@ from stream.intake.walks import judge_all
 from stream.records.chains import ChainSummary
 from stream.state.objects import Objects
 from stream.state.sqlite.inspection import Inspection
+from stream.state.sqlite.store import SavedState
 from stream.state.windows import Windows
 
-__all__ = ["Faults", "NamedDaybook", "RecordedDays", "faults_of", "open_daybook"]
-
-
-class NamedDaybook(NamedTuple):
-    """What days came to, and the names of projects by their ids.
-
-    ``is_behind``: days have changed, and what stands here is what they came to before.
-    """
-
-    daybook: Daybook
-    names: Mapping[str, str]
-    is_behind: bool = False
+__all__ = ["Faults", "NamedDaybook", "RecordedDays", "faults_of", "judge_stored", "open_daybook"]
 
 
 class Faults(NamedTuple):
@@ -37,6 +27,18 @@ class Faults(NamedTuple):
 
     gaps: list[str]
     other_faults: list[str]
+
+
+class NamedDaybook(NamedTuple):
+    """What days came to, the names of projects by their ids, and what does not hold.
+
+    ``is_behind``: days have changed, and what stands here is what they came to before.
+    """
+
+    daybook: Daybook
+    names: Mapping[str, str]
+    faults: Faults
+    is_behind: bool = False
 
 
 class RecordedDays(NamedTuple):
@@ -51,8 +53,6 @@ class RecordedDays(NamedTuple):
 def open_daybook(state: Path) -> Iterator[RecordedDays]:
     """Open a state file; days that have changed since they were worked out are worked out again.
 
-    A walk of which pages are still to come is not whole.
-
     Raises:
         BadInput: it is damaged.
         Unavailable: it cannot be read.
@@ -61,15 +61,26 @@ def open_daybook(state: Path) -> Iterator[RecordedDays]:
         saved = store.load_but_series()
         objects = Objects()
         objects.restore(saved.objects)
-        account = Account()
-        account.restore(saved.parts, counted=True)
-        windows = windows_in(store, saved, account)
-        runs = account.summaries()
-        mark_standing(runs, dict(judge_all(store.links())), wait=False)
-        faults = faults_of(runs, windows, store.losses)
+        windows, faults = judge_stored(store, saved)
         former = saved.former_chains, store.replayed_former_chains
         daybook = StoredDaybook(store, windows, *former)
         yield RecordedDays(daybook, objects.project_names, faults)
+
+
+def judge_stored(store: Inspection, saved: SavedState) -> tuple[Windows, Faults]:
+    """Return the windows of a state file, and what does not hold of the pages that they are of.
+
+    A walk of which pages are still to come is not whole.
+
+    Raises:
+        BadInput, Unavailable: the file cannot be read.
+    """
+    account = Account()
+    account.restore(saved.parts, counted=True)
+    windows = windows_in(store, saved, account)
+    runs = account.summaries()
+    mark_standing(runs, dict(judge_all(store.links())), wait=False)
+    return windows, faults_of(runs, windows, store.losses)
 
 
 def faults_of(runs: Iterable[ChainSummary], windows: Windows, losses: Iterable[str] = ()) -> Faults:

@@ -72,6 +72,16 @@ def test_a_file_that_was_left_out_has_the_code_of_a_replay(
     assert "usage_nothing.json was left out" in errors
 
 
+def test_a_daemon_says_so_to_who_asks_it(tmp_path: Path) -> None:
+    """Figures that are asked for over HTTP are named as those of its state file are."""
+    put_all(tmp_path / "pages", {"costs.json": SHORT})
+    with daemon(tmp_path) as running:
+        code, output, errors = run(["show", f"http://127.0.0.1:{running.port}"])
+        assert (code, errors) == (1, run(["show", str(tmp_path / "state.db")])[2])
+        assert GAP in errors
+        assert "7" in output
+
+
 def test_many_are_bounded(tmp_path: Path) -> None:
     """The line names the first chains, and says how many more there are."""
     pages = put_all(tmp_path / "pages", {f"costs_l{at:02}.json": SHORT for at in range(23)})

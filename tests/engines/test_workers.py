@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stream.engines.workers.pool import take_over
 from stream.state.sqlite.store import Store
 from tests.support.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.support.places import FIXTURES
@@ -242,6 +243,35 @@ def test_shards_of_a_killed_run_are_taken_over_by_one_process(tmp_path: Path, st
     assert replay(pages, state=state, workers=2).raw == alone.raw
     assert alone.report is not None
     assert alone.report["endpoints"]["usage/completions"]["metrics"]["input_tokens"] == 9
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_a_shard_that_counts_has_to_be_whole(
+    harm: str, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a disk loses of a worker's windows before they are copied is never said to be stored."""
+    pages = put_all(tmp_path / "few", {"usage_completions.json": page(bucket(used(7)))})
+    whole = replay(pages)
+    shards = [state.with_name(f"{state.name}.shard-{rank}-of-2") for rank in range(2)]
+
+    def lose(*taken: object) -> None:
+        take_over(*taken)  # type: ignore[arg-type]  # as they came
+        for shard in shards:
+            for name in (shard, shard.with_name(f"{shard.name}-wal")):
+                if harm == "gone":
+                    name.unlink(missing_ok=True)
+                elif name.exists():
+                    found = name.read_bytes()
+                    name.write_bytes(found[: len(found) // 2] + bytes(len(found) // 2))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stream.engines.workers.pool.take_over", lose)
+        lost = replay(pages, workers=2, state=state)
+    assert lost.code in {65, 69}
+    assert len(lost.errors.splitlines()) == 1
+    assert shards[0].name in lost.errors or shards[1].name in lost.errors
+    assert lost.report is None
+    assert replay(pages, state=state).raw == whole.raw
 
 
 def test_shards_may_have_chains_that_the_state_file_has_not(tmp_path: Path, state: Path) -> None:

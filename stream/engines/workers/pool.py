@@ -182,7 +182,7 @@ class Pool:
             take_over(intake, parts, shards.letters())
             store = intake.checkpoints.store
             if run.rules.state is not None:
-                store.take_shards([])
+                store.take_shards([], counted=True)
             elif parts[0].has_spilled:
                 store.take_from(self.workers[0].shard, ["links"])
             try:

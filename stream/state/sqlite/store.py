@@ -121,14 +121,16 @@ class Store(DayFile):
         with self.read_errors:
             yield from placed_letters_in(self._database)
 
-    def take_shards(self, names: Sequence[str]) -> None:
+    def take_shards(self, names: Sequence[str], *, counted: bool = False) -> None:
         """Take over the windows of the shards that the file names; then name others.
 
         A shard stands beside the file. Its windows alone are taken: whatever pages they are of can
-        be read again, and change nothing. So one that is damaged is as good as gone.
+        be read again, and change nothing. So one that is damaged is as good as gone, unless its
+        pages are ``counted``, and nobody will read them again.
 
         Raises:
-            Unavailable: a file cannot be read or written.
+            Unavailable: a file cannot be read or written, or a shard is gone that counts.
+            BadInput: a shard that counts is damaged.
         """
         assert self.path is not None  # noqa: S101 -- a scratch file has no shards
         with self.read_errors:
@@ -138,7 +140,9 @@ class Store(DayFile):
             return
         for name in found:
             shard = self.path.with_name(name)
-            if shard.exists() and is_sound(shard):
+            if counted:
+                check_shard(shard)
+            if counted or (shard.exists() and is_sound(shard)):
                 self.take_from(shard, ("snapshots", "links", "stale_days"))
         with self.transaction():
             self._put_counts({"shards": encode(list(names))})
@@ -335,8 +339,18 @@ def span_of(place: Place) -> Span:
 def is_sound(shard: Path) -> bool:
     """Tell whether all of a shard that nobody writes to any more is what was written."""
     try:
-        with closing(Store(shard, read_only=True)) as store:
-            store.check_windows()
+        check_shard(shard)
     except (BadInput, Unavailable):
         return False
     return True
+
+
+def check_shard(shard: Path) -> None:
+    """See that all of a shard is what was written.
+
+    Raises:
+        BadInput: it is damaged.
+        Unavailable: it is gone, or cannot be read.
+    """
+    with closing(Store(shard, read_only=True)) as store:
+        store.check_windows()
