@@ -165,6 +165,8 @@ def split_page_last(*pieces: bytes) -> tuple[Head, bytes] | None:
         behind = first.find(PAGE, behind, LONGEST_HEAD) + len(PAGE)
         if behind < len(PAGE):
             break
+        if not first[behind : behind + 2].lstrip(BLANK).startswith(b"{"):
+            continue  # the request's
         try:
             head = HEAD.decode(first[:behind] + b"null}")
         except UNFAMILIAR:
@@ -173,9 +175,7 @@ def split_page_last(*pieces: bytes) -> tuple[Head, bytes] | None:
             payload = first[behind:-1]
         else:  # nearly all of the line, which is copied here for the only time
             payload = b"".join((memoryview(first)[behind:], *pieces[1:-1], last[:-1]))
-        payload = payload.strip(BLANK)
-        if payload.startswith(b"{"):
-            return head, payload
+        return head, payload.strip(BLANK)
     return None
 
 
