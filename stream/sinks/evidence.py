@@ -9,19 +9,16 @@ import datetime as dt
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-import zstandard
-
 from stream.records.digests import CHECKSUMS, listed_sums, spell_sum
 from stream.records.windows import DAY
 from stream.sinks.atomic import make_private
-from stream.sinks.captures import ZSTD_LEVEL
+from stream.sinks.captures import Zstd, pack_lines
 from stream.sinks.scratch import make_scratch_file
 
 __all__ = ["DayFiles"]
@@ -165,10 +162,9 @@ def pack_file(path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with path.open("rb") as plain, put_file(path.with_name(f"{path.name}.zst")) as file:
-        packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-        with packer.stream_writer(file, closefd=False) as writer:
-            shutil.copyfileobj(plain, writer, 1 << 20)
+    with path.open("rb", 1 << 20) as plain, put_file(path.with_name(f"{path.name}.zst")) as file:
+        for packed in pack_lines(Zstd(), plain):
+            file.write(packed)
     path.unlink(missing_ok=True)
 
 

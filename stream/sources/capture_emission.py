@@ -99,7 +99,7 @@ class Emission:
         """Emit that something is no capture; return whether that is final."""
         if not self.settling.is_settled(file.capture.path, place.signature, sound=False):
             return False
-        lost = Line(place.line + 1, place.offset, b"", error, complete=False)
+        lost = Line(place.line + 1, place.offset, (), error, complete=False)
         await self._send(file, page_of(lost, file.capture), place, send)
         return True
 

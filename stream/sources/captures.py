@@ -129,11 +129,14 @@ def page_of(line: Line, capture: Capture) -> Page:
 
     A page without an envelope is of the endpoint that its rows name, or else of the capture's.
     """
-    content, fault = line.content.lstrip(b"\0"), line.error
+    pieces, fault = line.pieces, line.error
     if fault is None:
+        if not pieces or not pieces[0].startswith(b"{"):
+            pieces = (line.content.lstrip(b"\0"),)
         try:
-            one = decode_envelope(content)
+            one = decode_envelope(*pieces)
         except BadInput as error:
+            content = b"".join(pieces)
             found = (entry_in(content) or capture.entry) if is_bare(content) else None
             if found is not None:
                 chain = Chain(found.key, capture.label, capture.views.get(found.key, ""))

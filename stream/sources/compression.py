@@ -92,8 +92,9 @@ def expand(chunks: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
             if made > ALLOWED + RATIO * fed:
                 expected = f"expected at most {ALLOWED} and {RATIO} times the bytes"
                 raise BadInput("expansion", f"found {made} bytes packed into {fed}, {expected}")
-            yield piece
-            piece = b""  # not held while the next one is made
+            if piece:  # most portions only begin a block, or go on with one
+                yield piece
+                piece = b""  # not held while the next one is made
     if expander or not members:
         raise broken_file(kind, "it ends too early")
 

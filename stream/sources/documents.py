@@ -103,7 +103,7 @@ class DocumentReader:
                     digest.update(page)
                     whole = number < len(pages) or is_json(page)
                     seen = digest.intdigest()
-                    self._lines.append(Line(number, 0, page, None, complete=whole, prefix=seen))
+                    self._lines.append(Line(number, 0, (page,), None, complete=whole, prefix=seen))
         return self._lines or []
 
     def _give_up(self, error: BadInput) -> None:
@@ -113,4 +113,4 @@ class DocumentReader:
             Unavailable: the file cannot be read.
         """
         self._file.finish()
-        self._lines = [Line(self._page + 1, 0, b"", error, complete=False)]
+        self._lines = [Line(self._page + 1, 0, (), error, complete=False)]

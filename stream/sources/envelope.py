@@ -123,14 +123,17 @@ RAW: Final = msgspec.json.Decoder(dict[str, Raw])
 UNFAMILIAR: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def decode_envelope(line: bytes) -> Envelope:
-    """Read a line of a capture, without its line break.
+def decode_envelope(*pieces: bytes) -> Envelope:
+    """Read a line of a capture, without its line break; a long one may stand in pieces.
 
     Raises:
         BadInput: it is no envelope; with the JSON path, what was found and what was expected.
     """
-    line = line.strip(BLANK)
-    head, payload = split_page_last(line) or split_any_order(line)
+    found = split_page_last(*pieces)
+    if found is None:
+        line = b"".join(pieces).strip(BLANK)
+        found = split_page_last(line) or split_any_order(line)
+    head, payload = found
     entry, request = entry_of(head.endpoint), head.request
     if request is None and URL.search(head.endpoint):
         request = request_at(head.endpoint, entry)
@@ -145,24 +148,34 @@ def decode_envelope(line: bytes) -> Envelope:
     )
 
 
-def split_page_last(line: bytes) -> tuple[Head, bytes] | None:
-    """Split a line whose page comes last; ``None`` when another look is needed."""
+def split_page_last(*pieces: bytes) -> tuple[Head, bytes] | None:
+    """Split a line whose page comes last; ``None`` when another look is needed.
+
+    Its head is looked for in the first piece alone, and what is behind its rows in the last one.
+    """
+    first, last = pieces[0], pieces[-1]
+    if not last.endswith(b"}"):
+        return None
     try:
-        ENDING.decode(b'{"page":{"data":[' + line[line.rfind(b"]", -LONGEST_TAIL) :])
+        ENDING.decode(b'{"page":{"data":[' + last[last.rfind(b"]", -LONGEST_TAIL) :])
     except UNFAMILIAR:
         return None
     behind = 0
     for _ in range(OCCURRENCES):
-        behind = line.find(PAGE, behind, LONGEST_HEAD) + len(PAGE)
+        behind = first.find(PAGE, behind, LONGEST_HEAD) + len(PAGE)
         if behind < len(PAGE):
             break
+        if not first[behind : behind + 2].lstrip(BLANK).startswith(b"{"):
+            continue  # the request's
         try:
-            head = HEAD.decode(line[:behind] + b"null}")
+            head = HEAD.decode(first[:behind] + b"null}")
         except UNFAMILIAR:
             continue
-        payload = line[behind:-1].strip(BLANK)
-        if payload.startswith(b"{"):
-            return head, payload
+        if len(pieces) == 1:
+            payload = first[behind:-1]
+        else:  # nearly all of the line, which is copied here for the only time
+            payload = b"".join((memoryview(first)[behind:], *pieces[1:-1], last[:-1]))
+        return head, payload.strip(BLANK)
     return None
 
 

@@ -32,7 +32,9 @@ class Line(NamedTuple):
     """A line of a capture, without its line break.
 
     Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
-    reading may go on. With ``error`` there is no content; the line, or all that follows, is lost.
+    reading may go on. A long line stands in several ``pieces``, as it was expanded: who needs it
+    whole puts them together, and they are many MiB. With ``error`` there are none; the line, or all
+    that follows, is lost.
     ``complete`` tells whether a line break stood at its end, ``prefix`` tells all bytes up to
     ``end`` from others. ``nul_bytes`` stood in front, and were passed over: whoever empties a file
     that is written to leaves such a hole.
@@ -40,11 +42,21 @@ class Line(NamedTuple):
 
     number: int
     end: int
-    content: bytes
+    pieces: tuple[bytes, ...] = ()
     error: BadInput | None = None
     complete: bool = True
     prefix: int = 0
     nul_bytes: int = 0
+
+    @property
+    def content(self) -> bytes:
+        """The line as a whole."""
+        return b"".join(self.pieces)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing but white space is in it."""
+        return all(map(bytes.isspace, filter(None, self.pieces)))
 
     @property
     def final(self) -> bool:
@@ -164,7 +176,7 @@ class CaptureReader:
         enough = self._end + size_hint
         try:
             while (not lines or self._end < enough) and (line := self._next()) is not None:
-                if line.error or not (line.content.isspace() or not line.content):
+                if line.error or not line.is_blank:
                     lines.append(line)
         except BadInput as error:
             lines.append(self._give_up(error))
@@ -184,7 +196,7 @@ class CaptureReader:
         """
         self._file.finish()
         self._held, self._length, self._behind, self._nul_bytes = [], 0, 0, 0
-        return Line(self._number + 1, self._end, b"", error, complete=False)
+        return Line(self._number + 1, self._end, (), error, complete=False)
 
     def _next(self) -> Line | None:
         """Read the next line; ``None`` is the end.
@@ -222,7 +234,8 @@ class CaptureReader:
             fault, self._fault = self._fault, None
             raise fault
         for piece in self._file.pieces:
-            self._prefix.update(memoryview(piece)[: self._behind])
+            if self._behind:
+                self._prefix.update(memoryview(piece)[: self._behind])
             if self._behind < len(piece):
                 self._piece, self._at, self._behind = piece, self._behind, 0
                 return True
@@ -242,23 +255,26 @@ class CaptureReader:
             self._nul_bytes += to - self._at - len(line)
             self._at = to - len(line)
         self._length += to - self._at
-        if self._length <= self._longest:
-            self._held.append(self._piece[self._at : to])
-        else:
+        if self._length > self._longest:
             self._held.clear()
+        elif self._at < to:
+            self._held.append(self._piece[self._at : to])
 
     def _make_line(self, *, complete: bool) -> Line:
         """Make a line of what is held."""
-        content, error = b"".join(self._held).removesuffix(b"\r"), None
+        pieces, error = self._held, None
+        if pieces:
+            pieces[-1] = pieces[-1].removesuffix(b"\r")
+            if pieces[0].startswith(BYTE_ORDER_MARK[:1]):
+                content = b"".join(pieces)
+                pieces = [trim(content) if content.startswith(BYTE_ORDER_MARK) else content]
         if complete:
             self._prefix.update(b"\n")
         if self._length > self._longest:
             error = too_long_line(self._length, self._longest)
-        if content.startswith(BYTE_ORDER_MARK):
-            content = trim(content)
         self._number += 1
         nul_bytes, self._nul_bytes = self._nul_bytes, 0
         self._end += nul_bytes + self._length + complete
         self._held, self._length = [], 0
         seen = self._prefix.intdigest()
-        return Line(self._number, self._end, content, error, complete, seen, nul_bytes)
+        return Line(self._number, self._end, tuple(pieces), error, complete, seen, nul_bytes)

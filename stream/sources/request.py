@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import astuple
 
 from stream.decode.parse import plain_json
 from stream.decode.values import bad_value, text_of
@@ -99,8 +100,8 @@ class Request(
     @property
     def view_members(self) -> tuple[tuple[str, bytes], ...]:
         """What makes its view: the members that are there, by the API's own names."""
-        found = ((field.encode_name, getattr(self, field.name)) for field in VIEW_FIELDS)
-        return tuple((name, bytes(written)) for name, written in found if bytes(written))
+        found = zip(VIEW_MEMBERS, astuple(self)[VIEW_PLACES], strict=True)
+        return tuple([(name, bytes(written)) for name, written in found if written])
 
 
 class PlainRequest(Request, forbid_unknown_fields=True):
@@ -112,9 +113,8 @@ class PlainRequest(Request, forbid_unknown_fields=True):
     limit: Raw = Raw()
 
 
-VIEW_FIELDS: Final = tuple(
-    field for field in msgspec.structs.fields(Request) if field.name not in CURSORS
-)
+VIEW_PLACES: Final = slice(len(CURSORS), len(Request.__struct_fields__))
+VIEW_MEMBERS: Final = Request.__struct_encode_fields__[VIEW_PLACES]
 
 
 def request_of(query: Mapping[str, Raw], page: Cursor = None, after: Cursor = None) -> PlainRequest:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 from decimal import Decimal
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from stream.sources.frames import frames_of
 from tests.support.generated import parsed, summary
 from tests.support.running import replay, run
 
@@ -72,13 +74,18 @@ def test_the_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
 def test_a_capture_is_the_same_however_it_is_packed(tmp_path: Path) -> None:
     """Packed, a capture holds the plain file's lines, and tells no time and no name."""
     for ending in ("ndjson", "ndjson.gz", "ndjson.zst"):
-        summary(tmp_path / f"{ending}.{ending}", *SMALL, *ROUGH, "--rows", "4000")
+        summary(tmp_path / f"{ending}.{ending}", *SMALL, *ROUGH, "--rows", "8000")
     plain = (tmp_path / "ndjson.ndjson").read_bytes()
     packed = (tmp_path / "ndjson.gz.ndjson.gz").read_bytes()
     assert gzip.decompress(packed) == plain
     assert packed[3:10] == bytes([0, 0, 0, 0, 0, 4, 255])
-    with (tmp_path / "ndjson.zst.ndjson.zst").open("rb") as file:
-        assert zstandard.ZstdDecompressor().stream_reader(file).read() == plain
+    path = tmp_path / "ndjson.zst.ndjson.zst"
+    with path.open("rb") as file:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        assert reader.read() == plain
+    ends = list(accumulate(frame.expanded_size for frame in frames_of(path) or ()))
+    assert len(ends) > 1
+    assert {plain[end - 1] for end in ends} == set(b"\n")
     assert len({text for name, text in content(tmp_path).items() if "expect" in name}) == 1
 
 

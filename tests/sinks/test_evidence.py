@@ -13,8 +13,10 @@ import pytest
 import zstandard
 
 from stream.records.digests import CHECKSUMS, listed_sums
+from stream.sinks import captures
 from stream.sinks.evidence import DayFiles
 from stream.sources.digests import Digests
+from stream.sources.frames import frames_of
 from tests.support.twins import Moment
 
 DAY = 86_400
@@ -75,6 +77,31 @@ def test_a_day_is_packed_when_it_is_over(tmp_path: Path) -> None:
     clock.now = START + 9 * DAY
     files.tidy(2 * DAY)
     assert list(files.directory.iterdir()) == []
+
+
+def test_a_packed_day_is_a_row_of_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame is of whole lines, says its size and expands alone; the bytes are the same."""
+    monkeypatch.setattr(captures, "BATCH", 100)
+    lines = [b"%d" % number * 3 + b"\n" for number in range(1, 60)]
+    packed = []
+    for name in ("one", "other"):
+        clock = Moment(START + 100)
+        files = files_in(tmp_path / name, clock)
+        files.append([*lines, b"x" * 300 + b"\n", b"y\n"])
+        clock.now = START + DAY + 700
+        files.tidy(None)
+        (path,) = days_in(files)
+        packed.append(path.read_bytes())
+        frames = frames_of(path) or []
+    parts = [
+        zstandard.decompress(packed[0][frame.offset : frame.offset + frame.size])
+        for frame in frames
+    ]
+    assert [len(part) for part in parts] == [frame.expanded_size for frame in frames]
+    assert b"".join(parts) == b"".join(lines) + b"x" * 300 + b"\ny\n"
+    assert all(part.endswith(b"\n") and len(part) >= 100 for part in parts[:-1])
+    assert len(parts) > 2
+    assert packed[0] == packed[1]
 
 
 def test_a_clock_that_goes_back_writes_over_nothing(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ def test_a_window_of_128_mib_is_the_largest(window: int, *, sound: bool, tmp_pat
 def test_a_file_that_has_shrunk_is_named(suffix: str, tmp_path: Path) -> None:
     """Where there is less than was read before, nothing is guessed."""
     path = put(tmp_path, suffix, PACKED[suffix](b"{}\n[]\n"))
-    lines = lines_in(path, after=Line(9, 100, b""))
+    lines = lines_in(path, after=Line(9, 100))
     assert "100" in error_at_end(lines, "capture")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -115,6 +116,28 @@ def test_a_page_that_comes_last_is_only_cut_out(request_: Any, separators: Any) 
     for content in (page(bucket(used(1))), page(cursor="c2"), EMPTY):
         made = envelope(content, request=request_)
         assert split_page_last(dumped(made, separators=separators))
+
+
+@given(st.data())
+def test_a_line_in_pieces_is_the_same_line(data: st.DataObject) -> None:
+    """Wherever a line is cut, in however many pieces, it says what it says as a whole."""
+    made = envelope(page(bucket(used(1, project_id='p"page":'))), request={**QUERY, "page": "c"})
+    order = data.draw(st.permutations(list(made)) | st.just(list(made)))
+    separators = data.draw(st.sampled_from([COMPACT, (", ", ": ")]))
+    blank = data.draw(st.sampled_from([b"", b" "]))
+    whole = blank + dumped({name: made[name] for name in order}, separators=separators) + blank
+    cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=4))
+    pieces = [whole[start:end] for start, end in pairwise([0, *sorted(cuts), len(whole)])]
+    assert decode_envelope(*pieces) == decode_envelope(whole)
+
+
+def test_a_line_is_put_together_only_where_its_head_or_its_end_is_cut() -> None:
+    """A page of which a piece begins or ends is copied once; one that a head is cut in, twice."""
+    whole = line(page(bucket(used(1)), bucket(used(2))))
+    rows, end = whole.index(b"{", whole.index(b'"data"')), whole.rindex(b"]")
+    assert split_page_last(whole[:rows], whole[rows:end], whole[end:]) == split_page_last(whole)
+    assert split_page_last(whole[:rows], whole[rows : end + 1], whole[end + 1 :]) is None
+    assert split_page_last(whole[:9], whole[9:]) is None
 
 
 def test_head_and_page_never_disagree() -> None:

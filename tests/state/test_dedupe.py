@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.records.chains import Chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
+from stream.state import dedupe
 from stream.state.windows import KeyedState
 
 CHAIN = Chain("usage/vector_stores", "primary")
@@ -46,6 +48,7 @@ AMOUNTS = st.one_of(st.none(), st.integers(0, 3))
 ROWS = st.tuples(
     st.sampled_from([None, "a", "b"]), pairs(st.booleans()), AMOUNTS, pairs(st.integers(0, 3))
 )
+FIGURES = st.tuples(AMOUNTS, pairs(st.integers(0, 3)))
 BUCKETS = st.builds(
     lambda rows, window, rollup: bucket(*rows, window=window, rollup=rollup),
     st.lists(ROWS, max_size=4),
@@ -54,6 +57,7 @@ BUCKETS = st.builds(
 )
 DELIVERIES = st.builds(Delivery, BUCKETS, st.integers(0, 2))
 MANY = st.lists(DELIVERIES, max_size=6)
+UNIQUE = st.lists(ROWS, min_size=2, max_size=6, unique_by=lambda one: one[:2])
 
 
 def shown(state: KeyedState) -> State:
@@ -157,6 +161,41 @@ def test_a_later_revision_replaces_the_window() -> None:
         2,
         {("a", None): (5, None), ("b", None): (2, None), ("d", None): (1, None)},
     )
+
+
+@given(UNIQUE.flatmap(lambda rows: st.tuples(st.just(rows), *[FIGURES] * len(rows))))
+def test_the_order_of_a_later_revision_does_not_matter(drawn: tuple[Any, ...]) -> None:
+    """Rows in the order that the window has are judged as those in another order are."""
+    before, *figures_after = drawn
+    after = [(*old[:2], *new) for old, new in zip(before, figures_after, strict=True)]
+    first = Delivery(bucket(*before), 1)
+    ordered, outcomes = taken(first, Delivery(bucket(*after), 2))
+    reversed_, expected = taken(first, Delivery(bucket(*reversed(after)), 2))
+    assert outcomes == expected
+    assert shown(ordered) == shown(reversed_)
+
+
+def test_only_a_later_revision_with_other_rows_is_taken_row_by_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A later revision of the same rows is compared by columns, with collisions or without."""
+    state, _ = taken(Delivery(bucket(row("a", 1), row("b", 2), row("a", 3)), 1))
+    asked: list[Bucket] = []
+    unite = dedupe.unite_rows
+
+    def unite_and_note(held: Any, found: Bucket, revision: int) -> Any:
+        asked.append(found)
+        return unite(held, found, revision)
+
+    monkeypatch.setattr(dedupe, "unite_rows", unite_and_note)
+    same = bucket(row("a", 3), row("b", 1))
+    assert state.take(CHAIN, same, 2) == Outcomes(revised=1, duplicate=1)
+    assert not asked
+    (held,) = state.snapshots.values()
+    assert contents(held) == (2, {("a", None): (3, None), ("b", None): (1, None)}, frozenset())
+    doubled = bucket(row("a", 3), row("b", 1), row("b", 2))
+    assert state.take(CHAIN, doubled, 3) == Outcomes(revised=2, duplicate=1)
+    assert asked == [doubled]
 
 
 def test_an_earlier_revision_is_superseded() -> None:

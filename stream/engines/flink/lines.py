@@ -54,7 +54,7 @@ class Lines:
         cut, paged = CutLine([], []), LineCounts(0, 0, 0, 0, [], [])
         error = too_long_line(len(content), self.longest) if len(content) > self.longest else None
         named = capture_named(Path(capture), capture)
-        page = page_of(Line(0, 0, content, error), named)
+        page = page_of(Line(0, 0, (content,), error), named)
         link = lost_link(page)
         try:
             check_revision(page, self.clock())

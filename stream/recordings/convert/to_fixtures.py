@@ -90,7 +90,7 @@ class FixtureMaker:
         try:
             if line.error:
                 raise line.error
-            envelope = decode_envelope(line.content)
+            envelope = decode_envelope(*line.pieces)
             entry, label = envelope.entry, envelope.label
             chain = Chain(entry.key, label)
             self._compare(envelope, chain)

@@ -39,7 +39,7 @@ async def export_csv(
         BadInput, Unavailable: the records cannot be read.
     """
     written = WrittenRecords(str(out))
-    async with capture_file(out) as file:
+    async with capture_file(out, in_frames=False) as file:
         for piece in lines_of(count_records(batches, written, on_records)):
             await file.write(piece)
     written.bytes = file.bytes

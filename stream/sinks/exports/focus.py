@@ -76,7 +76,7 @@ async def export_focus(
     columns = [one for one in CHARGE_COLUMNS if asked.version in one.versions]
     counted = count_charges(charges_in(recorded, asked, on_records), written)
     if write_table is None:
-        async with capture_file(out) as file:
+        async with capture_file(out, in_frames=False) as file:
             for piece in csv_pieces(columns, counted):
                 await file.write(piece)
         return written
