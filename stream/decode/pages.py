@@ -18,7 +18,7 @@ from stream.decode.page import BucketPage
 from stream.decode.pieces import Piece, cut_page
 from stream.decode.values import NUMBER, Codes, Flags, Texts
 from stream.providers.endpoint import CODES, Endpoint
-from stream.records.money import canonical_money
+from stream.records.money import MAX_FRACTION_DIGITS, MAX_INTEGER_DIGITS, canonical_money
 from stream.records.windows import MAX_COUNT, MAX_TIME, Bucket, Column, Window
 
 __all__ = [
@@ -109,6 +109,10 @@ RECENT: Final = 32
 """How many windows a decoder remembers."""
 AT_ONCE: Final = 1 << 23
 """Bytes of a page whose rows may all be in memory twice while it is decoded."""
+
+NOT_ZERO: Final = "123456789"
+SHORT: Final = min(MAX_INTEGER_DIGITS, MAX_FRACTION_DIGITS)
+"""How long an amount may be that has not too many digits on either side."""
 
 KnownRows: TypeAlias = Callable[[Window, bytes], int | None]
 """Tells how many rows a bucket has, by its window and digest, if its window holds just that."""
@@ -315,6 +319,8 @@ def money_of(written: Raw | None) -> Decimal | None:
     text = str(written or b"null", "ascii")
     if text == "null":
         return None
+    if "." in text and text[-1] in NOT_ZERO and len(text) <= SHORT and "e" not in text.lower():
+        return Decimal(text)  # canonical as it stands, which takes half the time to see
     if text[0] == '"':
         text = text[1:-1].strip(" ")
         if not NUMBER.fullmatch(text):
