@@ -79,7 +79,9 @@ class Intake:
             raise
         self.standing = Standing(self.checkpoints, wait=rules.unfinished_walks == "wait")
         counted = self.state, self.objects, self.account, tally, clock
-        self.counter = PageCounter(*counted, share=share, tolerant=rules.tolerant)
+        self.counter = PageCounter(
+            *counted, share=share, tolerant=rules.tolerant, keeps_digests=lasting
+        )
         self.letters_changed = True
         """Whether the dead letters on disk are not those of the pages any more."""
         self.forgotten_parts: set[Part] = set()

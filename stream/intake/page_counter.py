@@ -74,14 +74,21 @@ class PageCounter:
         *,
         share: Share,
         tolerant: bool,
+        keeps_digests: bool,
     ) -> None:
-        """Count into ``state``, ``objects`` and ``tally``; ``clock`` is in Unix seconds."""
+        """Count into ``state``, ``objects`` and ``tally``; ``clock`` is in Unix seconds.
+
+        ``keeps_digests``: windows last, and those of buckets tell later what came again.
+        """
         self.state = state
         self.objects = objects
         self.tally = tally
         self.clock = clock
         self.share = share
         self.tolerant = tolerant
+        self.keeps_digests = keeps_digests
+        self.returning_chains: set[Chain] = set()
+        """Chains that bring windows again as they were: there it pays to know them by digests."""
         self.reader = PageReader(tolerant=tolerant, follows=share.first)
         self.changes = Changes(state, account)
         self.is_half_merged = False
@@ -149,7 +156,9 @@ class PageCounter:
         chain, delivered, tally = page.chain, counted.contribution.sums, self.tally
         endpoint, mine = chain.endpoint, self.share.days(chain.endpoint) or count_all
         started = perf_counter()
-        known = know_nothing if before is not None else partial(self._rows_of, chain)
+        known: KnownRows | None = None
+        if self.keeps_digests or chain in self.returning_chains:
+            known = know_nothing if before is not None else partial(self._rows_of, chain)
         _, own, counted.link = self._read_page(delivery, page, known, mine)
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
@@ -181,7 +190,7 @@ class PageCounter:
         self,
         delivery: Delivery,
         page: Page,
-        known: KnownRows = know_nothing,
+        known: KnownRows | None = know_nothing,
         mine: ShareTest = count_all,
     ) -> Reading:
         """Read a page, which a signal may break off.
@@ -215,6 +224,8 @@ class PageCounter:
                     else self.reader.decoder(key).read_bucket(bucket)
                 )
                 outcomes = self.state.take(chain, whole, revision)
+                if outcomes.new != bucket.rows == outcomes.duplicate + outcomes.superseded:
+                    self.returning_chains.add(chain)
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
                     self.tally.records[key, outcome] += count

@@ -63,9 +63,11 @@ class PageReader:
         return found
 
     def read_page(
-        self, page: Page, known: KnownRows = know_nothing, mine: ShareTest = count_all
+        self, page: Page, known: KnownRows | None = know_nothing, mine: ShareTest = count_all
     ) -> Reading:
         """Read a page; buckets that are ``known``, or not ``mine``, are not decoded.
+
+        With ``None`` nobody asks what is known (:meth:`Decoder.decode`).
 
         Where bad input is set aside a page is decoded whole, as one bad enough goes as a whole;
         else a bad one ends the run, whoever comes upon it. There, and of a list in any case, a

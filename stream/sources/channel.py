@@ -14,7 +14,8 @@ __all__ = ["DEFAULT_CAPACITY", "Channel"]
 
 T = TypeVar("T")
 
-DEFAULT_CAPACITY = 4
+DEFAULT_CAPACITY = 16
+"""So many that small pages seldom wait for a turn; large ones are bounded by their bytes."""
 MOST_BYTES: Final = 8 << 20
 """How many bytes wait in a channel, unless it is one page alone that has more."""
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decode import Decoder, pages
+from stream.decode import Decoder, KnownRows, know_nothing, pages
 from stream.decode.careful import careful_page
 from stream.decode.page import BucketPage
 from stream.decode.pieces import cut_page
@@ -84,11 +84,12 @@ def rows(draw: st.DrawFn) -> str:
             max_size=3,
         )
     )
+    kind = [("object", f'"{COMPLETIONS.result}"')] if draw(st.booleans()) else []
     members = [
         (name, draw(often(COUNTS if name.endswith("tokens") else TEXTS, ODD_VALUES)))
         for name in names
     ]
-    return str(draw(objects(members)))
+    return str(draw(objects(kind + members)))
 
 
 @st.composite
@@ -159,6 +160,10 @@ def test_a_page_reads_as_it_does_uncut(payload: bytes, tolerant: bool) -> None: 
         patch.setattr(pages, "cut_page", lambda _: None)
         assert outcome(payload, tolerant=tolerant) == found
     assert carefully(payload, tolerant=tolerant) == found
+    assert said(lambda: DECODER.decode(payload, tolerant=tolerant, known=None)) == found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "SMALL", 0)
+        assert said(lambda: DECODER.decode(payload, tolerant=tolerant, known=None)) == found
 
 
 @MANY
@@ -223,3 +228,43 @@ def test_what_looks_as_today_is_cut(payload: bytes, pieces: int | None) -> None:
     """Buckets of today's shape are found; a page without any is read as a whole."""
     found = cut_page(payload)
     assert (found and len(found.pieces)) == pieces
+
+
+ROW = f'{{"object":"{COMPLETIONS.result}"}}'
+
+
+@pytest.mark.parametrize(
+    ("row", "large", "looked"),
+    [
+        pytest.param(ROW, False, 0, id="small"),
+        pytest.param("{}", False, 0, id="small, of rows that may be anything"),
+        pytest.param(ROW, True, 0, id="large"),
+        pytest.param("{}", True, 1, id="large, of rows that may be anything"),
+    ],
+)
+def test_borders_are_looked_at_where_somebody_needs_them(
+    row: str,
+    large: bool,  # noqa: FBT001 -- pytest gives it by name
+    looked: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without digests a page is decoded at one go, unless its rows may be of hardly any bytes."""
+    seen: list[bytes] = []
+    monkeypatch.setattr(pages, "cut_page", seen.append)
+    monkeypatch.setattr(pages, "SMALL", 0 if large else 1 << 20)
+    payload = page_with(BUCKET % row)
+    assert DECODER.decode(payload, known=None).rows == 1
+    assert len(seen) == looked
+    assert DECODER.decode(payload).rows == 1
+    assert len(seen) == looked + 1
+    DECODER.decode(payload, known=None, mine=lambda _: False)  # others decode the rest
+    assert len(seen) == looked + 2
+
+
+@pytest.mark.parametrize("asked", [know_nothing, None])
+def test_rows_of_hardly_any_bytes_are_refused(asked: KnownRows | None) -> None:
+    """However a page is read, none of its buckets has rows of hardly any bytes if it is large."""
+    dense, wide = ",".join(["{}"] * 1000), '{"model":"%s"}' % ("x" * (1 << 20))
+    payload = page_with(f"{BUCKET % dense},{BUCKET % wide}")
+    with pytest.raises(BadInput, match="on average"):
+        DECODER.decode(payload, known=asked)

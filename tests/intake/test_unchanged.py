@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.decode import pages
+from stream.decode.pieces import CutPage, cut_page
 from tests.support.capture_replays import BUDGETS, FEW
 from tests.support.capture_strategies import Sent, lines_of, walks
 from tests.support.envelopes import envelope, put_capture
@@ -153,3 +154,43 @@ def test_the_latest_time_that_a_window_came_decides(
     figures = [row["input_tokens"] for second, row in story if second == latest]
     assert found.report is not None
     assert found.report["usageSummary"]["tokensIn"] == max([*figures, 2 * (latest == 0)])
+
+
+def cut_places(directory: Path, lines: list[bytes], **options: object) -> list[int]:
+    """Replay a capture; return which of its lines were cut into buckets."""
+    seen: list[bytes] = []
+
+    def look(payload: bytes) -> CutPage | None:
+        seen.append(payload)
+        return cut_page(payload)
+
+    put_capture(directory / "a.ndjson", lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "cut_page", look)
+        assert replay(directory, **options).code == 0
+    return [place for place, one in enumerate(lines, 1) if any(page in one for page in seen)]
+
+
+def told(second: int, tokens: int, label: str = "") -> bytes:
+    """Write a page that no other line is like."""
+    return line(second, used(tokens, model=f"m-{second}-{label}"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "places"),
+    [
+        pytest.param([told(1, 4), told(2, 5), told(3, 6)], [], id="it changed each time"),
+        pytest.param(
+            [line(1, LOW), line(2, LOW), told(3, 6), told(4, 7)], [3, 4], id="once as it was"
+        ),
+        pytest.param([line(2, LOW), line(1, LOW), told(3, 6)], [3], id="once, and earlier"),
+        pytest.param([line(1), line(2), told(3, 6), told(4, 7)], [], id="with nothing in it"),
+    ],
+)
+def test_buckets_are_told_apart_once_one_has_come_again(
+    lines: list[bytes], places: list[int], tmp_path: Path
+) -> None:
+    """A chain is cut from where a window came again as it was; all are where state lasts."""
+    assert cut_places(tmp_path, lines) == places
+    state = tmp_path / "a.state"
+    assert cut_places(tmp_path, lines, state=state) == [*range(1, len(lines) + 1)]
