@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.bench import __main__ as bench
 from tests.bench import curve
@@ -48,7 +50,9 @@ def test_every_contender_that_is_here_agrees(
     """All contenders come to the generator's figures, and the table has a line for each."""
     here = [one.name for one in chosen(list(CONTENDERS))[0]]
     assert {"usage-stream", "floor", "json"} <= set(here)
-    if workload not in {"fresh", "wide"}:  # the others do nothing new in these
+    if workload == "capture":
+        here = [name for name in here if CONTENDERS[name].captures]
+    elif workload not in {"fresh", "wide"}:  # the others do nothing new in these
         here = ["usage-stream", "floor"]
     few = ["--rows", "900", "--runs", "1", "--cache", str(cache)]
     bench.main(["--workload", workload, "--contenders", ",".join(here), *few])
@@ -85,6 +89,30 @@ def test_nothing_is_printed_of_a_workload_whose_figures_differ(
     finally:
         path.write_text(written, "utf-8")
     assert "| json" not in capsys.readouterr().out
+
+
+def test_the_last_of_a_capture_counts(cache: Path, tmp_path: Path) -> None:
+    """Figures that fell are those that count, and whoever takes the maximum does not agree."""
+    data = dataset(WORKLOADS["capture"], 900, cache=cache)
+    output = measured(CONTENDERS["json"].command(data, tmp_path)).output
+    check(data, CONTENDERS["json"], output, tmp_path)
+    unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(data.pages.read_bytes())
+    same_time = re.sub(rb'"observed_at":"[^"]*"', b'"observed_at":""', unpacked)
+    together = tmp_path / "pages.ndjson.zst"
+    together.write_bytes(zstandard.compress(same_time))
+    output = measured(CONTENDERS["json"].command(data._replace(pages=together), tmp_path)).output
+    with pytest.raises(Disagreement):
+        check(data, CONTENDERS["json"], output, tmp_path)
+
+
+def test_what_a_row_costs_is_judged_at_the_size_of_the_aim() -> None:
+    """The CPU time of a row is said of everybody, and judged of one worker."""
+    data = Dataset(WORKLOADS["capture"], (), Path(), Path(), rows=2_000_000, size=100_000_000)
+    rounds = {"usage-stream": [Run(5.0, 5.0, 50.0)], "duckdb": [Run(8.0, 8.0, 500.0)]}
+    written = table(data, rounds, [], 31.0)
+    assert "- CPU µs a row: usage-stream 2.50, duckdb 4.00 (usage-stream ≤ 2.8: met)." in written
+    few = table(data._replace(rows=100_000), rounds, [], 31.0)
+    assert "(usage-stream ≤ 2.8 with 2,000,000 rows)" in few
 
 
 def test_names_that_are_unknown_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
