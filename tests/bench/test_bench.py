@@ -205,7 +205,7 @@ def test_what_was_measured_goes_into_its_part_of_the_readme(tmp_path: Path) -> N
         put("y", "new", path)
 
 
-@pytest.mark.parametrize("name", ["machine", "curve", *WORKLOADS])
+@pytest.mark.parametrize("name", ["machine", "curve", "startup", "budgets", *WORKLOADS])
 def test_the_readme_has_a_part_for_everything(name: str) -> None:
     """Whatever the benchmark writes has its place."""
     written = README.read_text("utf-8")
