@@ -12,7 +12,8 @@ rounds.py       contenders take turns
 agreement.py    everyone's figures are the same, or there is no table
 table.py        medians, spread, ratios, aims
 first_page.py   a replay that ends with its first page, which ``startup`` measures
-plot.py         the cost curve as a picture
+axes.py         what is varied beside rows, each at how many points
+plot.py         a cost curve as a picture
 written.py      puts what was measured into README.md
 
 ``python -m tests.bench.day_of_requests`` counts what the daemon asks of an account.

@@ -14,8 +14,9 @@ import pytest
 import zstandard
 
 from tests.bench import __main__ as bench
-from tests.bench import curve
+from tests.bench import axes, curve
 from tests.bench.agreement import Disagreement, check
+from tests.bench.axes import AXES
 from tests.bench.lineup import CONTENDERS
 from tests.bench.rounds import chosen
 from tests.bench.running import Failed, Run, measured, resident
@@ -24,6 +25,7 @@ from tests.bench.workloads import WORKLOADS, Dataset, dataset
 from tests.bench.written import README, put
 
 MIB = 1 << 20
+CURVES = [f"curve-{name}" for name in AXES]
 
 
 @pytest.fixture(scope="module")
@@ -189,10 +191,38 @@ def test_the_curve_is_measured_and_drawn(cache: Path, capsys: pytest.CaptureFixt
     curve.main([*few, "--cache", str(cache)])
     assert lines_of(capsys.readouterr().out) == ["400", "800"]
     kept = json.loads((cache / "curve.json").read_text("utf-8"))
-    sizes = [(point["name"], point["rows"]) for point in kept]
+    sizes = [(point["name"], point["size"]) for point in kept]
     assert sizes == [("usage-stream", 400), ("json", 400), ("usage-stream", 800)]
     picture = cache / "cost-curve.svg"
     assert picture.exists() is (find_spec("matplotlib") is not None)
+
+
+@pytest.mark.parametrize("over", AXES)
+def test_a_curve_over_something_else(
+    over: str, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each axis has its points, of usage-stream alone, and says what each more takes."""
+    monkeypatch.setattr(axes, "ROWS", 240)
+    curve.main(["--over", over, "--counts", "60,120", "--cache", str(cache)])
+    output = capsys.readouterr().out
+    assert lines_of(output) == ["60", "120"]
+    assert "Each more takes usage-stream" in output
+    kept = json.loads((cache / f"curve-{over}.json").read_text("utf-8"))
+    assert [(point["name"], point["size"]) for point in kept] == [
+        ("usage-stream", 60),
+        ("usage-stream", 120),
+    ]
+
+
+def test_identities_are_as_many_as_asked_for(cache: Path) -> None:
+    """Of a million rows, as near as whole walks come, so many are different."""
+    for count, walks in ((60, 4), (120, 2), (240, 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(axes, "ROWS", 240)
+            assert axes.AXES["identities"].measure(count, [], -1, cache)[1] == {}
+            place = next(cache.glob(f"identities-{count}-*/summary*.json"))
+        made = json.loads(place.read_bytes())
+        assert (made["records"], made["walks"], made["delivered"]["rows"]) == (count, walks, 240)
 
 
 def test_what_was_measured_goes_into_its_part_of_the_readme(tmp_path: Path) -> None:
@@ -205,7 +235,7 @@ def test_what_was_measured_goes_into_its_part_of_the_readme(tmp_path: Path) -> N
         put("y", "new", path)
 
 
-@pytest.mark.parametrize("name", ["machine", "curve", "startup", "budgets", *WORKLOADS])
+@pytest.mark.parametrize("name", ["machine", "startup", "budgets", "curve", *CURVES, *WORKLOADS])
 def test_the_readme_has_a_part_for_everything(name: str) -> None:
     """Whatever the benchmark writes has its place."""
     written = README.read_text("utf-8")

@@ -10,7 +10,7 @@ from tests.bench import budgets
 from tests.bench.agreement import Disagreement
 from tests.bench.lineup import REPORT
 from tests.bench.running import Run, measured
-from tests.bench.workloads import Dataset
+from tests.bench.workloads import Dataset, dataset
 
 FEW = ["--rows", "3000", "--budgets", "4MB,1GB"]
 
@@ -39,7 +39,7 @@ def test_reports_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         return run
 
     monkeypatch.setattr(budgets, "measured", change)
-    with pytest.raises(SystemExit, match="reports differ by budget.*nothing that was measured"):
+    with pytest.raises(SystemExit, match=r"reports differ by budget.*nothing that was measured"):
         budgets.main([*FEW, "--cache", str(tmp_path)])
 
 
@@ -69,6 +69,6 @@ def test_a_budget_with_two_reports_is_refused(
         return run
 
     monkeypatch.setattr(budgets, "measured", change)
-    data = budgets.dataset(budgets.LARGE, 3000, cache=tmp_path)
+    data = dataset(budgets.LARGE, 3000, cache=tmp_path)
     with pytest.raises(Disagreement, match="4MB wrote two reports"):
         budgets.measure_budgets(data, ["4MB"], 2)
