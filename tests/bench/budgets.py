@@ -29,7 +29,7 @@ BESIDE: Final = 60_000_000
 """Bytes that a process takes beside its windows: at most so many."""
 NOW: Final = "1800000000"
 LARGE: Final = Workload(
-    "budgets", "50 rows a bucket, once, in a capture", 3_000_000, small_buckets, ".ndjson.zst"
+    "budgets", "50 rows a bucket, once, in a capture", 4_000_000, small_buckets, ".ndjson.zst"
 )
 
 
