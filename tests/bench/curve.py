@@ -102,12 +102,10 @@ def main(arguments: list[str] | None = None) -> None:
     text = f"{versions()}.\n\n{table(points, asked.over)}\n\n{below}"
     sys.stdout.write(f"{text}\n")
     picture = PICTURE.with_stem(f"{PICTURE.stem}{name}")
-    if asked.write:
-        put(
-            f"curve{name}",
-            f"![CPU seconds and peak RSS over {asked.over}]({picture.name})\n\n{text}",
-        )
     draw(points, picture if asked.write else asked.cache / picture.name, asked.over)
+    if asked.write:
+        shown = f"![CPU seconds and peak RSS over {asked.over}]({picture.name})\n\n"
+        put(f"curve{name}", f"{shown if picture.exists() else ''}{text}")
 
 
 def sizes_of(axis: Axis | None) -> tuple[int, ...]:
