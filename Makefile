@@ -59,7 +59,7 @@ rules: $(STAMP) ## write where the runbook is into the alerts, and Kubernetes' r
 bench: $(PEERS) ## measure a replay beside what people would use instead (tests/bench/README.md)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-curve: $(PEERS) ## measure what more rows cost, and draw it
+curve: $(PEERS) ## measure what more rows cost, and draw it (ARGS='--over windows': or files, …)
 	$(BIN)/python -m tests.bench.curve $(ARGS)
 
 lint: $(STAMP) ## check style, types, layers, and that each exception has its reason

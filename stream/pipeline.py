@@ -13,7 +13,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 from msgspec import Struct
@@ -25,7 +25,6 @@ from stream.figures.outline import FrozenState, outline_of
 from stream.figures.replayed_days import keep_days
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
-from stream.providers.prices.price_list import PriceList
 from stream.records.delivery import Delivery, size_of
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
@@ -47,6 +46,9 @@ from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.memory import pause_collector, resume_collector
 from stream.state.saved_series import ReplayedDayStore
 from stream.state.sqlite.reader import WindowReader
+
+if TYPE_CHECKING:  # only runs with prices import it
+    from stream.providers.prices.price_list import PriceList
 
 __all__ = [
     "DEFAULT_REPORT",

@@ -20,7 +20,6 @@ from importlib import import_module
 from typing import Final
 
 import click
-from click.shell_completion import shell_complete
 
 from stream import __version__
 from stream.cli.basics import EXIT_CODES, exit_code_of, show_summary
@@ -110,6 +109,8 @@ def complete_words(asked: str) -> int:
     Raises:
         click.UsageError: it is no shell that can be helped.
     """
+    from click.shell_completion import shell_complete  # noqa: PLC0415 -- only a shell needs it
+
     if shell_complete(app, {}, "usage-stream", COMPLETE, asked):
         raise click.UsageError(f"{COMPLETE} is bash_source, zsh_source or fish_source")
     return 0

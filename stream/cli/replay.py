@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from contextlib import closing
@@ -33,7 +32,6 @@ from stream.cli.standard_input import spool_input
 from stream.cli.standard_output import spool_report
 from stream.engines.signals import defer_signals, until_signalled
 from stream.pipeline import Replay, replay, state_files_of
-from stream.providers.prices.choice import load_prices
 from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
 from stream.records.sizes import EXPECTED_SIZE, bytes_in
@@ -188,7 +186,11 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         state=state,
         memory=memory,
     )
-    price_list = None if prices is None else load_prices(prices)
+    price_list = None
+    if prices is not None:
+        from stream.providers.prices.choice import load_prices  # noqa: PLC0415 -- 3 ms that few runs need
+
+        price_list = load_prices(prices)
     place = context.with_resource(spool_input(directory))
     made = context.with_resource(spool_report(report))
     beside = tuple(filter(None, (notes, metrics, html)))
@@ -213,6 +215,8 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
 
             write_metrics(metrics, tally)
         if notes:
+            import shlex  # noqa: PLC0415 -- as below
+
             from stream.sinks.notes import append_notes  # noqa: PLC0415 -- 40 ms that few runs need
 
             line = shlex.join(["usage-stream", *sys.argv[1:]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from decimal import Decimal
 from typing import Any, Final
@@ -19,7 +18,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
 LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
+SURROGATE: Final = "[\ud800-\udfff]"  # compiled by re when JSON is broken
 ESCAPED: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -66,17 +65,19 @@ def lone_surrogate(payload: bytes) -> BadInput | None:
 
 def place_of_surrogate(payload: bytes) -> str | None:
     """Return the JSON path of a text with a lone surrogate; ``None``: nobody knows."""
+    import json  # noqa: PLC0415 -- 1 ms that only broken JSON needs
+
     try:
         stack = [("$", json.loads(payload, parse_int=json_int))]
     except (ValueError, RecursionError):
         return None
     while stack:
         path, value = stack.pop()
-        if isinstance(value, str) and SURROGATE.search(value):
+        if isinstance(value, str) and re.search(SURROGATE, value):
             return path
         if isinstance(value, dict):
             for name, inner in reversed(value.items()):
-                if SURROGATE.search(name):
+                if re.search(SURROGATE, name):
                     return path
                 stack.append((member_path(path, name), inner))
         elif isinstance(value, list):
@@ -93,6 +94,8 @@ def plain_json(payload: bytes) -> Any:
     try:
         return ANY.decode(payload)
     except msgspec.ValidationError:
+        import json  # noqa: PLC0415 -- as above
+
         hooks: dict[str, Any] = {"parse_int": json_int, "parse_float": json_float}
         found = json.loads(payload.decode(), parse_constant=refuse_constant, **hooks)
         json.dumps(found, ensure_ascii=False, default=str).encode()  # half of a surrogate pair?

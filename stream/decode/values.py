@@ -42,20 +42,19 @@ SHOWN: Final = 40
 PRINTABLE: Final = 4096
 COUNT_DIGITS: Final = 20  # a count has 19 at most
 DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-SECONDS: Final = re.compile(  # eight digits are a date; some stores write 1.7882208E9
-    r"[0-9]{9,12}(?:\.0*)?|[0-9]\.[0-9]{1,30}[eE]\+?[0-9]{1,2}", re.ASCII
-)
+SECONDS: Final = r"[0-9]{9,12}(?:\.0*)?|[0-9]\.[0-9]{1,30}[eE]\+?[0-9]{1,2}"
+"""Eight digits are a date; some stores write 1.7882208E9. Compiled by ``re`` when it is needed."""
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII
 )
 LONGEST_SECONDS: Final = 12
-RFC3339: Final = re.compile(
+RFC3339: Final = (  # as SECONDS
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"
     r"(?: ?(?:[Zz]|UTC|([+-][0-9]{2}(?::?[0-9]{2})?)))?"
 )
-POINT_IN_TIME: Final = re.compile(r"([0-9]{9,19})(?:\.([0-9]{1,30}))?", re.ASCII)
+POINT_IN_TIME: Final = r"([0-9]{9,19})(?:\.([0-9]{1,30}))?"  # as SECONDS
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+PLAIN_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"  # as SECONDS
 
 
 def text_of(value: str) -> str | None:
@@ -127,7 +126,7 @@ def describe_magnitude(value: int | Decimal) -> int:
 
 def member_path(path: str, name: str) -> str:
     """Return the JSON path of an object's member."""
-    if PLAIN_NAME.fullmatch(name):
+    if re.fullmatch(PLAIN_NAME, name):
         return f"{path}.{name}"
     shown = mask_text(name)
     return f'{path}["{shown[:SHOWN]}…"]' if len(shown) > SHOWN else f'{path}["{shown}"]'
@@ -228,7 +227,7 @@ def time_of(value: Any, path: str, *, fractions: bool = False) -> int:
         BadInput: it is neither, no date can show it, or it has a fraction that is not asked for.
     """
     seconds = whole_number_of(value)
-    if isinstance(value, str) and SECONDS.fullmatch(value.strip()):
+    if isinstance(value, str) and re.fullmatch(SECONDS, value.strip()):
         seconds = whole_number_of(Decimal(value.strip()))
     elif isinstance(value, str):
         try:
@@ -256,14 +255,14 @@ def revision_of(observed_at: str | None, path: str = "$.observed_at") -> int:
     if observed_at is None:
         return 0
     seconds, fraction = -1, None
-    if match := POINT_IN_TIME.fullmatch(observed_at):
+    if match := re.fullmatch(POINT_IN_TIME, observed_at):
         whole, fraction = match.groups()
         digits = (whole + (fraction or "")).ljust(len(whole) + 18, "0")
         at = len(whole)
         while at > LONGEST_SECONDS or (at > 0 and int(digits[:at]) > MAX_TIME):
             at -= 3
         seconds, fraction = int(digits[:at]), digits[at:]
-    elif match := RFC3339.fullmatch(observed_at):
+    elif match := re.fullmatch(RFC3339, observed_at):
         date, time, fraction, zone = match.groups()
         with suppress(ValueError):
             moment = dt.datetime.fromisoformat(f"{date}T{time}{zone or '+00:00'}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import localcontext
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from stream.figures.rollup import Table
@@ -72,7 +71,11 @@ class Level:
             yield project, LevelFigure(self.latest.get(project), average)
 
     def _average_of(self, value: Number) -> Number | None:
-        return round(Fraction(value) / self.windows) if self.windows else None
+        if not self.windows:
+            return None
+        from fractions import Fraction  # noqa: PLC0415 -- 1 ms that only levels need
+
+        return round(Fraction(value) / self.windows)
 
 
 def is_later(window: Window | None, other: Window | None) -> bool:

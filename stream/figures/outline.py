@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -20,7 +20,6 @@ from stream.figures.issues import (
     list_remarks,
     view_issues,
 )
-from stream.figures.money.billing import Bills, compare_bills
 from stream.figures.relations import (
     DEFINED_FOR_EVER,
     DELETED_IN_TIME,
@@ -28,13 +27,16 @@ from stream.figures.relations import (
     Relations,
     Relationships,
 )
-from stream.providers.prices.price_list import PriceList
 from stream.records.chains import ChainSummary
 from stream.records.delivery import LeftOut
 from stream.records.privacy import one_line
 from stream.state.objects import ObjectPages
 from stream.state.saved_series import ReplayedDayStore
 from stream.state.windows import Windows
+
+if TYPE_CHECKING:  # only runs with prices import them
+    from stream.figures.money.billing import Bills
+    from stream.providers.prices.price_list import PriceList
 
 __all__ = ["FrozenState", "Outline", "outline_of"]
 
@@ -124,6 +126,12 @@ def outline_of(
         *expectations.check_figures(expected, figures),
     ]
     remarks = [*list_remarks(state.runs), *foreign_keys.sentences(DELETED_IN_TIME)]
+    bills = None
+    if prices is not None:
+        from stream.figures.money.billing import compare_bills  # noqa: PLC0415 -- 4 ms that few runs need
+
+        days = {key: one.days.groups for key, one in figures.items()}
+        bills = compare_bills(days, prices, now)
     return Outline(
         __version__,
         now,
@@ -137,8 +145,6 @@ def outline_of(
         [*map(one_line, remarks)],
         state.left_out,
         folded_days_of(state.windows),
-        None
-        if prices is None
-        else compare_bills({key: one.days.groups for key, one in figures.items()}, prices, now),
+        bills,
         state.project_names,
     )

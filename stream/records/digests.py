@@ -14,7 +14,7 @@ __all__ = ["CHECKSUMS", "ListedSum", "is_sha256", "listed_sums", "spell_digest",
 
 CHECKSUMS: Final = "CHECKSUMS.sha256"
 """The file that has the SHA-256 of those beside it, as ``sha256sum`` writes them."""
-LINE: Final = re.compile(r"(?P<escaped>\\)?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)")
+LINE: Final = r"(?P<escaped>\\)?(?P<sha256>[0-9a-fA-F]{64}) [ *](?P<name>.+)"
 SHA256_BYTES: Final = 32
 
 
@@ -29,7 +29,7 @@ class ListedSum(NamedTuple):
 def listed_sums(content: bytes) -> Iterator[ListedSum]:
     """Yield what a list of checksums has, line by line; blank lines are passed over."""
     for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
-        match = LINE.fullmatch(line)
+        match = re.fullmatch(LINE, line)
         if match is not None:
             name = unescape_name(match["name"]) if match["escaped"] else match["name"]
             yield ListedSum(number, name.removeprefix("./"), bytes.fromhex(match["sha256"]))

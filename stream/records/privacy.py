@@ -9,7 +9,6 @@ whatever it looks like (:func:`register_secret`).
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -29,7 +28,8 @@ __all__ = [
     "spell_name",
 ]
 
-EMAIL: Final = re.compile(r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
+EMAIL: Final = r"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}"
+"""Compiled by ``re`` when one is looked for first, as few runs do; the start is quicker so."""
 KEY: Final = re.compile(
     r"(?<![A-Za-z0-9])(?=[srpwAgxbBe])(?:"  # once, and not for each kind: every name is looked at
     r"(?:sk|rk|pk|sess)-[A-Za-z0-9_-]{8,}"
@@ -44,15 +44,16 @@ KEY: Final = re.compile(
     r"(?:.*?-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----|.*))",
 )
 """What looks like a key; of a PEM file all of it, and where its end is missing all that follows."""
-PRIVATE_NAME: Final = re.compile(
+PRIVATE_NAME: Final = (
     r"(?:^|_)(?:e_?mails?|mails?|phones?|mobiles?|passwords?|passwd|passphrases?|secrets?|bearers?"
     r"|fingerprints?|credentials?|authorization|cookies?|ssn|persons?|owners?|redacted_value"
     r"|ip_address(?:es)?|ips?|customer_name|contacts?|surnames?)(?:_|$)"
     r"|^(?:(?:user|first|last|full|display|given|family|member)_)?names?$|^usernames?$"
     r"|(?:^|_)token$|^tokens$|(?:^|_)(?:access|refresh|auth|bearer|session|id)_tokens?(?:_|$)"
     r"|^address(?:es)?$|(?:^|_)(?:remote|client|peer)_addr(?:ess)?(?:_|$)"
-    r"|(?:^|_)(?:api|private|access|secret)_?keys?$",
+    r"|(?:^|_)(?:api|private|access|secret)_?keys?$"
 )
+"""As above."""
 PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 BREAKS: Final = re.compile(r"([\s\"'<>,;]+)")
 UNQUOTED: Final = 3
@@ -73,6 +74,8 @@ def register_secret(secret: str) -> None:
 
     Dimension values do not change by it: figures depend on pages, and not on who reads them.
     """
+    import json  # noqa: PLC0415 -- 1 ms that most runs do not need
+
     SECRETS.update({secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1]} - {""})
 
 
@@ -83,7 +86,7 @@ def digest_text(value: str) -> str:
 
 def is_private_name(name: str) -> bool:
     """Tell whether a field of that name, in snake or camel case, speaks of a person or a secret."""
-    return PRIVATE_NAME.search(HUMP.sub("_", name).lower().replace("-", "_")) is not None
+    return re.search(PRIVATE_NAME, HUMP.sub("_", name).lower().replace("-", "_")) is not None
 
 
 def shield_value(value: str) -> str:
@@ -95,7 +98,7 @@ def shield_value(value: str) -> str:
 
 def is_secret(text: str) -> bool:
     """Tell whether a text has something that looks like an email or a key in it."""
-    return ("@" in text and EMAIL.search(text) is not None) or KEY.search(text) is not None
+    return ("@" in text and re.search(EMAIL, text) is not None) or KEY.search(text) is not None
 
 
 def is_encoded_secret(text: str) -> bool:
@@ -114,7 +117,7 @@ def find_secrets(text: str) -> list[tuple[str, int]]:
     found = [("a key-like string", match.start()) for match in KEY.finditer(text)]
     found += [
         ("an email outside example.com", match.start())
-        for match in EMAIL.finditer(text)
+        for match in re.finditer(EMAIL, text)
         if not match[0].lower().endswith(("@example.com", ".example.com"))
     ]
     return sorted(found, key=lambda one: one[1])
@@ -126,7 +129,7 @@ def mask_text(text: str) -> str:
         text = text.replace(secret, MASK)
     text = KEY.sub(MASK, text)
     if "@" in text:
-        text = EMAIL.sub(MASK, text)
+        text = re.sub(EMAIL, MASK, text)
     if "%" in text and is_encoded_secret(text):
         words = BREAKS.split(text)
         shown = [MASK if "%" in word and is_encoded_secret(word) else word for word in words]

@@ -17,7 +17,6 @@ from stream.figures.series import label_value_of
 from stream.records.chains import PRIMARY, ChainSummary, PageSums
 from stream.records.windows import timestamp
 from stream.sinks.atomic import atomic_file, write_pieces
-from stream.sinks.bills import show_bills, show_row
 from stream.sinks.day_rows import append_rows, day_rows_of
 from stream.sinks.details import (
     camel_name_of,
@@ -76,7 +75,11 @@ class Report:
     def bills(self) -> dict[str, Any]:
         """Show what use should have cost beside what was billed, where there are prices."""
         bills = self.outline.bills
-        return {} if bills is None else {"billing": show_bills(bills, self.outline.project_names)}
+        if bills is None:
+            return {}
+        from stream.sinks.bills import show_bills  # noqa: PLC0415 -- only runs with prices need it
+
+        return {"billing": show_bills(bills, self.outline.project_names)}
 
     def run(self) -> dict[str, Any]:
         """Show how many pages were read, what was not, and until when days were folded."""
@@ -281,6 +284,8 @@ def pieces_of(report: Report, *, details: bool) -> Iterator[bytes]:
         elif name == "endpoints" and section:
             yield from endpoints_of(report, section)
         elif name == "billing" and report.outline.bills and details:
+            from stream.sinks.bills import show_row  # noqa: PLC0415 -- as above
+
             names = report.outline.project_names
             rows = (show_row(one, names) for one in report.outline.bills.rows())
             yield from append_rows([indent_value(section, 2)], "rows", rows, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.agreement import Disagreement
 from tests.bench.lineup import CONTENDERS, versions
-from tests.bench.rounds import chosen, say, take_turns
+from tests.bench.rounds import chosen, divide_readers, say, take_turns
 from tests.bench.running import Failed, own_peak
 from tests.bench.table import table
 from tests.bench.workloads import CACHE, SEED, WORKLOADS, dataset
@@ -53,10 +53,11 @@ def main(arguments: list[str] | None = None) -> None:
             data = dataset(
                 workload, asked.rows or workload.rows, seed=asked.seed, cache=asked.cache
             )
-            rounds = take_turns(data, contenders, asked.runs)
+            readers, others = divide_readers(contenders, workload.kind)
+            rounds = take_turns(data, readers, asked.runs)
         except (Disagreement, Failed) as error:
             sys.exit(f"{name}: {error}; nothing that was measured counts")
-        text = table(data, rounds, absent, own_peak())
+        text = table(data, rounds, absent + others, own_peak())
         show(f"\n{text}")
         if asked.write:
             put(name, text)

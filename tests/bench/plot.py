@@ -1,4 +1,4 @@
-"""The cost curve as a picture; the adapter of matplotlib."""
+"""A cost curve as a picture; the adapter of matplotlib."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Measured(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def rows(self) -> int: ...
+    def size(self) -> int: ...
     @property
     def cpu(self) -> float: ...
     @property
     def peak(self) -> float: ...
 
 
-def plot(points: Iterable[Measured], path: Path) -> None:
-    """Write an SVG: CPU seconds and peak RSS over rows; the same points give the same bytes."""
+def plot(points: Iterable[Measured], path: Path, over: str) -> None:
+    """Write an SVG: CPU seconds and peak RSS over sizes; the same points give the same bytes."""
     curves: dict[str, list[Measured]] = {}
-    for point in sorted(points, key=lambda one: one.rows):
+    for point in sorted(points, key=lambda one: one.size):
         curves.setdefault(point.name, []).append(point)
     with mpl.rc_context(SAME_BYTES):
         figure = Figure(figsize=(10, 4), layout="constrained")
@@ -48,11 +48,11 @@ def plot(points: Iterable[Measured], path: Path) -> None:
         for number, (name, curve) in enumerate(curves.items()):
             look: dict[str, Any] = {"label": name, "color": f"C{number}", "linewidth": 1}
             look |= OURS.get(name, {}) | {"marker": "o", "markersize": 3}
-            rows = [point.rows for point in curve]
-            seconds.plot(rows, [point.cpu for point in curve], **look)
-            memory.plot(rows, [point.peak for point in curve], **look)
+            counts = [point.size for point in curve]
+            seconds.plot(counts, [point.cpu for point in curve], **look)
+            memory.plot(counts, [point.peak for point in curve], **look)
         for axes, title in ((seconds, "CPU seconds"), (memory, "peak RSS, MiB")):
-            axes.set(title=title, xlabel="rows", xscale="log", yscale="log")
+            axes.set(title=title, xlabel=over, xscale="log", yscale="log")
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(LogLocator(subs=(1, 3)))
                 axis.set_major_formatter(FuncFormatter(short))

@@ -11,7 +11,7 @@ from tests.bench.lineup import CONTENDERS, Contender
 from tests.bench.running import Run, measured
 from tests.bench.workloads import Dataset
 
-__all__ = ["Rounds", "chosen", "say", "take_turns"]
+__all__ = ["Rounds", "chosen", "divide_readers", "say", "take_turns"]
 
 Rounds = dict[str, list[Run]]
 """Each contender's runs; the runs at one place of the lists are of one round."""
@@ -28,6 +28,12 @@ def chosen(names: list[str]) -> tuple[list[Contender], list[str]]:
     reasons = {name: CONTENDERS[name].missing() for name in names}
     absent = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     return [CONTENDERS[name] for name in names if not reasons[name]], absent
+
+
+def divide_readers(contenders: list[Contender], kind: str) -> tuple[list[Contender], list[str]]:
+    """Return those that read a kind of data, and why the others do not."""
+    readers = [one for one in contenders if one.captures or not kind]
+    return readers, [f"{one.name} (it reads no {kind})" for one in contenders if one not in readers]
 
 
 def take_turns(data: Dataset, contenders: list[Contender], runs: int) -> Rounds:

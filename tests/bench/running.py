@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from tests.support.places import ROOT
 
-__all__ = ["Failed", "Run", "measured", "own_peak"]
+__all__ = ["MIB", "Failed", "Run", "measured", "own_peak"]
 
 PAGE_BYTES: Final = resource.getpagesize()
 LOOK_EVERY: Final = 50  # milliseconds; a look costs some 50 µs

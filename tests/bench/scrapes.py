@@ -6,6 +6,7 @@ sleeps on the same event loop all the while: how late it wakes is what everybody
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ __all__ = ["LoopProbe", "measure_scrapes"]
 SERIES: Final = 10_000
 ROUNDS: Final = 9
 PAUSE: Final = 0.001
+CODINGS: Final = ("gzip", "identity")
 ACCEPT: Final = "application/openmetrics-text;version=1.0.0"
 
 
@@ -118,12 +120,17 @@ async def measure_scrapes(place: Path, coding: str, series: int, rounds: int) ->
     return ScrapeTimes(*map(median, zip(*found, strict=True)))
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print a line for each coding."""
+    parser = argparse.ArgumentParser("python -m tests.bench.scrapes", description=__doc__)
+    parser.add_argument("--series", type=int, default=SERIES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="checkpoints")
+    parser.add_argument("--coding", choices=CODINGS, action="append", help="by default both")
+    asked = parser.parse_args(arguments)
     logs.set_up(Log(level="error"))
-    for coding in ("gzip", "identity"):
+    for coding in asked.coding or CODINGS:
         with tempfile.TemporaryDirectory() as name:
-            found = anyio.run(measure_scrapes, Path(name), coding, SERIES, ROUNDS)
+            found = anyio.run(measure_scrapes, Path(name), coding, asked.series, asked.rounds)
         stored, wall, lag = (f"{1000 * seconds:.1f} ms" for seconds in found)
         line = f"{coding:8} a scrape {wall}, lag {lag}; lag of a checkpoint {stored}"
         sys.stdout.write(f"{line}\n")

@@ -29,6 +29,8 @@ AIMS: Final = {
     ("wide", "polars"): 1.0,
 }
 """CPU seconds of one worker over the contender's: at most so much."""
+ROW_AIMS: Final = {"capture": 2.8}
+"""CPU microseconds of one worker for a row: at most so many."""
 WALL_AIM: Final = 0.65
 """Wall seconds of two workers over one's."""
 WORKERS_FROM: Final = 990_000
@@ -83,6 +85,9 @@ def verdict(data: Dataset, value: float, aim: float) -> str:
 
 def remarks(data: Dataset, rounds: Rounds, absent: list[str], own_peak: float) -> Iterator[str]:
     """Say what the lines cannot: workers, memory, who was left out, what cannot be trusted."""
+    aim = ROW_AIMS.get(data.workload.name)
+    if aim:
+        yield from row_costs(data, rounds, aim)
     ours, two = rounds.get(US), rounds.get(f"{US}-2")
     if ours and two:
         walls = [both.wall / one.wall for both, one in zip(two, ours, strict=True)]
@@ -95,6 +100,16 @@ def remarks(data: Dataset, rounds: Rounds, absent: list[str], own_peak: float) -
     small = [name for name, runs in rounds.items() if min(map(peak_of, runs)) <= own_peak]
     if small:
         yield f"- Peaks up to {own_peak:.0f} MiB are the benchmark's own: {', '.join(small)}."
+
+
+def row_costs(data: Dataset, rounds: Rounds, aim: float) -> Iterator[str]:
+    """Say what a row costs everybody, and whether one worker's is what was aimed at."""
+    micros = {
+        name: median(run.cpu for run in runs) / data.rows * 1e6 for name, runs in rounds.items()
+    }
+    said = ", ".join(f"{name} {cost:.2f}" for name, cost in micros.items())
+    judged = f" ({US} {verdict(data, micros[US], aim)})" if US in micros else ""
+    yield f"- CPU µs a row: {said}{judged}."
 
 
 def memory(rounds: Rounds, ours: float) -> Iterator[str]:

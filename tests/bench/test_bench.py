@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.bench import __main__ as bench
-from tests.bench import curve
+from tests.bench import axes, curve
 from tests.bench.agreement import Disagreement, check
+from tests.bench.axes import AXES
 from tests.bench.lineup import CONTENDERS
 from tests.bench.rounds import chosen
 from tests.bench.running import Failed, Run, measured, resident
@@ -22,6 +25,7 @@ from tests.bench.workloads import WORKLOADS, Dataset, dataset
 from tests.bench.written import README, put
 
 MIB = 1 << 20
+CURVES = [f"curve-{name}" for name in AXES]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,9 @@ def test_every_contender_that_is_here_agrees(
     """All contenders come to the generator's figures, and the table has a line for each."""
     here = [one.name for one in chosen(list(CONTENDERS))[0]]
     assert {"usage-stream", "floor", "json"} <= set(here)
-    if workload not in {"fresh", "wide"}:  # the others do nothing new in these
+    if workload == "capture":
+        here = [name for name in here if CONTENDERS[name].captures]
+    elif workload not in {"fresh", "wide"}:  # the others do nothing new in these
         here = ["usage-stream", "floor"]
     few = ["--rows", "900", "--runs", "1", "--cache", str(cache)]
     bench.main(["--workload", workload, "--contenders", ",".join(here), *few])
@@ -85,6 +91,30 @@ def test_nothing_is_printed_of_a_workload_whose_figures_differ(
     finally:
         path.write_text(written, "utf-8")
     assert "| json" not in capsys.readouterr().out
+
+
+def test_the_last_of_a_capture_counts(cache: Path, tmp_path: Path) -> None:
+    """Figures that fell are those that count, and whoever takes the maximum does not agree."""
+    data = dataset(WORKLOADS["capture"], 900, cache=cache)
+    output = measured(CONTENDERS["json"].command(data, tmp_path)).output
+    check(data, CONTENDERS["json"], output, tmp_path)
+    unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(data.pages.read_bytes())
+    same_time = re.sub(rb'"observed_at":"[^"]*"', b'"observed_at":""', unpacked)
+    together = tmp_path / "pages.ndjson.zst"
+    together.write_bytes(zstandard.compress(same_time))
+    output = measured(CONTENDERS["json"].command(data._replace(pages=together), tmp_path)).output
+    with pytest.raises(Disagreement):
+        check(data, CONTENDERS["json"], output, tmp_path)
+
+
+def test_what_a_row_costs_is_judged_at_the_size_of_the_aim() -> None:
+    """The CPU time of a row is said of everybody, and judged of one worker."""
+    data = Dataset(WORKLOADS["capture"], (), Path(), Path(), rows=2_000_000, size=100_000_000)
+    rounds = {"usage-stream": [Run(5.0, 5.0, 50.0)], "duckdb": [Run(8.0, 8.0, 500.0)]}
+    written = table(data, rounds, [], 31.0)
+    assert "- CPU µs a row: usage-stream 2.50, duckdb 4.00 (usage-stream ≤ 2.8: met)." in written
+    few = table(data._replace(rows=100_000), rounds, [], 31.0)
+    assert "(usage-stream ≤ 2.8 with 2,000,000 rows)" in few
 
 
 def test_names_that_are_unknown_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,10 +191,38 @@ def test_the_curve_is_measured_and_drawn(cache: Path, capsys: pytest.CaptureFixt
     curve.main([*few, "--cache", str(cache)])
     assert lines_of(capsys.readouterr().out) == ["400", "800"]
     kept = json.loads((cache / "curve.json").read_text("utf-8"))
-    sizes = [(point["name"], point["rows"]) for point in kept]
+    sizes = [(point["name"], point["size"]) for point in kept]
     assert sizes == [("usage-stream", 400), ("json", 400), ("usage-stream", 800)]
     picture = cache / "cost-curve.svg"
     assert picture.exists() is (find_spec("matplotlib") is not None)
+
+
+@pytest.mark.parametrize("over", AXES)
+def test_a_curve_over_something_else(
+    over: str, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each axis has its points, of usage-stream alone, and says what each more takes."""
+    monkeypatch.setattr(axes, "ROWS", 240)
+    curve.main(["--over", over, "--counts", "60,120", "--cache", str(cache)])
+    output = capsys.readouterr().out
+    assert lines_of(output) == ["60", "120"]
+    assert "Each more takes usage-stream" in output
+    kept = json.loads((cache / f"curve-{over}.json").read_text("utf-8"))
+    assert [(point["name"], point["size"]) for point in kept] == [
+        ("usage-stream", 60),
+        ("usage-stream", 120),
+    ]
+
+
+def test_identities_are_as_many_as_asked_for(cache: Path) -> None:
+    """Of a million rows, as near as whole walks come, so many are different."""
+    for count, walks in ((60, 4), (120, 2), (240, 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(axes, "ROWS", 240)
+            assert axes.AXES["identities"].measure(count, [], -1, cache)[1] == {}
+            place = next(cache.glob(f"identities-{count}-*/summary*.json"))
+        made = json.loads(place.read_bytes())
+        assert (made["records"], made["walks"], made["delivered"]["rows"]) == (count, walks, 240)
 
 
 def test_what_was_measured_goes_into_its_part_of_the_readme(tmp_path: Path) -> None:
@@ -177,7 +235,7 @@ def test_what_was_measured_goes_into_its_part_of_the_readme(tmp_path: Path) -> N
         put("y", "new", path)
 
 
-@pytest.mark.parametrize("name", ["machine", "curve", *WORKLOADS])
+@pytest.mark.parametrize("name", ["machine", "startup", "budgets", "curve", *CURVES, *WORKLOADS])
 def test_the_readme_has_a_part_for_everything(name: str) -> None:
     """Whatever the benchmark writes has its place."""
     written = README.read_text("utf-8")

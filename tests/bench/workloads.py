@@ -25,12 +25,16 @@ Options = tuple[object, ...]
 
 
 class Workload(NamedTuple):
-    """A name, what is in it, how many rows by default, and the generator's options for so many."""
+    """A name, what is in it, how many rows by default, and the generator's options for so many.
+
+    ``kind`` is empty for a directory of fixtures, or a capture's ending.
+    """
 
     name: str
     what: str
     rows: int
     options: Callable[[int], Options]
+    kind: str = ""
 
 
 class Dataset(NamedTuple):
@@ -79,6 +83,11 @@ def wide(rows: int) -> Options:
     return (*shape(rows, a_bucket, 5, walks), *ways)
 
 
+def capture(rows: int) -> Options:
+    """Rows as fresh, a hundredth of those that come again with lower figures: the last counts."""
+    return (*fresh(rows), "--corrected", 0.01)
+
+
 def shape(rows: int, a_bucket: int, buckets_a_page: int, walks: int) -> Options:
     """Return the options that every workload has."""
     sizes = ("--rows", rows, "--rows-per-bucket", a_bucket, "--buckets-per-page", buckets_a_page)
@@ -99,21 +108,29 @@ WORKLOADS: Final = {
             small_buckets_again,
         ),
         Workload("wide", "all endpoints, half of the buckets grew", 500_000, wide),
+        Workload(
+            "capture",
+            "one capture, packed with zstd; half of the buckets come a second time, and replace",
+            2_000_000,
+            capture,
+            ".ndjson.zst",
+        ),
     )
 }
 
 
 def dataset(
-    workload: Workload, rows: int, *, seed: int = SEED, cache: Path = CACHE, kind: str = ""
+    workload: Workload, rows: int, *, seed: int = SEED, cache: Path = CACHE, kind: str | None = None
 ) -> Dataset:
     """Return the data of a workload; it is generated unless the cache has it.
 
-    ``kind`` is empty for a directory of fixtures, or a capture's ending.
+    ``kind`` may be another than the workload's.
 
     Raises:
         Failed: the generator did not end with 0.
     """
     options = (*workload.options(rows), "--seed", seed)
+    kind = workload.kind if kind is None else kind
     # Other options, or another generator, are other data.
     known = hashlib.sha256(" ".join(map(str, options)).encode())
     for source in sorted((ROOT / "stream" / "recordings" / "synth").glob("*.py")):

@@ -5,4 +5,9 @@ as JSON: for each endpoint the totals as ``[project, tier, {counter: sum}]``. Th
 every counter, every dimension, one record for each identity (window and dimensions) with the
 maximum of each counter, added up by project and service tier. ``tests.bench.agreement`` holds them
 to it.
+
+Those that read captures too get one in place of the directory: a page stands in its line's
+envelope, beside its endpoint and when it was observed. Of each window only what was observed last
+counts, since figures may have fallen, and the maximum is taken of what was observed at the same
+time.
 """

@@ -1,7 +1,7 @@
-"""DuckDB: one SQL statement for each endpoint, over the page files as they are.
+"""DuckDB: one SQL statement for each endpoint, over the page files or the capture as they are.
 
 The columns are named, so that nothing is guessed from a sample. Sums of BIGINT are HUGEINT, and
-DECIMAL is read from the JSON text: everything is exact.
+DECIMAL is read from the JSON text: everything is exact. It unpacks a capture itself.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from typing import Any
 import duckdb
 
 QUERY = """
-WITH buckets AS (
-    SELECT unnest(data) AS bucket
-    FROM read_json($pages, format = 'newline_delimited', columns = {{data: '{page}'}})
+WITH buckets AS ({buckets}
 ), results AS (
     SELECT bucket.start_time AS start_time, bucket.end_time AS end_time,
            unnest(bucket.results) AS result
@@ -30,12 +28,25 @@ SELECT project_id, {tier} AS service_tier, {sums}
 FROM records
 GROUP BY ALL
 """
+BUCKETS = """
+    SELECT unnest(data) AS bucket
+    FROM read_json($pages, format = 'newline_delimited', columns = {{data: '{page}'}})"""
+LATEST_BUCKETS = """
+    SELECT bucket
+    FROM (
+        SELECT observed_at, unnest(page.data) AS bucket
+        FROM read_json($pages, format = 'newline_delimited', columns = {{
+            endpoint: 'VARCHAR', observed_at: 'TIMESTAMP', page: 'STRUCT(data {page})'
+        }})
+        WHERE endpoint = '{endpoint}'
+    )
+    QUALIFY observed_at = max(observed_at) OVER (PARTITION BY bucket.start_time, bucket.end_time)"""
 MONEY = "DECIMAL(38, 12)"
 PLACES = {"amount_value": "amount.value", "currency": "amount.currency"}
 
 
-def query(shape: dict[str, Any]) -> str:
-    """Write an endpoint's statement."""
+def query(shape: dict[str, Any], buckets: str, endpoint: str) -> str:
+    """Write an endpoint's statement over the buckets of page files, or of a capture."""
     dimensions, counters = shape["dimensions"], shape["counters"]
     types = dict.fromkeys(dimensions, "VARCHAR") | dict.fromkeys(counters, "BIGINT")
     if "batch" in types:
@@ -44,8 +55,9 @@ def query(shape: dict[str, Any]) -> str:
         types = {name: kind for name, kind in types.items() if name not in PLACES}
         types |= {"amount": f"STRUCT(value {MONEY}, currency VARCHAR)", "quantity": MONEY}
     row = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    page = f"STRUCT(start_time BIGINT, end_time BIGINT, results STRUCT({row})[])[]"
     return QUERY.format(
-        page=f"STRUCT(start_time BIGINT, end_time BIGINT, results STRUCT({row})[])[]",
+        buckets=buckets.format(page=page, endpoint=endpoint),
         dimensions=", ".join(f"result.{PLACES.get(name, name)} AS {name}" for name in dimensions),
         maxima=", ".join(f"max(result.{PLACES.get(name, name)}) AS {name}" for name in counters),
         tier="service_tier" if "service_tier" in dimensions else "NULL",
@@ -55,11 +67,14 @@ def query(shape: dict[str, Any]) -> str:
 
 def main(schema: str, pages: str) -> None:
     """Print the totals of every endpoint."""
-    answer = {}
+    answer, place = {}, Path(pages)
     with duckdb.connect() as database:
         for key, shape in json.loads(Path(schema).read_bytes()).items():
-            where = {"pages": str(Path(pages) / shape["files"])}
-            rows = database.execute(query(shape), where).fetchall()
+            if place.is_dir():
+                statement, where = query(shape, BUCKETS, key), place / shape["files"]
+            else:
+                statement, where = query(shape, LATEST_BUCKETS, key), place
+            rows = database.execute(statement, {"pages": str(where)}).fetchall()
             answer[key] = [
                 [project, tier, dict(zip(shape["counters"], sums, strict=True))]
                 for project, tier, *sums in rows

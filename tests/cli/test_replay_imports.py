@@ -1,0 +1,95 @@
+"""A plain replay imports nothing that it does not need: each start would wait for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.places import ROOT
+
+UNNEEDED: Final = (
+    "click.shell_completion",  # shells that complete words
+    "fractions",  # levels
+    "httpx2",  # who asks the API
+    "jinja2",  # --html
+    "json",  # JSON that is broken, or has numbers that are too long
+    "multiprocessing",  # --workers
+    "prometheus_client",  # --metrics
+    "rich",  # terminals
+    "shlex",  # --notes
+    "starlette",  # the daemon
+    "stream.daemon",
+    "stream.engines.workers",  # --workers
+    "stream.figures.money",  # --prices
+    "stream.providers.prices",  # --prices
+    "stream.recordings",  # generate, verify, capture
+    "stream.sinks.bills",  # --prices
+    "stream.sinks.html",  # --html
+    "stream.sinks.metrics",  # --metrics
+    "stream.sinks.notes",  # --notes
+    "tomllib",  # --prices, and the daemon's configuration
+    "uvicorn",  # the daemon
+    "watchfiles",  # the daemon
+)
+PROGRAM: Final = """
+import sys
+from stream.cli import run_command
+code = run_command(sys.argv[1:])
+sys.stderr.write("\\n".join(sys.modules))
+sys.exit(code)
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Replay in another process; return what it has imported, the packages of all that too."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "replay", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = ended.stderr.split("\n")
+    return {name.rsplit(".", many)[0] for name in names for many in range(name.count(".") + 1)}
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Make a directory with one page, of a bucket with a row."""
+    row = {"object": "organization.usage.completions.result", "input_tokens": 3, "output_tokens": 4}
+    row |= {"num_model_requests": 1, "project_id": "proj_a", "model": "gpt-4o"}
+    bucket = {"object": "bucket", "start_time": 1_700_000_000, "end_time": 1_700_003_600}
+    page = {"object": "page", "data": [bucket | {"results": [row]}], "has_more": False}
+    place = tmp_path / "pages"
+    place.mkdir()
+    text = json.dumps(page | {"next_page": None})
+    (place / "usage_completions_fixture.json").write_text(text, "utf-8")
+    return place
+
+
+def test_a_plain_replay_imports_only_what_it_needs(pages: Path, tmp_path: Path) -> None:
+    """What options and faults need is not there, also once the report is written."""
+    found = imported_by(str(pages), "--report", str(tmp_path / "report.json"))
+    assert "stream.pipeline" in found
+    assert sorted(found & set(UNNEEDED)) == []
+
+
+def test_what_is_asked_for_is_imported(pages: Path, tmp_path: Path) -> None:
+    """The names that are looked for are those of the modules: prices and notes bring theirs."""
+    outputs = ["--report", str(tmp_path / "report.json"), "--notes", str(tmp_path / "notes.md")]
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nmodel = "gpt-4o"\ninput = "2.5"\noutput = "10"\n', "utf-8")
+    found = imported_by(str(pages), *outputs, "--prices", str(prices))
+    assert {
+        "shlex",
+        "stream.figures.money",
+        "stream.providers.prices",
+        "stream.sinks.bills",
+        "stream.sinks.notes",
+        "tomllib",
+    } <= found
