@@ -11,7 +11,7 @@ import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from functools import cache
 from itertools import compress, repeat
 from operator import not_
@@ -21,7 +21,7 @@ from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_counters"]
+__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_column"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
@@ -179,13 +179,17 @@ class Totals:
 
     def columns(self) -> tuple[list[Group], dict[str, list[Number | None]]]:
         """Return the groups in any order, and a column for each counter that there is any of."""
-        if len(self._lanes) == 1 and not self._piles and not self._named:
-            ((names, lanes),) = self._lanes.items()
+        if self._named or len(self._lanes) + len(self._piles) != 1:
+            groups = self.groups()
+            names = tuple({name: None for counters in groups.values() for name in counters})
+            columns = [[one.get(name) for one in groups.values()] for name in names]
+            return [*groups], dict(zip(names, map(exact_column, columns), strict=True))
+        for names, lanes in self._lanes.items():
             return [*lanes.numbers], dict(zip(names, lanes.columns(len(names)), strict=True))
-        groups = self.groups()
-        names = tuple({name: None for counters in groups.values() for name in counters})
-        found = {group: exact_counters(counters) for group, counters in groups.items()}
-        return [*found], {name: [one.get(name) for one in found.values()] for name in names}
+        self.settle()
+        ((names, piles),) = self._piles.items()
+        columns = list(map(list, zip(*(row for (row,) in piles.values()), strict=True)))
+        return [*piles], dict(zip(names, map(exact_column, columns), strict=True))
 
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
@@ -301,6 +305,13 @@ def row_packer(counters: int) -> Callable[..., bytes]:
 def is_absent(column: Column) -> bool:
     """Tell whether no row has a value; there are rows."""
     return column[0] is None and column.count(None) == len(column)
+
+
+def exact_column(column: list[Number | None]) -> list[Number | None]:
+    """Return sums in canonical form."""
+    if Decimal not in set(map(type, column)):
+        return column
+    return [value if value is None else exact_number(value) for value in column]
 
 
 def exact_counters(counters: Counters) -> Counters:
