@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -29,9 +29,9 @@ from stream.figures.days import (
 from stream.figures.levels import is_later, latest_rows
 from stream.figures.rollup import Table
 from stream.figures.spans import join_days
-from stream.figures.totals import Totals
+from stream.figures.totals import Totals, exact_column
 from stream.providers.endpoint import Endpoint
-from stream.records.money import MONEY, Number, exact_number
+from stream.records.money import MONEY, Number
 from stream.records.windows import Counters, Window, canonical_order, days_of
 
 __all__ = ["DayTotals", "SortedDay"]
@@ -229,8 +229,10 @@ def add_parts(
     if not parts:
         return [], {}
     first, *more = parts
-    if not more and names == tuple(first.dimensions):
-        return [*zip(*first.dimensions.values(), strict=True)], first.counters
+    if not more:
+        found = [*zip(*(first.dimensions[name] for name in names), strict=True)]
+        if len(set(found)) == len(found):
+            return found, first.counters
     places: dict[Group, int] = {}
     sums: defaultdict[str, list[Number | None]] = defaultdict(list)
     for part in parts:
@@ -251,10 +253,3 @@ def add_column(sums: list[Number | None], rows: list[int], column: list[Number |
             if number is not None:
                 known = sums[place]
                 sums[place] = number if known is None else known + number
-
-
-def exact_column(column: list[Number | None]) -> list[Number | None]:
-    """Return sums in canonical form."""
-    if Decimal not in set(map(type, column)):
-        return column
-    return [value if value is None else exact_number(value) for value in column]

@@ -200,8 +200,11 @@ def rows_of(
 
 def write_column(column: list[Number | None]) -> list[Any]:
     """Return the numbers of a column as they are written."""
+    types = set(map(type, column))
+    if types == {Decimal}:
+        return [format(one, "f") for one in column]
     counts = [one for one in column if isinstance(one, int)]
-    if len(counts) == len(column) and min(counts) >= -MOST and max(counts) < MOST:
+    if types == {int} and min(counts) >= -MOST and max(counts) < MOST:
         return column
     return list(map(write_number, column))
 

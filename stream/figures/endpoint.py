@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -23,12 +23,14 @@ from stream.figures.totals import AMOUNT, Totals
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.windows import Columns, Snapshot, Window
+from stream.records.windows import Column, Columns, Snapshot, Window
 from stream.state.windows import HeldWindow, Place, Windows
 
 __all__ = ["Collision", "EndpointFigures", "SpilledFigures", "endpoint_figures"]
 
 Collision = tuple[str, Window, dict[str, Any]]
+KEPT: Final = 256
+"""How many columns are kept until somebody looks at them."""
 
 
 class EndpointFigures(Struct):
@@ -105,17 +107,20 @@ class EndpointFigures(Struct):
             self.label_totals.setdefault(label, Totals(self.endpoint)).join(totals)
         return self
 
+    def resolve(self) -> None:
+        """Add up all windows, which may say the same usage several times."""
+        for found in resolve_windows(self.endpoint, self.tap_windows(), ordered=False):
+            self.take(found.span, found.table)
+            self.findings += found.findings
+            self.wider_windows += found.wider_windows
+            self.overlaps += found.overlaps
+            self.label_differences += found.label_differences
+
     def tap_windows(self) -> Iterator[HeldWindow]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None
-        left = spilled_figures_of(self.chains, self.windows)
-        windows = self.windows.windows_of(self.chains)
         seen = References(self.endpoint)
-        if left is not None:
-            windows = self.windows.in_memory(self.chains[0])
-            seen = left.references
-            self.join(left.figures)
-        for held in windows:
+        for held in self.windows.windows_of(self.chains):
             slot, chain, snapshot = held
             if not slot.rollup and slot.window != last:
                 last = slot.window
@@ -125,6 +130,41 @@ class EndpointFigures(Struct):
                 self.collisions += collisions_in(self.endpoint, chain.label, slot.window, snapshot)
             yield held
         self.references = seen.found_objects()
+
+    def add_up_apart(self) -> None:
+        """Add up the windows of a chain none of which touches another one.
+
+        What has left memory was added up then, and is not read again, while none of it came back.
+        """
+        (chain,), windows = self.chains, self.windows.windows_of(self.chains)
+        left: SpilledFigures | None = self.windows.spilled_sums.get(chain)
+        seen = References(self.endpoint)
+        if left is not None:
+            windows = self.windows.in_memory(chain)
+            seen = left.references
+            self.join(left.figures)
+        for slot, _, snapshot in windows:
+            self.take_apart(chain, slot.window, snapshot, seen)
+        self.references = seen.found_objects()
+
+    def take_apart(
+        self, chain: Chain, window: Window, snapshot: Snapshot, seen: References
+    ) -> None:
+        """Add up a window that touches no other, and note what it refers to."""
+        if chain.view:
+            snapshot = fill_dimensions(chain, window, snapshot)
+        if snapshot.collisions:
+            self.collisions += collisions_in(self.endpoint, chain.label, window, snapshot)
+        self.buckets += 1
+        self.take(window, table_alone(window, chain.label, snapshot, ordered=False))
+        seen.take(snapshot.dimensions)
+
+    def take(self, span: Window, table: Table) -> None:
+        """Add up the records of windows that go over a span of time."""
+        self.days.take(span, table)
+        self.without_amount += count_without_amount(self.endpoint, table)
+        if self.endpoint.levels:
+            self.levels.take(table)
 
 
 class SpilledFigures:
@@ -141,21 +181,7 @@ class SpilledFigures:
     def take(self, place: Place, snapshot: Snapshot) -> None:
         """Add up a window that leaves."""
         chain, (window, _) = place
-        snapshot = fill_dimensions(chain, window, snapshot)
-        figures = self.figures
-        table = table_alone(window, chain.label, snapshot, ordered=False)
-        figures.days.take(window, table)
-        figures.without_amount += count_without_amount(figures.endpoint, table)
-        figures.levels.take(table)
-        figures.collisions += collisions_in(figures.endpoint, chain.label, window, snapshot)
-        figures.buckets += 1
-        self.references.take(snapshot.dimensions)
-
-
-def spilled_figures_of(chains: list[Chain], windows: Windows) -> SpilledFigures | None:
-    """Return what has left memory of an endpoint's chains, if its windows stand for themselves."""
-    left: SpilledFigures | None = windows.spilled_sums.get(chains[0]) if len(chains) == 1 else None
-    return left if left is not None and windows.stand_apart(chains[0]) else None
+        self.figures.take_apart(chain, window, snapshot, self.references)
 
 
 class References:
@@ -163,25 +189,39 @@ class References:
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Start with nothing seen."""
-        self._places = [
-            (place, REFERENCES[name], set[Any]())
-            for place, name in enumerate(endpoint.dimensions)
-            if name in REFERENCES
-        ]
-        self._others: set[Any] = set()
+        unknown = len(endpoint.dimensions)
+        places = [*map(endpoint.dimensions.index, REFERENCES.keys() & {*endpoint.dimensions})]
+        self._values: dict[int, set[Any]] = {place: set() for place in (*places, unknown)}
+        """By the place of a column; what the registry does not know comes last."""
+        self._columns: dict[int, set[Column]] = {place: set() for place in self._values}
+        """Columns that are not looked at yet: many windows have the same."""
+        self._endpoint = endpoint
 
     def take(self, dimensions: Columns) -> None:
         """Look at a snapshot's rows."""
-        for place, _, seen in self._places:
-            seen.update(dimensions[place])
-        self._others.update(dimensions[-1])
+        for place, columns in self._columns.items():
+            columns.add(dimensions[place])
+            if len(columns) >= KEPT:
+                self._look(place)
+
+    def _look(self, place: int) -> None:
+        """Look at the columns of a place."""
+        self._values[place].update(*self._columns[place])
+        self._columns[place].clear()
 
     def found_objects(self) -> set[tuple[Kind, str]]:
         """Return everything that was referred to."""
-        found = {(kind, value) for _, kind, seen in self._places for value in seen - {None}}
+        for place in self._columns:
+            self._look(place)
+        *known, others = self._values.items()
+        found = {
+            (REFERENCES[self._endpoint.dimensions[place]], value)
+            for place, values in known
+            for value in values - {None}
+        }
         return found | {
             (REFERENCES[name], value)
-            for pairs in self._others
+            for pairs in others[1]
             for name, value in pairs or ()
             if name in REFERENCES and isinstance(value, str)
         }
@@ -192,14 +232,10 @@ def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> End
     endpoint = ENDPOINTS[key]
     days = DayTotals(endpoint, priced=priced)
     figures = EndpointFigures(endpoint, windows, windows.chains_of(key), days)
-    for found in resolve_windows(endpoint, figures.tap_windows(), ordered=False):
-        figures.days.take(found.span, found.table)
-        figures.without_amount += count_without_amount(endpoint, found.table)
-        figures.levels.take(found.table)
-        figures.findings += found.findings
-        figures.wider_windows += found.wider_windows
-        figures.overlaps += found.overlaps
-        figures.label_differences += found.label_differences
+    if len(figures.chains) == 1 and windows.stand_apart(figures.chains[0]):
+        figures.add_up_apart()
+    else:
+        figures.resolve()
     figures.days.close()
     figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures

@@ -10,16 +10,18 @@ import struct
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import localcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, localcontext
+from functools import cache
 from itertools import compress, repeat
+from operator import not_
 from typing import Any, Final, TypeAlias
 
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_counters"]
+__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_column"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
@@ -30,8 +32,6 @@ AMOUNT: Final = "amount_value"
 COST: Final = "cost"
 HAS_COST: Final = "has_cost"
 """What may be grouped by beside dimensions: whether a row says what it cost itself."""
-PILED: Final = 1 << 9
-"""How many rows wait as columns: a few cost as much as the calls, many leave the cache."""
 MOST: Final = 1 << 32
 """How many counts of 32 bits have a sum of 64."""
 SUMMED: Final = 1 << 14
@@ -39,16 +39,14 @@ SUMMED: Final = 1 << 14
 
 
 class Totals:
-    """Adds up an endpoint's records.
-
-    Columns are put aside and summed many rows at a time: a few cost as much as the calls.
-    """
+    """Adds up an endpoint's records."""
 
     def __init__(self, endpoint: Endpoint, more: Names = ()) -> None:
         """Start with no records; ``more`` are names to group by that only some endpoints have."""
         self.endpoint = endpoint
         self.records = 0
         places = {name: place for place, name in enumerate(endpoint.dimensions)}
+        unknown = len(places)
         self._cost = endpoint.counters.index(COST) if COST in endpoint.counters else None
         extra = (
             one for one in more if one in places or (one == HAS_COST and self._cost is not None)
@@ -64,18 +62,20 @@ class Totals:
                 )
             ),
         )
-        self._places = tuple(map(places.get, self.names))
-        self._grouping: list[list[Any]] = [[] for _ in self.names]
-        self._counters: list[list[Any]] = [[] for _ in (*endpoint.counters, "unknown")]
-        """The columns that wait."""
-        self._lanes: dict[Names, defaultdict[Group, int]] = {}
-        """Names of counters → group → their sums, side by side in one integer."""
+        self._places = [places.get(name, unknown) for name in self.names]
+        """Where each of them stands; what the endpoint does not have is among the unknown."""
+        self._unplaced = [at for at, place in enumerate(self._places) if place == unknown]
+        self._present = [True] * len(endpoint.counters)
+        """Which counters the last rows had, and mostly the next ones have too."""
+        self._present_names = endpoint.counters
+        self._lanes: dict[Names, Lanes] = {}
+        """Names of counters → the sums of rows that are small counts."""
         self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
-        """The same for rows that are not all small counts; many of them are not summed yet."""
+        """The same for rows that are not; many of them are not summed yet."""
         self._piled = 0
         self._named: dict[Group, Counters] = {}
         """What else there is: counters that the registry does not know, and what was joined."""
-        self._groups: dict[Group, Counters] | None = None
+        self._groups: Mapping[Group, Counters] | None = None
 
     def join(self, other: Totals) -> None:
         """Count what others have counted; they may group by more names, which come behind."""
@@ -85,9 +85,8 @@ class Totals:
         names = len(self.names)
         small = self.records <= MOST
         for counters, sums in other._lanes.items() if small else ():
-            lanes = self._lanes.setdefault(counters, defaultdict(int))
-            for group, number in sums.items():
-                lanes[group[:names]] += number
+            groups = (group[:names] for group in sums.numbers)
+            self._lanes.setdefault(counters, Lanes()).add(groups, sums.sums)
         for counters, found in other._piles.items() if small else ():
             piles = self._piles.setdefault(counters, defaultdict(list))
             for group, rows in found.items():
@@ -108,116 +107,95 @@ class Totals:
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
         """Count resolved records, given as columns."""
-        rows = len(counters[-1])
-        self.records += rows
-        self._groups = None
-        others = dimensions[-1]
-        for name, place, waiting in zip(self.names, self._places, self._grouping, strict=True):
-            if place is not None:
-                waiting.extend(dimensions[place])
-            elif name == HAS_COST and self._cost is not None:
-                waiting.extend(value is not None for value in counters[self._cost])
-            elif others.count(None) == rows:
-                waiting.extend(others)
-            else:
-                waiting.extend(dict(pairs or ()).get(name) for pairs in others)
-        for waiting, column in zip(self._counters, counters, strict=True):
-            waiting.extend(column)
-        if len(self._counters[-1]) >= PILED:
-            self._pile()
-
-    def _pile(self) -> None:
-        """Add the columns that wait to their groups."""
-        if not self._counters[-1]:
+        *known, unknown = counters
+        if not unknown:
             return
-        groups = list(zip(*self._grouping, strict=True))
-        *known, unknown = self._counters
-        present = [not is_absent(column) for column in known]
-        names = tuple(compress(self.endpoint.counters, present))
-        columns = list(compress(known, present))
-        try:
-            self._add_small(names, groups, columns)
-        except struct.error:  # money, an absent value, or a large one
-            piles = self._piles.setdefault(names, defaultdict(list))
-            for group, row in zip(groups, zip(*columns, strict=True), strict=True):
-                piles[group].append(row)
-            self._piled += len(groups)
+        self.records += len(unknown)
+        self._groups = None
+        grouping: list[Column] = [dimensions[place] for place in self._places]
+        if self._unplaced and not (self._cost is None and is_absent(dimensions[-1])):
+            self._place(grouping, counters)
+        packed = self._pack(known)
+        if packed is None:
+            self._pile(grouping, known)
+        else:
+            lanes = self._lanes.get(self._present_names)
+            if lanes is None:
+                lanes = self._lanes[self._present_names] = Lanes()
+            # Of big-endian bytes, if nobody says otherwise.
+            lanes.add(zip(*grouping, strict=True), map(int.from_bytes, packed))
         if not is_absent(unknown):
-            self._add_unknown(groups, unknown)
-        for waiting in (*self._grouping, *self._counters):
-            waiting.clear()
-        if self._piled >= SUMMED:
-            self._sum()
+            self._add_unknown(grouping, unknown)
 
-    def _add_small(self, names: Names, groups: list[Group], columns: list[list[Any]]) -> None:
-        """Add counts of 32 bits: each row is one integer, in which every count has 64 bits.
+    def _place(self, grouping: list[Column], counters: Columns) -> None:
+        """Put columns of names in their places that are no dimensions of the endpoint."""
+        for at in self._unplaced:
+            name, unknown = self.names[at], grouping[at]
+            if name == HAS_COST and self._cost is not None:
+                grouping[at] = tuple([value is not None for value in counters[self._cost]])
+            elif not is_absent(unknown):
+                grouping[at] = tuple([dict(pairs or ()).get(name) for pairs in unknown])
 
-        Raises:
-            struct.error: a value is none; nothing has been added.
+    def _pack(self, known: list[Column]) -> list[bytes] | None:
+        """Return rows as :class:`Lanes` have them, as bytes; ``None``: not all are small counts.
+
+        It is tried with the counters that the last rows had, before each is looked at.
         """
-        if columns and self.records > MOST:
-            raise struct.error(self.records)
-        pack = struct.Struct(">" + "4xI" * len(names)).pack
-        rows = map(pack, *columns) if columns else repeat(b"", len(groups))
-        numbers = list(map(int.from_bytes, rows))  # of big-endian bytes, if nobody says otherwise
-        lanes = self._lanes.setdefault(names, defaultdict(int))
-        for group, number in zip(groups, numbers, strict=True):
-            lanes[group] += number
+        packed = None
+        if all(map(is_absent, compress(known, map(not_, self._present)))):
+            packed = pack_rows(list(compress(known, self._present)), len(known[0]))
+        if packed is None:
+            present = [not is_absent(column) for column in known]
+            if present != self._present:
+                self._present = present
+                self._present_names = tuple(compress(self.endpoint.counters, present))
+                packed = pack_rows(list(compress(known, present)), len(known[0]))
+        return None if self._present_names and self.records > MOST else packed
 
-    def _sum(self) -> None:
+    def _pile(self, grouping: list[Column], known: list[Column]) -> None:
+        """Put rows aside by their groups: a few cost as much to sum as many."""
+        piles = self._piles.setdefault(self._present_names, defaultdict(list))
+        rows = zip(*compress(known, self._present), strict=True)
+        for group, row in zip(zip(*grouping, strict=True), rows, strict=True):
+            piles[group].append(row)
+        self._piled += len(known[0])
+        if self._piled >= SUMMED:
+            self.settle()
+
+    def _add_unknown(self, grouping: list[Column], column: Column) -> None:
+        """Add the counters that the registry does not know."""
+        with localcontext(MONEY):
+            for group, pairs in zip(zip(*grouping, strict=True), column, strict=True):
+                add_counters(self._named.setdefault(group, {}), pairs or ())
+
+    def settle(self) -> None:
         """Sum each pile into one row."""
         with localcontext(MONEY):
-            for piles in self._piles.values():
+            for piles in self._piles.values() if self._piled else ():
                 for group, rows in piles.items():
                     if len(rows) > 1:
                         piles[group] = [sum_rows(rows)]
         self._piled = 0
 
-    def _add_unknown(self, groups: list[Group], column: list[Any]) -> None:
-        """Add the counters that the registry does not know."""
-        with localcontext(MONEY):
-            for group, pairs in zip(groups, column, strict=True):
-                add_counters(self._named.setdefault(group, {}), pairs or ())
-
-    def settle(self) -> None:
-        """Sum up all that waits."""
-        self._pile()
-        self._sum()
-
     def columns(self) -> tuple[list[Group], dict[str, list[Number | None]]]:
         """Return the groups in any order, and a column for each counter that there is any of."""
+        if self._named or len(self._lanes) + len(self._piles) != 1:
+            groups = self.groups()
+            names = tuple({name: None for counters in groups.values() for name in counters})
+            columns = [[one.get(name) for one in groups.values()] for name in names]
+            return [*groups], dict(zip(names, map(exact_column, columns), strict=True))
+        for names, lanes in self._lanes.items():
+            return [*lanes.numbers], dict(zip(names, lanes.columns(len(names)), strict=True))
         self.settle()
-        if len(self._lanes) == 1 and not self._piles and not self._named:
-            ((names, lanes),) = self._lanes.items()
-            width = len(names)
-            packed = b"".join([number.to_bytes(8 * width, "big") for number in lanes.values()])
-            numbers = array("Q", packed)
-            if sys.byteorder == "little":
-                numbers.byteswap()
-            return [*lanes], {name: [*numbers[at::width]] for at, name in enumerate(names)}
-        groups = self.groups()
-        names = tuple({name: None for counters in groups.values() for name in counters})
-        found = {group: exact_counters(counters) for group, counters in groups.items()}
-        return [*found], {name: [one.get(name) for one in found.values()] for name in names}
+        ((names, piles),) = self._piles.items()
+        columns = list(map(list, zip(*(row for (row,) in piles.values()), strict=True)))
+        return [*piles], dict(zip(names, map(exact_column, columns), strict=True))
 
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
-        if self._groups is not None:
-            return self._groups
-        self.settle()
-        groups = {group: dict(counters) for group, counters in self._named.items()}
-        for names, lanes in self._lanes.items():
-            form = struct.Struct(f">{len(names)}Q")
-            for group, number in lanes.items():
-                row = form.unpack(number.to_bytes(form.size, "big"))
-                add_counters(groups.setdefault(group, {}), zip(names, row, strict=True))
-        with localcontext(MONEY):
-            for names, piles in self._piles.items():
-                for group, (row,) in piles.items():
-                    present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
-                    add_counters(groups.setdefault(group, {}), present)
-        self._groups = groups
-        return groups
+        if self._groups is None:
+            self._groups = self._add_up(range(len(self.names)))
+        return self._groups
 
     def metrics(self) -> Counters:
         """Return the sums over all records, of the counters that are present."""
@@ -225,38 +203,115 @@ class Totals:
 
     def sums_by(self, *names: str) -> Iterator[tuple[Group, Counters]]:
         """Yield (values, sums) for each combination of these dimensions, in canonical order."""
-        sums = self._sums(tuple(self.names.index(name) for name in names))
+        sums = self._sums([self.names.index(name) for name in names])
         for values in sorted(sums, key=canonical_order):
             yield values, sums[values]
 
     @property
     def currencies(self) -> set[Any]:
         """The currencies that there is money of."""
-        if CURRENCY not in self.names:
-            return set()
-        place = self.names.index(CURRENCY)
-        return {group[place] for group, found in self.groups().items() if AMOUNT in found}
+        return set[Any]().union(*self._currencies_by(()).values())
 
-    def _sums(self, positions: tuple[int, ...]) -> dict[Group, Counters]:
-        """Add groups up; money of several currencies is never one number, and left out."""
-        sums: dict[Group, Counters] = {}
-        currency = self.names.index(CURRENCY) if CURRENCY in self.names else None
+    def _currencies_by(self, places: Sequence[int]) -> dict[Group, set[Any]]:
+        """Return the currencies that there is money of, by values of the names at these places."""
         currencies: defaultdict[Group, set[Any]] = defaultdict(set)
-        with localcontext(MONEY):
-            for group, counters in self.groups().items():
-                values = tuple(group[position] for position in positions)
-                add_counters(sums.setdefault(values, {}), counters.items())
-                if currency is not None and AMOUNT in counters:
-                    currencies[values].add(group[currency])
-        for values, some in currencies.items():
+        if CURRENCY in self.names:
+            place = self.names.index(CURRENCY)
+            for group, found in self.groups().items():
+                if AMOUNT in found:
+                    currencies[tuple([group[one] for one in places])].add(group[place])
+        return currencies
+
+    def _sums(self, places: Sequence[int]) -> dict[Group, Counters]:
+        """Add groups up; money of several currencies is never one number, and left out."""
+        sums = self._add_up(places)
+        for values, some in self._currencies_by(places).items():
             if len(some) > 1:
                 del sums[values][AMOUNT]
         return {group: exact_counters(total) for group, total in sums.items()}
 
+    def _add_up(self, places: Sequence[int]) -> dict[Group, Counters]:
+        """Add groups up that have the same values at these places."""
+        self.settle()
+        sums: defaultdict[Group, Counters] = defaultdict(dict)
+        with localcontext(MONEY):
+            for group, counters in self._named.items():
+                add_counters(sums[tuple([group[place] for place in places])], counters.items())
+            for names, lanes in self._lanes.items():
+                fewer = Lanes()
+                groups = (tuple([group[place] for place in places]) for group in lanes.numbers)
+                fewer.add(groups, lanes.sums)
+                rows = zip(*fewer.columns(len(names)), strict=True) if names else repeat(())
+                for values, row in zip(fewer.numbers, rows, strict=False):
+                    add_counters(sums[values], zip(names, row, strict=True))
+            for names, piles in self._piles.items():
+                for group, (row,) in piles.items():
+                    values = tuple([group[place] for place in places])
+                    present = (pair for pair in zip(names, row, strict=True) if pair[1] is not None)
+                    add_counters(sums[values], present)
+        return sums
 
-def is_absent(column: list[Any]) -> bool:
-    """Tell whether no row has a value."""
-    return not column or (column[0] is None and column.count(None) == len(column))
+
+class Lanes:
+    """Sums of small counts by group: each group's are one integer, in which each has 64 bits."""
+
+    def __init__(self) -> None:
+        """Start with no groups."""
+        self.numbers = Numbers()
+        self.sums: list[int] = []
+        """By the numbers of groups."""
+
+    def add(self, groups: Iterable[Group], rows: Iterable[int]) -> None:
+        """Add a row to each of these groups."""
+        numbers, sums = list(map(self.numbers.__getitem__, groups)), self.sums
+        sums.extend([0] * (len(self.numbers) - len(sums)))
+        for number, row in zip(numbers, rows, strict=True):
+            sums[number] += row
+
+    def columns(self, counters: int) -> list[list[Number | None]]:
+        """Return a column for each of so many counters, with a value for each group."""
+        found = array("Q", b"".join([one.to_bytes(8 * counters, "big") for one in self.sums]))
+        if sys.byteorder == "little":
+            found.byteswap()
+        return [[*found[place::counters]] for place in range(counters)]
+
+
+class Numbers(dict[Group, int]):
+    """Numbers groups, in the order in which they are asked for."""
+
+    def __missing__(self, group: Group) -> int:
+        """Give a group the next number."""
+        self[group] = number = len(self)
+        return number
+
+
+def pack_rows(columns: list[Column], rows: int) -> list[bytes] | None:
+    """Return rows as :class:`Lanes` have them, as bytes; ``None``: not all are small counts.
+
+    Those are counts of 32 bits: neither money, nor absent, nor large.
+    """
+    try:
+        return list(map(row_packer(len(columns)), *columns)) if columns else [b""] * rows
+    except struct.error:
+        return None
+
+
+@cache
+def row_packer(counters: int) -> Callable[..., bytes]:
+    """Return what packs a row of so many counters."""
+    return struct.Struct(">" + "4xI" * counters).pack
+
+
+def is_absent(column: Column) -> bool:
+    """Tell whether no row has a value; there are rows."""
+    return column[0] is None and column.count(None) == len(column)
+
+
+def exact_column(column: list[Number | None]) -> list[Number | None]:
+    """Return sums in canonical form."""
+    if Decimal not in set(map(type, column)):
+        return column
+    return [value if value is None else exact_number(value) for value in column]
 
 
 def exact_counters(counters: Counters) -> Counters:

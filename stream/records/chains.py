@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
@@ -124,6 +125,7 @@ class ChainSummary(Struct):
         return bool(self.sums.letters) or self.is_waiting or self.incomplete is not None
 
 
+@cache
 def folded_chain(endpoint: str, label: str = "") -> Chain:
     """Return the chain of an endpoint's folded days that one label alone had windows in.
 

@@ -66,6 +66,8 @@ def exact_number(value: Number) -> Number:
         return value
     text = format(value, "f")
     if "." in text:
+        if text[-1] != "0":
+            return value
         text = text.rstrip("0").rstrip(".")
     return Decimal("0" if text in {"-0", ""} else text)
 

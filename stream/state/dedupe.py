@@ -129,8 +129,7 @@ def unite_rows(
     snapshot: Snapshot | None, bucket: Bucket, revision: int
 ) -> tuple[Snapshot, Outcomes]:
     """Merge rows one by one: a window's first delivery, or one with other rows than before."""
-    identities = list(zip(*bucket.dimensions, strict=True))
-    if snapshot is None and len(set(identities)) == bucket.rows:
+    if snapshot is None and len(set(zip(*bucket.dimensions, strict=True))) == bucket.rows:
         fresh = Snapshot(revision, bucket.dimensions, bucket.counters, digest=bucket.digest)
         return fresh, Outcomes(new=bucket.rows)
     held = snapshot or EMPTY
@@ -138,7 +137,7 @@ def unite_rows(
     delivered: dict[Identity, Column] = {}
     collisions = set(held.collisions)
     new = revised = 0
-    for identity, row in zip(identities, zip(*bucket.counters, strict=True), strict=True):
+    for identity, row in pair_rows(bucket):
         if delivered.setdefault(identity, row) != row:
             collisions.add(identity)
         before = rows.get(identity)

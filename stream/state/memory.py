@@ -33,7 +33,8 @@ WINDOW_BYTES: Final = 1_000
 COLUMN_BYTES: Final = 56
 """What a column takes without its values; each of those is pointed at by 8 bytes."""
 POINTER_BYTES: Final = 8
-VALUE_BYTES: Final = {int: 32, Decimal: 112}
+COUNT_BYTES: Final = 32
+MONEY_BYTES: Final = 112
 """What a counter's value takes; texts of dimensions are shared."""
 PAIRS_BYTES: Final = 256
 """What names and values take that the registry does not know."""
@@ -56,9 +57,12 @@ def estimate_bytes(snapshot: Snapshot) -> int:
     row = columns * POINTER_BYTES
     for column in (*counters, dimensions[-1]):
         value = column[-1] or column[0]
-        if value:
-            kind = type(value)
-            row += VALUE_BYTES.get(kind, PAIRS_BYTES) if kind is not int or value >= SHARED else 0
+        if not value:
+            continue
+        if type(value) is int:
+            row += COUNT_BYTES if value >= SHARED else 0
+        else:
+            row += MONEY_BYTES if type(value) is Decimal else PAIRS_BYTES
     return found + rows * row
 
 

@@ -222,7 +222,10 @@ class KeyedState:
 
         Those are closed: what is delivered again of them is in their sums, which no page can mend.
         """
-        days = self.store.last_window(folded_chain(chain.endpoint, chain.label), window.start)
+        folded = folded_chain(chain.endpoint, chain.label)
+        if folded not in self.chains:
+            return False
+        days = self.store.last_window(folded, window.start)
         return days is not None and window.end <= days.end
 
     def folded_until(self, chain: Chain) -> int:

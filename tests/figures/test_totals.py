@@ -30,7 +30,6 @@ def test_sums_are_exact(most: int, data: st.DataObject) -> None:
     """Whatever comes together, each group has the sum of what is present, and nothing else."""
     wanted: dict[Column, dict[str, Decimal]] = {}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(totals, "PILED", 4)
         patched.setattr(totals, "SUMMED", 8)
         patched.setattr(totals, "MOST", most)
         found = totals.Totals(COSTS)
@@ -50,3 +49,36 @@ def test_sums_are_exact(most: int, data: st.DataObject) -> None:
                     if value is not None:
                         sums[name] = sums.get(name, Decimal(0)) + value
         assert dict(found.sums_by("project_id")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("amounts", "is_packed"),
+    [
+        ((1, 2), True),
+        ((0, (1 << 32) - 1), True),
+        ((1, 1 << 32), False),
+        ((1, None), False),
+        ((1, Decimal(2)), False),
+        ((None, None), True),
+    ],
+)
+def test_small_counts_are_packed(
+    amounts: Column, *, is_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of small counts are an integer each, whatever the rows before were; others never."""
+    packed: list[list[bytes] | None] = []
+    pack = totals.pack_rows
+
+    def spy(columns: list[Column], rows: int) -> list[bytes] | None:
+        packed.append(pack(columns, rows))
+        return packed[-1]
+
+    monkeypatch.setattr(totals, "pack_rows", spy)
+    found = totals.Totals(COSTS)
+    nothing = (None, None)
+    others = [nothing] * len(COSTS.dimensions)
+    for column in (amounts, (3, 4), amounts):
+        found.add((("p", "p"), *others), (column, *[nothing] * (len(COSTS.counters) - 1), nothing))
+    assert (packed[-1] is not None) == is_packed
+    wanted = 2 * sum(one for one in amounts if one is not None) + 7
+    assert found.metrics() == {COSTS.counters[0]: wanted}
