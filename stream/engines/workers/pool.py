@@ -122,8 +122,9 @@ class Pool:
         self.workers: list[Worker] = []
         try:
             self.intake = Intake(run.rules, tally, lambda: run.now, Share(0, count))
-            self.survey = survey_directory(run, self.intake)
-            ranges = cut_pages(run, self.survey, count)
+            with pause_collector():  # there may be a great many files
+                self.survey = survey_directory(run, self.intake)
+                ranges = cut_pages(run, self.survey, count)
             self.own_range = ranges[0] if ranges else None
             if ranges:
                 tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
@@ -188,29 +189,16 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         announce_survey(self.survey, observer)
-        run, intake, own_range = self.run, self.intake, self.own_range
+        run, intake = self.run, self.intake
         assert intake is not None  # noqa: S101 -- without it there is no pool
         store, lasting = intake.checkpoints.store, run.rules.state is not None
         with pause_collector():
-            own = [partial(take_pages, own_range, intake, run, observer)] if own_range else []
-            parts: list[ShareResult] = await self._gather(observer, own)
-            others = parts[len(own) :]
-            shared, touching = compare_ranges([part.slots for part in parts])
-            await self._take_shared(shared[len(own) :], intake, observer)
+            parts, touching = await self._take_all(intake, observer)
+            others = parts[len(parts) - len(self.workers) :]
             expected = expected_in(run)
             left = touching.union(*(part.wide for part in parts))
             flush = bool(run.details or left or expected.survivors)
-            for worker in self.workers:
-                worker.ask(FigureRequest(left, flush))
-            take_over(intake, others)
-            figures: list[dict[str, EndpointFigures]] = []
-            if own:
-                with INTERRUPTION.allow():
-                    found = compute_figures(intake.windows(), left, priced=run.adds_up_for_prices)
-                figures.append(found)
-            figures += await self._gather(observer)
-            for worker in self.workers:
-                worker.child.join()
+            figures = await self._add_up(intake, others, FigureRequest(left, flush), observer)
             with closing(Shards([worker.shard for worker in self.workers], store)) as shards:
                 take_letters(intake, shards.letters())
                 if lasting:
@@ -234,9 +222,45 @@ class Pool:
                     windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
                 )
                 letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
-                return await finish_run(
+                report = await finish_run(
                     state, run.now, run.outputs, letters, expected, joined, store.losses
                 )
+            for worker in self.workers:
+                worker.child.join()
+            return report
+
+    async def _take_all(
+        self, intake: Intake, observer: Observer
+    ) -> tuple[list[ShareResult], set[str]]:
+        """Let all shares be taken in, the own range too, and take windows that several ranges have.
+
+        Return what was read in each, and which endpoints of ranges cannot be added up.
+        """
+        own = []
+        if self.own_range is not None:
+            own.append(partial(take_pages, self.own_range, intake, self.run, observer))
+        parts: list[ShareResult] = await self._gather(observer, own)
+        shared, touching = compare_ranges([part.slots for part in parts])
+        await self._take_shared(shared[len(own) :], intake, observer)
+        return parts, touching
+
+    async def _add_up(
+        self,
+        intake: Intake,
+        others: Sequence[ShareResult],
+        request: FigureRequest,
+        observer: Observer,
+    ) -> list[dict[str, EndpointFigures]]:
+        """Return the figures of each share; what others found is taken over meanwhile."""
+        for worker in self.workers:
+            worker.ask(request)
+        take_over(intake, others)
+        figures: list[dict[str, EndpointFigures]] = []
+        if self.own_range is not None:
+            with INTERRUPTION.allow():
+                windows, priced = intake.windows(), self.run.adds_up_for_prices
+                figures.append(compute_figures(windows, request.left_endpoints, priced=priced))
+        return figures + await self._gather(observer)
 
     async def _take_shared(
         self, shared: Sequence[Sequence[Place]], intake: Intake, observer: Observer

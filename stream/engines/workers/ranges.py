@@ -15,12 +15,12 @@ from itertools import accumulate, groupby, repeat
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from stream.figures.totals import AMOUNT
 from stream.pipeline import Replay
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.windows import Slot, Window
+from stream.records.windows import DAY, Slot, Window
 from stream.sources.discovery import FixtureChain, Survey
-from stream.sources.files import PageFile
 from stream.sources.regular_files import size_of
 from stream.state.windows import Place, Windows
 
@@ -29,7 +29,9 @@ __all__ = ["ChainSlots", "compare_ranges", "cut_pages", "slots_in"]
 MEASURED: Final = 1024
 """Of how many of a chain's files the size is asked; each stands for those that follow it."""
 PAGE_BYTES: Final = 10_000
-"""What a page costs beside its bytes, in bytes."""
+"""What a page takes beside its bytes, as so many bytes."""
+MONEY: Final = 3
+"""How many times as much a byte takes of pages of costs, whose numbers are decimals."""
 
 
 def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
@@ -44,7 +46,7 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
     is_cut = run.rules.state is None and not run.rules.tolerant and not survey.captures
     if not is_cut or any(many > 1 for many in chains.values()):
         return []
-    weights = [measure_files(chain.files) for chain in survey.chains]
+    weights = [measure_files(chain) for chain in survey.chains]
     whole, done = sum(map(sum, weights)) or 1, 0
     ranges: list[list[FixtureChain]] = [[] for _ in range(count)]
     for chain, found in zip(survey.chains, weights, strict=True):
@@ -61,12 +63,15 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
     return [Survey(chains, [], []) for chains in ranges if chains]
 
 
-def measure_files(files: Sequence[PageFile]) -> list[int]:
-    """Return about how much work each file is."""
+def measure_files(chain: FixtureChain) -> list[int]:
+    """Return about how much work each file of a chain is."""
+    files, endpoint = chain.files, ENDPOINTS.get(chain.chain.endpoint)
+    times = MONEY if endpoint is not None and AMOUNT in endpoint.counters else 1
     step = len(files) // MEASURED + 1
     found: list[int] = []
     for first in range(0, len(files), step):
-        found += [size_of(files[first].path) + PAGE_BYTES] * min(step, len(files) - first)
+        weight = size_of(files[first].path) * times + PAGE_BYTES
+        found += [weight] * min(step, len(files) - first)
     return found
 
 
@@ -94,13 +99,13 @@ def slots_in(windows: Windows) -> dict[Chain, ChainSlots]:
     found = {}
     for chain in windows.chains:
         starts, ends = array("q"), array("q")
-        stand_apart, is_wide, end = True, False, 0
-        for window, rollup in windows.slots(chain):
-            stand_apart = stand_apart and not rollup and window.start >= end
-            is_wide = is_wide or window.crosses_midnight
-            end = window.end
-            starts.append(window.start)
+        stand_apart, is_wide, last = True, False, 0
+        for (start, end), rollup in windows.slots(chain):
+            stand_apart = stand_apart and start >= last and not rollup
+            is_wide = is_wide or end > start - start % DAY + DAY
+            starts.append(start)
             ends.append(end * 2 + rollup)
+            last = end
         if starts:
             found[chain] = ChainSlots(starts, ends, stand_apart, is_wide)
     return found

@@ -12,9 +12,11 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple, TypeAlias
+from time import monotonic
+from typing import Final, NamedTuple, TypeAlias
 
 import anyio
+import anyio._backends._asyncio  # 15 ms that each worker would take, once it is forked
 
 from stream.engines.signals import run_until_signalled
 from stream.engines.workers.ranges import ChainSlots, slots_in
@@ -51,7 +53,8 @@ __all__ = [
     "take_pages",
 ]
 
-TICK = 16
+TICK: Final = 0.1
+"""After how many seconds the main process is told of more pages."""
 
 
 class Task(NamedTuple):
@@ -176,17 +179,18 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) 
     shard = open_shard(task.shard, run.rules.state, share)
     opened = closing(Intake(run.rules, Tally(), lambda: run.now, share, shard))
     observer = observer_through(pipe) if share.counts_pages else Observer()
-    with pause_collector(), opened as intake:
-        pipe.send(await take_pages(task.survey, intake, run, observer))
-        while isinstance(request := await next_request(asked), WindowRequest):
-            pipe.send(intake.checkpoints.hand_over(request.places))
-        if request.flush:
-            intake.checkpoints.flush()
-        with INTERRUPTION.allow():
-            found = compute_figures(
-                intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
-            )
-        pipe.send(found)
+    with pause_collector():
+        with opened as intake:
+            pipe.send(await take_pages(task.survey, intake, run, observer))
+            while isinstance(request := await next_request(asked), WindowRequest):
+                pipe.send(intake.checkpoints.hand_over(request.places))
+            if request.flush:
+                intake.checkpoints.flush()
+            with INTERRUPTION.allow():
+                figures = compute_figures(
+                    intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
+                )
+        pipe.send(figures)  # when the shard is whole, and before memory is given back
 
 
 async def take_pages(
@@ -218,14 +222,15 @@ async def next_request(asked: SimpleQueue[Request]) -> Request:
 
 
 def observer_through(pipe: Connection) -> Observer:
-    """Return who tells the main process of holes, and of pages, some at a time."""
-    pages = 0
+    """Return who tells the main process of holes, and now and then of pages."""
+    pages, told = 0, monotonic()
 
     def tick(_: str) -> None:
-        nonlocal pages
+        nonlocal pages, told
         pages += 1
-        if pages % TICK == 0:
-            pipe.send(TICK)
+        if monotonic() - told > TICK:
+            pipe.send(pages)
+            pages, told = 0, monotonic()
 
     return Observer(on_page=tick, on_hole=lambda *found: pipe.send(Hole(*found)))
 
