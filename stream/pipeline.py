@@ -38,7 +38,7 @@ from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
 from stream.sources.digests import Digests
 from stream.sources.directory import Directory
-from stream.sources.discovery import Survey
+from stream.sources.discovery import Survey, survey_place
 from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
 from stream.sources.regular_files import read_regular
@@ -55,8 +55,8 @@ __all__ = [
     "Observer",
     "Outputs",
     "Replay",
+    "announce_survey",
     "day_store_of",
-    "directory_of",
     "expected_in",
     "finish_run",
     "freeze_state",
@@ -155,10 +155,10 @@ async def ingest_all(run: Replay, intake: Intake, observer: Observer = Observer(
         BadInput: a page or a chain cannot be trusted.
         Unavailable: a file cannot be read, or state not written.
     """
-    directory = directory_of(run, intake)
-    survey = survey_directory(directory, intake, observer)
+    survey = survey_directory(run, intake)
+    announce_survey(survey, observer)
     try:
-        await ingest_pages(directory, survey, intake, run, observer)
+        await ingest_pages(survey, intake, run, observer)
         intake.judge()
     except BaseException:  # a signal or a bad page ends the run: what was taken in stays
         intake.store_rest()
@@ -197,34 +197,36 @@ def state_files_of(rules: Rules) -> list[Path]:
     return [state.with_name(state.name + end) for end in STATE_FILES] if state else []
 
 
-def survey_directory(directory: Directory, intake: Intake, observer: Observer) -> Survey:
-    """See what is to be read, and tell the observer.
+def survey_directory(run: Replay, intake: Intake) -> Survey:
+    """See what is to be read.
 
     Raises:
         BadInput: there is nothing, or what says how pages were asked for is broken.
         Unavailable: the directory cannot be read.
     """
-    survey = directory.survey()
+    survey = survey_place(run.directory, files_of(run), final=run.rules.state is None)
     for fault in survey.request_faults:
         raise fault
     if not survey.chains and not survey.captures and not intake.account.packed_entries:
         few = "; ".join(f"{name}: {reason}" for name, reason in survey.left_out[:3])
         raise BadInput(
             "no_fixtures",
-            f"found no pages in {directory.place}, expected JSON pages or captures, "
+            f"found no pages in {run.directory}, expected JSON pages or captures, "
             f"named {NAMES_WANTED}" + (f" ({few})" if few else ""),
         )
+    return survey
+
+
+def announce_survey(survey: Survey, observer: Observer) -> None:
+    """Tell the observer what is to be read, and what is not."""
     for name, reason in survey.left_out:
         observer.on_left_out(name, reason)
     if not survey.captures:
         observer.on_total(sum(len(chain.files) for chain in survey.chains))
-    return survey
 
 
-async def ingest_pages(
-    directory: Directory, survey: Survey, intake: Intake, run: Replay, observer: Observer
-) -> None:
-    """Read everything into state: the source beside the consumer, until the channel has ended.
+async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Observer) -> None:
+    """Read what was seen into state: the source beside the consumer, until the channel has ended.
 
     Raises:
         BadInput, Unavailable: the first error of any task; the others are stopped.
@@ -236,7 +238,7 @@ async def ingest_pages(
     if not intake.checkpoints.is_lasting:
         priced = run.adds_up_for_prices
         intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
-    rules = run.rules
+    rules, directory = run.rules, directory_of(run, intake)
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
 
         async def feed() -> None:

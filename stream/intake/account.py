@@ -205,6 +205,19 @@ class Account:
         self._note(part, entry)
         return before
 
+    def join(self, other: Account) -> None:
+        """Take all entries of another, which are of other parts."""
+        self.packed_entries.update(other.packed_entries)
+        self.open.update(other.open)
+        self.changed_parts |= other.changed_parts
+        self.falls.update(other.falls)
+        self._noted.update(other._noted)
+        for origin, delivered in other._sums.items():
+            if delivered is None:
+                self._sums[origin] = None
+            else:
+                self._add(origin, delivered)
+
     def soil(self, part: Part, entry: Entry) -> None:
         """Note that what an entry says has to be added up anew."""
         self._sums.update((Origin(part.source, one.chain), None) for one in entry.contributions)

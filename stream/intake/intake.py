@@ -65,7 +65,7 @@ class Intake:
         self.share = share
         self.objects = Objects()
         lasting = rules.state is not None
-        self.account = Account(tracked=lasting or share != ALL)
+        self.account = Account(tracked=lasting or share.by_days)
         opened = store or Store(rules.state)
         try:
             if lasting and store is None:
@@ -95,7 +95,7 @@ class Intake:
 
     def _restore_account(self) -> None:
         """Take up what the state file knows of parts, and so of the chains that they are of."""
-        self.account.restore(self.checkpoints.parts, counted=self.share.first)
+        self.account.restore(self.checkpoints.parts, counted=self.share.counts_pages)
         self.checkpoints.parts = {}
         known = {one for one in self.account.chains() if one.endpoint in ENDPOINTS}
         for chain in sorted(self.state.chains - known):  # left by workers that were ended
@@ -200,7 +200,7 @@ class Intake:
     def _undo_letter(self, part: Part, entry: Entry, page: Page) -> None:
         """Forget that a page was set aside as a whole."""
         self.account.soil(part, entry)
-        entry.contribution_of(page.chain).sums.letters -= self.share.first
+        entry.contribution_of(page.chain).sums.letters -= self.share.counts_pages
         self.checkpoints.put_letters(part, page.place, page.chain, [])
         self.letters_changed = True
 
@@ -354,7 +354,7 @@ class Intake:
         lasting = self.checkpoints.is_lasting
         if lasting:
             self.standing.touched_walks |= self.checkpoints.walks()
-        if lasting and self.share == ALL:
+        if lasting and not self.share.by_days:
             self.checkpoints.save(self.account.changes(), figures)
             self.account.note_stored()
         else:  # what one of several workers has counted is put together by the main process
@@ -372,7 +372,7 @@ class Intake:
 
     def _leave_deserted(self) -> None:
         """Know nothing of chains any more of which no part is left."""
-        if self._deserted and self.share.first:  # the others do not know which parts count
+        if self._deserted and self.share.counts_pages:  # the others do not know which parts count
             left = {origin.chain for origin in self.account.sums_by_origin()}
             self.state.chains -= self._deserted - left - self._former
             self._deserted = set()

@@ -89,7 +89,7 @@ class PageCounter:
         self.keeps_digests = keeps_digests
         self.returning_chains: set[Chain] = set()
         """Chains that bring windows again as they were: there it pays to know them by digests."""
-        self.reader = PageReader(tolerant=tolerant, follows=share.first)
+        self.reader = PageReader(tolerant=tolerant, follows=share.counts_pages)
         self.changes = Changes(state, account)
         self.is_half_merged = False
         """Whether state has half of a page: nothing of that is to be stored."""
@@ -124,7 +124,7 @@ class PageCounter:
         tally.pages[endpoint, "ok" if counted.is_sound else "dead_lettered"] += 1
         if not page.place or endpoint == UNKNOWN_CHAIN:
             counted.link = None  # a page 0 is of no walk, and of this one nobody knows which
-        if not self.share.first:  # what all workers see the first of them says
+        if not self.share.counts_pages:  # what all workers see the first of them says
             counted.link = None
             counted.letters = [letter for letter in counted.letters if letter.is_own]
         for letter in counted.letters:

@@ -86,6 +86,11 @@ class Histogram:
         self.counts[bisect_left(SECONDS, seconds)] += 1
         self.sum += seconds
 
+    def join(self, other: Histogram) -> None:
+        """Take the observations of another."""
+        self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
     def buckets(self) -> list[tuple[str, float]]:
         """Return (upper bound, observations up to it) for each bound, the last one infinite."""
         found, total = [], 0
@@ -114,6 +119,20 @@ class Tally(Counts):
         self.reported_at: int | None = None
         """When a report was last written, in Unix seconds."""
         self._stored: Counts | None = None
+
+    def join(self, other: Tally) -> None:
+        """Count what another has counted of pages and their records."""
+        self.restore(other.saved_counts())
+        self.page_read.join(other.page_read)
+        self.page_decode.join(other.page_decode)
+        self.channel_capacity = max(self.channel_capacity, other.channel_capacity)
+        self.channel_blocked_seconds += other.channel_blocked_seconds
+
+    def counts_of_rows(self) -> Tally:
+        """Return what was counted of rows alone, and not of pages."""
+        found = Tally()
+        found.records, found.dead_letters = self.records, self.dead_letters
+        return found
 
     @property
     def lasting_counts(self) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from stream.records.chains import Chain, Link
@@ -182,6 +182,16 @@ class Checkpoints:
         changed = self.state.changed_places.copy()
         self.store.put_windows(self._windows_held(changed), self.state.raised_revisions)
         self.state.note_stored(changed)
+
+    def hand_over(self, places: Sequence[Place]) -> list[tuple[Place, Snapshot]]:
+        """Return windows that somebody else counts from now on.
+
+        Raises:
+            Unavailable: the store cannot be read or written.
+        """
+        found = [(place, self.state.hand_over(place)) for place in places]
+        self.store.drop_windows(places)
+        return found
 
     def _windows_held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:
         """Yield windows in memory, in order."""

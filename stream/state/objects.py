@@ -114,10 +114,19 @@ class Objects:
         )
 
     def restore(self, saved: bytes) -> None:
-        """Take over what :meth:`saved_objects` returned; a file without lists has no byte of it."""
+        """Take over what :meth:`saved_objects` returned; a file without lists has no byte of it.
+
+        A page says that in the place of what it said before, and walks say it beside that.
+        """
         for found in decode(saved, type=list[SavedList]) if saved else ():
-            self.pages[found.place] = {one: frozenset(refs) for one, refs in found.elements}
-            self._claims[found.place] = dict(found.claims)
+            if found.place[-1] != WALKED:
+                self.pages[found.place], self._claims[found.place] = {}, {}
+            known = self.pages.setdefault(found.place, {})
+            for one, references in found.elements:
+                known[one] = known.get(one, frozenset()).union(references)
+            claims = self._claims.setdefault(found.place, {})
+            for name, claim in found.claims:
+                claims[name] = max(claims.get(name, claim), claim, key=lambda one: one.rank)
         self.has_changed, self._names = False, None
 
 

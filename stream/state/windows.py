@@ -217,6 +217,28 @@ class KeyedState:
             self.held_bytes += estimate_bytes(after)
         return outcomes
 
+    def join(self, place: Place, snapshot: Snapshot) -> Outcomes:
+        """Merge a window that others have counted, and say what became of the rows that it has."""
+        (chain, slot), columns = place, (snapshot.dimensions, snapshot.counters)
+        bucket = Bucket(slot.window, snapshot.rows, *columns, slot.rollup, snapshot.digest)
+        outcomes = self.take(chain, bucket, snapshot.revision)
+        held = self.snapshots[place]
+        if snapshot.collisions and held.revision == snapshot.revision:
+            collisions = held.collisions | snapshot.collisions
+            self.snapshots[place] = held._replace(collisions=collisions, digest=b"")
+            self.changed_places.add(place)
+        return outcomes
+
+    def hand_over(self, place: Place) -> Snapshot:
+        """Return a window that somebody else counts from now on; the store is to let go of it."""
+        snapshot = self.get(place)
+        assert snapshot is not None  # noqa: S101 -- whoever asks was told that it is there
+        if self._let_go(place) is None:
+            self.spilled_sums[place[0]] = None
+        self.changed_places.discard(place)
+        self.raised_revisions.pop(place, None)
+        return snapshot
+
     def is_closed(self, chain: Chain, window: Window) -> bool:
         """Tell whether a window lies in days that were folded, with what its label said of them.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.engines.workers.pool import take_over
+from stream.engines.workers.joins import take_letters
 from stream.state.sqlite.store import Store
 from tests.support.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.support.places import FIXTURES
@@ -255,7 +255,7 @@ def test_a_shard_that_counts_has_to_be_whole(
     shards = [state.with_name(f"{state.name}.shard-{rank}-of-2") for rank in range(2)]
 
     def lose(*taken: object) -> None:
-        take_over(*taken)  # type: ignore[arg-type]  # as they came
+        take_letters(*taken)  # type: ignore[arg-type]  # as they came
         for shard in shards:
             for name in (shard, shard.with_name(f"{shard.name}-wal")):
                 if harm == "gone":
@@ -265,7 +265,7 @@ def test_a_shard_that_counts_has_to_be_whole(
                     name.write_bytes(found[: len(found) // 2] + bytes(len(found) // 2))
 
     with monkeypatch.context() as patched:
-        patched.setattr("stream.engines.workers.pool.take_over", lose)
+        patched.setattr("stream.engines.workers.pool.take_letters", lose)
         lost = replay(pages, workers=2, state=state)
     assert lost.code in {65, 69}
     assert len(lost.errors.splitlines()) == 1

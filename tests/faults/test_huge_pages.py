@@ -88,8 +88,9 @@ def test_work_that_only_reads_is_broken_off(
     pages = put_all(tmp_path / "pages", {ONE: MORE, TWO: END})
     monkeypatch.setattr(f"stream.{place}", stretch)
     replayed = replay(pages, workers=workers)
-    in_worker = workers > 1 and "Decoder" in place  # a signal to one worker alone
-    assert (replayed.code, len(replayed.errors.splitlines())) == (69 if in_worker else 143, 1)
+    in_worker = workers > 1 and "Decoder" in place  # a signal to each alone: one is the first
+    assert replayed.code in ({143, 69} if in_worker else {143})
+    assert len(replayed.errors.splitlines()) == 1
 
 
 def test_a_list_is_broken_off_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import anyio
 
-from stream.engines.workers.joins import join_figures
-from stream.engines.workers.pool import take_over
+from stream.engines.workers.joins import join_figures, take_letters, take_over
 from stream.engines.workers.worker import ShareResult, compute_figures, share_result_of
 from stream.figures.endpoint import EndpointFigures, SpilledFigures
 from stream.figures.outline import FrozenState
@@ -277,7 +276,7 @@ class Run:
             with ExitStack() as working:
                 workers: list[Intake] = []
                 for rank, path in enumerate(shards):
-                    share = Share(rank, count)
+                    share = Share(rank, count, by_days=True)
                     shard = open_shard(path, state, share)
                     one = Intake(self.rules, Tally(), lambda: CLOCK, share, shard)
                     workers.append(working.enter_context(closing(one)))
@@ -287,7 +286,8 @@ class Run:
                     worker.checkpoints.flush()
                 figures = [compute_figures(one, apart) for one in windows]
             with closing(Shards(shards)) as together:
-                take_over(main, parts, together.letters())
+                take_over(main, parts)
+                take_letters(main, together.letters())
                 if state is not None:
                     main.checkpoints.store.take_shards([])
                 elif parts[0].has_spilled:
@@ -319,7 +319,7 @@ class Run:
             entries = worker.account.changes()
             worker.store()
             windows.append(worker.state.windows())
-            parts.append(share_result_of(worker, entries, windows[-1], ()))
+            parts.append(share_result_of(worker, entries, windows[-1]))
         if abort is not None:
             raise abort
         return place, parts, windows

@@ -21,8 +21,12 @@ PATIENCE = 30.0
 class Started:
     """A replay with two workers, in processes of its own."""
 
-    def __init__(self, capture: Path, report: Path, *options: str) -> None:
-        """Start it; scratch files go beside the report."""
+    def __init__(self, capture: Path, report: Path, *options: str, beside: int = 2) -> None:
+        """Start it; scratch files go beside the report.
+
+        So many workers are processes ``beside`` the main one: it is one itself where pages are cut.
+        """
+        self.beside = beside
         base = [sys.executable, "-m", "stream", "replay", str(capture), "--now", NOW]
         self.report = report
         self.process = subprocess.Popen(
@@ -38,7 +42,7 @@ class Started:
         """Wait until its workers are there; return their process ids."""
         for _ in moments():
             found = self._processes()
-            if len(found) == 2:
+            if len(found) == self.beside:
                 return found
         raise AssertionError("no workers")
 

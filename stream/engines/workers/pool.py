@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import re
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,45 +14,52 @@ from typing import Any, Final, NamedTuple
 
 import anyio
 import anyio.to_thread
-import msgspec
 
 from stream.engines.signals import SIGNALS, ignore_signals
-from stream.engines.workers.joins import join_figures, join_tallies
+from stream.engines.workers.joins import join_figures, join_windows, take_letters, take_over
+from stream.engines.workers.ranges import compare_ranges, cut_pages
 from stream.engines.workers.worker import (
     Failure,
     FigureRequest,
-    Notice,
+    Hole,
+    Request,
     ShareResult,
     Task,
+    WindowRequest,
+    compute_figures,
     run_task,
+    take_pages,
 )
 from stream.figures.endpoint import EndpointFigures
-from stream.intake.account import join_entries
 from stream.intake.former import former_chains
 from stream.intake.intake import Intake
 from stream.pipeline import (
     Observer,
     Replay,
+    announce_survey,
     day_store_of,
     expected_in,
     finish_run,
     freeze_state,
+    survey_directory,
 )
-from stream.records.errors import Unavailable, first_of
+from stream.records.chains import Chain
+from stream.records.errors import BadInput, Unavailable, first_of
+from stream.records.interruption import INTERRUPTION
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
 from stream.sinks.scratch import make_temporary_scratch
-from stream.state.links import PagePlace
-from stream.state.sqlite.letters import Letters
+from stream.state.memory import pause_collector
 from stream.state.sqlite.shard import Shards
-from stream.state.windows import Windows
+from stream.state.windows import Place, Windows
 
 __all__ = ["Pool"]
 
-INDEX: Final = re.compile(r"\[([0-9]+)\]")
 PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
+WINDOWS_AT_ONCE: Final = 64
+"""How many windows a worker hands over at a time."""
 
 
 class Worker(NamedTuple):
@@ -73,8 +80,8 @@ class Worker(NamedTuple):
         except (EOFError, OSError):
             raise self.explain_end() from None
 
-    def ask(self, request: FigureRequest) -> None:
-        """Ask for figures.
+    def ask(self, request: Request) -> None:
+        """Ask for something.
 
         Raises:
             Unavailable: it has ended.
@@ -98,35 +105,49 @@ class Worker(NamedTuple):
 class Pool:
     """Worker processes, from before there is any thread or event loop to when all have ended.
 
-    The main process has an intake of its own, which takes over what all workers found.
+    Where pages are cut into ranges the main process takes the first of them itself; its intake
+    takes over what all others found.
     """
 
     def __init__(self, run: Replay, count: int, tally: Tally) -> None:
         """Start the workers.
 
         Raises:
-            Unavailable, BadInput: the state file cannot be opened, or is damaged.
+            Unavailable, BadInput: there is nothing to be read, or the state file cannot be.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
         self._scratch = make_temporary_scratch()
         self.intake: Intake | None = None
         self.workers: list[Worker] = []
-        state = run.rules.state
-        shards = [self._scratch.path / f"shard-{rank}" for rank in range(count)]
         try:
-            self.intake = Intake(run.rules, tally, lambda: run.now)
-            if state is not None:
-                names = [f"{state.name}.shard-{rank}-of-{count}" for rank in range(count)]
-                self.intake.checkpoints.store.take_shards(names)
-                shards = [state.with_name(name) for name in names]
-            for rank, shard in enumerate(shards):
-                self._start(Task(run, Share(rank, count), shard))
+            self.intake = Intake(run.rules, tally, lambda: run.now, Share(0, count))
+            with pause_collector():  # there may be a great many files
+                self.survey = survey_directory(run, self.intake)
+                ranges = cut_pages(run, self.survey, count)
+            self.own_range = ranges[0] if ranges else None
+            if ranges:
+                tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
+            else:
+                tasks = [(Share(rank, count, by_days=True), self.survey) for rank in range(count)]
+            shards = self._name_shards(count)
+            for share, survey in tasks:
+                self.start_worker(Task(run, share, survey, shards[share.rank]))
         except BaseException:
             self.close()
             raise
 
-    def _start(self, task: Task) -> None:
+    def _name_shards(self, count: int) -> list[Path]:
+        """Return where windows of each share go, beside the state file if there is one."""
+        state, intake = self.run.rules.state, self.intake
+        if state is None or intake is None:
+            return [self._scratch.path / f"shard-{rank}" for rank in range(count)]
+        names = [f"{state.name}.shard-{rank}-of-{count}" for rank in range(count)]
+        intake.checkpoints.store.take_shards(names)
+        return [state.with_name(name) for name in names]
+
+    def start_worker(self, task: Task) -> None:
+        """Start a worker with what it is to do."""
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
         inherited = [worker.pipe for worker in self.workers] + [ours]
@@ -160,79 +181,149 @@ class Pool:
         self._scratch.remove()
 
     async def replay(self, observer: Observer) -> Report:
-        """Wait for the workers, and write what comes of all they found.
+        """Wait for the workers, and write what comes of all that was found.
 
         Raises:
             BadInput: a page or a chain cannot be trusted; no report is written.
             Unavailable: a file cannot be read or written, or a worker was ended.
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
+        announce_survey(self.survey, observer)
         run, intake = self.run, self.intake
         assert intake is not None  # noqa: S101 -- without it there is no pool
-        parts: list[ShareResult] = await self._receive_all(observer)
-        apart = frozenset(key for part in parts for key in part.wide)
-        expected = expected_in(run)
-        flush = bool(run.details or apart or expected.survivors)
-        for worker in self.workers:
-            worker.ask(FigureRequest(apart, flush))
-        figures: list[dict[str, EndpointFigures]] = await self._receive_all(observer)
-        for worker in self.workers:
-            worker.child.join()
-        with closing(Shards([worker.shard for worker in self.workers])) as shards:
-            take_over(intake, parts, shards.letters())
-            store = intake.checkpoints.store
-            if run.rules.state is not None:
-                store.take_shards([], counted=True)
-            elif parts[0].has_spilled:
-                store.take_from(self.workers[0].shard, ["links"])
-            try:
-                intake.judge()
-            finally:
-                intake.store()
-            intake.refuse_letters()
-            lasting = run.rules.state is not None
-            windows = Windows(parts[0].chains, store=store if lasting else shards)
-            windows.former_chains = former_chains(windows.chains, intake.account)
-            state = freeze_state(intake)._replace(
-                windows=windows, left_out=parts[0].left_out, day_store=day_store_of(intake)
-            )
-            found = join_figures(figures, windows)
-            letters = intake.checkpoints.letters()
-            return await finish_run(
-                state, run.now, run.outputs, letters, expected, found, store.losses
-            )
+        store, lasting = intake.checkpoints.store, run.rules.state is not None
+        with pause_collector():
+            parts, touching = await self._take_all(intake, observer)
+            others = parts[len(parts) - len(self.workers) :]
+            expected = expected_in(run)
+            left = touching.union(*(part.wide for part in parts))
+            flush = bool(run.details or left or expected.survivors)
+            figures = await self._add_up(intake, others, FigureRequest(left, flush), observer)
+            with closing(Shards([worker.shard for worker in self.workers], store)) as shards:
+                take_letters(intake, shards.letters())
+                if lasting:
+                    store.take_shards([], counted=True)
+                for worker, part in zip(self.workers, others, strict=True):
+                    if part.has_spilled and not lasting:
+                        store.take_from(worker.shard, ["links"])
+                try:
+                    intake.judge()
+                finally:
+                    intake.store()
+                intake.refuse_letters()
+                windows = Windows(
+                    frozenset[Chain]().union(*(part.chains for part in parts)),
+                    dict(intake.state.snapshots),
+                    dict(intake.state.raised_revisions),
+                    store if lasting else shards,
+                )
+                windows.former_chains = former_chains(windows.chains, intake.account)
+                state = freeze_state(intake)._replace(
+                    windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
+                )
+                letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
+                report = await finish_run(
+                    state, run.now, run.outputs, letters, expected, joined, store.losses
+                )
+            for worker in self.workers:
+                worker.child.join()
+            return report
 
-    async def _receive_all(self, observer: Observer) -> list[Any]:
-        """Wait for what each worker has to say, in the order of their ranks.
+    async def _take_all(
+        self, intake: Intake, observer: Observer
+    ) -> tuple[list[ShareResult], set[str]]:
+        """Let all shares be taken in, the own range too, and take windows that several ranges have.
+
+        Return what was read in each, and which endpoints of ranges cannot be added up.
+        """
+        own = []
+        if self.own_range is not None:
+            own.append(partial(take_pages, self.own_range, intake, self.run, observer))
+        parts: list[ShareResult] = await self._gather(observer, own)
+        shared, touching = compare_ranges([part.slots for part in parts])
+        await self._take_shared(shared[len(own) :], intake, observer)
+        return parts, touching
+
+    async def _add_up(
+        self,
+        intake: Intake,
+        others: Sequence[ShareResult],
+        request: FigureRequest,
+        observer: Observer,
+    ) -> list[dict[str, EndpointFigures]]:
+        """Return the figures of each share; what others found is taken over meanwhile."""
+        for worker in self.workers:
+            worker.ask(request)
+        take_over(intake, others)
+        figures: list[dict[str, EndpointFigures]] = []
+        if self.own_range is not None:
+            with INTERRUPTION.allow():
+                windows, priced = intake.windows(), self.run.adds_up_for_prices
+                figures.append(compute_figures(windows, request.left_endpoints, priced=priced))
+        return figures + await self._gather(observer)
+
+    async def _take_shared(
+        self, shared: Sequence[Sequence[Place]], intake: Intake, observer: Observer
+    ) -> None:
+        """Take windows that several ranges have from the workers, a few at a time."""
+        for first in range(0, max(map(len, shared), default=0), WINDOWS_AT_ONCE):
+            for worker, places in zip(self.workers, shared, strict=True):
+                worker.ask(WindowRequest([*places[first : first + WINDOWS_AT_ONCE]]))
+            for found in await self._gather(observer):
+                join_windows(intake, found)
+
+    async def _gather(
+        self, observer: Observer, own: Iterable[Callable[[], Awaitable[Any]]] = ()
+    ) -> list[Any]:
+        """Wait for what each worker has to say, in the order of their ranks, and do the own work.
 
         Raises:
-            UsageStreamError: what the first one that gave up says.
+            UsageStreamError: what one says that gave up: of bad pages the first one, as far as
+                those before it have been read.
         """
-        said: list[Any] = [None] * len(self.workers)
+        steps: list[Callable[[], Awaitable[Any]]]
+        steps = [*own, *(partial(hear, worker, observer) for worker in self.workers)]
+        said: list[Any] = [None] * len(steps)
 
-        async def hear(rank: int) -> None:
-            while True:
-                found = await anyio.to_thread.run_sync(
-                    self.workers[rank].receive, abandon_on_cancel=True
-                )
+        async def take_step(rank: int) -> None:
+            said[rank] = await steps[rank]()
+            for found in said:
+                if found is None and self.own_range is not None:
+                    return  # one process would read those pages first
                 if isinstance(found, Failure):
                     raise found.make_error()
-                if isinstance(found, Notice):
-                    getattr(observer, found.event)(*found.arguments)
-                elif isinstance(found, int):
-                    for _ in range(found):
-                        observer.on_page("")
-                else:
-                    said[rank] = found
-                    return
 
         try:
             async with anyio.create_task_group() as tasks:
-                for rank in range(len(self.workers)):
-                    tasks.start_soon(hear, rank)
+                for rank in range(len(steps)):
+                    tasks.start_soon(take_step, rank)
         except BaseExceptionGroup as group:
             raise first_of(group) from None
         return said
+
+
+async def hear(worker: Worker, observer: Observer) -> Any:
+    """Wait for what a worker has to say, and tell the observer of its pages.
+
+    Raises:
+        UsageStreamError: it gave up, and not for a page.
+    """
+    pages = 0
+    while True:
+        found = await anyio.to_thread.run_sync(worker.receive, abandon_on_cancel=True)
+        if isinstance(found, Hole):
+            observer.on_hole(*found)
+            continue
+        more = found if isinstance(found, int) else 0
+        if isinstance(found, ShareResult):
+            more = sum(found.tally.pages.values()) - pages
+        for _ in range(more):
+            observer.on_page("")
+        pages += more
+        if isinstance(found, Failure) and found.error is not BadInput:
+            raise found.make_error()
+        if not isinstance(found, int):
+            return found
 
 
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
@@ -243,33 +334,3 @@ def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) 
         connection.close()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     run_task(task, pipe)
-
-
-def take_over(
-    intake: Intake, parts: Sequence[ShareResult], letters: Mapping[PagePlace, Letters]
-) -> None:
-    """Let the main process' intake have what all workers found but windows."""
-    first, checkpoints = parts[0], intake.checkpoints
-    join_tallies(intake.tally, [part.tally for part in parts])
-    intake.objects.restore(first.objects)
-    intake.objects.has_changed = True
-    intake.standing.touched_walks |= first.walks
-    for part in list(first.entries):
-        entries = [one.entries.pop(part, None) for one in parts]
-        known = [entry for entry in entries if entry is not None]
-        intake.account.take(part, join_entries(known) if known else None)
-    if first.forgotten_parts:  # before what the shards know of them is taken over
-        for part in first.forgotten_parts:
-            checkpoints.forget(part)
-        checkpoints.flush_links()
-    checkpoints.links.update(first.links)
-    for (part, place), chain in first.letter_places.items():
-        checkpoints.put_letters(part, place, chain, [])
-    for (part, place), (chain, found) in letters.items():
-        checkpoints.put_letters(part, place, chain, sorted(found, key=letter_order_of))
-
-
-def letter_order_of(letter: bytes) -> tuple[bool, list[int]]:
-    """Give the order of a page's letters: what is wrong with the page, then as it goes on."""
-    path: str = msgspec.json.decode(letter)["path"] or ""
-    return path.startswith("$.daily_costs"), [int(one) for one in INDEX.findall(path)]

@@ -6,81 +6,118 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from time import monotonic
+from typing import Final, NamedTuple, TypeAlias
 
 import anyio
+import anyio._backends._asyncio  # 15 ms that each worker would take, once it is forked
 
 from stream.engines.signals import run_until_signalled
+from stream.engines.workers.ranges import ChainSlots, slots_in
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
+from stream.intake.account import Account
 from stream.intake.intake import Intake
 from stream.intake.walks import Walk
-from stream.pipeline import Observer, Replay, directory_of, ingest_pages, survey_directory
+from stream.pipeline import Observer, Replay, ingest_pages
 from stream.records.chains import Chain
-from stream.records.delivery import LeftOut, Part
+from stream.records.delivery import Part
 from stream.records.errors import BadInput, Interrupted, Unavailable, UsageStreamError
 from stream.records.interruption import INTERRUPTION
 from stream.records.memory import lacks_memory, no_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
+from stream.sources.discovery import Survey
 from stream.state.links import HeldLinks, PagePlace
 from stream.state.memory import pause_collector
 from stream.state.sqlite.shard import open_shard
-from stream.state.windows import Windows
+from stream.state.windows import Place, Windows
 
-__all__ = ["Failure", "FigureRequest", "Notice", "ShareResult", "Task", "run_task"]
+__all__ = [
+    "Failure",
+    "FigureRequest",
+    "Hole",
+    "Request",
+    "ShareResult",
+    "Task",
+    "WindowRequest",
+    "compute_figures",
+    "failure_of",
+    "run_task",
+    "share_result_of",
+    "take_pages",
+]
 
-TICK = 16
+TICK: Final = 0.1
+"""After how many seconds the main process is told of more pages."""
 
 
 class Task(NamedTuple):
-    """What a worker is to do; windows that leave its memory go to the file ``shard``."""
+    """What a worker is to do, of all that is to be read or of a range of it.
+
+    Windows that leave its memory go to the file ``shard``.
+    """
 
     run: Replay
     share: Share
+    survey: Survey
     shard: Path
 
 
 class ShareResult(NamedTuple):
-    """What a worker has read; ``wide`` are the endpoints with windows longer than a day.
+    """What a worker has read.
 
-    ``entries`` are those of the parts that it has read. What is whole for all workers only the
-    first one says: what pages say of their walks (``links``; ``has_spilled``: others are in its
-    shard already), which ``walks`` that changes, of which parts what they said before is forgotten,
-    which pages have other dead letters than before, what lists define, and what was ``left_out``.
+    ``wide`` are the endpoints with windows longer than a day, and ``slots`` those of a range, of
+    which others may have some too. Of days only the first worker says what is whole of pages: their
+    ``chains``, what they say of their walks (``links``; ``has_spilled``: others are in its shard
+    already), which ``walks`` that changes, of which parts what they said before is forgotten, and
+    what lists define. The ``account`` is that of a range alone, and ``entries`` are those of days,
+    each of which is of all workers together.
     """
 
+    account: Account | None
     entries: dict[Part, bytes | None]
     chains: AbstractSet[Chain]
     tally: Tally
     wide: set[str]
+    slots: dict[Chain, ChainSlots]
     links: HeldLinks
     walks: set[Walk]
     has_spilled: bool
     forgotten_parts: set[Part]
     letter_places: dict[PagePlace, Chain]
     objects: bytes
-    left_out: Sequence[LeftOut]
 
 
-class Notice(NamedTuple):
-    """What an observer in the main process is told: the name of its member, and the arguments."""
+class Hole(NamedTuple):
+    """Where NUL bytes stood in front of a page, and how many."""
 
-    event: str
-    arguments: tuple[Any, ...]
+    place: str
+    nul_bytes: int
+
+
+class WindowRequest(NamedTuple):
+    """A worker is asked for windows, which the main process counts from then on."""
+
+    places: list[Place]
 
 
 class FigureRequest(NamedTuple):
-    """What a worker is asked for: figures of all endpoints but ``wide``; all windows on disk."""
+    """A worker is asked for figures, but of endpoints that are left to the main process.
 
-    wide: frozenset[str]
+    ``flush``: all its windows are to be on disk.
+    """
+
+    left_endpoints: AbstractSet[str]
     flush: bool
+
+
+Request: TypeAlias = WindowRequest | FigureRequest
 
 
 class Failure(NamedTuple):
@@ -101,7 +138,7 @@ class Failure(NamedTuple):
 
 def run_task(task: Task, pipe: Connection) -> None:
     """Do a task, telling the main process through ``pipe``; without it, end."""
-    asked: SimpleQueue[FigureRequest] = SimpleQueue()
+    asked: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=relay_requests, args=(pipe, asked), daemon=True).start()
     try:
         run_until_signalled(partial(take_share, task, pipe, asked))
@@ -127,7 +164,7 @@ def failure_of(error: Exception) -> Failure:
     return Failure(UsageStreamError, (f"a bug in a worker process ({what})",), None, None)
 
 
-def relay_requests(pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
+def relay_requests(pipe: Connection, asked: SimpleQueue[Request]) -> None:
     """Pass on what is asked; when the main process is gone there is nobody to work for."""
     try:
         while True:
@@ -136,90 +173,97 @@ def relay_requests(pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[FigureRequest]) -> None:
-    """Take the share in; then give its figures when they are asked for."""
+async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) -> None:
+    """Take the share in; then give windows and figures of it when they are asked for."""
     run, share = task.run, task.share
-    observer = observer_through(pipe) if share.first else Observer()
     shard = open_shard(task.shard, run.rules.state, share)
     opened = closing(Intake(run.rules, Tally(), lambda: run.now, share, shard))
-    with pause_collector(), opened as intake:
-        source = directory_of(run, intake)
-        try:
-            survey = survey_directory(source, intake, observer)
-            await ingest_pages(source, survey, intake, run, observer)
-        except BaseException:
-            intake.store_rest()
-            raise
-        entries = intake.account.changes()
-        intake.store()
-        windows = intake.windows()
-        pipe.send(share_result_of(intake, entries, windows, survey.left_out))
-        try:
-            request = await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
-        except BaseException:
-            asked.put(FigureRequest(frozenset(), flush=False))  # the thread that waits must end too
-            raise
-        if request.flush:
-            intake.checkpoints.flush()
-        with INTERRUPTION.allow():
-            figures = compute_figures(windows, request.wide, priced=run.adds_up_for_prices)
-        pipe.send(figures)
+    observer = observer_through(pipe) if share.counts_pages else Observer()
+    with pause_collector():
+        with opened as intake:
+            pipe.send(await take_pages(task.survey, intake, run, observer))
+            while isinstance(request := await next_request(asked), WindowRequest):
+                pipe.send(intake.checkpoints.hand_over(request.places))
+            if request.flush:
+                intake.checkpoints.flush()
+            with INTERRUPTION.allow():
+                figures = compute_figures(
+                    intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
+                )
+        pipe.send(figures)  # when the shard is whole, and before memory is given back
+
+
+async def take_pages(
+    survey: Survey, intake: Intake, run: Replay, observer: Observer
+) -> ShareResult:
+    """Take in what was seen; return what has been read.
+
+    Raises:
+        BadInput: a page cannot be trusted.
+        Unavailable: a file cannot be read or written.
+    """
+    try:
+        await ingest_pages(survey, intake, run, observer)
+    except BaseException:
+        intake.store_rest()
+        raise
+    entries = intake.account.changes()
+    intake.store()
+    return share_result_of(intake, entries, intake.windows())
+
+
+async def next_request(asked: SimpleQueue[Request]) -> Request:
+    """Wait for what is asked next."""
+    try:
+        return await anyio.to_thread.run_sync(asked.get, abandon_on_cancel=True)
+    except BaseException:
+        asked.put(FigureRequest(frozenset(), flush=False))  # the thread that waits must end too
+        raise
 
 
 def observer_through(pipe: Connection) -> Observer:
-    """Return who tells the main process of progress; of pages it is told by some at a time."""
-    pages = 0
+    """Return who tells the main process of holes, and now and then of pages."""
+    pages, told = 0, monotonic()
 
     def tick(_: str) -> None:
-        nonlocal pages
+        nonlocal pages, told
         pages += 1
-        if pages % TICK == 0:
-            pipe.send(TICK)
+        if monotonic() - told > TICK:
+            pipe.send(pages)
+            pages, told = 0, monotonic()
 
-    def pass_on(event: str, *arguments: object) -> None:
-        pipe.send(Notice(event, arguments))
-
-    names = ("on_total", "on_left_out", "on_hole")
-    return Observer(on_page=tick, **{name: partial(pass_on, name) for name in names})
+    return Observer(on_page=tick, on_hole=lambda *found: pipe.send(Hole(*found)))
 
 
 def share_result_of(
-    intake: Intake,
-    entries: dict[Part, bytes | None],
-    windows: Windows,
-    left_out: Sequence[LeftOut],
+    intake: Intake, entries: dict[Part, bytes | None], windows: Windows
 ) -> ShareResult:
     """Return what has been read."""
+    share, checkpoints, slots = intake.share, intake.checkpoints, slots_in(windows)
+    wide = {chain.endpoint for chain, found in slots.items() if found.is_wide}
+    is_range, is_whole = not share.by_days, share.counts_pages
     return ShareResult(
-        entries,
-        windows.chains,
-        intake.tally,
-        wide_in(windows),
-        intake.checkpoints.links,
-        intake.touched_walks(),
-        intake.checkpoints.store.has_links,
-        intake.forgotten_parts,
-        intake.checkpoints.letter_places,
-        intake.objects.saved_objects(),
-        left_out,
+        intake.account if is_range else None,
+        {} if is_range else entries,
+        windows.chains if is_whole else frozenset(),
+        intake.tally if is_whole else intake.tally.counts_of_rows(),
+        wide,
+        slots if is_range else {},
+        checkpoints.links,
+        intake.touched_walks() if is_whole else set(),
+        checkpoints.store.has_links,
+        intake.forgotten_parts if is_whole else set(),
+        checkpoints.letter_places,
+        intake.objects.saved_objects() if is_whole else b"",
     )
 
 
-def wide_in(windows: Windows) -> set[str]:
-    """Return the endpoints that have a window which is longer than a day, or crosses midnight."""
-    return {
-        chain.endpoint
-        for chain in windows.chains
-        if any(slot.window.crosses_midnight for slot in windows.slots(chain))
-    }
-
-
 def compute_figures(
-    windows: Windows, apart: frozenset[str], *, priced: bool = False
+    windows: Windows, left_endpoints: AbstractSet[str], *, priced: bool = False
 ) -> dict[str, EndpointFigures]:
-    """Compute the figures of each endpoint; ``priced``: by what prices go by too."""
+    """Compute the figures of each endpoint but some; ``priced``: by what prices go by too."""
     found = {}
-    for key in sorted({chain.endpoint for chain in windows.chains} - apart):
+    for key in sorted({chain.endpoint for chain in windows.chains} - left_endpoints):
         figures = endpoint_figures(key, windows, priced=priced)
         for label in figures.labels:
             figures.totals_of_label(label)

@@ -21,7 +21,7 @@ from stream.state.links import PagePlace
 from stream.state.saved_series import Span
 from stream.state.sqlite.letters import Letters
 from stream.state.sqlite.store import SavedState, Store
-from stream.state.windows import Glance, Place
+from stream.state.windows import Glance, OrderedWindows, Place
 
 __all__ = ["Shard", "Shards", "open_shard"]
 
@@ -120,15 +120,16 @@ class ForeignSlots:
 
 
 class Shards:
-    """The windows of all shards together; each has other windows than the rest."""
+    """The windows of all shards together, and the main process' own; each has others."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], own: OrderedWindows | None = None) -> None:
         """Open shards that nobody writes to any more, and that have no base.
 
         Raises:
             Unavailable, BadInput: as :class:`Store`.
         """
         self._stores = [Store(path, read_only=True) for path in paths]
+        self._sources = [*([] if own is None else [own]), *self._stores]
 
     def close(self) -> None:
         """Let go of the files."""
@@ -139,12 +140,12 @@ class Shards:
         self, chain: Chain, span: Window | None, but: Container[Slot]
     ) -> Iterator[tuple[Slot, Snapshot]]:
         """Yield a chain's windows in order."""
-        found = [store.scan(chain, span, but) for store in self._stores]
+        found = [source.scan(chain, span, but) for source in self._sources]
         yield from merge(*found, key=itemgetter(0))
 
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
-        yield from merge(*(store.slots(chain) for store in self._stores))
+        yield from merge(*(source.slots(chain) for source in self._sources))
 
     def letters(self) -> dict[PagePlace, Letters]:
         """Return the dead letters of all shards, by page."""

@@ -223,6 +223,15 @@ class Store(DayFile):
         with self.transaction():
             self._mark_stale(self._write_windows(windows, raised))
 
+    def drop_windows(self, places: Iterable[Place]) -> None:
+        """Let go of windows that somebody else has.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        with self.transaction():
+            self._windows.drop(places)
+
     def _write_windows(
         self, windows: Iterable[tuple[Place, Snapshot]], raised: Mapping[Place, int]
     ) -> set[Span]:
