@@ -16,10 +16,10 @@ from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.pipeline import Observer, Replay, ingest_all, replay
 from stream.providers.openai import ENDPOINTS
-from stream.records.chains import Chain
+from stream.records.chains import Chain, folded_chain
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
-from stream.records.windows import Bucket, Snapshot, Window
+from stream.records.windows import Bucket, Outcomes, Snapshot, Window
 from stream.state.memory import choose_budget, estimate_bytes
 from stream.state.windows import EmptyStore, KeyedState, Place
 from tests.support.pages import bucket, page, put_all, used
@@ -144,6 +144,30 @@ def test_what_comes_back_shares_its_texts() -> None:
     one, other = (snapshot.dimensions[0] for snapshot in state.snapshots.values())
     assert one == other == ("p1", "q")
     assert one[0] is other[0]
+
+
+class FoldedDay(EmptyStore):
+    """A store that has one folded day, and counts how often it is asked for it."""
+
+    def __init__(self) -> None:
+        """Start with no question."""
+        self.questions = 0
+
+    def last_window(self, _: Chain, __: int) -> Window | None:
+        """Return the day."""
+        self.questions += 1
+        return Window(0, 10)
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_the_store_is_asked_for_folded_days_where_there_are_some(*, folded: bool) -> None:
+    """What lies in folded days of its label is superseded; of another label nobody is asked."""
+    store, chain = FoldedDay(), Chain("usage/vector_stores", "primary")
+    state = KeyedState(store)
+    state.chains |= {chain, folded_chain(chain.endpoint, "primary" if folded else "other")}
+    taken = Bucket(Window(1, 2), 1, (("q",), (None,)), ((6,), (None,)))
+    assert state.take(chain, taken) == Outcomes(superseded=int(folded), new=int(not folded))
+    assert store.questions == int(folded)
 
 
 def test_workers_share_the_budget() -> None:
