@@ -219,6 +219,21 @@ def test_what_stands_apart_is_not_put_on_disk(
     assert found.raw == replay(other, "--no-details", "--allow-incomplete").raw
 
 
+def test_collisions_of_both_ranges_are_named(tmp_path: Path) -> None:
+    """A window that two ranges have names what collided in the pages of either, once each."""
+    files: dict[str, Content] = {}
+    for number, twice in enumerate(("a", "b", "b", "c"), start=1):
+        rows = [used(tokens, model=twice) for tokens in (number, number + 1)]
+        cursor = None if number == 4 else f"c{number}"
+        files[f"usage_completions_page{number}.json"] = page(bucket(*rows), cursor=cursor)
+    pages = put_all(tmp_path, files)
+    whole = replay(pages, "--no-details")
+    assert whole.report is not None
+    assert len(whole.report["reconciliation"]["identityCollisions"]) == 3
+    for workers in (2, 3, 4):
+        assert replay(pages, "--no-details", workers=workers).raw == whole.raw
+
+
 @pytest.mark.parametrize(
     "why", ["a state file", "dead letters", "a capture", "two chains of an endpoint"]
 )

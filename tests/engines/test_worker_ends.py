@@ -30,6 +30,15 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generate pages that are cut into ranges, one of which the main process takes."""
+    path = tmp_path_factory.mktemp("made") / "pages"
+    code, _, errors = run(["generate", str(path), "--rows", "60000", "--rows-per-bucket", "25"])
+    assert code == 0, errors
+    return path
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_one_worker_ends_the_run(
     number: signal.Signals, capture: Path, tmp_path: Path
@@ -48,7 +57,7 @@ def test_a_signal_to_one_worker_ends_the_run(
 
 FIRST: dict[str, Callable[[Started], bool]] = {
     "it listens": lambda run: listens_to(run.process.pid, signal.SIGTERM),
-    "there are workers": lambda run: len(run.children()) == 2,
+    "there are workers": lambda run: len(run.children()) == run.beside,
     "a worker listens": lambda run: listens_to(run.children()[0], signal.SIGTERM),
     "shards are written": lambda run: any(run.report.parent.glob("*/shard-*")),
     "the report is written": lambda run: run.has_file(),
@@ -56,7 +65,7 @@ FIRST: dict[str, Callable[[Started], bool]] = {
 """When the first signal comes."""
 SECOND: dict[str, Callable[[Started], bool]] = {
     "at once": lambda _: True,
-    "when a worker has ended": lambda run: len(run.living()) < 2,
+    "when a worker has ended": lambda run: len(run.living()) < run.beside,
     "when all workers have ended": lambda run: not run.living(),
     "when the scratch directory is gone": lambda run: not any(run.report.parent.iterdir()),
 }
@@ -70,8 +79,22 @@ def test_two_signals_end_all_in_order(
     first: str, second: str, capture: Path, tmp_path: Path, *, group: bool
 ) -> None:
     """An impatient hand changes nothing, at whatever moment: a code, a line, and nothing left."""
-    started = Started(capture, tmp_path / "r.json")
-    send = os.killpg if group else os.kill
+    end_twice(Started(capture, tmp_path / "r.json"), first, second, group=group)
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["the main process", "its group"])
+@pytest.mark.parametrize("second", ["at once", "when all workers have ended"])
+@pytest.mark.parametrize("first", FIRST)
+def test_two_signals_end_ranges_in_order(
+    first: str, second: str, pages: Path, tmp_path: Path, *, group: bool
+) -> None:
+    """Nor where the main process reads pages itself."""
+    end_twice(Started(pages, tmp_path / "r.json", beside=1), first, second, group=group)
+
+
+def end_twice(started: Started, first: str, second: str, *, group: bool) -> None:
+    """Send a run two signals; see that it ends in order."""
+    tmp_path, send = started.report.parent, os.killpg if group else os.kill
     assert any(FIRST[first](started) for _ in moments())
     send(started.process.pid, signal.SIGTERM)
     assert any(SECOND[second](started) or started.has_ended() for _ in moments())

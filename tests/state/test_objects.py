@@ -77,6 +77,15 @@ def walk_at(moment: int, name: str = "Search") -> Said:
     return ("projects", "acme", f"day-{moment // 24:06}", moment % 24 + 1), [*elements], moment
 
 
+@given(st.lists(WALKED, max_size=6), st.integers(0, 6))
+def test_what_two_have_gathered_of_walks_comes_together(pages: list[Said], cut: int) -> None:
+    """What each of two workers heard of walks over a list is what one would have heard."""
+    one, other, whole = taken(pages[:cut]), taken(pages[cut:]), taken(pages)
+    one.restore(other.saved_objects())
+    assert one.saved_objects() == whole.saved_objects()
+    assert one.project_names == whole.project_names
+
+
 def test_a_thousand_walks_take_the_room_of_one() -> None:
     """What is kept, and stored, does not grow with the walks; the last of them counts."""
     few = taken([walk_at(moment) for moment in range(70_001, 70_003)])

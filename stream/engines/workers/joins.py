@@ -43,9 +43,9 @@ def join_windows(intake: Intake, windows: Iterable[tuple[Place, Snapshot]]) -> N
     records = intake.tally.records
     for place, snapshot in windows:
         outcomes, key = intake.state.join(place, snapshot), place[0].endpoint
-        records[key, "new"] -= snapshot.rows
-        for outcome, count in outcomes._asdict().items():
-            records[key, outcome] += count
+        for outcome, count in outcomes._replace(new=outcomes.new - snapshot.rows)._asdict().items():
+            if count:
+                records[key, outcome] += count
         if intake.state.full:
             resume_collector()
             intake.store()
