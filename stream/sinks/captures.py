@@ -216,8 +216,9 @@ class PackedAppender:
         Raises:
             OSError: they cannot be written; the file is then as it was.
         """
-        packer = packer_for(self.path.suffix)
-        packed = b"".join(lines if packer is None else pack_lines(packer, lines))
+        packer, packed = packer_for(self.path.suffix), b"".join(lines)
+        if packer is not None:  # in one frame, however long: half of one is no part of the file
+            packed = packer.compress(packed) + packer.flush()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, OWNER)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             file.seek(self.bytes)
