@@ -42,7 +42,7 @@ from stream.sinks.report import Report
 from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.state.machine import find_memory_limit
-from stream.state.memory import choose_budget
+from stream.state.memory import choose_budget, keep_freed_memory
 
 __all__ = ["replay_command"]
 
@@ -235,6 +235,7 @@ def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
     Raises:
         BadInput, Unavailable, Interrupted: there is no report.
     """
+    keep_freed_memory()
     if workers > 1 and not hasattr(os, "fork"):  # Windows
         show_warning("no worker processes on this platform: one process")
         workers = 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import mmap
+import platform
+import subprocess
 import sys
 from contextlib import closing
 from decimal import Decimal
@@ -20,7 +23,7 @@ from stream.records.chains import Chain, folded_chain
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Outcomes, Snapshot, Window
-from stream.state.memory import choose_budget, estimate_bytes
+from stream.state.memory import choose_budget, estimate_bytes, keep_freed_memory
 from stream.state.windows import EmptyStore, KeyedState, Place
 from tests.support.pages import bucket, page, put_all, used
 from tests.support.running import NOW
@@ -175,3 +178,34 @@ def test_workers_share_the_budget() -> None:
     for share, budget in ((ALL, 900), (Share(1, 3), 300)):
         with closing(Intake(Rules(memory=900), Tally(), lambda: int(NOW), share)) as intake:
             assert intake.state.budget == budget
+
+
+ROUNDS = """
+import resource, sys
+from stream.state.memory import keep_freed_memory
+
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+held = [bytes(2 << 20), bytes(2 << 20)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    held.clear()
+    held += [b"x" * (2 << 20), b"y" * (2 << 20)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not platform.libc_ver()[0], reason="memory is glibc's to keep")
+def test_memory_that_pages_leave_is_kept_for_the_next() -> None:
+    """Once what two pages take was asked for, no more of it is, however many follow."""
+    taken = {
+        kept: int(subprocess.check_output([sys.executable, "-c", ROUNDS, kept], text=True))
+        for kept in ("kept", "given back")
+    }
+    assert taken["kept"] < 100 * (2 << 20) // mmap.PAGESIZE < taken["given back"]
+
+
+def test_where_memory_has_no_such_setting_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python can be built without ctypes, and other libraries have no such setting."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    keep_freed_memory()
