@@ -12,6 +12,9 @@ import pytest
 
 from tests.support.places import ROOT
 
+# Tracing imports what it needs itself.
+pytestmark = pytest.mark.no_cover
+
 UNNEEDED: Final = (
     "click.shell_completion",  # shells that complete words
     "fractions",  # levels
