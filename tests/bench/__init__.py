@@ -11,6 +11,7 @@ running.py      one run: CPU seconds, wall, peak RSS
 rounds.py       contenders take turns
 agreement.py    everyone's figures are the same, or there is no table
 table.py        medians, spread, ratios, aims
+stages.py       where the time of a replay goes, by ``staged_replay.py``
 first_page.py   a replay that ends with its first page, which ``startup`` measures
 axes.py         what is varied beside rows, each at how many points
 plot.py         a cost curve as a picture
