@@ -22,10 +22,10 @@ PAGES = ["--buckets-per-page", "4", "--rows-per-bucket", "50"]
 
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Make a capture, and one with ten times the pages."""
+    """Make a capture that fills the channel and the budget, and one with ten times the pages."""
     directory = tmp_path_factory.mktemp("captures")
     made = [directory / "one.ndjson", directory / "ten.ndjson"]
-    for capture, rows in zip(made, (10_000, 100_000), strict=True):
+    for capture, rows in zip(made, (20_000, 200_000), strict=True):
         found = summary(capture, "--rows", str(rows), *SHAPE, *PAGES)
         assert found
     return made
