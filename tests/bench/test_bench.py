@@ -24,6 +24,9 @@ from tests.bench.table import table
 from tests.bench.workloads import WORKLOADS, Dataset, dataset
 from tests.bench.written import README, put
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 MIB = 1 << 20
 CURVES = [f"curve-{name}" for name in AXES]
 

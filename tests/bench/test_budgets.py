@@ -12,6 +12,9 @@ from tests.bench.lineup import REPORT
 from tests.bench.running import Run, measured
 from tests.bench.workloads import Dataset, dataset
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 FEW = ["--rows", "3000", "--budgets", "4MB,1GB"]
 
 

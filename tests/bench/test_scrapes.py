@@ -10,6 +10,9 @@ from stream.daemon.core import Core
 from stream.sinks.metrics.exposition import Scrape
 from tests.bench import scrapes
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("coding", ["gzip", "identity"])

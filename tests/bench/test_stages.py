@@ -9,6 +9,9 @@ import pytest
 from tests.bench import stages
 from tests.bench.staged_replay import REST, STAGES
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 
 def test_every_stage_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is a line, and each workload a column; a stage that is not reached is not one."""

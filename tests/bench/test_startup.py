@@ -11,6 +11,9 @@ from tests.bench.lineup import REPORT
 from tests.bench.running import Run, measured
 from tests.bench.workloads import dataset
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 
 def test_a_start_ends_with_the_first_page(tmp_path: Path) -> None:
     """The replay ends well once a page is taken in, and before there is a report."""

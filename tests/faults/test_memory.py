@@ -12,6 +12,9 @@ from tests.support.generated import summary
 from tests.support.pages import FIRST, used
 from tests.support.processes import peak_of
 
+# How long programs take, and how much memory, is theirs without a tracer.
+pytestmark = pytest.mark.no_cover
+
 MOST = 1.1
 """How much more memory ten times the pages may need."""
 BESIDE = 60_000_000
