@@ -9,9 +9,9 @@ and emits deliveries. ``channel`` is where they go.
   their start says (``recognition``);
 - ``fixtures`` are pages in files of their own (``files``), in the chains that their names say;
 - ``captures`` are files of many pages, a page a line: bytes are expanded (``expansion``, by
-  ``compression``; ``frames`` lists what expands by itself), cut into lines (``lines``), and taken
-  out of their envelopes (``envelope``), which say what was asked (``request``; for pages without
-  one ``queries`` reads the file beside them); ``documents`` are files that are read as a whole, and
+  ``compression``), cut into lines (``lines``), and taken out of their envelopes (``envelope``),
+  which say what was asked (``request``; for pages without one ``queries`` reads the file beside
+  them); ``documents`` are files that are read as a whole, and
   ``contents`` knows the shapes that pages are saved in; ``capture_source`` reads them on, whatever
   their files are called by now, ``capture_parts`` knows where each was left, and
   ``capture_emission`` emits their lines;

@@ -20,7 +20,7 @@ from tests.bench.lineup import CONTENDERS, REPORT, US, replay, versions
 from tests.bench.rounds import say
 from tests.bench.running import MIB, Failed, Run, measured
 from tests.bench.workloads import CACHE, SEED, Dataset, Workload, dataset, small_buckets
-from tests.bench.written import put
+from tests.bench.written import publish
 
 __all__ = ["BUDGETS", "BudgetRuns", "main", "measure_budgets", "table"]
 
@@ -106,9 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (Disagreement, Failed) as error:
         sys.exit(f"{error}; nothing that was measured counts")
     text = f"{versions()}. Median of {asked.runs}.\n\n{table(data, found)}"
-    sys.stdout.write(f"{text}\n")
-    if asked.write:
-        put("budgets", text)
+    publish("budgets", text, write=asked.write)
 
 
 if __name__ == "__main__":

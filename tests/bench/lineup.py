@@ -36,12 +36,15 @@ class Contender(NamedTuple):
     captures: bool = True
 
 
-def replay(*options: str) -> Callable[[Dataset, Path], list[str]]:
-    """Return how usage-stream is started: everything but the single records, and metrics."""
+def replay(*options: str, program: str = "stream") -> Callable[[Dataset, Path], list[str]]:
+    """Return how usage-stream is started: everything but the single records, and metrics.
+
+    Another ``program``, a module, watches what it does.
+    """
 
     def command(data: Dataset, scratch: Path) -> list[str]:
         outputs = ["--report", str(scratch / REPORT), "--metrics", str(scratch / "metrics.prom")]
-        ours = [sys.executable, "-m", "stream", "replay", str(data.pages), "--no-details"]
+        ours = [sys.executable, "-m", program, "replay", str(data.pages), "--no-details"]
         return [*ours, *outputs, *options]
 
     return command

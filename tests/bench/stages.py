@@ -13,7 +13,7 @@ from tests.bench.lineup import replay, versions
 from tests.bench.rounds import say
 from tests.bench.running import Failed, measured
 from tests.bench.workloads import CACHE, WORKLOADS, Dataset, dataset
-from tests.bench.written import put
+from tests.bench.written import publish
 
 __all__ = ["main", "measure_stages", "table"]
 
@@ -27,8 +27,7 @@ def measure_stages(data: Dataset, runs: int) -> dict[str, float]:
         Failed: a replay did not end with 0.
     """
     with tempfile.TemporaryDirectory() as name:
-        whole = replay()(data, Path(name))
-        command = [sys.executable, "-m", "tests.bench.staged_replay", *whole[3:]]
+        command = replay(program="tests.bench.staged_replay")(data, Path(name))
         outputs = [measured(command).output for _ in range(runs)]
     found: list[dict[str, float]] = [json.loads(one.splitlines()[-1]) for one in outputs]
     say(f"{data.workload.name}: {runs} runs")
@@ -64,9 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Failed as error:
         sys.exit(f"{error}; nothing that was measured counts")
     text = f"{versions()}. Median of {asked.runs}.\n\n{table(found)}"
-    sys.stdout.write(f"{text}\n")
-    if asked.write:
-        put("stages", text)
+    publish("stages", text, write=asked.write)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tests.bench.lineup import replay, versions
 from tests.bench.rounds import say
 from tests.bench.running import Failed, Run, measured
 from tests.bench.workloads import CACHE, SEED, Dataset, Options, Workload, dataset, shape
-from tests.bench.written import put
+from tests.bench.written import publish
 
 __all__ = ["AIM", "FIRST_PAGE", "main", "measure_starts", "table"]
 
@@ -40,11 +40,8 @@ def python(*arguments: str) -> Callable[[Dataset, Path], list[str]]:
     return lambda _, __: [sys.executable, *arguments]
 
 
-def until_first_page(data: Dataset, scratch: Path) -> list[str]:
-    """Return how a replay is started that ends once its first page is taken in."""
-    whole = replay()(data, scratch)
-    return [sys.executable, "-m", "tests.bench.first_page", *whole[3:]]
-
+until_first_page: Final = replay(program="tests.bench.first_page")
+"""How a replay is started that ends once its first page is taken in."""
 
 PROGRAMS: Final = {
     "python, nothing": python("-c", "pass"),
@@ -101,9 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Failed as error:
         sys.exit(f"{error}; nothing that was measured counts")
     text = f"{versions()}. Median of {asked.runs} (min–max).\n\n{table(rounds)}"
-    sys.stdout.write(f"{text}\n")
-    if asked.write:
-        put("startup", text)
+    publish("startup", text, write=asked.write)
 
 
 if __name__ == "__main__":

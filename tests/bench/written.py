@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PICTURE", "README", "put"]
+__all__ = ["PICTURE", "README", "publish", "put"]
 
 README: Final = Path(__file__).with_name("README.md")
 PICTURE: Final = README.with_name("cost-curve.svg")
+
+
+def publish(name: str, text: str, *, write: bool) -> None:
+    """Print what was measured; ``write`` puts it into README.md too."""
+    sys.stdout.write(f"{text}\n")
+    if write:
+        put(name, text)
 
 
 def put(name: str, text: str, path: Path = README) -> None:

@@ -60,7 +60,7 @@ def list_frames(file: IO[bytes], size: int) -> list[Frame] | None:
     while at < size and steps < MOST_STEPS:
         head = read_at(file, at, LONGEST_HEAD)
         magic = int.from_bytes(head[:4], "little")
-        if magic & ~0xF == SKIPPABLE and len(head) >= 8:  # noqa: PLR2004 -- a magic, and a size
+        if magic & ~0xF == SKIPPABLE and len(head) >= 8:
             at, steps = at + 8 + int.from_bytes(head[4:8], "little"), steps + 1
             continue
         if magic != MAGIC or len(head) < SHORTEST_HEAD:
