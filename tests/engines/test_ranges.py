@@ -326,32 +326,34 @@ def test_more_workers_than_pages_are_not_started(tmp_path: Path, tasks: list[Tas
     assert tasks == []
 
 
-def test_a_killed_worker_ends_the_run_at_once(tmp_path: Path) -> None:
-    """The main process sees it while it reads pages itself: 69, a line, and nothing left."""
+def start_ranges(tmp_path: Path) -> Started:
+    """Start a replay of pages that take the main process and one worker a while."""
     pages = put_all(tmp_path / "in", walk(300, rows=40))
     out = tmp_path / "out"
     out.mkdir()
-    started = Started(pages, out / "r.json", beside=1)
+    return Started(pages, out / "r.json", beside=1)
+
+
+def test_a_killed_worker_ends_the_run_at_once(tmp_path: Path) -> None:
+    """The main process sees it while it reads pages itself: 69, a line, and nothing left."""
+    started = start_ranges(tmp_path)
     (victim,) = started.children()
     os.kill(victim, signal.SIGKILL)
     code, errors = started.end()
     assert (code, len(errors.splitlines())) == (69, 1), errors
     assert f"worker process {victim} was ended by signal 9" in errors
-    assert list(out.iterdir()) == []
+    assert list(started.report.parent.iterdir()) == []
 
 
 def test_a_signal_ends_both(tmp_path: Path) -> None:
     """SIGTERM while the main process reads ends it with 143, and its worker with it."""
-    pages = put_all(tmp_path / "in", walk(300, rows=40))
-    out = tmp_path / "out"
-    out.mkdir()
-    started = Started(pages, out / "r.json", beside=1)
+    started = start_ranges(tmp_path)
     (child,) = started.children()
     started.process.terminate()
     code, errors = started.end()
     assert (code, len(errors.splitlines())) == (143, 1), errors
     assert has_ended(child)
-    assert list(out.iterdir()) == []
+    assert list(started.report.parent.iterdir()) == []
 
 
 # The cut, and what ranges share -----------------------------------------------------------

@@ -21,22 +21,23 @@ from tests.support.workers import Started, has_ended, listens_to, moments
 pytestmark = pytest.mark.no_cover
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generate a capture that takes two workers a while."""
-    path = tmp_path_factory.mktemp("made") / "made.ndjson.zst"
+def generate(path: Path) -> Path:
+    """Generate what takes two processes a while."""
     code, _, errors = run(["generate", str(path), "--rows", "60000", "--rows-per-bucket", "25"])
     assert code == 0, errors
     return path
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generate a capture that takes two workers a while."""
+    return generate(tmp_path_factory.mktemp("made") / "made.ndjson.zst")
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generate pages that are cut into ranges, one of which the main process takes."""
-    path = tmp_path_factory.mktemp("made") / "pages"
-    code, _, errors = run(["generate", str(path), "--rows", "60000", "--rows-per-bucket", "25"])
-    assert code == 0, errors
-    return path
+    return generate(tmp_path_factory.mktemp("made") / "pages")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
