@@ -206,8 +206,14 @@ class Account:
         return before
 
     def join(self, other: Account) -> None:
-        """Take all entries of another, which are of other parts."""
+        """Take all entries of another, which are of other parts, or of later pages of a part."""
+        both = self.packed_entries.keys() & other.packed_entries.keys()
+        joined = {
+            part: join_ranges(self.packed_entries[part], other.packed_entries[part])
+            for part in both
+        }
         self.packed_entries.update(other.packed_entries)
+        self.packed_entries.update(joined)
         self.open.update(other.open)
         self.changed_parts |= other.changed_parts
         self.falls.update(other.falls)
@@ -351,6 +357,15 @@ def files_in(packed: bytes) -> list[FileEntry]:
             endpoint, label, _ = one.chain
             found.append(FileEntry(entry.name, digest, endpoint, label, number or None))
     return found
+
+
+def join_ranges(first: bytes, second: bytes) -> bytes:
+    """Put together what was counted of two ranges of a part, of which the second follows."""
+    one, other = DECODE(first), DECODE(second)
+    for brought in other.contributions:
+        one.add(brought)
+    one.tail = other.tail
+    return ENCODE(one)
 
 
 def join_entries(entries: Iterable[bytes]) -> bytes:

@@ -120,6 +120,10 @@ class Tally(Counts):
         """When a report was last written, in Unix seconds."""
         self._stored: Counts | None = None
 
+    def clear(self) -> None:
+        """Start at zero again."""
+        vars(self).update(vars(Tally()))
+
     def join(self, other: Tally) -> None:
         """Count what another has counted of pages and their records."""
         self.restore(other.saved_counts())

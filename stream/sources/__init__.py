@@ -14,7 +14,8 @@ and emits deliveries. ``channel`` is where they go.
   them); ``documents`` are files that are read as a whole, and
   ``contents`` knows the shapes that pages are saved in; ``capture_source`` reads them on, whatever
   their files are called by now, ``capture_parts`` knows where each was left, and
-  ``capture_emission`` emits their lines;
+  ``capture_emission`` emits their lines, or of those that start in a range (``capture_ranges``
+  cuts them for several processes, between the ``frames`` of packed ones);
 - ``regular_files`` opens regular files alone, and tells whether one has changed; ``digests`` are
   taken of each on the way, and compared with a list beside it;
 - ``pace`` replays fixtures in event time;

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import aiofiles.os
+import anyio
 from msgspec.msgpack import encode
 
 from stream.records.delivery import Delivery, Page, Part, seconds_until
@@ -65,14 +66,49 @@ class Emission:
             BadInput: it is no regular file, or not what a list of checksums says.
             Unavailable: it is gone, or may not be read.
         """
+        self._check_file(capture)
+        return self._open(capture, place)
+
+    async def open_reader(
+        self, capture: Capture, place: CapturePlace
+    ) -> CaptureReader | DocumentReader:
+        """Open a capture as :meth:`open_capture` does; who is cancelled meanwhile leaves none open.
+
+        Raises:
+            BadInput, Unavailable: as there.
+        """
+        await aiofiles.os.wrap(self._check_file)(capture)
+        with anyio.CancelScope(shield=True):
+            reader = await aiofiles.os.wrap(self._open)(capture, place)
+        return reader  # noqa: RET504 -- a scope may swallow what is raised in it, to a type checker
+
+    def _check_file(self, capture: Capture) -> None:
+        """See that a file is what a list of checksums says, before its first lines count.
+
+        Raises:
+            BadInput: it is not.
+            Unavailable: it cannot be read.
+        """
+        if not capture.lines.start:
+            self.options.digests.check_file(capture.path)
+
+    def _open(self, capture: Capture, place: CapturePlace) -> CaptureReader | DocumentReader:
+        """Open a capture that was checked.
+
+        Raises:
+            BadInput: it is no regular file.
+            Unavailable: it is gone, or may not be read.
+        """
         most, digests, _ = self.options
-        digests.check_file(capture.path)
+        path, lines = capture.path, capture.lines
         line = place.line - place.is_cut
-        reader = CaptureReader(capture.path, most, offset=place.offset, line=line, digests=digests)
-        if place.offset or not reader.holds_documents(is_lines=has_lines(capture.path.name)):
+        reader = CaptureReader(
+            path, most, offset=place.offset, line=line, digests=digests, lines=lines
+        )
+        if place.offset or lines.start or not reader.holds_documents(is_lines=has_lines(path.name)):
             return reader
         reader.close()
-        return DocumentReader(capture.path, most, line, digests)
+        return DocumentReader(path, most, line, digests)
 
     async def deliver_part(
         self, file: PartFile, place: CapturePlace, send: Send, *, anew: bool
@@ -83,7 +119,7 @@ class Emission:
             Unavailable: the file cannot be read.
         """
         try:
-            reader = await aiofiles.os.wrap(self.open_capture)(file.capture, place)
+            reader = await self.open_reader(file.capture, place)
         except BadInput as error:
             return await self.refuse(file, place, error, send)
         try:

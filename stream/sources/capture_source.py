@@ -166,7 +166,7 @@ class Captures:
             look.parts_there.add(file.part)
             return True
         try:
-            reader = await aiofiles.os.wrap(self.emission.open_capture)(file.capture, place)
+            reader = await self.emission.open_reader(file.capture, place)
         except BadInput as error:
             look.parts_there.add(file.part)
             place = place._replace(signature=signature)

@@ -17,7 +17,7 @@ from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
 from stream.sources.contents import entry_in, is_bare
 from stream.sources.envelope import decode_envelope, foreign_line
-from stream.sources.lines import Line
+from stream.sources.lines import ALL_LINES, Line, LineRange
 from stream.sources.names import (
     EXPECTATIONS,
     NAMES_WANTED,
@@ -54,7 +54,8 @@ class Capture(NamedTuple):
     """A file of many pages; ``name`` is what people are told.
 
     ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it, and
-    ``views`` what such pages were asked with, by the keys of endpoints.
+    ``views`` what such pages were asked with, by the keys of endpoints. ``lines`` are those that
+    are read: mostly all of them.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class Capture(NamedTuple):
     entry: Endpoint | ObjectList | None = None
     label: str = PRIMARY
     views: Mapping[str, str] = MappingProxyType({})
+    lines: LineRange = ALL_LINES
 
 
 def is_capture(name: str) -> bool:

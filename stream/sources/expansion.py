@@ -19,10 +19,14 @@ CHUNK: Final = 1 << 20
 
 
 class ExpandedFile:
-    """A regular file that is read from its start, piece by piece; its digest is made on the way."""
+    """A regular file that is read piece by piece; from its start on its digest is made, too."""
 
-    def __init__(self, path: Path, digests: Digests = CHEAP) -> None:
-        """Open the file.
+    def __init__(
+        self, path: Path, digests: Digests = CHEAP, *, offset: int = 0, is_plain: bool = False
+    ) -> None:
+        """Open the file, to read from an offset of what is stored: where a member or frame begins.
+
+        ``is_plain``: nothing is to be expanded, whatever stands there.
 
         Raises:
             BadInput: it is no regular file.
@@ -34,7 +38,9 @@ class ExpandedFile:
             raise unreadable_file(path, error) from None
         status = os.fstat(descriptor)
         self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._file.seek(offset)
         self._path = path
+        self._is_whole, self._is_plain = not offset, is_plain
         self._hash = digests.hasher_for(str(path))
         self._ended = False
         self.size = status.st_size
@@ -47,7 +53,7 @@ class ExpandedFile:
     @property
     def digest(self) -> bytes:
         """The digest of the stored bytes, once all were read; none before."""
-        return self._hash.digest() if self._ended else b""
+        return self._hash.digest() if self._ended and self._is_whole else b""
 
     def close(self) -> None:
         """Close the file."""
@@ -88,7 +94,7 @@ class ExpandedFile:
         """
         stored = self._stored_bytes()
         first = next(stored, b"")
-        kind = compression_of(first, self._path.suffix)
+        kind = None if self._is_plain else compression_of(first, self._path.suffix)
         whole = chain([first], stored)
         for piece in expand(whole, kind) if kind else filter(None, whole):
             if self._file.closed:  # whoever wanted it has gone: a thread reads for nobody

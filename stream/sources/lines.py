@@ -17,8 +17,10 @@ from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
 __all__ = [
+    "ALL_LINES",
     "CaptureReader",
     "Line",
+    "LineRange",
     "too_long_line",
 ]
 
@@ -69,14 +71,34 @@ def too_long_line(length: int, longest: int) -> BadInput:
     return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
 
 
+class LineRange(NamedTuple):
+    """The lines of a capture that start behind an offset, and not behind another one.
+
+    ``start`` and ``end`` count expanded bytes; without ``end`` it goes to the file's.
+    ``stored_start`` is where a frame begins that expands to what stands from ``start`` on; it is
+    the same of a file that ``is_plain``. The first range, from 0 on, has the first line too.
+    """
+
+    stored_start: int = 0
+    start: int = 0
+    end: int | None = None
+    is_plain: bool = False
+
+
+ALL_LINES: Final = LineRange()
+
+
 class CaptureReader:
     """Reads a capture's lines in batches, holding no more than a line and a piece of the file.
 
     ``offset`` and ``line`` are the ``end`` and ``number`` of the line after which reading goes on.
     What was before is read again for the digest, and is not given out.
+
+    Of ``lines`` that do not start with the file nobody knows which number they have: they are
+    numbered from their offset on, so that no two of the file's have the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- a file, and what of it is read
         self,
         path: Path,
         max_line_bytes: int,
@@ -84,6 +106,7 @@ class CaptureReader:
         offset: int = 0,
         line: int = 0,
         digests: Digests = CHEAP,
+        lines: LineRange = ALL_LINES,
     ) -> None:
         """Open the file.
 
@@ -91,11 +114,17 @@ class CaptureReader:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        self._file, self._path = ExpandedFile(path, digests), path
+        stored, start, self._last_start, is_plain = lines
+        self._file = ExpandedFile(path, digests, offset=stored, is_plain=is_plain and start > 0)
+        self._path = path
         self._longest = max_line_bytes
         self._blank = re.compile(rb"(?:[ \t\r\x0b\f]{0,%d}+\n)++" % min(BLANKS, max_line_bytes))
-        self._number = line
-        self._end = offset
+        self._start = start
+        self._is_within = start > 0
+        """Whether a line may stand here whose start is of the range before."""
+        self._number = start + line + self._is_within
+        self._end = start + offset
+        self._place = line, offset
         self._behind = offset
         """How many bytes are still to be passed over."""
         self._piece, self._at = b"", 0
@@ -160,8 +189,9 @@ class CaptureReader:
                 self._advance()
         except BadInput:
             return False
-        if not self._end:
-            return not self._number  # else it had no lines, and was read as a whole
+        line, offset = self._place
+        if not offset:
+            return not line  # else it had no lines, and was read as a whole
         return self._prefix.intdigest() == prefix
 
     def read_lines(self, size_hint: int = 1 << 20) -> list[Line]:
@@ -204,15 +234,36 @@ class CaptureReader:
         Raises:
             BadInput: the file is broken from here on.
         """
+        if self._is_within:
+            self._is_within = False
+            self._pass_line()
         self._pass_blank()
-        while (found := self._piece.find(b"\n", self._at)) < 0:
+        while self._last_start is None or self._end <= self._last_start:
+            found = self._piece.find(b"\n", self._at)
+            if found >= 0:
+                self._hold(found)
+                self._at = found + 1
+                return self._make_line(complete=True)
             self._hold(len(self._piece))
             if not self._advance():
                 return self._make_line(complete=False) if self._length else None
             self._pass_blank()
-        self._hold(found)
+        if not self._start:
+            self._file.finish()
+        return None
+
+    def _pass_line(self) -> None:
+        """Pass over the rest of a line.
+
+        Raises:
+            BadInput: the file is broken from here on.
+        """
+        while (found := self._piece.find(b"\n", self._at)) < 0:
+            self._end += len(self._piece) - self._at
+            if not self._advance():
+                return
+        self._end += found + 1 - self._at
         self._at = found + 1
-        return self._make_line(complete=True)
 
     def _pass_blank(self) -> None:
         """Pass over blank lines in a row, where a line begins: there may be a great many."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from stream.records.windows import Bucket, Slot, Window
 from stream.sources.discovery import survey_place
 from stream.state.windows import KeyedState
 from tests.support.envelopes import line, put_capture
+from tests.support.outcomes import outcomes_in
 from tests.support.pages import DAY, FIRST, Content, Json, bucket, listed, page, put_all, used
 from tests.support.running import NOW, replay
 from tests.support.strategies import (
@@ -91,21 +91,6 @@ def list_pages(draw: st.DrawFn) -> dict[str, Content]:
         one = {"object": "organization.project", "id": f"proj_{'abc'[number - 1]}"}
         pages[f"projects_page{number}.json"] = listed(one, has_more=more, last_id=one["id"])
     return pages
-
-
-def outcomes_in(metrics: Path) -> Counter[str]:
-    """Return the rows that came in of each endpoint, and those that were new."""
-    found: Counter[str] = Counter()
-    for text in metrics.read_text("utf-8").splitlines():
-        name, _, value = text.rpartition(" ")
-        if name.startswith("usage_stream_records_total"):
-            endpoint = name.partition('endpoint="')[2].partition('"')[0]
-            found[endpoint] += int(float(value))
-            if 'outcome="new"' in name:
-                found[f"new {endpoint}"] += int(float(value))
-        elif name.startswith("usage_stream_page"):
-            found[name] += int(float(value)) if name.endswith("_total") else 0
-    return found
 
 
 @SOME
@@ -235,7 +220,7 @@ def test_collisions_of_both_ranges_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "why", ["a state file", "dead letters", "a capture", "two chains of an endpoint"]
+    "why", ["a state file", "dead letters", "a capture of another chain", "two chains"]
 )
 def test_days_are_shared_out_where_ranges_would_not_do(
     why: str, tmp_path: Path, tasks: list[Task]
@@ -247,8 +232,8 @@ def test_days_are_shared_out_where_ranges_would_not_do(
         options = {"state": tmp_path / "state.db"}
     elif why == "dead letters":
         options = {"on_error": "dead-letter", "dead_letters": tmp_path / "dead"}
-    elif why == "a capture":
-        put_capture(pages / "a.ndjson", [line(page(bucket(used(3))))])
+    elif why == "a capture of another chain":
+        put_capture(pages / "a.ndjson", [line(page(bucket(used(3))), label="eu")])
     else:
         put_all(pages, {"usage_completions_eu.json": page(bucket(used(3)))})
     shared = replay(pages, workers=2, **options)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.support.frames import frames_of
+from stream.sources.frames import frames_of
 from tests.support.generated import parsed, summary
 from tests.support.running import replay, run
 

@@ -9,7 +9,7 @@ import zstandard
 
 from stream.sinks import captures
 from stream.sinks.captures import PackedAppender
-from tests.support.frames import frames_of
+from stream.sources.frames import frames_of
 
 WALKS = [[b"one\n", b"page\n"], [b"a longer walk\n"] * 9, [b"last\n"]]
 

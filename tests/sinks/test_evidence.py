@@ -16,7 +16,7 @@ from stream.records.digests import CHECKSUMS, listed_sums
 from stream.sinks import captures
 from stream.sinks.evidence import DayFiles
 from stream.sources.digests import Digests
-from tests.support.frames import frames_of
+from stream.sources.frames import frames_of
 from tests.support.twins import Moment
 
 DAY = 86_400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -41,6 +41,7 @@ from stream.pipeline import (
     expected_in,
     finish_run,
     freeze_state,
+    replay,
     survey_directory,
 )
 from stream.records.chains import Chain
@@ -117,7 +118,11 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until somebody listens to them
         self.run = run
-        self._scratch = make_temporary_scratch()
+        self.tally = tally
+        self._left = ExitStack()
+        """What is to be removed."""
+        scratch = make_temporary_scratch()
+        self._left.callback(scratch.remove)
         self.intake: Intake | None = None
         self.workers: list[Worker] = []
         try:
@@ -126,22 +131,23 @@ class Pool:
                 self.survey = survey_directory(run, self.intake)
                 ranges = cut_pages(run, self.survey, count)
             self.own_range = ranges[0] if ranges else None
+            self._cuts_captures = any(one.lines.start for found in ranges for one in found.captures)
             if ranges:
                 tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
             else:
                 tasks = [(Share(rank, count, by_days=True), self.survey) for rank in range(count)]
-            shards = self._name_shards(count)
+            shards = self._name_shards(count, scratch.path)
             for share, survey in tasks:
                 self.start_worker(Task(run, share, survey, shards[share.rank]))
         except BaseException:
             self.close()
             raise
 
-    def _name_shards(self, count: int) -> list[Path]:
+    def _name_shards(self, count: int, scratch: Path) -> list[Path]:
         """Return where windows of each share go, beside the state file if there is one."""
         state, intake = self.run.rules.state, self.intake
         if state is None or intake is None:
-            return [self._scratch.path / f"shard-{rank}" for rank in range(count)]
+            return [scratch / f"shard-{rank}" for rank in range(count)]
         names = [f"{state.name}.shard-{rank}-of-{count}" for rank in range(count)]
         intake.checkpoints.store.take_shards(names)
         return [state.with_name(name) for name in names]
@@ -160,25 +166,28 @@ class Pool:
         """End the workers; what they have stored stays, where there is a state file."""
         with ignore_signals():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            self._close()
+            self._let_go()
 
-    def _close(self) -> None:
-        for worker in self.workers:
+    def _let_go(self) -> None:
+        """End the workers, and give up what is held open; nothing of it is left then."""
+        workers, self.workers = self.workers, []
+        intake, self.intake = self.intake, None
+        for worker in workers:
             with suppress(ProcessLookupError, ValueError):
                 worker.child.terminate()
-        for worker in self.workers:
+        for worker in workers:
             worker.child.join(PATIENCE)
             if worker.child.is_alive():
                 worker.child.kill()
                 worker.child.join()
             worker.pipe.close()
-        if self.intake is not None:
+        if intake is not None:
             try:
                 if self.run.rules.state is not None:
-                    self.intake.checkpoints.store.take_shards([])
+                    intake.checkpoints.store.take_shards([])
             finally:
-                self.intake.close()
-        self._scratch.remove()
+                intake.close()
+        self._left.close()
 
     async def replay(self, observer: Observer) -> Report:
         """Wait for the workers, and write what comes of all that was found.
@@ -189,54 +198,84 @@ class Pool:
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # somebody listens by now
         announce_survey(self.survey, observer)
-        run, intake = self.run, self.intake
-        assert intake is not None  # noqa: S101 -- without it there is no pool
-        store, lasting = intake.checkpoints.store, run.rules.state is not None
+        assert self.intake is not None  # noqa: S101 -- without it there is no pool
         with pause_collector():
-            parts, touching = await self._take_all(intake, observer)
-            others = parts[len(parts) - len(self.workers) :]
-            expected = expected_in(run)
-            left = touching.union(*(part.wide for part in parts))
-            flush = bool(run.details or left or expected.survivors)
-            figures = await self._add_up(intake, others, FigureRequest(left, flush), observer)
-            with closing(Shards([worker.shard for worker in self.workers], store)) as shards:
-                take_letters(intake, shards.letters())
-                if lasting:
-                    store.take_shards([], counted=True)
-                for worker, part in zip(self.workers, others, strict=True):
-                    if part.has_spilled and not lasting:
-                        store.take_from(worker.shard, ["links"])
-                try:
-                    intake.judge()
-                finally:
-                    intake.store()
-                intake.refuse_letters()
-                windows = Windows(
-                    frozenset[Chain]().union(*(part.chains for part in parts)),
-                    dict(intake.state.snapshots),
-                    dict(intake.state.raised_revisions),
-                    store if lasting else shards,
-                )
-                windows.former_chains = former_chains(windows.chains, intake.account)
-                state = freeze_state(intake)._replace(
-                    windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
-                )
-                letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
-                report = await finish_run(
-                    state, run.now, run.outputs, letters, expected, joined, store.losses
-                )
-            for worker in self.workers:
-                worker.child.join()
-            return report
+            if not self._cuts_captures:
+                return await self._finish(self.intake, observer, await self._take_all(observer))
+            try:
+                taken = await self._take_all(observer._replace(on_hole=refuse_hole))
+            except BadInput:
+                pass
+            else:
+                return await self._finish(self.intake, observer, taken)
+        return await self._replay_alone(observer)
 
-    async def _take_all(
-        self, intake: Intake, observer: Observer
-    ) -> tuple[list[ShareResult], set[str]]:
+    async def _replay_alone(self, observer: Observer) -> Report:
+        """Replay in this process alone, after all: who reads all lines knows their numbers.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`replay`.
+        """
+        self._let_go()
+        self.tally.clear()
+        again = Observer(on_page=observer.on_page, on_hole=observer.on_hole)
+        return await replay(self.run, self.tally, again)
+
+    async def _finish(
+        self, intake: Intake, observer: Observer, taken: tuple[list[ShareResult], set[str]]
+    ) -> Report:
+        """Add up what was taken in, and write what comes of it.
+
+        Raises:
+            BadInput, Unavailable: as :meth:`replay`.
+        """
+        run, (parts, touching) = self.run, taken
+        store, lasting = intake.checkpoints.store, run.rules.state is not None
+        others = parts[len(parts) - len(self.workers) :]
+        expected = expected_in(run)
+        left = touching.union(*(part.wide for part in parts))
+        flush = bool(run.details or left or expected.survivors)
+        figures = await self._add_up(intake, others, FigureRequest(left, flush), observer)
+        with closing(Shards([worker.shard for worker in self.workers], store)) as shards:
+            take_letters(intake, shards.letters())
+            if lasting:
+                store.take_shards([], counted=True)
+            for worker, part in zip(self.workers, others, strict=True):
+                if part.has_spilled and not lasting:
+                    store.take_from(worker.shard, ["links"])
+            try:
+                intake.judge()
+            finally:
+                intake.store()
+            intake.refuse_letters()
+            windows = Windows(
+                frozenset[Chain]().union(*(part.chains for part in parts)),
+                dict(intake.state.snapshots),
+                dict(intake.state.raised_revisions),
+                store if lasting else shards,
+            )
+            windows.former_chains = former_chains(windows.chains, intake.account)
+            state = freeze_state(intake)._replace(
+                windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
+            )
+            letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
+            report = await finish_run(
+                state, run.now, run.outputs, letters, expected, joined, store.losses
+            )
+        for worker in self.workers:
+            worker.child.join()
+        return report
+
+    async def _take_all(self, observer: Observer) -> tuple[list[ShareResult], set[str]]:
         """Let all shares be taken in, the own range too, and take windows that several ranges have.
 
         Return what was read in each, and which endpoints of ranges cannot be added up.
+
+        Raises:
+            BadInput: a page cannot be trusted, or its line has a number that nobody knows.
         """
-        own = []
+        own, intake = [], self.intake
+        assert intake is not None  # noqa: S101 -- as above
         if self.own_range is not None:
             own.append(partial(take_pages, self.own_range, intake, self.run, observer))
         parts: list[ShareResult] = await self._gather(observer, own)
@@ -300,6 +339,15 @@ class Pool:
         except BaseExceptionGroup as group:
             raise first_of(group) from None
         return said
+
+
+def refuse_hole(_: str, __: int) -> None:
+    """Refuse NUL bytes in a range: people are told on which line they stood.
+
+    Raises:
+        BadInput: always.
+    """
+    raise BadInput("capture", "found NUL bytes on a line without a number")
 
 
 async def hear(worker: Worker, observer: Observer) -> Any:

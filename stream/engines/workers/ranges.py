@@ -10,9 +10,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from heapq import merge
 from itertools import accumulate, groupby, repeat
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from stream.figures.totals import AMOUNT
@@ -20,6 +21,7 @@ from stream.pipeline import Replay
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import DAY, Slot, Window
+from stream.sources.capture_ranges import chains_at, cut_capture
 from stream.sources.discovery import FixtureChain, Survey
 from stream.sources.regular_files import size_of
 from stream.state.windows import Place, Windows
@@ -38,29 +40,67 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
     """Cut the pages of a run into so many ranges at most, of about as many bytes each.
 
     There is none where days are to be shared out: shards of a state file are of days, whoever goes
-    on from them; dead letters of a page come from whoever counts a day; a capture is one file,
-    whose lines only who has read all before them can number; and of an endpoint with several chains
-    all windows would have to go to the main process, since they may say the same usage.
+    on from them; dead letters of a page come from whoever counts a day; and of an endpoint with
+    several chains all windows would have to go to the main process, since they may say the same
+    usage. Which chains captures are of is seen where they are cut.
     """
-    chains = Counter(one.chain.endpoint for one in survey.chains if one.chain.endpoint in ENDPOINTS)
-    is_cut = run.rules.state is None and not run.rules.tolerant and not survey.captures
-    if not is_cut or any(many > 1 for many in chains.values()):
+    names = {one.name for one in survey.captures}
+    is_cut = run.rules.state is None and not run.rules.tolerant
+    if not is_cut or has_rivals({one.chain for one in survey.chains}):
+        return []
+    if len(names) < len(survey.captures):  # they would be told apart by who comes first
         return []
     weights = [measure_files(chain) for chain in survey.chains]
-    whole, done = sum(map(sum, weights)) or 1, 0
-    ranges: list[list[FixtureChain]] = [[] for _ in range(count)]
+    captures = sorted(survey.captures, key=attrgetter("name"))
+    pieces = [cut_capture(one, run.max_page_bytes) for one in captures]
+    sizes = [[piece.size for piece in found] for found in pieces]
+    whole = sum(map(sum, weights)) + sum(map(sum, sizes))
+    cut = WorkCut(whole or 1, count)
+    ranges: list[Survey] = [Survey([], [], []) for _ in range(count)]
     for chain, found in zip(survey.chains, weights, strict=True):
-        rest, start = chain, done
-        done += sum(found)
-        ends = accumulate(found, initial=start)
-        middles = [end + weight // 2 for end, weight in zip(ends, found, strict=False)] or [start]
-        places = [min(middle * count // whole, count - 1) for middle in middles]
-        for place in range(places[0], places[-1] + 1):
-            first, end = bisect_left(places, place), bisect_right(places, place)
-            if first < end:
-                ranges[place].append(rest._replace(files=chain.files[first:end]))
-                rest = rest._replace(faults={}, missing_pages=())  # the first one has said them
-    return [Survey(chains, [], []) for chains in ranges if chains]
+        rest = chain
+        for place, first, end in cut.take(found):
+            ranges[place].chains.append(rest._replace(files=chain.files[first:end]))
+            rest = rest._replace(faults={}, missing_pages=())  # the first one has said them
+    for capture, found_pieces, found in zip(captures, pieces, sizes, strict=True):
+        for place, first, end in cut.take(found):
+            following = found_pieces[end].lines.start if end < len(found_pieces) else None
+            lines = found_pieces[first].lines._replace(end=following)
+            ranges[place].captures.append(capture._replace(lines=lines))
+    seen = {one.chain for one in survey.chains}.union(
+        *(chains_at(one, run.max_page_bytes) for found in ranges for one in found.captures)
+    )
+    return [] if has_rivals(seen) else [one for one in ranges if one.chains or one.captures]
+
+
+def has_rivals(chains: AbstractSet[Chain]) -> bool:
+    """Tell whether two chains are of one endpoint."""
+    keys = [chain.endpoint for chain in chains if chain.endpoint in ENDPOINTS]
+    return len(keys) > len(set(keys))
+
+
+class WorkCut:
+    """Cuts work, in the order in which it comes, for so many who are to have as much each."""
+
+    def __init__(self, whole: int, count: int) -> None:
+        """Cut a whole of so much work."""
+        self._whole = whole
+        self._count = count
+        self._done = 0
+
+    def take(self, weights: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield who has which of these pieces of work: a place, the first, and behind the last.
+
+        What has no pieces is somebody's, too.
+        """
+        weights = weights or (0,)
+        ends = accumulate(weights, initial=self._done)
+        middles = [end + weight // 2 for end, weight in zip(ends, weights, strict=False)]
+        last = self._count - 1
+        places = [min(middle * self._count // self._whole, last) for middle in middles]
+        self._done += sum(weights)
+        for place in sorted({*places}):
+            yield place, bisect_left(places, place), bisect_right(places, place)
 
 
 def measure_files(chain: FixtureChain) -> list[int]:

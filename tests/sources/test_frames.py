@@ -11,9 +11,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import frames
+from stream.sources import frames
+from stream.sources.frames import Frame, frames_of
 from tests.support.envelopes import zstd
-from tests.support.frames import Frame, frames_of
 
 SKIPPED = (0x184D2A53).to_bytes(4, "little") + (5).to_bytes(4, "little") + b"12345"
 CONTENT = b'{"a": 1}\n' * 50_000

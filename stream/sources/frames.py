@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import zstandard
 
@@ -16,6 +16,7 @@ __all__ = ["Frame", "frames_of"]
 MAGIC: Final = 0xFD2FB528
 SKIPPABLE: Final = 0x184D2A50
 """What a frame starts with that has no content; its last four bits may be any."""
+SKIPPABLE_HEAD: Final = 8
 LONGEST_HEAD: Final = 18
 SHORTEST_HEAD: Final = 6
 ONE_BYTE: Final = 1
@@ -42,13 +43,16 @@ def frames_of(path: Path) -> list[Frame] | None:
     but frames, or can not be read. What is listed may still turn out broken when it is expanded.
     """
     try:
-        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-            return list_frames(file, os.fstat(file.fileno()).st_size)
+        descriptor = open_regular(path)
+        try:
+            return list_frames(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
     except (OSError, BadInput, zstandard.ZstdError):
         return None
 
 
-def list_frames(file: IO[bytes], size: int) -> list[Frame] | None:
+def list_frames(descriptor: int, size: int) -> list[Frame] | None:
     """List the frames of a file of a size, as :func:`frames_of` does.
 
     Raises:
@@ -58,10 +62,10 @@ def list_frames(file: IO[bytes], size: int) -> list[Frame] | None:
     frames: list[Frame] = []
     at, steps = 0, 0
     while at < size and steps < MOST_STEPS:
-        head = read_at(file, at, LONGEST_HEAD)
+        head = os.pread(descriptor, LONGEST_HEAD, at)
         magic = int.from_bytes(head[:4], "little")
-        if magic & ~0xF == SKIPPABLE and len(head) >= 8:
-            at, steps = at + 8 + int.from_bytes(head[4:8], "little"), steps + 1
+        if magic & ~0xF == SKIPPABLE and len(head) >= SKIPPABLE_HEAD:
+            at, steps = at + SKIPPABLE_HEAD + int.from_bytes(head[4:8], "little"), steps + 1
             continue
         if magic != MAGIC or len(head) < SHORTEST_HEAD:
             return None
@@ -69,7 +73,7 @@ def list_frames(file: IO[bytes], size: int) -> list[Frame] | None:
         end, blocks = at + zstandard.frame_header_size(head), 0
         is_last = False
         while not is_last:
-            word = int.from_bytes(read_at(file, end, 3), "little")
+            word = int.from_bytes(os.pread(descriptor, 3, end), "little")
             is_last, kind, stored = bool(word & 1), word >> 1 & 3, word >> 3
             end, blocks = end + 3 + (1 if kind == ONE_BYTE else stored), blocks + 1
             if kind == RESERVED or end > size or steps + blocks > MOST_STEPS:
@@ -80,9 +84,3 @@ def list_frames(file: IO[bytes], size: int) -> list[Frame] | None:
         frames.append(Frame(at, end - at, said.content_size))
         at, steps = end, steps + 1 + blocks
     return frames if at == size and frames else None
-
-
-def read_at(file: IO[bytes], offset: int, length: int) -> bytes:
-    """Read a few bytes; fewer where the file ends."""
-    file.seek(offset)
-    return file.read(length)
