@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
-from functools import cache
+from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -14,6 +16,7 @@ from xxhash import xxh3_128_digest
 
 from stream.decode.careful import careful_page
 from stream.decode.density import SMALL, check_density, check_rows
+from stream.decode.known_texts import KnownTexts, TextsByField
 from stream.decode.page import BucketPage
 from stream.decode.pieces import Piece, cut_page
 from stream.decode.values import NUMBER, Codes, Flags, Texts
@@ -42,10 +45,16 @@ class Amount(Struct, forbid_unknown_fields=True, gc=False):
     currency: str | None = None
 
 
-def row_fields(endpoint: Endpoint, *, named: bool = False) -> list[tuple[Any, ...]]:
+NO_TEXTS: Final[TextsByField] = MappingProxyType({})
+
+
+def row_fields(
+    endpoint: Endpoint, texts: TextsByField = NO_TEXTS, *, named: bool = False
+) -> list[tuple[Any, ...]]:
     """List a row's fields in wire order; ``cost`` is left to the careful path: it is older.
 
-    ``named``: a row has to say what it is, and so takes as many bytes as rows must have.
+    ``named``: a row has to say what it is, and so takes as many bytes as rows must have. Of a field
+    in ``texts`` it has one of those, or none.
     """
     fields: list[tuple[Any, ...]] = [("object", Literal[endpoint.result] | None, None)]
     if named:
@@ -56,6 +65,8 @@ def row_fields(endpoint: Endpoint, *, named: bool = False) -> list[tuple[Any, ..
     for name in endpoint.grouped_by:
         if name == "batch":
             fields.append((name, bool | str | None, None))
+        elif name in texts:
+            fields.append((name, Literal[texts[name]] | None, None))
         elif name != "currency":
             fields.append((name, str | None, None))
     return fields
@@ -64,10 +75,11 @@ def row_fields(endpoint: Endpoint, *, named: bool = False) -> list[tuple[Any, ..
 STRICT: Final[dict[str, Any]] = {"forbid_unknown_fields": True, "gc": False}
 
 
-@cache
-def bucket_type(endpoint: Endpoint, *, named: bool = False) -> type[Any]:
+def bucket_type(
+    endpoint: Endpoint, texts: TextsByField = NO_TEXTS, *, named: bool = False
+) -> type[Any]:
     """Return the struct that a bucket of the endpoint decodes to: a window of rows."""
-    row = defstruct("Row", row_fields(endpoint, named=named), **STRICT)
+    row = defstruct("Row", row_fields(endpoint, texts, named=named), **STRICT)
     return defstruct(
         "WireBucket",
         [
@@ -80,10 +92,11 @@ def bucket_type(endpoint: Endpoint, *, named: bool = False) -> type[Any]:
     )
 
 
-@cache
-def page_type(endpoint: Endpoint, *, named: bool = False) -> type[Any]:
+def page_type(
+    endpoint: Endpoint, texts: TextsByField = NO_TEXTS, *, named: bool = False
+) -> type[Any]:
     """Return the struct that a page of the endpoint decodes to: a page of buckets of rows."""
-    bucket = bucket_type(endpoint, named=named)
+    bucket = bucket_type(endpoint, texts, named=named)
     return defstruct(
         "WirePage",
         [
@@ -94,6 +107,43 @@ def page_type(endpoint: Endpoint, *, named: bool = False) -> type[Any]:
         ],
         **STRICT,
     )
+
+
+class Wire:
+    """Decodes what stands on the wire, by types that are made when they are used.
+
+    Of the fields in ``texts`` no text is decoded but those; the others are made ``canonical``, each
+    dimension by a function.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        canonical: Iterable[Callable[[Any], Any]],
+        texts: TextsByField = NO_TEXTS,
+    ) -> None:
+        """Know an endpoint's rows."""
+        self._endpoint = endpoint
+        self.texts = texts
+        self.canonical = [
+            None if name in texts else function
+            for name, function in zip(endpoint.dimensions, canonical, strict=True)
+        ]
+
+    @cached_property
+    def decode_page(self) -> Callable[[bytes], Any]:
+        """Decodes a page."""
+        return msgspec.json.Decoder(page_type(self._endpoint, self.texts)).decode
+
+    @cached_property
+    def decode_named(self) -> Callable[[bytes], Any]:
+        """Decodes a page each of whose rows says what it is."""
+        return msgspec.json.Decoder(page_type(self._endpoint, self.texts, named=True)).decode
+
+    @cached_property
+    def decode_bucket(self) -> Callable[[bytes], Any]:
+        """Decodes a bucket."""
+        return msgspec.json.Decoder(bucket_type(self._endpoint, self.texts)).decode
 
 
 UNFAMILIAR: Final = (
@@ -136,14 +186,17 @@ class Decoder:
     def __init__(self, endpoint: Endpoint) -> None:
         """Build the decoder from the registry's entry."""
         self.endpoint = endpoint
-        self._decode = msgspec.json.Decoder(page_type(endpoint)).decode
-        self._decode_named = msgspec.json.Decoder(page_type(endpoint, named=True)).decode
-        self._decode_bucket = msgspec.json.Decoder(bucket_type(endpoint)).decode
         texts, flags, codes = (kind().__getitem__ for kind in (Texts, Flags, Codes))
-        self._canonical = [
-            flags if name == "batch" else codes if name in CODES else texts
+        canonical = {
+            name: flags if name == "batch" else codes if name in CODES else texts
             for name in endpoint.dimensions
-        ]
+        }
+        self._wire = Wire(endpoint, canonical.values())
+        """Decodes rows of any texts."""
+        self.usual: Wire | None = None
+        """Decodes rows that have no other texts than those that are known, and is tried first."""
+        plain = [one for one in endpoint.grouped_by if canonical.get(one) == texts]
+        self.texts = KnownTexts(plain)
         names = [name for name, *_ in row_fields(endpoint)]
         self._width = len(names)
         self._amounts = [names.index(name) for name in ("amount", "quantity") if name in names]
@@ -176,9 +229,9 @@ class Decoder:
         """
         try:
             if known is None and mine is count_all and len(payload) <= AT_ONCE:
-                wire = self._decode_at_once(payload)
-                if wire is not None:
-                    return self._page(wire, mine)
+                decoded = self._decode_at_once(payload)
+                if decoded is not None:
+                    return self._page(*decoded, mine)
             found = cut_page(payload)
             if found is not None:
                 is_large = len(payload) > SMALL
@@ -189,40 +242,49 @@ class Decoder:
                 ]
                 return whole_page_of(buckets, found.has_more, found.next_page)
             check_density(payload)
-            return self._page(self._decode(payload), mine)
+            return self._page(*self._decode(payload, "decode_page"), mine)
         except UNFAMILIAR:
             check_density(payload)
             return keep_own(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 
-    def _decode_at_once(self, payload: bytes) -> Any:
+    def _decode(self, content: bytes | memoryview, how: str) -> tuple[Any, Wire]:
+        """Decode something, if it can be as what is usual; return by what it was, too."""
+        usual = self.usual
+        if usual is not None:
+            with suppress(*UNFAMILIAR):
+                return getattr(usual, how)(content), usual
+        found = getattr(self._wire, how)(content)
+        self.usual = None  # there was another text: what follows is learned from
+        return found, self._wire
+
+    def _decode_at_once(self, payload: bytes) -> tuple[Any, Wire] | None:
         """Decode a page without a look at its buckets' borders; ``None``: they are to be seen.
 
         A large one may have rows of hardly any bytes, unless each of them says what it is.
         """
         if len(payload) <= SMALL:
-            return self._decode(payload)
-        try:
-            return self._decode_named(payload)
-        except UNFAMILIAR:
-            return None
+            return self._decode(payload, "decode_page")
+        with suppress(*UNFAMILIAR):
+            return self._decode(payload, "decode_named")
+        return None
 
-    def _page(self, wire: Any, mine: ShareTest) -> BucketPage:
+    def _page(self, page: Any, wire: Wire, mine: ShareTest) -> BucketPage:
         """Turn a typed page into buckets of columns.
 
         Raises:
             ValueError: as :meth:`_bucket`.
         """
         buckets = [
-            self._bucket(Window(bucket.start_time, bucket.end_time), bucket.results)
-            for bucket in wire.data
+            self._bucket(Window(bucket.start_time, bucket.end_time), bucket.results, wire)
+            for bucket in page.data
             if mine(bucket.start_time)
         ]
-        return whole_page_of(buckets, wire.has_more, wire.next_page)
+        return whole_page_of(buckets, page.has_more, page.next_page)
 
     def read_bucket(self, bucket: Bucket) -> Bucket:
         """Decode a bucket that was known, and is not any more."""
-        wire = self._decode_bucket(bucket.unread_json or b"")
-        return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
+        found, wire = self._decode(bucket.unread_json or b"", "decode_bucket")
+        return self._bucket(bucket.window, found.results, wire, bucket.digest)
 
     def _piece(self, piece: Piece, known: KnownRows, *, is_large: bool) -> Bucket:
         """Decode a bucket, unless its window holds just what it says.
@@ -238,14 +300,14 @@ class Decoder:
         if rows is not None:
             return Bucket(window, rows, (), (), digest=digest, unread_json=content)
         check_density(content)
-        wire = self._decode_bucket(content)
+        found, wire = self._decode(content, "decode_bucket")
         if is_large:
-            check_rows(len(wire.results), len(content))
-        if window != Window(wire.start_time, wire.end_time):  # the last of doubled members counts
+            check_rows(len(found.results), len(content))
+        if window != Window(found.start_time, found.end_time):  # the last of doubled members counts
             raise ValueError(window)
-        return self._bucket(window, wire.results, digest)
+        return self._bucket(window, found.results, wire, digest)
 
-    def _bucket(self, window: Window, rows: list[Any], digest: bytes = b"") -> Bucket:
+    def _bucket(self, window: Window, rows: list[Any], wire: Wire, digest: bytes = b"") -> Bucket:
         """Turn typed rows into columns.
 
         Raises:
@@ -255,28 +317,41 @@ class Decoder:
             raise ValueError(window)
         count = len(rows)
         absent: Column = (None,) * count
-        wire: list[Column] = list(zip(*map(astuple, rows), strict=True)) or [()] * self._width
+        columns: list[Column] = list(zip(*map(astuple, rows), strict=True)) or [()] * self._width
         if self._amounts:
             amounts, quantity = self._amounts
-            wire += amounts_of(wire[amounts])
-            wire[quantity] = tuple(map(money_of, wire[quantity]))
-        wire.append(absent)
+            columns += amounts_of(columns[amounts])
+            columns[quantity] = tuple(map(money_of, columns[quantity]))
+        columns.append(absent)
         before = self._recent.get(window, self._nothing)
+        found = [columns[place] for place in self._dimensions]
         dimensions = [
             known
             if column == known
             else absent
             if count and column[0] is None and column.count(None) == count
+            else column
+            if canonical is None
             else tuple(map(canonical, column))
-            for canonical, known, column in zip(
-                self._canonical, before, map(wire.__getitem__, self._dimensions), strict=True
-            )
+            for canonical, known, column in zip(wire.canonical, before, found, strict=True)
         ]
         if len(self._recent) >= RECENT:
             self._recent.clear()
         self._recent[window] = dimensions
-        counters = map(wire.__getitem__, self._counters)
+        if wire is self._wire:
+            self._learn(count, found, dimensions)
+        counters = map(columns.__getitem__, self._counters)
         return Bucket(window, count, (*dimensions, absent), (*counters, absent), digest=digest)
+
+    def _learn(self, rows: int, found: list[Column], dimensions: list[Column]) -> None:
+        """Learn the texts of rows; once they are enough, what has no others is usual."""
+        names = self.endpoint.dimensions
+        columns = dict(zip(names, zip(found, dimensions, strict=True), strict=True))
+        self.texts.learn(rows, {name: columns[name] for name in self.texts.fields})
+        if self.texts.is_due:
+            texts = self.texts.take_stock()
+            canonical = (one for one in self._wire.canonical if one is not None)
+            self.usual = Wire(self.endpoint, canonical, texts) if texts else None
 
 
 def amounts_of(amounts: Column) -> list[Column]:
