@@ -9,7 +9,7 @@ what it says is learned.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from stream.records.windows import Column
 
@@ -19,6 +19,8 @@ MOST: Final = 1_024
 """How many texts a field may have to be looked up; of more it pays no longer."""
 FIRST: Final = 512
 """After how many rows that are learned from texts are looked up for the first time."""
+NO_TEXTS: Final = (None, True, False)
+"""What else may stand where a text does."""
 TextsByField: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
@@ -30,7 +32,7 @@ class KnownTexts:
 
     def __init__(self, fields: Iterable[str]) -> None:
         """Know no text of these fields."""
-        self._texts: dict[str, dict[str, None]] = {name: {} for name in fields}
+        self._texts: dict[str, dict[Any, None]] = {name: {} for name in fields}
         self._rows = 0
         self._wanted = FIRST
 
@@ -45,7 +47,8 @@ class KnownTexts:
         for name, (found, canonical) in columns.items():
             texts = self._texts[name]
             texts.update(dict.fromkeys(canonical))
-            texts.pop(None, None)  # type: ignore[call-overload]  # an absent one is no text
+            for one in NO_TEXTS:
+                texts.pop(one, None)
             if len(texts) > MOST or found != canonical:
                 del self._texts[name]
 
@@ -57,4 +60,4 @@ class KnownTexts:
     def take_stock(self) -> TextsByField:
         """Return what is known; the next time takes twice as many rows, so that it is seldom."""
         self._rows, self._wanted = 0, self._wanted * 2
-        return {name: tuple(texts) for name, texts in self._texts.items() if texts}
+        return {name: tuple(texts) for name, texts in self._texts.items()}

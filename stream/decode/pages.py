@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, Union
 
 import msgspec
 from msgspec import Meta, Raw, Struct, defstruct
@@ -63,12 +63,14 @@ def row_fields(
     if "amount_value" in endpoint.money:
         fields += [("amount", Amount | None, None), ("quantity", Raw, Raw())]
     for name in endpoint.grouped_by:
+        if name == "currency":
+            continue
+        kinds: list[Any] = [None, str]
+        if name in texts:  # no text at all, where none is known
+            kinds[1:] = [Literal[texts[name]]] if texts[name] else []
         if name == "batch":
-            fields.append((name, bool | str | None, None))
-        elif name in texts:
-            fields.append((name, Literal[texts[name]] | None, None))
-        elif name != "currency":
-            fields.append((name, str | None, None))
+            kinds.append(bool)
+        fields.append((name, Union[tuple(kinds)], None))  # noqa: UP007 -- of however many
     return fields
 
 
@@ -195,8 +197,8 @@ class Decoder:
         """Decodes rows of any texts."""
         self.usual: Wire | None = None
         """Decodes rows that have no other texts than those that are known, and is tried first."""
-        plain = [one for one in endpoint.grouped_by if canonical.get(one) == texts]
-        self.texts = KnownTexts(plain)
+        fields = [one for one in endpoint.grouped_by if one in canonical and one not in CODES]
+        self.texts = KnownTexts(fields)
         names = [name for name, *_ in row_fields(endpoint)]
         self._width = len(names)
         self._amounts = [names.index(name) for name in ("amount", "quantity") if name in names]
@@ -351,7 +353,7 @@ class Decoder:
         if self.texts.is_due:
             texts = self.texts.take_stock()
             canonical = (one for one in self._wire.canonical if one is not None)
-            self.usual = Wire(self.endpoint, canonical, texts) if texts else None
+            self.usual = Wire(self.endpoint, canonical, texts)
 
 
 def amounts_of(amounts: Column) -> list[Column]:

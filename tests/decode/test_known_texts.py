@@ -25,6 +25,7 @@ TEXTS = st.one_of(
     st.text(max_size=3),
 )
 FIELDS = ("project_id", "model", "user_id", "service_tier")
+FLAGS = st.sampled_from([True, True, False, None, "true", "False ", "maybe", " "])
 
 
 def cost(**fields: object) -> Json:
@@ -41,7 +42,9 @@ def pages_of(draw: st.DrawFn, endpoint: str) -> list[bytes]:
         rows: list[object] = []
         for _ in range(draw(st.integers(0, 4))):
             names = draw(st.lists(st.sampled_from(FIELDS), unique=True))
-            fields = {name: draw(TEXTS) for name in names}
+            fields: Json = {name: draw(TEXTS) for name in names}
+            if draw(st.booleans()):
+                fields["batch"] = draw(FLAGS)
             if endpoint == "costs":
                 fields = {"line_item": draw(TEXTS), "project_id": draw(TEXTS)}
             rows.append(cost(**fields) if endpoint == "costs" else used(1, **fields))
@@ -138,7 +141,7 @@ def test_a_field_with_a_text_that_is_not_canonical_is_not_looked_up(text: str) -
     decoder = Decoder(COMPLETIONS)
     texts_of(decoder, used(1, model="a", project_id="p"), used(1, model=text, project_id="p"))
     assert decoder.usual is not None
-    assert decoder.usual.texts == {"project_id": ("p",)}
+    assert {name: one for name, one in decoder.usual.texts.items() if one} == {"project_id": ("p",)}
     assert "model" not in decoder.texts.fields
 
 
@@ -148,12 +151,28 @@ def test_a_field_with_very_many_texts_is_not_looked_up() -> None:
     rows = [used(1, model=f"m{number}", project_id="p") for number in range(known_texts.MOST + 1)]
     texts_of(decoder, *rows)
     assert decoder.usual is not None
-    assert decoder.usual.texts == {"project_id": ("p",)}
+    assert {name: one for name, one in decoder.usual.texts.items() if one} == {"project_id": ("p",)}
     assert "model" not in decoder.texts.fields
 
 
-def test_flags_and_codes_are_not_texts() -> None:
-    """What is a flag, or has a case that says nothing, is made canonical."""
-    assert "batch" not in Decoder(COMPLETIONS).texts.fields
+def test_codes_are_no_texts_and_flags_mostly_none() -> None:
+    """The case of a code says nothing; of a flag a text is looked up, if it ever is one."""
     assert "currency" not in Decoder(COSTS).texts.fields
     assert "line_item" in Decoder(COSTS).texts.fields
+    decoder = Decoder(COMPLETIONS)
+    texts_of(decoder, used(1, batch=True), used(1, batch=False), used(1))
+    found = []
+    for rows, flag in ((2, False), (9, "maybe"), (99, "true")):
+        texts_of(decoder, used(1, batch=True), *(used(1, batch=flag) for _ in range(rows)))
+        assert decoder.usual is not None
+        found.append(decoder.usual.texts.get("batch"))
+    assert found == [(), ("maybe",), None]
+
+
+def test_a_field_without_a_text_has_none_until_one_comes() -> None:
+    """Null is all that is decoded there; a text that comes is learned as any other."""
+    decoder = Decoder(COMPLETIONS)
+    texts_of(decoder, used(1, model=None))
+    assert usual_texts(decoder) == set()
+    assert texts_of(decoder, used(1, model="a"), used(1)) == ["a", None]
+    assert usual_texts(decoder) == {"a"}
