@@ -66,7 +66,9 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     from stream.cli import run_command  # noqa: PLC0415 -- see above
     from stream.cli.streams import guard_streams  # noqa: PLC0415 -- see above
+    from stream.records.left_memory import expect_end  # noqa: PLC0415 -- see above
 
+    expect_end()
     guard_streams()
     sys.unraisablehook = end_again
     try:

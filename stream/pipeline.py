@@ -28,6 +28,7 @@ from stream.intake.rules import Rules
 from stream.records.delivery import Delivery, size_of
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
+from stream.records.left_memory import leave_memory
 from stream.records.shares import ALL
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
@@ -145,6 +146,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
             left_out=survey.left_out, day_store=day_store_of(intake)
         )
         losses = intake.checkpoints.store.losses
+        leave_memory((intake, state))
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
 

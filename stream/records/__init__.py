@@ -5,8 +5,8 @@ a page is written down. ``chains`` names chains, and says what their pages deliv
 walks stand. ``windows`` are buckets, windows and rows as columns, ``money`` exact numbers,
 ``currencies`` the codes of those it may be in, ``durations`` spans of time and ``sizes`` numbers of
 bytes as people write them, ``tally`` counts of what a run did. ``shares`` says who of several
-workers counts what, ``interruption`` what a signal may break off, and ``memory`` what is said when
-none is left. ``digests`` tell files apart.
+workers counts what, ``interruption`` what a signal may break off, ``memory`` what is said when none
+is left, and ``left_memory`` is not given back as a command ends. ``digests`` tell files apart.
 ``errors`` are all errors with their exit codes, and ``privacy`` masks secrets and persons in
 whatever is written.
 """

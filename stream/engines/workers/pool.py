@@ -47,6 +47,7 @@ from stream.pipeline import (
 from stream.records.chains import Chain
 from stream.records.errors import BadInput, Unavailable, first_of
 from stream.records.interruption import INTERRUPTION
+from stream.records.left_memory import leave_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
@@ -229,6 +230,7 @@ class Pool:
         Raises:
             BadInput, Unavailable: as :meth:`replay`.
         """
+        leave_memory(intake)
         run, (parts, touching) = self.run, taken
         store, lasting = intake.checkpoints.store, run.rules.state is not None
         others = parts[len(parts) - len(self.workers) :]

@@ -29,6 +29,7 @@ from stream.records.chains import Chain
 from stream.records.delivery import Part
 from stream.records.errors import BadInput, Interrupted, Unavailable, UsageStreamError
 from stream.records.interruption import INTERRUPTION
+from stream.records.left_memory import leave_memory
 from stream.records.memory import lacks_memory, no_memory
 from stream.records.shares import Share
 from stream.records.tally import Tally
@@ -181,6 +182,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) 
     observer = observer_through(pipe) if share.counts_pages else Observer()
     with pause_collector():
         with opened as intake:
+            leave_memory(intake)
             pipe.send(await take_pages(task.survey, intake, run, observer))
             while isinstance(request := await next_request(asked), WindowRequest):
                 pipe.send(intake.checkpoints.hand_over(request.places))
@@ -190,7 +192,7 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) 
                 figures = compute_figures(
                     intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
                 )
-        pipe.send(figures)  # when the shard is whole, and before memory is given back
+        pipe.send(figures)  # when the shard is whole
 
 
 async def take_pages(
