@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -23,8 +22,10 @@ __all__ = [
     "Entry",
     "FileEntry",
     "Tail",
+    "file_keys_in",
     "files_in",
     "join_entries",
+    "name_in",
 ]
 
 
@@ -111,6 +112,13 @@ class EntryHead(Struct, array_like=True, gc=False):
     contributions: list[ContributionHead]
 
 
+class EntryName(Struct, array_like=True, gc=False):
+    """Of an :class:`Entry`, the name alone."""
+
+    name: str
+
+
+DECODE_NAME: Final = msgspec.msgpack.Decoder(EntryName).decode
 DECODE_HEAD: Final = msgspec.msgpack.Decoder(EntryHead).decode
 
 
@@ -348,15 +356,29 @@ class Account:
 def files_in(packed: bytes) -> list[FileEntry]:
     """Return a part as a file for each chain in it; a page that was set aside is none."""
     entry = DECODE_HEAD(packed)
-    number, brought = entry.number, entry.contributions
-    if len(brought) > 1:
-        brought = sorted(brought, key=attrgetter("chain"))
-    digest, found = spell_digest(entry.digest), []
-    for one in brought:
-        if one.sums.pages or not number:
-            endpoint, label, _ = one.chain
-            found.append(FileEntry(entry.name, digest, endpoint, label, number or None))
-    return found
+    name, number, digest = entry.name, entry.number or None, spell_digest(entry.digest)
+    return [
+        FileEntry(name, digest, endpoint, label, number)
+        for endpoint, label, _ in chains_of_files(entry)
+    ]
+
+
+def file_keys_in(packed: bytes) -> list[tuple[str, str, str, int]]:
+    """Return what those files are ordered by: name, endpoint, label, and page or 0."""
+    entry = DECODE_HEAD(packed)
+    name, number = entry.name, entry.number
+    return [(name, endpoint, label, number) for endpoint, label, _ in chains_of_files(entry)]
+
+
+def chains_of_files(entry: EntryHead) -> list[tuple[str, str, str]]:
+    """Return the chains, in order, that a part is a file of."""
+    found = [one.chain for one in entry.contributions if one.sums.pages or not entry.number]
+    return found if len(found) <= 1 else sorted(found)
+
+
+def name_in(packed: bytes) -> str:
+    """Return the name of a part."""
+    return DECODE_NAME(packed).name
 
 
 def join_ranges(first: bytes, second: bytes) -> bytes:

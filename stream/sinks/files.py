@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.intake.account import FileEntry, files_in
+from stream.intake.account import FileEntry, file_keys_in, files_in, name_in
 from stream.sinks.details import ENCODER
 
 __all__ = ["Files", "indent_value", "lead_by_files"]
@@ -31,36 +31,41 @@ class Files:
         self._orders: dict[str, list[int]] = {}
         """Endpoint → the places of its files, by name; of all of them under :data:`ALL`."""
 
-    def entries(self, endpoint: str = ALL) -> Iterator[FileEntry]:
-        """Yield the files that count, by name, or those of one endpoint."""
+    def entries(self) -> Iterator[FileEntry]:
+        """Yield the files that count, by name."""
+        for place in self._order_of(ALL):
+            yield from files_in(self._parts[place])
+
+    def names(self, endpoint: str) -> Iterator[str]:
+        """Yield the names of an endpoint's files, in order."""
+        for place in self._order_of(endpoint):
+            yield name_in(self._parts[place])
+
+    def _order_of(self, endpoint: str) -> Sequence[int]:
+        """Return the places of an endpoint's files, by name."""
         if not self._orders:
             self._orders = self._sort()
-        for place in self._orders.get(endpoint, ()):
-            for one in files_in(self._parts[place]):
-                if not endpoint or endpoint == one.endpoint:
-                    yield one
+        return self._orders.get(endpoint, ())
 
     def _sort(self) -> dict[str, list[int]]:
-        """Work the orders out."""
+        """Work the orders out; texts that many keys have are one text in memory."""
         keys: list[tuple[str, str, str, int]] = []
         orders: dict[str, list[int]] = {ALL: []}
         for place, packed in enumerate(self._parts):
-            found = files_in(packed)
-            keys.append(key_of(found[0]) if found else NOWHERE)
-            if found:
-                orders[ALL].append(place)
-            for one in found:
-                order = orders.setdefault(one.endpoint, [])
+            found = file_keys_in(packed)
+            if not found:
+                keys.append(NOWHERE)
+                continue
+            name, endpoint, label, page = found[0]
+            keys.append((name, intern(endpoint), intern(label), page))
+            orders[ALL].append(place)
+            for _, endpoint, *_ in found:
+                order = orders.setdefault(endpoint, [])
                 if not order or order[-1] != place:
                     order.append(place)
         for order in orders.values():
             order.sort(key=keys.__getitem__)
         return orders
-
-
-def key_of(file: FileEntry) -> tuple[str, str, str, int]:
-    """Return what files are ordered by; texts that many have are one text in memory."""
-    return file.name, intern(file.endpoint), intern(file.label), file.page or 0
 
 
 def indent_value(value: Any, depth: int) -> bytes:

@@ -86,7 +86,7 @@ def test_files_come_by_name() -> None:
 def test_files_of_several_sources_come_by_name() -> None:
     """Sources and captures are merged by name."""
     parts = [*map(entry, [1, 4, 2, 4]), entry(0, "page3.ndjson")]
-    found = [(one.name[4], one.page) for one in Files(parts).entries("projects")]
+    found = [(one.name[4], one.page) for one in Files(parts).entries()]
     assert found == [("1", 1), ("2", 2), ("3", None), ("4", 4), ("4", 4)]
 
 
