@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -16,12 +17,19 @@ from stream.records.errors import BadInput, Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 from stream.sources.digests import CHEAP, Digests
-from stream.sources.regular_files import read_whole, size_of, status_of, status_signature_of
+from stream.sources.regular_files import (
+    NotAtHand,
+    read_whole,
+    size_of,
+    status_of,
+    status_signature_of,
+)
 
 __all__ = [
     "BATCH_FILES",
     "FilePage",
     "PageFile",
+    "read_at_hand",
     "read_batch",
     "read_pages",
     "several_pages",
@@ -111,14 +119,31 @@ def read_batch(
     return batch
 
 
-def read_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
+def read_at_hand(
+    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
+) -> list[FilePage]:
+    """Read files as :func:`read_batch` does, up to one for which a disk would be waited for.
+
+    So many small ones take less time than to ask a thread for them.
+    """
+    batch: list[FilePage] = []
+    with suppress(NotAtHand):
+        for file in files:
+            batch.append(read_page(file, max_bytes, digests, at_once=True))  # noqa: PERF401 -- a list of those before
+    return batch
+
+
+def read_page(
+    file: PageFile, max_bytes: int, digests: Digests, *, at_once: bool = False
+) -> FilePage:
     """Read a page.
 
     Raises:
         Unavailable: the file is gone, or may not be read; or memory ran out, and it is small.
+        NotAtHand: it is to be read ``at_once``, and cannot be.
     """
     try:
-        return read_whole_page(file, max_bytes, digests)
+        return read_whole_page(file, max_bytes, digests, at_once=at_once)
     except BadInput as error:
         return FilePage(file, b"", status_of(file.path), error=error)
     except MemoryError:
@@ -128,15 +153,16 @@ def read_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
         return FilePage(file, b"", status_of(file.path), error=fault)
 
 
-def read_whole_page(file: PageFile, max_bytes: int, digests: Digests) -> FilePage:
+def read_whole_page(file: PageFile, max_bytes: int, digests: Digests, *, at_once: bool) -> FilePage:
     """Read a page.
 
     Raises:
         BadInput: it is no regular file, too large, or not what a list of checksums says.
         Unavailable: the file is gone, or may not be read.
+        NotAtHand: as :func:`read_page`.
     """
     started = perf_counter()
-    content, status = read_whole(file.place, max_bytes)
+    content, status = read_whole(file.place, max_bytes, at_once=at_once)
     digest = digests.take(file.place, file.page, content)
     fault, is_page = None, True
     if not is_page_file(content):

@@ -21,7 +21,7 @@ from stream.sources.capture_parts import is_capture_part, unsigned_place
 from stream.sources.captures import Capture
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
-from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_batch
+from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_at_hand, read_batch
 from stream.sources.regular_files import signature_of
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
@@ -193,7 +193,10 @@ class Fixtures:
             some = files[position : position + width]
             batch: list[FilePage | Unavailable | None] = []
             try:
-                batch += await read(some, self.options.max_page_bytes, self.options.digests)
+                if self.settling.patience is None:  # else others are answered meanwhile
+                    batch += read_at_hand(some, self.options.max_page_bytes, self.options.digests)
+                if not batch:
+                    batch += await read(some, self.options.max_page_bytes, self.options.digests)
             except Unavailable as error:
                 if self.settling.patience is None:
                     raise

@@ -13,6 +13,7 @@ from stream.sources.compression import too_many_bytes
 
 __all__ = [
     "FLAGS",
+    "NotAtHand",
     "open_regular",
     "read_regular",
     "read_whole",
@@ -29,6 +30,10 @@ FLAGS: Final = (
     | getattr(os, "O_BINARY", 0)  # and has this one, for bytes as they are
 )
 """How a file is opened: no link is followed, no FIFO waited for."""
+SMALL: Final = 1 << 16
+"""How many bytes of a file are copied while others wait."""
+WITHOUT_WAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+"""Linux alone reads only what is in memory."""
 
 
 def signature_of(path: Path) -> str | None:
@@ -94,12 +99,22 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return read_whole(path, max_bytes)[0]
 
 
-def read_whole(path: Path | str, max_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Read a file as :func:`read_regular` does; return its status before that too."""
+def read_whole(
+    path: Path | str, max_bytes: int, *, at_once: bool = False
+) -> tuple[bytes, os.stat_result]:
+    """Read a file as :func:`read_regular` does; return its status before that too.
+
+    Raises:
+        NotAtHand: it is to be read ``at_once``, and is large, or a disk would be waited for.
+    """
     try:
         descriptor, status = open_with_status(path)
         try:
-            payload = content_of(descriptor, status.st_size) if status.st_size <= max_bytes else b""
+            size, payload = status.st_size, b""
+            if at_once:
+                payload = content_at_hand(descriptor, size)
+            elif size <= max_bytes:
+                payload = content_of(descriptor, size)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -108,6 +123,31 @@ def read_whole(path: Path | str, max_bytes: int) -> tuple[bytes, os.stat_result]
     if size > max_bytes:
         raise too_many_bytes(size, max_bytes)
     return payload, status
+
+
+class NotAtHand(Exception):
+    """A file is not in memory as a whole, or too large to be copied while others wait."""
+
+
+def content_at_hand(descriptor: int, size: int) -> bytes:
+    """Read a small file that the system has in memory: no disk is waited for.
+
+    Raises:
+        NotAtHand: it is large, or not in memory.
+        OSError: it cannot be read.
+    """
+    if size > SMALL or not WITHOUT_WAIT:
+        raise NotAtHand
+    buffer = bytearray(size + 1)
+    try:
+        found = os.preadv(descriptor, [buffer], 0, WITHOUT_WAIT)
+    except OSError as error:
+        if error.errno in {errno.EAGAIN, errno.EOPNOTSUPP}:
+            raise NotAtHand from None
+        raise
+    if found != size:
+        raise NotAtHand
+    return bytes(memoryview(buffer)[:size])
 
 
 def content_of(descriptor: int, size: int) -> bytes:
