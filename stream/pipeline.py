@@ -13,10 +13,11 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stream.figures import expectations
 from stream.figures.endpoint import EndpointFigures, SpilledFigures
@@ -106,7 +107,7 @@ class Replay(Struct, frozen=True, kw_only=True):
         return Outputs(self.report, self.details, letters, self.prices, self.html)
 
 
-class Outputs(NamedTuple):
+class Outputs(Struct, frozen=True):
     """Where a run writes to: the report, with every record or not, the dead letters, and a page.
 
     With ``prices`` the report says what use should have cost.
@@ -119,7 +120,7 @@ class Outputs(NamedTuple):
     html: Path | None = None
 
 
-class Observer(NamedTuple):
+class Observer(Struct, frozen=True):
     """Who wants to hear of progress: pages to come, pages read, and what is left out, and why.
 
     ``on_hole`` is told where NUL bytes stood in front of a page, and how many.
@@ -141,8 +142,8 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     with pause_collector(), closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        state = freeze_state(intake)._replace(
-            left_out=survey.left_out, day_store=day_store_of(intake)
+        state = replace(
+            freeze_state(intake), left_out=survey.left_out, day_store=day_store_of(intake)
         )
         losses = intake.checkpoints.store.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from stream.decode.page import Rejection, masked_copy_of
 from stream.decode.parse import object_head, parse_object
 from stream.decode.values import ABSENT, bad_value, member_path, text_of, time_of
@@ -37,7 +39,7 @@ class Element(NamedTuple):
     name: str | None = None
 
 
-class ListPage(NamedTuple):
+class ListPage(Struct, frozen=True):
     """One page of a list; ``next_page`` is where the next page starts."""
 
     elements: list[Element]

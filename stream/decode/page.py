@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_json
@@ -11,7 +13,7 @@ from stream.records.windows import Bucket
 __all__ = ["BucketPage", "Rejection", "masked_copy_of"]
 
 
-class Rejection(NamedTuple):
+class Rejection(Struct, frozen=True):
     """A record, or a bucket whose window cannot be known, that was cut out of its page."""
 
     error: BadInput
@@ -23,7 +25,7 @@ class Rejection(NamedTuple):
     """Whether it is a whole element of ``data``."""
 
 
-class BucketPage(NamedTuple):
+class BucketPage(Struct, frozen=True):
     """One decoded page; ``rows`` counts what was delivered, the rejected ones included."""
 
     buckets: list[Bucket]

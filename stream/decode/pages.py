@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, defstruct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from xxhash import xxh3_128_digest
 
 from stream.decode.careful import careful_page
@@ -222,7 +222,7 @@ class Decoder:
     def read_bucket(self, bucket: Bucket) -> Bucket:
         """Decode a bucket that was known, and is not any more."""
         wire = self._decode_bucket(bucket.unread_json or b"")
-        return self._bucket(bucket.window, wire.results)._replace(digest=bucket.digest)
+        return replace(self._bucket(bucket.window, wire.results), digest=bucket.digest)
 
     def _piece(self, piece: Piece, known: KnownRows, *, is_large: bool) -> Bucket:
         """Decode a bucket, unless its window holds just what it says.
@@ -232,7 +232,7 @@ class Decoder:
         Raises:
             ValueError: it is not sound, or names two windows; the careful path says where.
         """
-        window, content = piece
+        window, content = piece.window, piece.content
         digest = xxh3_128_digest(content)
         rows = known(window, digest)
         if rows is not None:
@@ -301,7 +301,8 @@ def keep_own(page: BucketPage, mine: ShareTest) -> BucketPage:
         return page
     buckets = [bucket for bucket in page.buckets if mine(bucket.window.start)]
     rejected = tuple(one for one in page.rejections if mine(one.start))
-    return page._replace(
+    return replace(
+        page,
         buckets=buckets,
         rejections=rejected,
         rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),

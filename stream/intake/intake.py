@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from stream.intake.account import Account, Contribution, Entry, Tail
 from stream.intake.former import former_chains
@@ -28,7 +29,7 @@ from stream.state.windows import OrderedWindows, Windows
 __all__ = ["Intake", "TakeResult"]
 
 
-class TakeResult(NamedTuple):
+class TakeResult(Struct, frozen=True):
     """What became of a delivery: its dead letters, what fell, and if its part was rewritten.
 
     ``mended_letters`` is how many dead letters fewer the part has than before.

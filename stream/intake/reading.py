@@ -6,7 +6,9 @@ Pure: replay, daemon, workers and engines all call :meth:`PageReader.read_page`.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.decode import (
     BucketPage,
@@ -35,7 +37,7 @@ MICRO: Final = 1_000_000
 NO_LINK: Final = Link(0, 0, 0, 0, 0)
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True):
     """What a page says: of buckets or of a list, what of that is to be counted here, its walk."""
 
     content: BucketPage | ListPage

@@ -8,9 +8,9 @@ and once more when the clock has caught up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import aiofiles.os
+from msgspec import Struct
 from msgspec.msgpack import encode
 
 from stream.records.delivery import Delivery, Page, Part, seconds_until
@@ -31,7 +31,7 @@ from stream.sources.source import ReadOptions, Send
 __all__ = ["Emission", "PartFile"]
 
 
-class PartFile(NamedTuple):
+class PartFile(Struct, frozen=True):
     """A capture, and the part that stands in it."""
 
     capture: Capture
@@ -65,7 +65,7 @@ class Emission:
             BadInput: it is no regular file, or not what a list of checksums says.
             Unavailable: it is gone, or may not be read.
         """
-        most, digests, _ = self.options
+        most, digests = self.options.max_page_bytes, self.options.digests
         digests.check_file(capture.path)
         line = place.line - place.is_cut
         reader = CaptureReader(capture.path, most, offset=place.offset, line=line, digests=digests)

@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stream.decode.foreign import foreign_bytes
 from stream.providers.endpoint import Endpoint, ObjectList
@@ -50,7 +53,7 @@ UNNAMED: Final = "found a page whose rows do not say of which endpoint they are"
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
 
-class Capture(NamedTuple):
+class Capture(Struct, frozen=True):
     """A file of many pages; ``name`` is what people are told.
 
     ``entry`` and ``label`` are those of pages without an envelope whose rows do not say it, and
@@ -106,7 +109,7 @@ def capture_named(path: Path, name: str) -> Capture:
     stem = stem_of(base)
     named = parse_stem(stem)
     label = label_below(folder, named.label if named else label_told(stem))
-    return Capture(path, spell_name(name), named and named.entry, label)
+    return Capture(path, spell_name(name), named.entry if named else None, label)
 
 
 def captures_in(place: Path) -> list[Capture]:
@@ -141,7 +144,7 @@ def page_of(line: Line, capture: Capture) -> Page:
             if found is not None:
                 chain = Chain(found.key, capture.label, capture.views.get(found.key, ""))
                 page = Page(chain, line.number, content, final=line.final, is_bare=True)
-                return page._replace(nul_bytes=line.nul_bytes)
+                return replace(page, nul_bytes=line.nul_bytes)
             fault = fault_in(content, error)
         else:
             chain = Chain(one.entry.key, one.label, one.view)

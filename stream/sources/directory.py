@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import aiofiles.os
+from msgspec import Struct
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.records.delivery import LeftOut
@@ -26,7 +27,7 @@ LOOK_AGAIN: Final = 0.5
 """Seconds after which a file is looked at again that is not whole yet."""
 
 
-class RecognisedFile(NamedTuple):
+class RecognisedFile(Struct, frozen=True):
     """What was seen of a file whose name does not say what it is, and which file that was."""
 
     signature: str | None

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.records.chains import PRIMARY, Chain
 from stream.records.delivery import LeftOut
@@ -57,7 +60,7 @@ COPY: Final = "its name says that it is a copy, or not whole"
 Recognise: TypeAlias = Callable[[Path, Endpoint | ObjectList | None], Recognition]
 
 
-class FixtureChain(NamedTuple):
+class FixtureChain(Struct, frozen=True):
     """One chain's files in page order, and what is wrong with the set of them, by page.
 
     ``views`` are what the pages beside them were asked with, by the keys of endpoints.
@@ -71,7 +74,7 @@ class FixtureChain(NamedTuple):
     views: Views = NO_VIEWS
 
 
-class Survey(NamedTuple):
+class Survey(Struct, frozen=True):
     """What stands below a path: chains of pages, files of many pages, and what is not read.
 
     ``request_faults`` say why nobody knows what pages were asked with.
@@ -131,7 +134,7 @@ def survey_place(
         else:
             capture, reason = capture_of(place, file, look)
             if capture is not None:
-                captures.append(capture._replace(views=asked.views_in(folder)))
+                captures.append(replace(capture, views=asked.views_in(folder)))
             elif reason:
                 left_out.append(LeftOut(spell_name(file.name), reason))
     if final:
@@ -141,7 +144,7 @@ def survey_place(
         files_found = chains[key, label]
         views = asked.views_of(key, [one.file.name for one in files_found])
         chain = chain_of(Chain(key, label, views.get(key, "")), place, files_found)
-        found_chains.append(chain._replace(views=views))
+        found_chains.append(replace(chain, views=views))
     return Survey(found_chains, captures, sorted(left_out), asked.faults)
 
 
@@ -167,7 +170,7 @@ def capture_of(place: Path, file: TreeFile, look: Recognise) -> tuple[Capture | 
     found = look(capture.path, capture.entry)
     if not found.holds_pages:
         return None, found.reason
-    return capture._replace(entry=found.entry), ""
+    return replace(capture, entry=found.entry), ""
 
 
 def rename_lone_pages(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
+from msgspec import Struct
 from xxhash import xxh3_64
 
 from stream.decode.density import blame_page
@@ -28,7 +29,7 @@ BLANKS: Final = 64
 """How many blanks a line may have that is passed over with others."""
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True):
     """A line of a capture, without its line break.
 
     Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where

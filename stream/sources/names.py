@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -87,7 +89,7 @@ TOLD: Final = (  # as above
 PAGE_FILE: Final = re.compile(r"(.+)\.json(?:\.gz|\.zst)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 
 
-class FixtureName(NamedTuple):
+class FixtureName(Struct, frozen=True):
     """What a file name says: the registry's entry, the label, and the page's number."""
 
     entry: Endpoint | ObjectList

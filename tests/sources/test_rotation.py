@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import encode
+from msgspec.structs import replace
 
 from stream.sources.captures import Capture
 from tests.support.appending import FIRST, append, of_day
@@ -203,7 +204,7 @@ def test_a_capture_that_is_renamed_while_one_looks_is_looked_for(
 def survey_of(found: Watching, path: Path) -> object:
     """Return what a survey finds, but for captures other than one."""
     survey = type(found.source).survey(found.source)
-    return survey._replace(captures=[Capture(path, path.name)])
+    return replace(survey, captures=[Capture(path, path.name)])
 
 
 def test_an_older_position_is_understood(watching: Watching) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import anyio
 import anyio.to_thread
+from msgspec.structs import replace
 
 from stream.engines.signals import SIGNALS, ignore_signals
 from stream.engines.workers.joins import join_figures, join_windows, take_letters, take_over
@@ -218,8 +219,11 @@ class Pool:
                     store if lasting else shards,
                 )
                 windows.former_chains = former_chains(windows.chains, intake.account)
-                state = freeze_state(intake)._replace(
-                    windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
+                state = replace(
+                    freeze_state(intake),
+                    windows=windows,
+                    left_out=self.survey.left_out,
+                    day_store=day_store_of(intake),
                 )
                 letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
                 report = await finish_run(

@@ -15,6 +15,8 @@ from itertools import accumulate, groupby, repeat
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from stream.figures.totals import AMOUNT
 from stream.pipeline import Replay
 from stream.providers.openai import ENDPOINTS
@@ -58,8 +60,8 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
         for place in range(places[0], places[-1] + 1):
             first, end = bisect_left(places, place), bisect_right(places, place)
             if first < end:
-                ranges[place].append(rest._replace(files=chain.files[first:end]))
-                rest = rest._replace(faults={}, missing_pages=())  # the first one has said them
+                ranges[place].append(replace(rest, files=chain.files[first:end]))
+                rest = replace(rest, faults={}, missing_pages=())  # the first one has said them
     return [Survey(chains, [], []) for chains in ranges if chains]
 
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from stream.figures.rollup.grains import (
     Grain,
     Limits,
@@ -37,7 +39,7 @@ Cluster: TypeAlias = dict[Slot, list[tuple[Chain, Snapshot]]]
 """Windows that touch each other, and what the chains say of each."""
 
 
-class LabelDifference(NamedTuple):
+class LabelDifference(Struct, frozen=True):
     """Figures of one counter of one identity, of labels that nothing puts in order."""
 
     window: Window
@@ -46,7 +48,7 @@ class LabelDifference(NamedTuple):
     figures: dict[str, Number]
 
 
-class Layer(NamedTuple):
+class Layer(Struct, frozen=True):
     """The rows of one window at one grain; ``limits`` are what its chains let through.
 
     ``is_filtered``: none of its chains shows everything. ``rollup``: they are of ``daily_costs``.

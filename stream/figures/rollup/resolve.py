@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from decimal import localcontext
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from stream.figures.rollup.compare import Comparison
 from stream.figures.rollup.grains import fill_dimensions
@@ -25,7 +27,7 @@ ChainWindow: TypeAlias = tuple[Slot, Chain, Snapshot]
 """A window of some chain, and what it holds."""
 
 
-class Resolution(NamedTuple):
+class Resolution(Struct, frozen=True):
     """A cluster's records, from when to when its windows go, and what was found on the way."""
 
     table: Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-class Table(NamedTuple):
+class Table(Struct, frozen=True):
     """Resolved records as columns; ``windows`` and ``sources`` have an entry for each record."""
 
     windows: Sequence[Window]
@@ -73,7 +73,7 @@ def present_values(names: Iterable[str], values: Column) -> dict[str, Any]:
     return {**known, **dict(values[-1] or ())}
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True):
     """What became of one counter of a rollup: absorbed, excess, short, stale or rounding.
 
     ``difference`` is the rollup less its ``details``, the sum of the records that agree with it.

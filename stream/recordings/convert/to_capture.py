@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
@@ -93,7 +94,7 @@ def chains_in(directory: Path, views: Views | None, observer: Observer) -> list[
 def put_view(found: FixtureChain, views: Views) -> FixtureChain:
     """Return a chain with the view that its endpoint has."""
     endpoint = found.chain.endpoint
-    return found._replace(chain=found.chain._replace(view=views.get(endpoint, "")))
+    return replace(found, chain=found.chain._replace(view=views.get(endpoint, "")))
 
 
 def request_of(chain: Chain, cursor: str | None) -> dict[str, Any] | None:

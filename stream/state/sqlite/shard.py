@@ -13,6 +13,8 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from stream.records.chains import Chain
 from stream.records.shares import Share
 from stream.records.tally import SavedTally
@@ -52,7 +54,7 @@ class Shard(Store):
 
     def load(self) -> SavedState:
         """Return what the base holds beside windows; counts begin at zero."""
-        return self._base.load()._replace(tally=SavedTally())
+        return replace(self._base.load(), tally=SavedTally())
 
     def glance(self, place: Place) -> Glance | None:
         """Return what is known of a window without reading its rows."""

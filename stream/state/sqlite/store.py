@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.msgpack import decode, encode
+from msgspec.structs import replace
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
@@ -36,7 +37,7 @@ from stream.state.windows import Fold, Place
 __all__ = ["Checkpoint", "SavedState", "Store"]
 
 
-class Checkpoint(NamedTuple):
+class Checkpoint(Struct, frozen=True):
     """What has changed since the last checkpoint; it is stored whole, or not at all.
 
     A part without an entry is forgotten, and so is what the pages of parts that are
@@ -56,7 +57,7 @@ class Checkpoint(NamedTuple):
     figures: SavedFigures | None = None
 
 
-class SavedState(NamedTuple):
+class SavedState(Struct, frozen=True):
     """What a state file holds beside its windows; ``chains`` are those that have windows."""
 
     parts: dict[Part, bytes]
@@ -82,7 +83,7 @@ class Store(DayFile):
         """
         saved = self.load_but_series()
         with self.read_errors:
-            return saved._replace(series=list(self._series()))
+            return replace(saved, series=list(self._series()))
 
     def load_but_series(self) -> SavedState:
         """Return the same without series, which are many, and shown to Prometheus alone.
