@@ -46,10 +46,10 @@ from stream.sources.regular_files import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
 from stream.state.memory import pause_collector, resume_collector
 from stream.state.saved_series import ReplayedDayStore
-from stream.state.sqlite.reader import WindowReader
 
-if TYPE_CHECKING:  # only runs with prices import it
+if TYPE_CHECKING:  # only runs with prices, or that store something, import them
     from stream.providers.prices.price_list import PriceList
+    from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
     "DEFAULT_REPORT",
@@ -145,7 +145,7 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
         state = replace(
             freeze_state(intake), left_out=survey.left_out, day_store=day_store_of(intake)
         )
-        losses = intake.checkpoints.store.losses
+        losses = intake.checkpoints.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
 

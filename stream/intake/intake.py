@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,11 +21,13 @@ from stream.records.delivery import Delivery, Page, Part
 from stream.records.interruption import INTERRUPTION
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
-from stream.state.checkpoints import Checkpoints
+from stream.state.checkpoints import Checkpoints, open_state_file
 from stream.state.objects import Objects
 from stream.state.saved_series import SavedFigures
-from stream.state.sqlite.store import Store
 from stream.state.windows import OrderedWindows, Windows
+
+if TYPE_CHECKING:  # only runs that store something import it
+    from stream.state.sqlite.store import Store
 
 __all__ = ["Intake", "TakeResult"]
 
@@ -67,16 +70,16 @@ class Intake:
         self.objects = Objects()
         lasting = rules.state is not None
         self.account = Account(tracked=lasting or share.by_days)
-        opened = store or Store(rules.state)
+        if store is None and rules.state is not None:
+            store = open_state_file(rules.state)
         try:
-            if lasting and store is None:
-                opened.take_shards([])  # or they could come later, over what is newer
             budget = rules.memory // share.total
-            self.checkpoints = Checkpoints(opened, self.objects, tally, budget, lasting=lasting)
+            self.checkpoints = Checkpoints(store, self.objects, tally, budget, lasting=lasting)
             self.state = self.checkpoints.state
             self._restore_account()
         except BaseException:
-            opened.close()
+            if store is not None:
+                store.close()
             raise
         self.standing = Standing(self.checkpoints, wait=rules.unfinished_walks == "wait")
         counted = self.state, self.objects, self.account, tally, clock
@@ -106,7 +109,7 @@ class Intake:
 
     def close(self) -> None:
         """Give up what is held open."""
-        self.checkpoints.store.close()
+        self.checkpoints.close()
 
     def take(self, delivery: Delivery) -> TakeResult:
         """Take one delivery.

@@ -25,6 +25,7 @@ UNNEEDED: Final = (
     "prometheus_client",  # --metrics
     "rich",  # terminals
     "shlex",  # --notes
+    "sqlite3",  # --state, and what does not fit into memory
     "starlette",  # the daemon
     "stream.daemon",
     "stream.engines.workers",  # --workers
@@ -35,6 +36,7 @@ UNNEEDED: Final = (
     "stream.sinks.html",  # --html
     "stream.sinks.metrics",  # --metrics
     "stream.sinks.notes",  # --notes
+    "stream.state.sqlite",  # --state, and what does not fit into memory
     "tomllib",  # --prices, and the daemon's configuration
     "uvicorn",  # the daemon
     "watchfiles",  # the daemon
@@ -96,3 +98,10 @@ def test_what_is_asked_for_is_imported(pages: Path, tmp_path: Path) -> None:
         "stream.sinks.notes",
         "tomllib",
     } <= found
+
+
+def test_a_state_file_and_little_memory_bring_the_store(pages: Path, tmp_path: Path) -> None:
+    """SQLite is there where something is stored: in a state file, or as memory is short."""
+    report = ["--report", str(tmp_path / "report.json")]
+    assert "sqlite3" in imported_by(str(pages), *report, "--state", str(tmp_path / "state.db"))
+    assert "stream.state.sqlite" in imported_by(str(pages), *report, "--memory", "1B")

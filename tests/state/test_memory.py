@@ -88,11 +88,12 @@ def pages(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("memory", "stored"), [(MANY, 0), (FEW, 10)])
 def test_windows_leave_memory_where_they_do_not_fit(pages: Path, memory: int, stored: int) -> None:
-    """Where all fit nothing is written to the scratch file; where none does, every window is."""
+    """Where all fit there is no scratch file; where none does, every window is in it."""
     run = Replay(directory=pages, now=int(NOW), rules=Rules(memory=memory))
     with closing(Intake(run.rules, Tally(), lambda: run.now)) as intake:
         anyio.run(ingest_all, run, intake)
         (chain,) = intake.state.chains
+        assert isinstance(intake.state.store, EmptyStore) is not bool(stored)
         assert len(list(intake.state.store.slots(chain))) == stored
         assert len(intake.state.snapshots) == 10 - stored
         held = sum(map(estimate_bytes, intake.state.snapshots.values()))

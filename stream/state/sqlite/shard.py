@@ -19,10 +19,10 @@ from stream.records.chains import Chain
 from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.links import PagePlace
+from stream.state.links import Letters, PagePlace
 from stream.state.saved_series import Span
-from stream.state.sqlite.letters import Letters
-from stream.state.sqlite.store import SavedState, Store
+from stream.state.saved_state import SavedState
+from stream.state.sqlite.store import Store
 from stream.state.windows import Glance, OrderedWindows, Place
 
 __all__ = ["Shard", "Shards", "open_shard"]
