@@ -16,7 +16,6 @@ from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
-from stream.sinks.captures import PACKED
 from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
 
@@ -79,8 +78,11 @@ class OutputFile(click.Path):
         Raises:
             click.BadParameter: it is ``-``, or a packed file where that is not written.
         """
-        if self.is_plain and Path(value).suffix in PACKED:
-            self.fail(NOT_PACKED, param, ctx)
+        if self.is_plain:
+            from stream.sinks.captures import PACKED  # noqa: PLC0415 -- only this needs it
+
+            if Path(value).suffix in PACKED:
+                self.fail(NOT_PACKED, param, ctx)
         if str(value) == "-":
             self.fail("- is no file, and this does not go to standard output", param, ctx)
         return super().convert(value, param, ctx)

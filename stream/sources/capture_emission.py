@@ -15,6 +15,7 @@ from msgspec.msgpack import encode
 
 from stream.records.delivery import Delivery, Page, Part, seconds_until
 from stream.records.errors import BadInput
+from stream.sources.capture_pages import page_of
 from stream.sources.capture_parts import (
     CapturePlace,
     FirstLine,
@@ -22,7 +23,7 @@ from stream.sources.capture_parts import (
     WaitingLine,
     inode_in,
 )
-from stream.sources.captures import Capture, has_lines, page_of
+from stream.sources.captures import Capture, has_lines
 from stream.sources.documents import DocumentReader
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling

@@ -1,4 +1,4 @@
-"""Captures: files of many pages, mostly a line for each; which files they are, and their pages."""
+"""Captures: files of many pages, mostly a line for each; which files and parts they are."""
 
 from __future__ import annotations
 
@@ -10,20 +10,13 @@ from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from stream.decode.foreign import foreign_bytes
 from stream.providers.endpoint import Endpoint, ObjectList
-from stream.records.chains import PRIMARY, Chain
-from stream.records.delivery import UNKNOWN_CHAIN, Page
-from stream.records.errors import BadInput, Unavailable
+from stream.records.chains import PRIMARY
+from stream.records.errors import Unavailable
 from stream.records.privacy import spell_name
-from stream.sources.contents import entry_in, is_bare
-from stream.sources.envelope import decode_envelope, foreign_line
-from stream.sources.lines import Line
 from stream.sources.names import (
     EXPECTATIONS,
-    NAMES_WANTED,
     label_below,
     label_told,
     parse_stem,
@@ -31,16 +24,17 @@ from stream.sources.names import (
 )
 
 __all__ = [
+    "BELOW",
     "Capture",
     "capture_named",
     "captures_in",
     "expectations_beside",
     "has_lines",
     "is_capture",
+    "is_capture_part",
     "is_input",
     "is_one",
     "is_packed",
-    "page_of",
     "stem_of",
 ]
 
@@ -49,7 +43,8 @@ NAME: Final = re.compile(
 )
 """A capture, packed or not; what turns logs over puts a number or a date behind the suffix."""
 LINES: Final = re.compile(r"\.(?:ndjson|jsonl)(?:[.-]|$)", re.IGNORECASE)
-UNNAMED: Final = "found a page whose rows do not say of which endpoint they are"
+BELOW: Final = "./"
+"""What the part of a file begins with that stands in a directory below."""
 NOT_CAPTURES: Final = frozenset({"dead_letters.ndjson"})
 
 
@@ -70,6 +65,11 @@ class Capture(Struct, frozen=True):
 def is_capture(name: str) -> bool:
     """Tell whether a file of that name is a capture."""
     return NAME.fullmatch(name) is not None
+
+
+def is_capture_part(part: str) -> bool:
+    """Tell whether a part is a capture's: a fixture's has a slash too, and never begins so."""
+    return "/" not in part or part.startswith(BELOW)
 
 
 def has_lines(name: str) -> bool:
@@ -125,48 +125,3 @@ def captures_in(place: Path) -> list[Capture]:
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
     return [capture_named(place / name, name) for name in names if is_input(name)]
-
-
-def page_of(line: Line, capture: Capture) -> Page:
-    """Return the page that a capture's line holds, or why there is none.
-
-    A page without an envelope is of the endpoint that its rows name, or else of the capture's.
-    """
-    pieces, fault = line.pieces, line.error
-    if fault is None:
-        if not pieces or not pieces[0].startswith(b"{"):
-            pieces = (line.content.lstrip(b"\0"),)
-        try:
-            one = decode_envelope(*pieces)
-        except BadInput as error:
-            content = b"".join(pieces)
-            found = (entry_in(content) or capture.entry) if is_bare(content) else None
-            if found is not None:
-                chain = Chain(found.key, capture.label, capture.views.get(found.key, ""))
-                page = Page(chain, line.number, content, final=line.final, is_bare=True)
-                return replace(page, nul_bytes=line.nul_bytes)
-            fault = fault_in(content, error)
-        else:
-            chain = Chain(one.entry.key, one.label, one.view)
-            return Page(
-                chain,
-                line.number,
-                one.payload,
-                0,
-                one.revision,
-                one.cursor,
-                None,
-                line.final,
-                nul_bytes=line.nul_bytes,
-                ends_walk=one.ends_walk,
-            )
-    chain = Chain(UNKNOWN_CHAIN, capture.name)
-    return Page(chain, line.number, b"", error=fault, final=line.final, nul_bytes=line.nul_bytes)
-
-
-def fault_in(content: bytes, fault: BadInput) -> BadInput:
-    """Say better what is wrong with a line that is no envelope, where that is known."""
-    if is_bare(content):
-        unnamed = BadInput("envelope", f"{UNNAMED}, expected a name as {NAMES_WANTED}")
-        return foreign_line(content) or unnamed
-    return foreign_bytes(content) or fault

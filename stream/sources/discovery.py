@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from stream.sources.captures import (
     is_one,
 )
 from stream.sources.files import PageFile
+from stream.sources.folder_views import NO_VIEWS, FolderViews, Views
 from stream.sources.names import (
     FixtureName,
     is_companion,
@@ -41,9 +42,10 @@ from stream.sources.names import (
     parse_name,
     stem_of_name,
 )
-from stream.sources.queries import NO_VIEWS, FolderViews, Views
-from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.tree import TreeFile, files_below
+
+if TYPE_CHECKING:  # only files whose name says nothing have it imported
+    from stream.sources.recognition import Recognition
 
 __all__ = [
     "FixtureChain",
@@ -53,11 +55,12 @@ __all__ = [
     "discover_chains",
     "is_pages_input",
     "parse_name",
+    "recognise",
     "survey_place",
 ]
 
 COPY: Final = "its name says that it is a copy, or not whole"
-Recognise: TypeAlias = Callable[[Path, Endpoint | ObjectList | None], Recognition]
+Recognise: TypeAlias = "Callable[[Path, Endpoint | ObjectList | None], Recognition]"
 
 
 class FixtureChain(Struct, frozen=True):
@@ -98,10 +101,17 @@ def is_pages_input(name: str) -> bool:
     return is_companion(name) or is_capture(name) or parse_name(name) is not None
 
 
+def recognise(path: Path, named: Endpoint | ObjectList | None = None) -> Recognition:
+    """Look at a file's start; its name has ``named`` an endpoint or a list, or none."""
+    from stream.sources.recognition import recognise_file  # noqa: PLC0415 -- where names tell, nobody looks
+
+    return recognise_file(path, named)
+
+
 def survey_place(
     place: Path,
     passed_over: AbstractSet[Path] = frozenset(),
-    look: Recognise = recognise_file,
+    look: Recognise = recognise,
     *,
     final: bool = True,
 ) -> Survey:
@@ -195,6 +205,8 @@ def discover_chains(directory: Path) -> Survey:
     Raises:
         Unavailable: the directory is not there, or cannot be read.
     """
+    from stream.sources.recognition import Recognition  # noqa: PLC0415 -- as above
+
     nothing = Recognition("not looked at")
     return survey_place(directory, look=lambda *_: nothing)
 

@@ -33,9 +33,16 @@ UNNEEDED: Final = (
     "stream.providers.prices",  # --prices
     "stream.recordings",  # generate, verify, capture
     "stream.sinks.bills",  # --prices
+    "stream.sinks.captures",  # captures that are written
     "stream.sinks.html",  # --html
     "stream.sinks.metrics",  # --metrics
     "stream.sinks.notes",  # --notes
+    "stream.sources.capture_source",  # captures, and files that are told by their content
+    "stream.sources.envelope",  # captures
+    "stream.sources.lines",  # captures
+    "stream.sources.queries",  # request.json
+    "stream.sources.recognition",  # files whose names say nothing
+    "stream.sources.request",  # captures, and request.json
     "stream.state.sqlite",  # --state, and what does not fit into memory
     "tomllib",  # --prices, and the daemon's configuration
     "uvicorn",  # the daemon
@@ -105,3 +112,19 @@ def test_a_state_file_and_little_memory_bring_the_store(pages: Path, tmp_path: P
     report = ["--report", str(tmp_path / "report.json")]
     assert "sqlite3" in imported_by(str(pages), *report, "--state", str(tmp_path / "state.db"))
     assert "stream.state.sqlite" in imported_by(str(pages), *report, "--memory", "1B")
+
+
+def test_other_files_bring_what_reads_them(pages: Path, tmp_path: Path) -> None:
+    """A file that is told by its content, and one that says what was asked, need more."""
+    (page,) = pages.iterdir()
+    page.rename(pages / "page.json")
+    (pages / "request.json").write_text('{"group_by": "model"}', "utf-8")
+    found = imported_by(str(pages), "--report", str(tmp_path / "report.json"))
+    assert {
+        "stream.sources.capture_source",
+        "stream.sources.envelope",
+        "stream.sources.lines",
+        "stream.sources.queries",
+        "stream.sources.recognition",
+        "stream.sources.request",
+    } <= found

@@ -22,7 +22,7 @@ from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.digests import Digests
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.files import read_pages, several_pages
-from stream.sources.queries import Views
+from stream.sources.folder_views import Views
 
 __all__ = ["to_capture"]
 
