@@ -34,7 +34,6 @@ from stream.engines.signals import defer_signals, until_signalled
 from stream.pipeline import Replay, replay, state_files_of
 from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
-from stream.records.sizes import EXPECTED_SIZE, bytes_in
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
@@ -72,6 +71,8 @@ def read_size(value: str | int) -> int:
     """
     if isinstance(value, int):  # the default
         return value
+    from stream.records.sizes import EXPECTED_SIZE, bytes_in  # noqa: PLC0415 -- only --memory needs them
+
     try:
         return bytes_in(value)
     except ValueError:

@@ -50,9 +50,9 @@ COMPANIONS: Final = frozenset(
     }
 )
 """What may stand beside pages without being one, in lower case."""
-EDITORS: Final = re.compile(r".*~|#.*#|.*\.sw[a-p]", re.DOTALL)
-COPY: Final = r"(?is).*\.(?:bak|old|orig|tmp|temp|part|partial|crdownload)"
+EDITORS: Final = r"(?s).*~|#.*#|.*\.sw[a-p]"
 """Compiled by ``re`` when a name that follows no scheme is seen first; the start is quicker so."""
+COPY: Final = r"(?is).*\.(?:bak|old|orig|tmp|temp|part|partial|crdownload)"  # as above
 EXPECTED: Final = ".expectations.json"
 NAMES_WANTED: Final = (
     "usage_<endpoint>[_<label>][_page<N>].json, costs[_<label>][_page<N>].json, projects.json, …"
@@ -70,11 +70,10 @@ REST: Final = re.compile(
     rf"(?:{SEPARATOR}page{SEPARATOR}?(?P<page>[0-9]+))?",
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
-OTHER_SPELLING: Final = re.compile(
-    rf"(?:openai{SEPARATOR})?(?:organization{SEPARATOR})?(?P<stem>"
+OTHER_SPELLING: Final = (  # as above
+    rf"(?ai)(?:openai{SEPARATOR})?(?:organization{SEPARATOR})?(?P<stem>"
     + "|".join(stem.replace("_", f"{SEPARATOR}?") for stem in LONGEST_FIRST)
-    + f")(?={SEPARATOR}|$)",
-    re.ASCII | re.IGNORECASE,
+    + f")(?={SEPARATOR}|$)"
 )
 SUFFIXES: Final = (  # as above
     r"(?ai)(?:\.(?:json|jsonl|ndjson))?(?:\.(?:gz|zst|zstd))?(?:\.[0-9]{1,4})?"
@@ -113,7 +112,7 @@ def parse_stem(stem: str) -> FixtureName | None:
             match = REST.fullmatch(stem, len(known))
             if match:
                 return name_of(known, match)
-    other = OTHER_SPELLING.match(stem)
+    other = re.match(OTHER_SPELLING, stem)
     match = other and REST.fullmatch(stem, other.end())
     if other is None or match is None:
         return None
@@ -173,7 +172,7 @@ def is_companion(name: str) -> bool:
     """Tell whether a file of that name is none that anybody expects to be read."""
     if is_expectations(name) or is_request(name):
         return True
-    return name.lower() in COMPANIONS or EDITORS.fullmatch(name) is not None
+    return name.lower() in COMPANIONS or re.fullmatch(EDITORS, name) is not None
 
 
 def is_copy(name: str) -> bool:

@@ -117,7 +117,7 @@ def first_document(head: bytes) -> bytes:
         return head
     closing: list[bytes] = []
     known = head
-    for token in TOKEN.finditer(head):
+    for token in re.finditer(TOKEN, head):
         if token[0] in CLOSINGS:
             closing.append(CLOSINGS[token[0]])
         elif token[0] in {b"}", b"]"}:

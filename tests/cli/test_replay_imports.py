@@ -18,6 +18,7 @@ pytestmark = pytest.mark.no_cover
 UNNEEDED: Final = (
     "click.shell_completion",  # shells that complete words
     "fractions",  # levels
+    "hashlib",  # files whose SHA-256 is listed, --sha256, and secrets
     "httpx2",  # who asks the API
     "jinja2",  # --html
     "json",  # JSON that is broken, or has numbers that are too long
@@ -31,6 +32,7 @@ UNNEEDED: Final = (
     "stream.engines.workers",  # --workers
     "stream.figures.money",  # --prices
     "stream.providers.prices",  # --prices
+    "stream.records.sizes",  # --memory
     "stream.recordings",  # generate, verify, capture
     "stream.sinks.bills",  # --prices
     "stream.sinks.captures",  # captures that are written
@@ -98,6 +100,7 @@ def test_what_is_asked_for_is_imported(pages: Path, tmp_path: Path) -> None:
     prices.write_text('[[price]]\nmodel = "gpt-4o"\ninput = "2.5"\noutput = "10"\n', "utf-8")
     found = imported_by(str(pages), *outputs, "--prices", str(prices))
     assert {
+        "hashlib",
         "shlex",
         "stream.figures.money",
         "stream.providers.prices",
