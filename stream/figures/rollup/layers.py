@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ from stream.figures.rollup.grains import (
     query_of,
     share_limits,
 )
-from stream.figures.rollup.table import Record, present_values
+from stream.figures.rollup.table import Cluster, LabelDifference, Record, present_values
 from stream.providers.endpoint import Endpoint
 from stream.records.chains import Chain
 from stream.records.money import Number
@@ -33,19 +33,9 @@ from stream.records.windows import (
     pair_rows,
 )
 
-__all__ = ["Cluster", "LabelDifference", "Layer", "layers_of"]
+__all__ = ["Layer", "layers_of"]
 
-Cluster: TypeAlias = dict[Slot, list[tuple[Chain, Snapshot]]]
 """Windows that touch each other, and what the chains say of each."""
-
-
-class LabelDifference(Struct, frozen=True):
-    """Figures of one counter of one identity, of labels that nothing puts in order."""
-
-    window: Window
-    dimensions: dict[str, Any]
-    counter: str
-    figures: dict[str, Number]
 
 
 class Layer(Struct, frozen=True):
