@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from stream.providers.endpoint import Kind
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_json
 from stream.records.windows import Bucket
 
-__all__ = ["BucketPage", "Rejection", "masked_copy_of"]
+__all__ = ["BucketPage", "Element", "ListPage", "Rejection", "masked_copy_of"]
 
 
 class Rejection(Struct, frozen=True):
@@ -34,6 +35,27 @@ class BucketPage(Struct, frozen=True):
     next_page: str | None
     data_buckets: int
     unknown_fields: frozenset[str] = frozenset()
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Element(NamedTuple):
+    """One object of a list: its id (``None`` for an event without one), and its references.
+
+    A project has its ``name``, of at most 120 characters, with what looks like an address or a key
+    masked; nothing else has one.
+    """
+
+    id: str | None
+    references: frozenset[tuple[Kind, str]]
+    name: str | None = None
+
+
+class ListPage(Struct, frozen=True):
+    """One page of a list; ``next_page`` is where the next page starts."""
+
+    elements: list[Element]
+    has_more: bool
+    next_page: str | None
     rejections: tuple[Rejection, ...] = ()
 
 

@@ -12,7 +12,6 @@ from msgspec import Meta, Raw, Struct, defstruct
 from msgspec.structs import astuple, replace
 from xxhash import xxh3_128_digest
 
-from stream.decode.careful import careful_page
 from stream.decode.density import SMALL, check_density, check_rows
 from stream.decode.page import BucketPage
 from stream.decode.pieces import Piece, cut_page
@@ -191,6 +190,8 @@ class Decoder:
             check_density(payload)
             return self._page(self._decode(payload), mine)
         except UNFAMILIAR:
+            from stream.decode.careful import careful_page  # noqa: PLC0415 -- few pages are unfamiliar
+
             check_density(payload)
             return keep_own(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 

@@ -18,7 +18,6 @@ from stream.decode import (
     ShareTest,
     check_density,
     count_all,
-    decode_list,
     keep_own,
     know_nothing,
 )
@@ -92,6 +91,8 @@ class PageReader:
             if self.tolerant:
                 own = keep_own(content, mine)
             return Reading(content, own, self._link(page, content))
+        from stream.decode.lists import decode_list  # noqa: PLC0415 -- few runs have lists
+
         check_density(page.content)
         content = decode_list(LISTS[endpoint], page.content, tolerant=self.tolerant)
         return Reading(content, content, self._link(page, content))

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct, field
 
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.errors import BadInput

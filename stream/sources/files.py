@@ -12,7 +12,7 @@ import aiofiles.os
 from msgspec import Struct
 
 from stream.decode.density import blame_page
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xxhash import xxh3_64
 
 from stream.decode.density import blame_page
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.contents import holds_documents, trim
 from stream.sources.digests import CHEAP, Digests

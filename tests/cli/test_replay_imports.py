@@ -29,8 +29,13 @@ UNNEEDED: Final = (
     "sqlite3",  # --state, and what does not fit into memory
     "starlette",  # the daemon
     "stream.daemon",
+    "stream.decode.careful",  # pages of another shape, or that are bad
+    "stream.decode.foreign",  # files that are no page
+    "stream.decode.lists",  # lists of objects
     "stream.engines.workers",  # --workers
     "stream.figures.money",  # --prices
+    "stream.figures.rollup.clusters",  # windows that overlap
+    "stream.figures.rollup.layers",  # as above
     "stream.providers.prices",  # --prices
     "stream.records.sizes",  # --memory
     "stream.recordings",  # generate, verify, capture
@@ -130,4 +135,16 @@ def test_other_files_bring_what_reads_them(pages: Path, tmp_path: Path) -> None:
         "stream.sources.queries",
         "stream.sources.recognition",
         "stream.sources.request",
+    } <= found
+
+
+def test_lists_other_shapes_and_overlaps_bring_what_reads_them(tmp_path: Path) -> None:
+    """The recorded fixtures have all of that, and a list of checksums."""
+    found = imported_by(str(ROOT / "fixtures"), "--report", str(tmp_path / "report.json"))
+    assert {
+        "hashlib",
+        "stream.decode.careful",
+        "stream.decode.lists",
+        "stream.figures.rollup.clusters",
+        "stream.figures.rollup.layers",
     } <= found

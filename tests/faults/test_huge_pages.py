@@ -96,7 +96,7 @@ def test_work_that_only_reads_is_broken_off(
 def test_a_list_is_broken_off_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of objects is read at one go as well."""
     pages = put_all(tmp_path / "pages", {ONE: MORE, TWO: END, "projects.json": "{}"})
-    monkeypatch.setattr("stream.intake.reading.decode_list", fail_slowly)
+    monkeypatch.setattr("stream.decode.lists.decode_list", fail_slowly)
     assert replay(pages).code == 143
 
 
