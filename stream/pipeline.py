@@ -8,6 +8,7 @@ daemon, workers and engines differ in who runs this, and call the same functions
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
@@ -44,7 +45,12 @@ from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
 from stream.sources.regular_files import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
-from stream.state.memory import pause_collector, resume_collector
+from stream.state.memory import (
+    LARGE_PAGE,
+    keep_freed_memory,
+    pause_collector,
+    resume_collector,
+)
 from stream.state.saved_series import ReplayedDayStore
 
 if TYPE_CHECKING:  # only runs with prices, or that store something, import them
@@ -240,6 +246,7 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
         priced = run.adds_up_for_prices
         intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
     rules, directory = run.rules, directory_of(run, intake)
+    keep_from = 0 if survey.captures else LARGE_PAGE
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
 
         async def feed() -> None:
@@ -250,6 +257,9 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(feed)
                 async for delivery in channel:
+                    if size_of(delivery) >= keep_from:
+                        keep_freed_memory()
+                        keep_from = sys.maxsize
                     intake.take(delivery)
                     if intake.state.full:  # from here on memory is short
                         resume_collector()
@@ -257,14 +267,19 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):
                         intake.store()
-                    if (page := delivery.page) is not None:
-                        observer.on_page(delivery.name)
-                        if page.nul_bytes:
-                            observer.on_hole(f"{delivery.name} (line {page.place})", page.nul_bytes)
+                    announce_page(delivery, observer)
         except BaseExceptionGroup as group:
             raise first_of(group) from None
     intake.tally.channel_capacity = channel.capacity
     intake.tally.channel_blocked_seconds = channel.blocked_seconds
+
+
+def announce_page(delivery: Delivery, observer: Observer) -> None:
+    """Tell the observer of a page that was taken in."""
+    if (page := delivery.page) is not None:
+        observer.on_page(delivery.name)
+        if page.nul_bytes:
+            observer.on_hole(f"{delivery.name} (line {page.place})", page.nul_bytes)
 
 
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:

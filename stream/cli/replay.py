@@ -236,13 +236,13 @@ def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
     Raises:
         BadInput, Unavailable, Interrupted: there is no report.
     """
-    keep_freed_memory()
     if workers > 1 and not hasattr(os, "fork"):  # Windows
         show_warning("no worker processes on this platform: one process")
         workers = 1
     if workers == 1:
         with show_progress() as observer:
             return anyio.run(until_signalled, partial(replay, run, tally, observer))
+    keep_freed_memory()  # what is asked for once counts for all of them
     from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
     with (

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.no_cover
 
 UNNEEDED: Final = (
     "click.shell_completion",  # shells that complete words
+    "ctypes",  # large pages, and captures
     "fractions",  # levels
     "hashlib",  # files whose SHA-256 is listed, --sha256, and secrets
     "httpx2",  # who asks the API
@@ -129,6 +130,7 @@ def test_other_files_bring_what_reads_them(pages: Path, tmp_path: Path) -> None:
     (pages / "request.json").write_text('{"group_by": "model"}', "utf-8")
     found = imported_by(str(pages), "--report", str(tmp_path / "report.json"))
     assert {
+        "ctypes",
         "stream.sources.capture_source",
         "stream.sources.envelope",
         "stream.sources.lines",
