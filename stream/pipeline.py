@@ -20,11 +20,6 @@ import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stream.figures import expectations
-from stream.figures.endpoint import EndpointFigures, SpilledFigures
-from stream.figures.expectations import Expectations
-from stream.figures.outline import FrozenState, outline_of
-from stream.figures.replayed_days import keep_days
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.records.delivery import Delivery, size_of
@@ -35,7 +30,6 @@ from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
-from stream.sinks.report import Report, write_report
 from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
 from stream.sources.digests import Digests
@@ -51,10 +45,14 @@ from stream.state.memory import (
     pause_collector,
     resume_collector,
 )
-from stream.state.saved_series import ReplayedDayStore
 
-if TYPE_CHECKING:  # only runs with prices, or that store something, import them
+if TYPE_CHECKING:  # imported when pages are taken in, or by runs with prices, or that store much
+    from stream.figures.endpoint import EndpointFigures, SpilledFigures
+    from stream.figures.expectations import Expectations
+    from stream.figures.outline import FrozenState
     from stream.providers.prices.price_list import PriceList
+    from stream.sinks.report import Report
+    from stream.state.saved_series import ReplayedDayStore
     from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
@@ -244,7 +242,7 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
     # A store that lasts may have windows that never were in memory.
     if not intake.checkpoints.is_lasting:
         priced = run.adds_up_for_prices
-        intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
+        intake.state.make_spilled_sums = partial(spilled_figures_of, priced=priced)
     rules, directory = run.rules, directory_of(run, intake)
     keep_from = 0 if survey.captures else LARGE_PAGE
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
@@ -274,6 +272,13 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
     intake.tally.channel_blocked_seconds = channel.blocked_seconds
 
 
+def spilled_figures_of(endpoint: str, *, priced: bool) -> SpilledFigures:
+    """Return what adds up the windows of an endpoint that leave memory."""
+    from stream.figures.endpoint import SpilledFigures  # noqa: PLC0415 -- pages are taken in first
+
+    return SpilledFigures(endpoint, priced=priced)
+
+
 def announce_page(delivery: Delivery, observer: Observer) -> None:
     """Tell the observer of a page that was taken in."""
     if (page := delivery.page) is not None:
@@ -284,6 +289,8 @@ def announce_page(delivery: Delivery, observer: Observer) -> None:
 
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
+    from stream.figures.outline import FrozenState  # noqa: PLC0415 -- pages are taken in first
+
     return FrozenState(
         intake.windows(store),
         intake.summaries(),
@@ -305,7 +312,7 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
     now: int,
     outputs: Outputs,
     letters: Iterable[bytes] = (),
-    expected: Expectations = expectations.NOTHING,
+    expected: Expectations | None = None,
     figures: Mapping[str, EndpointFigures] | None = None,
     issues: Iterable[str] = (),
 ) -> Report:
@@ -317,8 +324,13 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
         BadInput: state is damaged.
         Unavailable: a file cannot be written.
     """
+    from stream.figures.expectations import NOTHING  # noqa: PLC0415 -- pages are taken in first
+    from stream.figures.outline import outline_of  # noqa: PLC0415 -- as above
+    from stream.figures.replayed_days import keep_days  # noqa: PLC0415 -- as above
+    from stream.sinks.report import Report, write_report  # noqa: PLC0415 -- as above
+
     with INTERRUPTION.allow():
-        outline = outline_of(state, now, expected, figures, outputs.prices)
+        outline = outline_of(state, now, expected or NOTHING, figures, outputs.prices)
     if state.day_store is not None:
         keep_days(state.day_store, outline.figures, frozenset(state.windows.former_chains))
     outline.issues += issues
@@ -340,16 +352,18 @@ def expected_in(run: Replay) -> Expectations:
     Raises:
         BadInput: there is something of that name which cannot be read, or is broken.
     """
+    from stream.figures.expectations import NOTHING, decode_expectations  # noqa: PLC0415 -- pages are taken in first
+
     expected = run.directory / EXPECTATIONS
     if is_one(run.directory):
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
-        return expectations.NOTHING
+        return NOTHING
     target = Path(os.path.realpath(expected))
     below = target.is_relative_to(os.path.realpath(run.directory))
     if below and target.exists():  # links to pages are followed too
         expected = target
     try:
-        return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
+        return decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:
         raise error.name_place(expected.name) from None

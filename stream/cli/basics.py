@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 import msgspec
@@ -16,8 +16,10 @@ from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
-from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
+
+if TYPE_CHECKING:  # imported when pages are taken in
+    from stream.sinks.report import Report
 
 __all__ = [
     "EXIT_CODES",

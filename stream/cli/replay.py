@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import click
@@ -37,11 +37,12 @@ from stream.records.privacy import one_line
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
-from stream.sinks.report import Report
-from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.state.machine import find_memory_limit
 from stream.state.memory import choose_budget, keep_freed_memory
+
+if TYPE_CHECKING:  # imported when pages are taken in
+    from stream.sinks.report import Report
 
 __all__ = ["replay_command"]
 
@@ -206,10 +207,16 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         **options,
     )
     check_outputs(run)
-    before = previous_summary(made.path) if notes else None
+    before = None
+    if notes:
+        from stream.sinks.summary import previous_summary  # noqa: PLC0415 -- as below
+
+        before = previous_summary(made.path)
     tally = Tally()
     with defer_signals():  # once there is a report, it and what goes with it are whole
         written = run_replay(run, tally, workers)
+        from stream.sinks.summary import summary_of  # noqa: PLC0415 -- pages are taken in first
+
         after = summary_of(made.lasting_path, written)
         if metrics:
             from stream.sinks.metrics.textfile import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need

@@ -23,10 +23,10 @@ from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.state.checkpoints import Checkpoints, open_state_file
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedFigures
 from stream.state.windows import OrderedWindows, Windows
 
-if TYPE_CHECKING:  # only runs that store something import it
+if TYPE_CHECKING:  # only runs that store something import them
+    from stream.state.saved_series import SavedFigures
     from stream.state.sqlite.store import Store
 
 __all__ = ["Intake", "TakeResult"]

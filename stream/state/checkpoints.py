@@ -12,11 +12,11 @@ from stream.records.tally import Tally
 from stream.records.windows import Snapshot
 from stream.state.links import HeldLinks, Letters, PagePlace, WalkKey
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedFigures, SavedSeries
 from stream.state.saved_state import Checkpoint, SavedState
 from stream.state.windows import KeyedState, Place
 
-if TYPE_CHECKING:  # only runs that store something import it
+if TYPE_CHECKING:  # only runs that store something import them
+    from stream.state.saved_series import SavedFigures, SavedSeries
     from stream.state.sqlite.store import Store
 
 __all__ = ["Checkpoints", "open_state_file"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -11,8 +12,10 @@ from stream.records.delivery import Part
 from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot
 from stream.state.links import Letters, PagePlace
-from stream.state.saved_series import SavedFigures, SavedSeries
 from stream.state.windows import Place
+
+if TYPE_CHECKING:  # only runs that store something import it
+    from stream.state.saved_series import SavedFigures, SavedSeries
 
 __all__ = ["Checkpoint", "SavedState"]
 

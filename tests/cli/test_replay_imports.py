@@ -65,15 +65,16 @@ sys.exit(code)
 """
 
 
-def imported_by(*arguments: str) -> set[str]:
+def imported_by(*arguments: str, code: int = 0) -> set[str]:
     """Replay in another process; return what it has imported, the packages of all that too."""
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, "replay", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert ended.returncode == code, ended.stderr
     names = ended.stderr.split("\n")
     return {name.rsplit(".", many)[0] for name in names for many in range(name.count(".") + 1)}
 
@@ -150,3 +151,13 @@ def test_lists_other_shapes_and_overlaps_bring_what_reads_them(tmp_path: Path) -
         "stream.figures.rollup.clusters",
         "stream.figures.rollup.layers",
     } <= found
+
+
+def test_figures_are_imported_once_pages_are_taken_in(pages: Path, tmp_path: Path) -> None:
+    """The first page does not wait for what only a report needs: a bad one ends the run without."""
+    (page,) = pages.iterdir()
+    report = ["--report", str(tmp_path / "report.json")]
+    late = {"stream.figures", "stream.sinks.report", "stream.sinks.summary"}
+    assert late <= imported_by(str(pages), *report)
+    page.write_text("{}", "utf-8")
+    assert sorted(late & imported_by(str(pages), *report, code=65)) == []

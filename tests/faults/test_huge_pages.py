@@ -77,7 +77,7 @@ def yield_slowly(*_: object, **__: object) -> Iterator[bytes]:
     ("place", "stretch"),
     [
         ("decode.Decoder.decode", fail_slowly),
-        ("pipeline.outline_of", fail_slowly),
+        ("figures.outline.outline_of", fail_slowly),
         ("sinks.report.pieces_of", yield_slowly),
     ],
 )
@@ -192,6 +192,6 @@ def test_a_signal_behind_the_report_is_too_late(
         os.kill(os.getpid(), signal.SIGTERM)
         return b"{}\n"
 
-    monkeypatch.setattr("stream.cli.replay.summary_of", end_late)
+    monkeypatch.setattr("stream.sinks.summary.summary_of", end_late)
     replayed = replay(put_all(tmp_path, {ONE: MORE, TWO: END}))
     assert (replayed.code, replayed.report is not None) == (0, True)
