@@ -60,9 +60,10 @@ UNQUOTED: Final = 3
 HUMP: Final = r"(?<=[a-z0-9])(?=[A-Z])"
 MASK: Final = "***"
 WORD: Final = 63  # bits that every JSON writer can hold in a number
-CONTROL: Final = re.compile(
+CONTROL: Final = (
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+"""Compiled as above: of a text that can be printed nobody asks."""
 
 SECRETS: Final[set[str]] = set()
 """Secrets of this program, and how they are spelled in URLs and in JSON."""
@@ -161,7 +162,10 @@ def one_line(text: str) -> str:
 
 def escape_controls(text: str) -> str:
     """Return ``text`` without characters that a terminal obeys, or that turn its order around."""
-    return CONTROL.sub(
+    if text.isprintable():
+        return text
+    return re.sub(
+        CONTROL,
         lambda match: match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii"),
         text,
     )
@@ -170,8 +174,12 @@ def escape_controls(text: str) -> str:
 def escape_json(written: bytes) -> bytes:
     """Return JSON that says the same without such characters; those between values stay."""
     text = written.decode(errors="surrogateescape")
-    return CONTROL.sub(
-        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}", text
+    if text.replace("\n", "").isprintable():
+        return written
+    return re.sub(
+        CONTROL,
+        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}",
+        text,
     ).encode()
 
 
