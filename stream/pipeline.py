@@ -8,21 +8,18 @@ daemon, workers and engines differ in who runs this, and call the same functions
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 
-from stream.figures import expectations
-from stream.figures.endpoint import EndpointFigures, SpilledFigures
-from stream.figures.expectations import Expectations
-from stream.figures.outline import FrozenState, outline_of
-from stream.figures.replayed_days import keep_days
 from stream.intake.intake import Intake
 from stream.intake.rules import Rules
 from stream.records.delivery import Delivery, size_of
@@ -34,7 +31,6 @@ from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
 from stream.sinks.dead_letters import write_letters
-from stream.sinks.report import Report, write_report
 from stream.sources.captures import expectations_beside, is_one
 from stream.sources.channel import DEFAULT_CAPACITY, Channel
 from stream.sources.digests import Digests
@@ -44,12 +40,21 @@ from stream.sources.fixtures import unsigned_position
 from stream.sources.names import EXPECTATIONS, NAMES_WANTED
 from stream.sources.regular_files import read_regular
 from stream.sources.source import DEFAULT_PAGE_BYTES, ReadOptions
-from stream.state.memory import pause_collector, resume_collector
-from stream.state.saved_series import ReplayedDayStore
-from stream.state.sqlite.reader import WindowReader
+from stream.state.memory import (
+    LARGE_PAGE,
+    keep_freed_memory,
+    pause_collector,
+    resume_collector,
+)
 
-if TYPE_CHECKING:  # only runs with prices import it
+if TYPE_CHECKING:  # imported when pages are taken in, or by runs with prices, or that store much
+    from stream.figures.endpoint import EndpointFigures, SpilledFigures
+    from stream.figures.expectations import Expectations
+    from stream.figures.outline import FrozenState
     from stream.providers.prices.price_list import PriceList
+    from stream.sinks.report import Report
+    from stream.state.saved_series import ReplayedDayStore
+    from stream.state.sqlite.reader import WindowReader
 
 __all__ = [
     "DEFAULT_REPORT",
@@ -107,7 +112,7 @@ class Replay(Struct, frozen=True, kw_only=True):
         return Outputs(self.report, self.details, letters, self.prices, self.html)
 
 
-class Outputs(NamedTuple):
+class Outputs(Struct, frozen=True):
     """Where a run writes to: the report, with every record or not, the dead letters, and a page.
 
     With ``prices`` the report says what use should have cost.
@@ -120,7 +125,7 @@ class Outputs(NamedTuple):
     html: Path | None = None
 
 
-class Observer(NamedTuple):
+class Observer(Struct, frozen=True):
     """Who wants to hear of progress: pages to come, pages read, and what is left out, and why.
 
     ``on_hole`` is told where NUL bytes stood in front of a page, and how many.
@@ -142,11 +147,11 @@ async def replay(run: Replay, tally: Tally, observer: Observer = Observer()) -> 
     with pause_collector(), closing(Intake(run.rules, tally, lambda: run.now)) as intake:
         survey = await ingest_all(run, intake, observer)
         letters, expected = intake.checkpoints.letters(), expected_in(run)
-        state = freeze_state(intake)._replace(
-            left_out=survey.left_out, day_store=day_store_of(intake)
+        state = replace(
+            freeze_state(intake), left_out=survey.left_out, day_store=day_store_of(intake)
         )
-        losses = intake.checkpoints.store.losses
         leave_memory((intake, state))
+        losses = intake.checkpoints.losses
         return await finish_run(state, run.now, run.outputs, letters, expected, issues=losses)
 
 
@@ -239,8 +244,9 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
     # A store that lasts may have windows that never were in memory.
     if not intake.checkpoints.is_lasting:
         priced = run.adds_up_for_prices
-        intake.state.make_spilled_sums = partial(SpilledFigures, priced=priced)
+        intake.state.make_spilled_sums = partial(spilled_figures_of, priced=priced)
     rules, directory = run.rules, directory_of(run, intake)
+    keep_from = 0 if survey.captures else LARGE_PAGE
     with closing(Channel[Delivery](run.channel_capacity, size_of)) as channel:
 
         async def feed() -> None:
@@ -251,6 +257,9 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(feed)
                 async for delivery in channel:
+                    if size_of(delivery) >= keep_from:
+                        keep_freed_memory()
+                        keep_from = sys.maxsize
                     intake.take(delivery)
                     if intake.state.full:  # from here on memory is short
                         resume_collector()
@@ -258,18 +267,32 @@ async def ingest_pages(survey: Survey, intake: Intake, run: Replay, observer: Ob
                         monotonic(), rules.checkpoint_pages, rules.checkpoint_seconds
                     ):
                         intake.store()
-                    if (page := delivery.page) is not None:
-                        observer.on_page(delivery.name)
-                        if page.nul_bytes:
-                            observer.on_hole(f"{delivery.name} (line {page.place})", page.nul_bytes)
+                    announce_page(delivery, observer)
         except BaseExceptionGroup as group:
             raise first_of(group) from None
     intake.tally.channel_capacity = channel.capacity
     intake.tally.channel_blocked_seconds = channel.blocked_seconds
 
 
+def spilled_figures_of(endpoint: str, *, priced: bool) -> SpilledFigures:
+    """Return what adds up the windows of an endpoint that leave memory."""
+    from stream.figures.endpoint import SpilledFigures  # noqa: PLC0415 -- pages are taken in first
+
+    return SpilledFigures(endpoint, priced=priced)
+
+
+def announce_page(delivery: Delivery, observer: Observer) -> None:
+    """Tell the observer of a page that was taken in."""
+    if (page := delivery.page) is not None:
+        observer.on_page(delivery.name)
+        if page.nul_bytes:
+            observer.on_hole(f"{delivery.name} (line {page.place})", page.nul_bytes)
+
+
 def freeze_state(intake: Intake, store: WindowReader | None = None) -> FrozenState:
     """Take a view of the state; ``store`` is the store as it is now, where it may change."""
+    from stream.figures.outline import FrozenState  # noqa: PLC0415 -- pages are taken in first
+
     return FrozenState(
         intake.windows(store),
         intake.summaries(),
@@ -291,7 +314,7 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
     now: int,
     outputs: Outputs,
     letters: Iterable[bytes] = (),
-    expected: Expectations = expectations.NOTHING,
+    expected: Expectations | None = None,
     figures: Mapping[str, EndpointFigures] | None = None,
     issues: Iterable[str] = (),
 ) -> Report:
@@ -303,8 +326,13 @@ async def finish_run(  # noqa: PLR0913, PLR0917 -- what a report is made of come
         BadInput: state is damaged.
         Unavailable: a file cannot be written.
     """
+    from stream.figures.expectations import NOTHING  # noqa: PLC0415 -- pages are taken in first
+    from stream.figures.outline import outline_of  # noqa: PLC0415 -- as above
+    from stream.figures.replayed_days import keep_days  # noqa: PLC0415 -- as above
+    from stream.sinks.report import Report, write_report  # noqa: PLC0415 -- as above
+
     with INTERRUPTION.allow():
-        outline = outline_of(state, now, expected, figures, outputs.prices)
+        outline = outline_of(state, now, expected or NOTHING, figures, outputs.prices)
     if state.day_store is not None:
         keep_days(state.day_store, outline.figures, frozenset(state.windows.former_chains))
     outline.issues += issues
@@ -326,16 +354,18 @@ def expected_in(run: Replay) -> Expectations:
     Raises:
         BadInput: there is something of that name which cannot be read, or is broken.
     """
+    from stream.figures.expectations import NOTHING, decode_expectations  # noqa: PLC0415 -- pages are taken in first
+
     expected = run.directory / EXPECTATIONS
     if is_one(run.directory):
         expected = expectations_beside(run.directory)
     if not os.path.lexists(expected):
-        return expectations.NOTHING
+        return NOTHING
     target = Path(os.path.realpath(expected))
     below = target.is_relative_to(os.path.realpath(run.directory))
     if below and target.exists():  # links to pages are followed too
         expected = target
     try:
-        return expectations.decode_expectations(read_regular(expected, run.max_page_bytes))
+        return decode_expectations(read_regular(expected, run.max_page_bytes))
     except BadInput as error:
         raise error.name_place(expected.name) from None

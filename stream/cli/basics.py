@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 import msgspec
@@ -16,9 +16,10 @@ from stream.intake.rules import Rules
 from stream.pipeline import DEFAULT_REPORT
 from stream.records.privacy import escape_json, one_line
 from stream.records.windows import MAX_TIME
-from stream.sinks.captures import PACKED
-from stream.sinks.report import Report
 from stream.sources.source import DEFAULT_PAGE_BYTES
+
+if TYPE_CHECKING:  # imported when pages are taken in
+    from stream.sinks.report import Report
 
 __all__ = [
     "EXIT_CODES",
@@ -79,8 +80,11 @@ class OutputFile(click.Path):
         Raises:
             click.BadParameter: it is ``-``, or a packed file where that is not written.
         """
-        if self.is_plain and Path(value).suffix in PACKED:
-            self.fail(NOT_PACKED, param, ctx)
+        if self.is_plain:
+            from stream.sinks.captures import PACKED  # noqa: PLC0415 -- only this needs it
+
+            if Path(value).suffix in PACKED:
+                self.fail(NOT_PACKED, param, ctx)
         if str(value) == "-":
             self.fail("- is no file, and this does not go to standard output", param, ctx)
         return super().convert(value, param, ctx)

@@ -15,7 +15,8 @@ from stream.decode.values import revision_of
 from stream.engines.signals import run_until_signalled
 from stream.records.errors import BadInput
 from stream.sources.captures import is_capture
-from stream.sources.queries import Views, decode_queries
+from stream.sources.folder_views import Views
+from stream.sources.queries import decode_queries
 
 __all__ = ["capture_command"]
 

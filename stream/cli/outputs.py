@@ -8,8 +8,7 @@ import click
 
 from stream.intake.rules import Rules
 from stream.pipeline import state_files_of
-from stream.sources.discovery import is_pages_input
-from stream.sources.recognition import recognise_file
+from stream.sources.discovery import is_pages_input, recognise
 
 __all__ = ["refuse_input"]
 
@@ -32,4 +31,4 @@ def refuse_input(path: Path, place: Path, source: Path) -> None:
 
 def holds_pages(place: Path) -> bool:
     """Tell whether a file is one that pages are read from."""
-    return place.is_file() and recognise_file(place).holds_pages
+    return place.is_file() and recognise(place).holds_pages

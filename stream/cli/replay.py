@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import click
@@ -34,15 +34,15 @@ from stream.engines.signals import defer_signals, until_signalled
 from stream.pipeline import Replay, replay, state_files_of
 from stream.records.errors import Interrupted
 from stream.records.privacy import one_line
-from stream.records.sizes import EXPECTED_SIZE, bytes_in
 from stream.records.tally import Tally
 from stream.sinks.atomic import prepare_file
 from stream.sinks.dead_letters import FILE as DEAD_LETTERS
-from stream.sinks.report import Report
-from stream.sinks.summary import previous_summary, summary_of
 from stream.sources.channel import DEFAULT_CAPACITY
 from stream.state.machine import find_memory_limit
 from stream.state.memory import choose_budget, keep_freed_memory
+
+if TYPE_CHECKING:  # imported when pages are taken in
+    from stream.sinks.report import Report
 
 __all__ = ["replay_command"]
 
@@ -72,6 +72,8 @@ def read_size(value: str | int) -> int:
     """
     if isinstance(value, int):  # the default
         return value
+    from stream.records.sizes import EXPECTED_SIZE, bytes_in  # noqa: PLC0415 -- only --memory needs them
+
     try:
         return bytes_in(value)
     except ValueError:
@@ -205,10 +207,16 @@ def replay_command(  # noqa: PLR0917 -- a command has as many parameters as it h
         **options,
     )
     check_outputs(run)
-    before = previous_summary(made.path) if notes else None
+    before = None
+    if notes:
+        from stream.sinks.summary import previous_summary  # noqa: PLC0415 -- as below
+
+        before = previous_summary(made.path)
     tally = Tally()
     with defer_signals():  # once there is a report, it and what goes with it are whole
         written = run_replay(run, tally, workers)
+        from stream.sinks.summary import summary_of  # noqa: PLC0415 -- pages are taken in first
+
         after = summary_of(made.lasting_path, written)
         if metrics:
             from stream.sinks.metrics.textfile import write_metrics  # noqa: PLC0415 -- 60 ms that few runs need
@@ -235,13 +243,13 @@ def run_replay(run: Replay, tally: Tally, workers: int) -> Report:
     Raises:
         BadInput, Unavailable, Interrupted: there is no report.
     """
-    keep_freed_memory()
     if workers > 1 and not hasattr(os, "fork"):  # Windows
         show_warning("no worker processes on this platform: one process")
         workers = 1
     if workers == 1:
         with show_progress() as observer:
             return anyio.run(until_signalled, partial(replay, run, tally, observer))
+    keep_freed_memory()  # what is asked for once counts for all of them
     from stream.engines.workers import Pool  # noqa: PLC0415 -- 20 ms that one process does not need
 
     with (

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.cli.standard_input import DASH
 from stream.sinks.scratch import make_temporary_scratch
@@ -16,7 +18,7 @@ __all__ = ["ReportPlace", "send_file", "spool_report"]
 CHUNK: Final = 1 << 18
 
 
-class ReportPlace(NamedTuple):
+class ReportPlace(Struct, frozen=True):
     """Where a report is made; one that ``is_sent`` goes to standard output when it is whole."""
 
     path: Path

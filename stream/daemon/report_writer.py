@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 import anyio
 import anyio.to_thread
+from msgspec.structs import replace
 
 from stream.daemon.core import Core
 from stream.daemon.events import log_event
@@ -86,7 +87,7 @@ class ReportWriter:
                 async with self.core.state_lock:  # or windows could leave between the two looks
                     frozen = self.core.intake.checkpoints.store.freeze()
                     state = freeze_state(self.core.intake, stack.enter_context(frozen))
-                    state = state._replace(left_out=sorted(chain(*self.core.left_out.values())))
+                    state = replace(state, left_out=sorted(chain(*self.core.left_out.values())))
                 sentences = self.core.health.troubles.sentences()
                 issues = await anyio.to_thread.run_sync(
                     self._write, state, self.core.clock(), sentences

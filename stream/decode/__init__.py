@@ -10,8 +10,7 @@ memory. What comes of it is a ``BucketPage`` or a ``ListPage``.
 """
 
 from stream.decode.density import check_density
-from stream.decode.lists import Element, ListPage, decode_list
-from stream.decode.page import BucketPage, Rejection
+from stream.decode.page import BucketPage, Element, ListPage, Rejection
 from stream.decode.pages import Decoder, KnownRows, ShareTest, count_all, keep_own, know_nothing
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "ShareTest",
     "check_density",
     "count_all",
-    "decode_list",
     "keep_own",
     "know_nothing",
 ]

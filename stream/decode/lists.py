@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from stream.decode.page import Rejection, masked_copy_of
+from stream.decode.page import Element, ListPage, Rejection, masked_copy_of
 from stream.decode.parse import object_head, parse_object
 from stream.decode.values import ABSENT, bad_value, member_path, text_of, time_of
 from stream.providers.endpoint import REFERENCES, Kind, ObjectList
 from stream.records.errors import BadInput
 from stream.records.privacy import mask_text
 
-__all__ = ["Element", "ListPage", "decode_list"]
+__all__ = ["decode_list"]
 
 NESTED: Final[dict[str, Kind]] = {
     name.removesuffix("_id"): kind for name, kind in REFERENCES.items()
@@ -23,27 +23,6 @@ NAMED: Final[Kind] = "projects"
 """What is called by its name; everything else has an id alone, since names speak of people."""
 NAME_LENGTH: Final = 120
 """Escaped for a label, a character is six: Prometheus refuses a scrape with a label of 1,024."""
-
-
-class Element(NamedTuple):
-    """One object of a list: its id (``None`` for an event without one), and its references.
-
-    A project has its ``name``, of at most 120 characters, with what looks like an address or a key
-    masked; nothing else has one.
-    """
-
-    id: str | None
-    references: frozenset[tuple[Kind, str]]
-    name: str | None = None
-
-
-class ListPage(NamedTuple):
-    """One page of a list; ``next_page`` is where the next page starts."""
-
-    elements: list[Element]
-    has_more: bool
-    next_page: str | None
-    rejections: tuple[Rejection, ...] = ()
 
 
 def decode_list(entry: ObjectList, payload: bytes, *, tolerant: bool = False) -> ListPage:

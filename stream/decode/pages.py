@@ -11,10 +11,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union
 
 import msgspec
 from msgspec import Meta, Raw, Struct, defstruct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from xxhash import xxh3_128_digest
 
-from stream.decode.careful import careful_page
 from stream.decode.density import SMALL, check_density, check_rows
 from stream.decode.known_texts import KnownTexts, TextsByField
 from stream.decode.page import BucketPage
@@ -246,6 +245,8 @@ class Decoder:
             check_density(payload)
             return self._page(*self._decode(payload, "decode_page"), mine)
         except UNFAMILIAR:
+            from stream.decode.careful import careful_page  # noqa: PLC0415 -- few pages are unfamiliar
+
             check_density(payload)
             return keep_own(careful_page(self.endpoint, payload, tolerant=tolerant), mine)
 
@@ -296,7 +297,7 @@ class Decoder:
         Raises:
             ValueError: it is not sound, or names two windows; the careful path says where.
         """
-        window, content = piece
+        window, content = piece.window, piece.content
         digest = xxh3_128_digest(content)
         rows = known(window, digest)
         if rows is not None:
@@ -378,7 +379,8 @@ def keep_own(page: BucketPage, mine: ShareTest) -> BucketPage:
         return page
     buckets = [bucket for bucket in page.buckets if mine(bucket.window.start)]
     rejected = tuple(one for one in page.rejections if mine(one.start))
-    return page._replace(
+    return replace(
+        page,
         buckets=buckets,
         rejections=rejected,
         rows=sum(bucket.rows for bucket in buckets) + sum(one.rows for one in rejected),

@@ -9,13 +9,19 @@ from typing import Any, Final
 import msgspec
 
 from stream.decode.foreign import foreign_answer, foreign_bytes
-from stream.decode.values import ABSENT, bad_value, describe_value, json_float, member_path
+from stream.decode.values import (
+    ABSENT,
+    BYTE_ORDER_MARK,
+    bad_value,
+    describe_value,
+    json_float,
+    member_path,
+)
 from stream.records.errors import BadInput
 
-__all__ = ["BYTE_ORDER_MARK", "lone_surrogate", "object_head", "parse_object"]
+__all__ = ["lone_surrogate", "object_head", "parse_object"]
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8."""
+
 LONG: Final = 1000
 ANY: Final = msgspec.json.Decoder(float_hook=json_float)
 SURROGATE: Final = "[\ud800-\udfff]"  # compiled by re when JSON is broken

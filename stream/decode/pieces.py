@@ -8,7 +8,7 @@ that was. A page of any other shape is not cut, and is decoded as a whole.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -51,14 +51,14 @@ class BucketsTail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 TAIL: Final = msgspec.json.Decoder(BucketsTail)
 
 
-class Piece(NamedTuple):
+class Piece(msgspec.Struct, frozen=True):
     """A bucket as it stands in its page: its window, and its JSON."""
 
     window: Window
     content: memoryview
 
 
-class CutPage(NamedTuple):
+class CutPage(msgspec.Struct, frozen=True):
     """A page's buckets, and what the page says beside them."""
 
     pieces: list[Piece]

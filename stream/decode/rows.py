@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
 
 from stream.decode.values import (
     amount_of,
@@ -25,7 +27,7 @@ __all__ = ["Row", "columns_of", "row_of"]
 RESULTS: Final = {endpoint.result: key for key, endpoint in ENDPOINTS.items()}
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True):
     """A normalised row: known dimensions, unknown ones, and the counters that are present."""
 
     dimensions: dict[str, Any]

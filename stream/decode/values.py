@@ -17,6 +17,7 @@ from stream.records.windows import MAX_COUNT, MAX_TIME
 
 __all__ = [
     "ABSENT",
+    "BYTE_ORDER_MARK",
     "NUMBER",
     "Codes",
     "Flags",
@@ -40,6 +41,8 @@ ABSENT: Final = object()
 INTERNED: Final = 1 << 16
 SHOWN: Final = 40
 PRINTABLE: Final = 4096
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
 COUNT_DIGITS: Final = 20  # a count has 19 at most
 DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 SECONDS: Final = r"[0-9]{9,12}(?:\.0*)?|[0-9]\.[0-9]{1,30}[eE]\+?[0-9]{1,2}"

@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from decimal import localcontext
 from itertools import chain
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import zstandard
+from msgspec import Struct
 
 from stream.figures.days import (
     PRICED_BY,
@@ -42,14 +43,14 @@ LEVEL: Final = 1
 NO_DAY: Final = Window(0, 0)
 
 
-class PackedSums(NamedTuple):
+class PackedSums(Struct, frozen=True):
     """What some windows of a day came to, packed; of levels, in the latest of these windows."""
 
     content: bytes
     latest: Window | None = None
 
 
-class SortedDay(NamedTuple):
+class SortedDay(Struct, frozen=True):
     """What a day came to, by the dimensions that were asked for, in canonical order."""
 
     days: Window

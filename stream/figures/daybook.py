@@ -121,13 +121,13 @@ class FiguresDaybook:
         if found is None:
             return
         names = tuple(name for name in found.days.names if name in wanted)
-        for days, groups, columns in found.days.days_by(names, window):
-            dimensions = zip(names, zip(*groups, strict=True), strict=True)
+        for day in found.days.days_by(names, window):
+            dimensions = zip(names, zip(*day.groups, strict=True), strict=True)
             yield BookDay(
-                days,
+                day.days,
                 DayColumns(
                     {name: list(column) for name, column in dimensions},
-                    {name: column for name, column in columns.items() if name in wanted},
+                    {name: column for name, column in day.columns.items() if name in wanted},
                 ),
             )
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.rollup import resolve_windows
 from stream.providers.openai import ENDPOINTS

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.figures.days import total_windows
 from stream.figures.rollup.table import Record, identity_of, present_values, table_of
@@ -35,7 +37,7 @@ GRAIN: Final[frozenset[str]] = frozenset()
 """Folded sums are compared with nothing on the way."""
 
 
-class FoldedDays(NamedTuple):
+class FoldedDays(Struct, frozen=True):
     """How many windows of folded days there are, and when the last of them ends (Unix seconds)."""
 
     end: int
@@ -134,9 +136,9 @@ def sum_windows(endpoint: Endpoint, span: Window, held: Sequence[HeldWindow]) ->
         seen.add(identity)
         known = present_values(endpoint.dimensions, identity)
         records.append(Record(span, identity, known, dict(counters), GRAIN, {}))
-    _, dimensions, counters_, _ = table_of(endpoint, records)
+    table = table_of(endpoint, records)
     revision = max((one.snapshot.revision for one in held), default=0)
-    return Snapshot(revision, dimensions, counters_)
+    return Snapshot(revision, table.dimensions, table.counters)
 
 
 def fits(value: Number) -> bool:

@@ -83,9 +83,11 @@ def figure_issues(figures: Iterable[EndpointFigures]) -> Iterator[str]:
 def figure_warnings(figures: Iterable[EndpointFigures]) -> Iterator[str]:
     """Name, once for each endpoint, that labels differ: the larger figure counts."""
     for one in figures:
-        for window, dimensions, counter, said in one.label_differences[:1]:
-            where = f"{counter} of {timestamp(window.start)} ({write_dimensions(dimensions)})"
-            shown = ", ".join(f"{label} {plain_text_of(value)}" for label, value in said.items())
+        for first in one.label_differences[:1]:
+            start, row = timestamp(first.window.start), write_dimensions(first.dimensions)
+            where = f"{first.counter} of {start} ({row})"
+            said = first.figures.items()
+            shown = ", ".join(f"{label} {plain_text_of(value)}" for label, value in said)
             yield (
                 f"{one.endpoint.key}: labels differ ({len(one.label_differences)} in all), as in "
                 f"{where}: {shown}. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # only runs with prices import them
 __all__ = ["FrozenState", "Outline", "outline_of"]
 
 
-class FrozenState(NamedTuple):
+class FrozenState(Struct, frozen=True):
     """State as it stands at one moment: nothing in it changes while figures are computed.
 
     ``parts`` are the entries of all that was read, as bytes, and ``left_out`` is what was not;

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from stream.intake.account import Account
 from stream.records.chains import Chain
 from stream.records.delivery import Delivery, Part
@@ -76,7 +78,8 @@ def append_rows(first: Bucket, more: Bucket) -> Bucket:
     """Put the rows of two buckets of one window into one."""
     dimensions = zip(first.dimensions, more.dimensions, strict=True)
     counters = zip(first.counters, more.counters, strict=True)
-    return first._replace(
+    return replace(
+        first,
         rows=first.rows + more.rows,
         dimensions=tuple(one + other for one, other in dimensions),
         counters=tuple(one + other for one, other in counters),

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from stream.intake.account import Account
 from stream.records.chains import Chain
-from stream.state.sqlite.store import SavedState
+from stream.state.saved_state import SavedState
 from stream.state.windows import OrderedWindows, Windows
 
 __all__ = ["former_chains", "windows_in"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stream.intake.account import Account, Contribution, Entry, Tail
 from stream.intake.former import former_chains
@@ -19,16 +21,18 @@ from stream.records.delivery import Delivery, Page, Part
 from stream.records.interruption import INTERRUPTION
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
-from stream.state.checkpoints import Checkpoints
+from stream.state.checkpoints import Checkpoints, open_state_file
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedFigures
-from stream.state.sqlite.store import Store
 from stream.state.windows import OrderedWindows, Windows
+
+if TYPE_CHECKING:  # only runs that store something import them
+    from stream.state.saved_series import SavedFigures
+    from stream.state.sqlite.store import Store
 
 __all__ = ["Intake", "TakeResult"]
 
 
-class TakeResult(NamedTuple):
+class TakeResult(Struct, frozen=True):
     """What became of a delivery: its dead letters, what fell, and if its part was rewritten.
 
     ``mended_letters`` is how many dead letters fewer the part has than before.
@@ -66,16 +70,16 @@ class Intake:
         self.objects = Objects()
         lasting = rules.state is not None
         self.account = Account(tracked=lasting or share.by_days)
-        opened = store or Store(rules.state)
+        if store is None and rules.state is not None:
+            store = open_state_file(rules.state)
         try:
-            if lasting and store is None:
-                opened.take_shards([])  # or they could come later, over what is newer
             budget = rules.memory // share.total
-            self.checkpoints = Checkpoints(opened, self.objects, tally, budget, lasting=lasting)
+            self.checkpoints = Checkpoints(store, self.objects, tally, budget, lasting=lasting)
             self.state = self.checkpoints.state
             self._restore_account()
         except BaseException:
-            opened.close()
+            if store is not None:
+                store.close()
             raise
         self.standing = Standing(self.checkpoints, wait=rules.unfinished_walks == "wait")
         counted = self.state, self.objects, self.account, tally, clock
@@ -105,7 +109,7 @@ class Intake:
 
     def close(self) -> None:
         """Give up what is held open."""
-        self.checkpoints.store.close()
+        self.checkpoints.close()
 
     def take(self, delivery: Delivery) -> TakeResult:
         """Take one delivery.

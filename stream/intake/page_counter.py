@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -53,7 +52,7 @@ class PageCount(Struct):
     letters: list[Letter] = []
 
 
-class Letter(NamedTuple):
+class Letter(Struct, frozen=True):
     """A dead letter; ``is_own``: of all workers one alone has come upon what it is about."""
 
     body: bytes
@@ -138,7 +137,8 @@ class PageCounter:
         Raises:
             BadInput: it cannot be trusted; nothing of it was counted.
         """
-        content, _, counted.link = self._read_page(delivery, page)
+        reading = self._read_page(delivery, page)
+        content, counted.link = reading.content, reading.link
         assert isinstance(content, ListPage)  # noqa: S101 -- its endpoint says so
         place = page.chain.endpoint, *delivery.part, page.place
         self.objects.take(place, content.elements, page.revision)
@@ -159,7 +159,8 @@ class PageCounter:
         known: KnownRows | None = None
         if self.keeps_digests or chain in self.returning_chains:
             known = know_nothing if before is not None else partial(self._rows_of, chain)
-        _, own, counted.link = self._read_page(delivery, page, known, mine)
+        reading = self._read_page(delivery, page, known, mine)
+        own, counted.link = reading.own_content, reading.link
         tally.page_decode.observe(perf_counter() - started)
         assert isinstance(own, BucketPage)  # noqa: S101 -- its endpoint says so
         if before is not None:

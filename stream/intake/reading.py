@@ -6,7 +6,9 @@ Pure: replay, daemon, workers and engines all call :meth:`PageReader.read_page`.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.decode import (
     BucketPage,
@@ -16,7 +18,6 @@ from stream.decode import (
     ShareTest,
     check_density,
     count_all,
-    decode_list,
     keep_own,
     know_nothing,
 )
@@ -35,7 +36,7 @@ MICRO: Final = 1_000_000
 NO_LINK: Final = Link(0, 0, 0, 0, 0)
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True):
     """What a page says: of buckets or of a list, what of that is to be counted here, its walk."""
 
     content: BucketPage | ListPage
@@ -90,6 +91,8 @@ class PageReader:
             if self.tolerant:
                 own = keep_own(content, mine)
             return Reading(content, own, self._link(page, content))
+        from stream.decode.lists import decode_list  # noqa: PLC0415 -- few runs have lists
+
         check_density(page.content)
         content = decode_list(LISTS[endpoint], page.content, tolerant=self.tolerant)
         return Reading(content, content, self._link(page, content))

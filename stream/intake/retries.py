@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from stream.intake.account import Account
 from stream.records.delivery import Part
-from stream.state.sqlite.store import Checkpoint, Store
+from stream.state.saved_state import Checkpoint
+from stream.state.sqlite.store import Store
 
 __all__ = ["retry_parts"]
 

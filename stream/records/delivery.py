@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from stream.records.chains import Chain
 from stream.records.errors import BadInput
 
@@ -36,7 +38,7 @@ class Part(NamedTuple):
     name: str
 
 
-class Page(NamedTuple):
+class Page(Struct, frozen=True):
     """One answer of an API: its bytes, or why there are none.
 
     ``place`` is where it stands in its part, from 1 on: the number of a fixture, or the line of a
@@ -72,7 +74,7 @@ class Page(NamedTuple):
         return seconds_until(self.revision, now)
 
 
-class Delivery(NamedTuple):
+class Delivery(Struct, frozen=True):
     """A page on the channel, with its part and the position behind it.
 
     Without a page it brings a position alone. ``name`` is what people are told of the part, and

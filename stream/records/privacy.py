@@ -8,7 +8,6 @@ whatever it looks like (:func:`register_secret`).
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -54,16 +53,17 @@ PRIVATE_NAME: Final = (
     r"|(?:^|_)(?:api|private|access|secret)_?keys?$"
 )
 """As above."""
-PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-BREAKS: Final = re.compile(r"([\s\"'<>,;]+)")
+PERCENT: Final = r"%[0-9A-Fa-f]{2}"
+BREAKS: Final = r"([\s\"'<>,;]+)"
 UNQUOTED: Final = 3
 """How often a text may have been percent-encoded."""
-HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+HUMP: Final = r"(?<=[a-z0-9])(?=[A-Z])"
 MASK: Final = "***"
 WORD: Final = 63  # bits that every JSON writer can hold in a number
-CONTROL: Final = re.compile(
+CONTROL: Final = (
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+"""Compiled as above: of a text that can be printed nobody asks."""
 
 SECRETS: Final[set[str]] = set()
 """Secrets of this program, and how they are spelled in URLs and in JSON."""
@@ -81,12 +81,14 @@ def register_secret(secret: str) -> None:
 
 def digest_text(value: str) -> str:
     """Return a short stable stand-in for ``value``: equal values stay equal, and unreadable."""
+    import hashlib  # noqa: PLC0415 -- 2 ms that most runs do not need
+
     return "sha256:" + hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def is_private_name(name: str) -> bool:
     """Tell whether a field of that name, in snake or camel case, speaks of a person or a secret."""
-    return re.search(PRIVATE_NAME, HUMP.sub("_", name).lower().replace("-", "_")) is not None
+    return re.search(PRIVATE_NAME, re.sub(HUMP, "_", name).lower().replace("-", "_")) is not None
 
 
 def shield_value(value: str) -> str:
@@ -104,7 +106,7 @@ def is_secret(text: str) -> bool:
 def is_encoded_secret(text: str) -> bool:
     """Tell whether a text has such a thing in it that is percent-encoded."""
     for _ in range(UNQUOTED):
-        if PERCENT.search(text) is None:
+        if re.search(PERCENT, text) is None:
             return False
         text = unquote(text)
         if is_secret(text):
@@ -131,7 +133,7 @@ def mask_text(text: str) -> str:
     if "@" in text:
         text = re.sub(EMAIL, MASK, text)
     if "%" in text and is_encoded_secret(text):
-        words = BREAKS.split(text)
+        words = re.split(BREAKS, text)
         shown = [MASK if "%" in word and is_encoded_secret(word) else word for word in words]
         text = "".join(shown) if shown != words else MASK
     return text
@@ -160,7 +162,10 @@ def one_line(text: str) -> str:
 
 def escape_controls(text: str) -> str:
     """Return ``text`` without characters that a terminal obeys, or that turn its order around."""
-    return CONTROL.sub(
+    if text.isprintable():
+        return text
+    return re.sub(
+        CONTROL,
         lambda match: match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii"),
         text,
     )
@@ -169,8 +174,12 @@ def escape_controls(text: str) -> str:
 def escape_json(written: bytes) -> bytes:
     """Return JSON that says the same without such characters; those between values stay."""
     text = written.decode(errors="surrogateescape")
-    return CONTROL.sub(
-        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}", text
+    if text.replace("\n", "").isprintable():
+        return written
+    return re.sub(
+        CONTROL,
+        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}",
+        text,
     ).encode()
 
 

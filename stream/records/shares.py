@@ -8,15 +8,17 @@ never by ``hash()``, which differs in each process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
+
+from msgspec import Struct
 
 from stream.records.windows import DAY
 
 __all__ = ["ALL", "Share"]
 
 
-class Share(NamedTuple):
+class Share(Struct, frozen=True):
     """One share of so many, a range of pages or some of the days; ``rank`` counts from 0."""
 
     rank: int = 0

@@ -12,6 +12,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
+from msgspec import Struct
+
 from stream.records.money import Number
 
 __all__ = [
@@ -63,7 +65,7 @@ class Window(NamedTuple):
         return self.end > day_of(self.start).end
 
 
-class Bucket(NamedTuple):
+class Bucket(Struct, frozen=True):
     """One time slice as a page delivered it: rows as columns.
 
     ``dimensions`` and ``counters`` have a column for each name in the registry's entry and one for

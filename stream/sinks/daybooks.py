@@ -15,8 +15,8 @@ from stream.intake.standing import mark_standing
 from stream.intake.walks import judge_all
 from stream.records.chains import ChainSummary
 from stream.state.objects import Objects
+from stream.state.saved_state import SavedState
 from stream.state.sqlite.inspection import Inspection
-from stream.state.sqlite.store import SavedState
 from stream.state.windows import Windows
 
 __all__ = ["Faults", "NamedDaybook", "RecordedDays", "faults_of", "judge_stored", "open_daybook"]

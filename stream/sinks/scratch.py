@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.records.errors import Unavailable
 
@@ -30,7 +32,7 @@ HAS_LOCKS: Final = hasattr(os, "fork")
 NOBODY: Final = -1
 
 
-class Scratch(NamedTuple):
+class Scratch(Struct, frozen=True):
     """A scratch file or directory, and the open descriptor that holds its lock."""
 
     path: Path

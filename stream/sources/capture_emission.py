@@ -8,14 +8,15 @@ and once more when the clock has caught up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import aiofiles.os
 import anyio
+from msgspec import Struct
 from msgspec.msgpack import encode
 
 from stream.records.delivery import Delivery, Page, Part, seconds_until
 from stream.records.errors import BadInput
+from stream.sources.capture_pages import page_of
 from stream.sources.capture_parts import (
     CapturePlace,
     FirstLine,
@@ -23,7 +24,7 @@ from stream.sources.capture_parts import (
     WaitingLine,
     inode_in,
 )
-from stream.sources.captures import Capture, has_lines, page_of
+from stream.sources.captures import Capture, has_lines
 from stream.sources.documents import DocumentReader
 from stream.sources.lines import CaptureReader, Line
 from stream.sources.settling import Settling
@@ -32,7 +33,7 @@ from stream.sources.source import ReadOptions, Send
 __all__ = ["Emission", "PartFile"]
 
 
-class PartFile(NamedTuple):
+class PartFile(Struct, frozen=True):
     """A capture, and the part that stands in it."""
 
     capture: Capture
@@ -99,7 +100,7 @@ class Emission:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        most, digests, _ = self.options
+        most, digests = self.options.max_page_bytes, self.options.digests
         path, lines = capture.path, capture.lines
         line = place.line - place.is_cut
         reader = CaptureReader(

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from msgspec.msgpack import Decoder, encode
 
+from stream.sources.captures import BELOW, is_capture_part
+
 __all__ = [
     "START",
     "CapturePlace",
@@ -18,7 +20,6 @@ __all__ = [
     "KnownParts",
     "WaitingLine",
     "inode_in",
-    "is_capture_part",
     "restart_position",
     "unsigned_place",
 ]
@@ -63,8 +64,6 @@ class CapturePlace(NamedTuple):
 
 
 START: Final = CapturePlace()
-BELOW: Final = "./"
-"""What the part of a file begins with that stands in a directory below."""
 DECODE: Final = Decoder(CapturePlace).decode
 
 
@@ -128,11 +127,6 @@ def restart_position(part: str, position: bytes) -> bytes:
 def unsigned_place(position: bytes) -> bytes:
     """Return a capture's position as if its file was touched."""
     return encode(DECODE(position)._replace(signature=None))
-
-
-def is_capture_part(part: str) -> bool:
-    """Tell whether a part is a capture's: a fixture's has a slash too, and never begins so."""
-    return "/" not in part or part.startswith(BELOW)
 
 
 def inode_in(signature: str | None) -> str:

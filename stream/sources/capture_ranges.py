@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 from stream.records.chains import Chain
 from stream.records.errors import BadInput, Unavailable
-from stream.sources.captures import Capture, has_lines, page_of
+from stream.sources.capture_pages import page_of
+from stream.sources.captures import ALL_LINES, Capture, LineRange, has_lines
 from stream.sources.compression import RATIO, compression_of
 from stream.sources.frames import frames_of
-from stream.sources.lines import CaptureReader, LineRange
+from stream.sources.lines import CaptureReader
 from stream.sources.regular_files import open_regular, size_of
 
 __all__ = ["CapturePiece", "chains_at", "cut_capture"]
@@ -40,7 +41,7 @@ class CapturePiece(NamedTuple):
 
 def cut_capture(capture: Capture, longest_line: int) -> list[CapturePiece]:
     """Return the pieces of a capture, in order; what is wrong with it is for who reads it."""
-    size, whole = size_of(capture.path), LineRange()
+    size, whole = size_of(capture.path), ALL_LINES
     try:
         with CaptureReader(capture.path, longest_line) as reader:
             is_whole = reader.holds_documents(is_lines=has_lines(capture.path.name))

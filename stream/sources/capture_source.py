@@ -9,10 +9,11 @@ once; only where they could still become what was read before they wait.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import aiofiles.os
+from msgspec import Struct
 from msgspec.msgpack import encode
+from msgspec.structs import replace
 
 from stream.records.delivery import Delivery, Part
 from stream.records.errors import BadInput, Unavailable
@@ -26,7 +27,7 @@ from stream.sources.source import ReadOptions, Send
 __all__ = ["Captures"]
 
 
-class Doubt(NamedTuple):
+class Doubt(Struct, frozen=True):
     """A capture whose part does not stand in it; ``is_short``: it could still become so."""
 
     capture: Capture
@@ -211,7 +212,7 @@ class Captures:
                 first = None
                 if line is not None and line.complete:
                     first = FirstLine(line.end, line.prefix)
-                doubt = doubt._replace(inode=inode_in(reader.signature), first_line=first)
+                doubt = replace(doubt, inode=inode_in(reader.signature), first_line=first)
             for part in self.parts.candidates(doubt.inode, doubt.first_line, there):
                 place = self.parts.places[part]
                 with self.emission.open_capture(doubt.capture, place) as reader:

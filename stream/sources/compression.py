@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import zstandard
+from msgspec import Struct
 
 from stream.records.errors import BadInput
 
@@ -38,7 +39,7 @@ class Expander(Protocol):
     def decompress(self, data: Any, /) -> bytes: ...
 
 
-class Compression(NamedTuple):
+class Compression(Struct, frozen=True):
     """How packed bytes expand; ``portion`` of them at once come to 32 MiB at the very most.
 
     Of one byte deflate makes 1,032 at most, and of four zstd makes a block of 128 KiB.

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct, field
 
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.errors import BadInput
@@ -41,8 +41,9 @@ ENTRIES: Final[dict[str, Endpoint | ObjectList]] = {
     **{entry.element: entry for entry in LISTS.values() if entry.element},
 }
 """What rows, and elements of lists, call themselves."""
-KIND: Final = re.compile(rb'"object"\s*:\s*"([a-z_.]+)"')
-TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+KIND: Final = rb'"object"\s*:\s*"([a-z_.]+)"'
+"""Compiled by ``re`` when a page's file does not say what is in it; the start is quicker so."""
+TOKEN: Final = rb'(?s)"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]'  # as above
 """A bracket, or a text; one without an end goes to the end, so that no byte is looked at twice."""
 BYTES_AN_ARRAY: Final = 64
 """A page has fewer arrays than one for so many bytes, or a closer look is taken."""
@@ -72,7 +73,6 @@ class KindOfPage(Struct, gc=False):
 ANY: Final = msgspec.json.Decoder(Raw)
 MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
 ELEMENTS: Final = msgspec.json.Decoder(list[Raw])
-KINDS: Final = msgspec.json.Decoder(KindOfPage)
 UNFAMILIAR: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -121,7 +121,7 @@ def entry_in(page: bytes, *, alone: bool = False) -> Endpoint | ObjectList | Non
     ``alone``: each of them has to name it.
     """
     try:
-        elements = KINDS.decode(page).elements
+        elements = msgspec.json.decode(page, type=KindOfPage).elements
     except UNFAMILIAR:
         return entry_near(page) if not alone else None
     rows = [one for each in elements for one in each.results or each.result or ()]
@@ -134,7 +134,7 @@ def entry_in(page: bytes, *, alone: bool = False) -> Endpoint | ObjectList | Non
 
 def entry_near(content: bytes) -> Endpoint | ObjectList | None:
     """Return the first entry that something names which is no whole page."""
-    for kind in KIND.finditer(content):
+    for kind in re.finditer(KIND, content):
         found = ENTRIES.get(kind[1].decode())
         if found is not None:
             return found
@@ -156,7 +156,7 @@ def documents_in(content: bytes) -> list[bytes]:
         return [content]
     found: list[bytes] = []
     depth = start = end = 0
-    for token in TOKEN.finditer(content):
+    for token in re.finditer(TOKEN, content):
         if not depth and (token[0] not in {b"{", b"["} or trim(content[end : token.start()])):
             break
         if token[0] in {b"{", b"["}:

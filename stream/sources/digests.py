@@ -5,7 +5,6 @@ Files that a ``CHECKSUMS.sha256`` beside them lists have a SHA-256, which is com
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ class Digests:
         expected = self._expected_at(place) if self.is_compared else None
         if expected is None and not self.is_sha256:
             return xxh3_128_digest(content)
-        digest = hashlib.sha256(content).digest()
+        digest = sha256_of(content).digest()
         if expected is not None:
             compare_digests(digest, expected)
         return digest
@@ -82,7 +81,7 @@ class Digests:
             Unavailable: that list cannot be read.
         """
         if self.is_sha256 or (self.is_compared and self._expected_at(place) is not None):
-            return hashlib.sha256()
+            return sha256_of()
         return xxh3_128()
 
     def check_file(self, path: Path) -> None:
@@ -95,6 +94,8 @@ class Digests:
         expected = self._expected_at(str(path)) if self.is_compared else None
         if expected is None:
             return
+        import hashlib  # noqa: PLC0415 -- as below
+
         try:
             with os.fdopen(open_regular(path), "rb", buffering=0) as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
@@ -116,6 +117,13 @@ class Digests:
         if isinstance(known, str):
             raise BadInput("checksum", known)
         return known.get(name)
+
+
+def sha256_of(content: bytes = b"") -> Hasher:
+    """Begin a SHA-256 with some bytes."""
+    import hashlib  # noqa: PLC0415 -- 2 ms; few files are listed anywhere
+
+    return hashlib.sha256(content)
 
 
 def read_list(directory: Path) -> Sums | str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import aiofiles.os
+from msgspec import Struct
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
-from stream.sources.capture_source import Captures
-from stream.sources.discovery import Survey, survey_place
+from stream.sources.captures import Capture, is_capture_part
+from stream.sources.discovery import Survey, recognise, survey_place
 from stream.sources.fixtures import Fixtures
-from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.regular_files import signature_of
 from stream.sources.settling import Patience, Settling
 from stream.sources.source import ReadOptions, Send
+
+if TYPE_CHECKING:  # only what is no page by its name has them imported
+    from stream.sources.capture_source import Captures
+    from stream.sources.recognition import Recognition
 
 __all__ = ["Directory"]
 
@@ -26,7 +30,7 @@ LOOK_AGAIN: Final = 0.5
 """Seconds after which a file is looked at again that is not whole yet."""
 
 
-class RecognisedFile(NamedTuple):
+class RecognisedFile(Struct, frozen=True):
     """What was seen of a file whose name does not say what it is, and which file that was."""
 
     signature: str | None
@@ -61,7 +65,12 @@ class Directory:
         self.options = options
         self.settling = Settling(patience)
         self.fixtures = Fixtures(name, positions, options, self.settling)
-        self.captures = Captures(name, positions, options, self.settling, clock)
+        self.clock = clock
+        self._known_captures = {
+            part: position for part, position in positions.items() if is_capture_part(part)
+        }
+        self.captures: Captures | None = None
+        """What reads captures; ``None`` as long as there was none."""
         self.passed_over = passed_over
         self.left_out: list[LeftOut] = []
         """What was not read, when it was last looked at."""
@@ -74,7 +83,8 @@ class Directory:
     def follow(self, options: ReadOptions, patience: Patience) -> None:
         """Go on by other settings."""
         self.options = self.fixtures.options = options
-        self.captures.follow(options)
+        if self.captures is not None:
+            self.captures.follow(options)
         self.settling.patience = patience
 
     def survey(self) -> Survey:
@@ -93,7 +103,7 @@ class Directory:
         """Look at a file that was not seen before as it is now."""
         signature, known = signature_of(path), self._looks.get(path)
         if known is None or known.signature != signature:
-            known = self._looks[path] = RecognisedFile(signature, recognise_file(path, named))
+            known = self._looks[path] = RecognisedFile(signature, recognise(path, named))
         return known.recognition
 
     async def look(self, send: Send) -> float | None:
@@ -126,18 +136,27 @@ class Directory:
             failed = error
         others = [capture for _, capture in self.fixtures.other_files.values()]
         captures = sorted([*survey.captures, *others], key=lambda one: one.name)
-        try:
-            whole = await self.captures.deliver(captures, send) and whole
-        finally:
-            self.unreadable_files = {
-                **self.fixtures.unreadable_files,
-                **self.captures.unreadable_files,
-            }
+        reader, self.unreadable_files = self._reader_of(captures), self.fixtures.unreadable_files
+        if reader is not None:
+            try:
+                whole = await reader.deliver(captures, send) and whole
+            finally:
+                self.unreadable_files = {**self.unreadable_files, **reader.unreadable_files}
         if failed is not None:
             raise failed
         if self.settling.patience is None:
             return None
         rescan = self.settling.patience.rescan
-        due = self.captures.seconds_until_due
+        due = None if reader is None else reader.seconds_until_due
         pause = rescan if due is None else min(rescan, max(due, LOOK_AGAIN))
         return pause if whole else min(rescan, LOOK_AGAIN)
+
+    def _reader_of(self, captures: Sequence[Capture]) -> Captures | None:
+        """Return what reads captures; ``None``: there are none, and none were read before."""
+        if self.captures is None and (captures or self._known_captures):
+            from stream.sources.capture_source import Captures  # noqa: PLC0415 -- 4 ms; pages need none of it
+
+            self.captures = Captures(
+                self.name, self._known_captures, self.options, self.settling, self.clock
+            )
+        return self.captures

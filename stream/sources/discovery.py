@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.records.chains import PRIMARY, Chain
@@ -29,6 +32,7 @@ from stream.sources.captures import (
     is_one,
 )
 from stream.sources.files import PageFile
+from stream.sources.folder_views import NO_VIEWS, FolderViews, Views
 from stream.sources.names import (
     FixtureName,
     is_companion,
@@ -38,9 +42,10 @@ from stream.sources.names import (
     parse_name,
     stem_of_name,
 )
-from stream.sources.queries import NO_VIEWS, FolderViews, Views
-from stream.sources.recognition import Recognition, recognise_file
 from stream.sources.tree import TreeFile, files_below
+
+if TYPE_CHECKING:  # only files whose name says nothing have it imported
+    from stream.sources.recognition import Recognition
 
 __all__ = [
     "FixtureChain",
@@ -50,14 +55,15 @@ __all__ = [
     "discover_chains",
     "is_pages_input",
     "parse_name",
+    "recognise",
     "survey_place",
 ]
 
 COPY: Final = "its name says that it is a copy, or not whole"
-Recognise: TypeAlias = Callable[[Path, Endpoint | ObjectList | None], Recognition]
+Recognise: TypeAlias = "Callable[[Path, Endpoint | ObjectList | None], Recognition]"
 
 
-class FixtureChain(NamedTuple):
+class FixtureChain(Struct, frozen=True):
     """One chain's files in page order, and what is wrong with the set of them, by page.
 
     ``views`` are what the pages beside them were asked with, by the keys of endpoints.
@@ -71,7 +77,7 @@ class FixtureChain(NamedTuple):
     views: Views = NO_VIEWS
 
 
-class Survey(NamedTuple):
+class Survey(Struct, frozen=True):
     """What stands below a path: chains of pages, files of many pages, and what is not read.
 
     ``request_faults`` say why nobody knows what pages were asked with.
@@ -95,10 +101,17 @@ def is_pages_input(name: str) -> bool:
     return is_companion(name) or is_capture(name) or parse_name(name) is not None
 
 
+def recognise(path: Path, named: Endpoint | ObjectList | None = None) -> Recognition:
+    """Look at a file's start; its name has ``named`` an endpoint or a list, or none."""
+    from stream.sources.recognition import recognise_file  # noqa: PLC0415 -- where names tell, nobody looks
+
+    return recognise_file(path, named)
+
+
 def survey_place(
     place: Path,
     passed_over: AbstractSet[Path] = frozenset(),
-    look: Recognise = recognise_file,
+    look: Recognise = recognise,
     *,
     final: bool = True,
 ) -> Survey:
@@ -131,7 +144,7 @@ def survey_place(
         else:
             capture, reason = capture_of(place, file, look)
             if capture is not None:
-                captures.append(capture._replace(views=asked.views_in(folder)))
+                captures.append(replace(capture, views=asked.views_in(folder)))
             elif reason:
                 left_out.append(LeftOut(spell_name(file.name), reason))
     if final:
@@ -141,7 +154,7 @@ def survey_place(
         files_found = chains[key, label]
         views = asked.views_of(key, [one.file.name for one in files_found])
         chain = chain_of(Chain(key, label, views.get(key, "")), place, files_found)
-        found_chains.append(chain._replace(views=views))
+        found_chains.append(replace(chain, views=views))
     return Survey(found_chains, captures, sorted(left_out), asked.faults)
 
 
@@ -167,7 +180,7 @@ def capture_of(place: Path, file: TreeFile, look: Recognise) -> tuple[Capture | 
     found = look(capture.path, capture.entry)
     if not found.holds_pages:
         return None, found.reason
-    return capture._replace(entry=found.entry), ""
+    return replace(capture, entry=found.entry), ""
 
 
 def rename_lone_pages(
@@ -192,6 +205,8 @@ def discover_chains(directory: Path) -> Survey:
     Raises:
         Unavailable: the directory is not there, or cannot be read.
     """
+    from stream.sources.recognition import Recognition  # noqa: PLC0415 -- as above
+
     nothing = Recognition("not looked at")
     return survey_place(directory, look=lambda *_: nothing)
 

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
 import aiofiles.os
+from msgspec import Struct
 
 from stream.decode.density import blame_page
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
 from stream.sources.compression import compression_of, expand, join_pieces
 from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
@@ -39,7 +40,7 @@ BATCH_FILES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 
 
-class FilePage(NamedTuple):
+class FilePage(Struct, frozen=True):
     """One page as it was read; ``error`` instead of content when the file cannot be a page.
 
     ``status`` is that of the file, if it is there, and ``seconds`` is how long reading took.
@@ -61,7 +62,7 @@ class FilePage(NamedTuple):
         return None if self.status is None else status_signature_of(self.status)
 
 
-class PageFile(NamedTuple):
+class PageFile(Struct, frozen=True):
     """Where a page is read from: there may be a great many, so that it holds little of its own.
 
     ``name`` is below the directory, and ``target`` where a link of that name leads.

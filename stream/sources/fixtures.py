@@ -17,8 +17,7 @@ from stream.records.chains import Chain
 from stream.records.delivery import Delivery, Page, Part
 from stream.records.errors import BadInput, Unavailable
 from stream.records.privacy import spell_name
-from stream.sources.capture_parts import is_capture_part, unsigned_place
-from stream.sources.captures import Capture
+from stream.sources.captures import Capture, is_capture_part
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
 from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_at_hand, read_batch
@@ -288,6 +287,8 @@ def position_of(read: FilePage, view: str) -> bytes:
 def unsigned_position(part: str, position: bytes) -> bytes:
     """Return a part's position as if its file was touched: it is read, and its content no news."""
     if is_capture_part(part):
+        from stream.sources.capture_parts import unsigned_place  # noqa: PLC0415 -- captures alone need it
+
         return unsigned_place(position)
     return bytes(MARK) + position[MARK:]
 

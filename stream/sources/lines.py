@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
+from msgspec import Struct
 from xxhash import xxh3_64
 
 from stream.decode.density import blame_page
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.records.errors import BadInput, Unavailable
+from stream.sources.captures import ALL_LINES, LineRange
 from stream.sources.contents import holds_documents, trim
 from stream.sources.digests import CHEAP, Digests
 from stream.sources.expansion import ExpandedFile
 from stream.sources.settling import is_whole
 
 __all__ = [
-    "ALL_LINES",
     "CaptureReader",
     "Line",
-    "LineRange",
     "too_long_line",
 ]
 
@@ -30,7 +30,7 @@ BLANKS: Final = 64
 """How many blanks a line may have that is passed over with others."""
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True):
     """A line of a capture, without its line break.
 
     Lines are numbered from 1. ``end`` is the offset behind the line in the expanded bytes: where
@@ -71,23 +71,6 @@ def too_long_line(length: int, longest: int) -> BadInput:
     return BadInput("size", f"found a line of {length} bytes, expected at most {longest}")
 
 
-class LineRange(NamedTuple):
-    """The lines of a capture that start behind an offset, and not behind another one.
-
-    ``start`` and ``end`` count expanded bytes; without ``end`` it goes to the file's.
-    ``stored_start`` is where a frame begins that expands to what stands from ``start`` on; it is
-    the same of a file that ``is_plain``. The first range, from 0 on, has the first line too.
-    """
-
-    stored_start: int = 0
-    start: int = 0
-    end: int | None = None
-    is_plain: bool = False
-
-
-ALL_LINES: Final = LineRange()
-
-
 class CaptureReader:
     """Reads a capture's lines in batches, holding no more than a line and a piece of the file.
 
@@ -114,8 +97,9 @@ class CaptureReader:
             BadInput: it is no regular file.
             Unavailable: it is gone, or may not be read.
         """
-        stored, start, self._last_start, is_plain = lines
-        self._file = ExpandedFile(path, digests, offset=stored, is_plain=is_plain and start > 0)
+        start, self._last_start = lines.start, lines.end
+        is_plain = lines.is_plain and start > 0
+        self._file = ExpandedFile(path, digests, offset=lines.stored_start, is_plain=is_plain)
         self._path = path
         self._longest = max_line_bytes
         self._blank = re.compile(rb"(?:[ \t\r\x0b\f]{0,%d}+\n)++" % min(BLANKS, max_line_bytes))

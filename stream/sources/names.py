@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS, LISTS
@@ -48,9 +50,9 @@ COMPANIONS: Final = frozenset(
     }
 )
 """What may stand beside pages without being one, in lower case."""
-EDITORS: Final = re.compile(r".*~|#.*#|.*\.sw[a-p]", re.DOTALL)
-COPY: Final = r"(?is).*\.(?:bak|old|orig|tmp|temp|part|partial|crdownload)"
+EDITORS: Final = r"(?s).*~|#.*#|.*\.sw[a-p]"
 """Compiled by ``re`` when a name that follows no scheme is seen first; the start is quicker so."""
+COPY: Final = r"(?is).*\.(?:bak|old|orig|tmp|temp|part|partial|crdownload)"  # as above
 EXPECTED: Final = ".expectations.json"
 NAMES_WANTED: Final = (
     "usage_<endpoint>[_<label>][_page<N>].json, costs[_<label>][_page<N>].json, projects.json, …"
@@ -68,11 +70,10 @@ REST: Final = re.compile(
     rf"(?:{SEPARATOR}page{SEPARATOR}?(?P<page>[0-9]+))?",
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
-OTHER_SPELLING: Final = re.compile(
-    rf"(?:openai{SEPARATOR})?(?:organization{SEPARATOR})?(?P<stem>"
+OTHER_SPELLING: Final = (  # as above
+    rf"(?ai)(?:openai{SEPARATOR})?(?:organization{SEPARATOR})?(?P<stem>"
     + "|".join(stem.replace("_", f"{SEPARATOR}?") for stem in LONGEST_FIRST)
-    + f")(?={SEPARATOR}|$)",
-    re.ASCII | re.IGNORECASE,
+    + f")(?={SEPARATOR}|$)"
 )
 SUFFIXES: Final = (  # as above
     r"(?ai)(?:\.(?:json|jsonl|ndjson))?(?:\.(?:gz|zst|zstd))?(?:\.[0-9]{1,4})?"
@@ -87,7 +88,7 @@ TOLD: Final = (  # as above
 PAGE_FILE: Final = re.compile(r"(.+)\.json(?:\.gz|\.zst)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 
 
-class FixtureName(NamedTuple):
+class FixtureName(Struct, frozen=True):
     """What a file name says: the registry's entry, the label, and the page's number."""
 
     entry: Endpoint | ObjectList
@@ -111,7 +112,7 @@ def parse_stem(stem: str) -> FixtureName | None:
             match = REST.fullmatch(stem, len(known))
             if match:
                 return name_of(known, match)
-    other = OTHER_SPELLING.match(stem)
+    other = re.match(OTHER_SPELLING, stem)
     match = other and REST.fullmatch(stem, other.end())
     if other is None or match is None:
         return None
@@ -171,7 +172,7 @@ def is_companion(name: str) -> bool:
     """Tell whether a file of that name is none that anybody expects to be read."""
     if is_expectations(name) or is_request(name):
         return True
-    return name.lower() in COMPANIONS or EDITORS.fullmatch(name) is not None
+    return name.lower() in COMPANIONS or re.fullmatch(EDITORS, name) is not None
 
 
 def is_copy(name: str) -> bool:

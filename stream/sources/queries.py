@@ -6,10 +6,9 @@ lists are asked for in one way alone, and have none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Raw
 
@@ -17,60 +16,14 @@ from stream.decode.values import member_path
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
 from stream.records.errors import BadInput
-from stream.records.privacy import spell_name
 from stream.sources.contents import trim
 from stream.sources.envelope import entry_named, members_of
-from stream.sources.regular_files import read_regular
+from stream.sources.folder_views import Views
 from stream.sources.request import PLAIN_VIEW, plain_name_of, request_of, view_of
-from stream.sources.tree import TreeFile
 
-__all__ = ["NO_VIEWS", "FolderViews", "Views", "decode_queries"]
+__all__ = ["decode_queries"]
 
-Views: TypeAlias = Mapping[str, str]
-"""Endpoint's key → the view that its pages have; of one that is absent nobody knows."""
-
-NO_VIEWS: Final[Views] = MappingProxyType({})
-LONGEST: Final = 1 << 20
-"""How many bytes such a file may have."""
 WANTED: Final = "a query, or an object with one for each endpoint"
-
-
-class FolderViews:
-    """The views of pages by their directory: its own file says them, or the nearest one above."""
-
-    def __init__(self, place: Path, files: Mapping[str, TreeFile]) -> None:
-        """Read the ``files``, by the directories that they stand in, below ``place``.
-
-        Raises:
-            Unavailable: one cannot be read.
-        """
-        self.faults: list[BadInput] = []
-        """What is wrong with files: as long as something is, nobody knows what was asked."""
-        self._views: dict[str, Views] = {}
-        for folder, file in files.items():
-            try:
-                written = read_regular(file.target or place / file.name, LONGEST)
-                self._views[folder] = decode_queries(written)
-            except BadInput as error:
-                self.faults.append(error.name_place(spell_name(file.name)))
-
-    def views_in(self, folder: str) -> Views:
-        """Return the views of pages in a directory, by its name below the place."""
-        if not self._views:
-            return NO_VIEWS
-        while folder not in self._views and folder:
-            folder = folder.rpartition("/")[0]
-        return self._views.get(folder, NO_VIEWS)
-
-    def views_of(self, key: str, names: Sequence[str]) -> Views:
-        """Return the views of an endpoint's chain, whose files have these names below the place."""
-        first = self.views_in(names[0].rpartition("/")[0])
-        for name in names[1:] if self._views else ():
-            if self.views_in(name.rpartition("/")[0]).get(key) != first.get(key):
-                found = "found another query than for other pages of its chain, expected one"
-                self.faults.append(BadInput("views", found).name_place(spell_name(name)))
-                break
-        return first
 
 
 def decode_queries(written: bytes) -> Views:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -32,7 +32,7 @@ STATE: Final = b"SQLite format 3\0"
 EXPECTED: Final = f"expected pages, or a name as {NAMES_WANTED}"
 
 
-class Recognition(NamedTuple):
+class Recognition(msgspec.Struct, frozen=True):
     """What a file is: one that holds pages, of an endpoint if its rows say it, or none, and why.
 
     What the program has written itself is none, without a reason.
@@ -117,7 +117,7 @@ def first_document(head: bytes) -> bytes:
         return head
     closing: list[bytes] = []
     known = head
-    for token in TOKEN.finditer(head):
+    for token in re.finditer(TOKEN, head):
         if token[0] in CLOSINGS:
             closing.append(CLOSINGS[token[0]])
         elif token[0] in {b"}", b"]"}:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -26,14 +26,14 @@ __all__ = ["LEASES", "Patience", "Settling", "is_open_elsewhere", "is_whole"]
 ANY_JSON: Final = msgspec.json.Decoder(Raw)
 
 
-class Patience(NamedTuple):
+class Patience(msgspec.Struct, frozen=True):
     """Seconds: how long a broken file may be written to, and until directories are seen again."""
 
     settle: float
     rescan: float
 
 
-class Wait(NamedTuple):
+class Wait(msgspec.Struct, frozen=True):
     """A file whose end is not whole: as it was seen, and since when; ``sound``: it could be."""
 
     signature: str | None

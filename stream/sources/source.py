@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from stream.records.delivery import Delivery
 from stream.sources.digests import CHEAP, Digests
@@ -16,7 +18,7 @@ Send: TypeAlias = Callable[[Delivery], Awaitable[None]]
 """Puts a delivery into the channel, waiting for room."""
 
 
-class ReadOptions(NamedTuple):
+class ReadOptions(Struct, frozen=True):
     """How files are read: the most bytes of a page, and what digests are taken.
 
     Without ``has_positions`` nobody will go on from them, and they are left empty.

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 from stream.records.tally import Tally
 from stream.records.windows import Snapshot
-from stream.state.links import HeldLinks, PagePlace, WalkKey
+from stream.state.links import HeldLinks, Letters, PagePlace, WalkKey
 from stream.state.objects import Objects
-from stream.state.saved_series import SavedFigures, SavedSeries
-from stream.state.sqlite.letters import Letters
-from stream.state.sqlite.store import Checkpoint, Store
+from stream.state.saved_state import Checkpoint, SavedState
 from stream.state.windows import KeyedState, Place
 
-__all__ = ["Checkpoints"]
+if TYPE_CHECKING:  # only runs that store something import them
+    from stream.state.saved_series import SavedFigures, SavedSeries
+    from stream.state.sqlite.store import Store
+
+__all__ = ["Checkpoints", "open_state_file"]
 
 LINKS_HELD: Final = 25_000
 """Links that are kept in memory where there is no state file."""
@@ -26,13 +29,13 @@ class Checkpoints:
     """Stores what pages have changed, every so many pages or seconds.
 
     Without a state file nothing lasts; what does not fit into memory, and dead letters, are in a
-    scratch file all the same.
+    scratch file all the same, which is made when there is something to put into it.
     """
 
     def __init__(
-        self, store: Store, objects: Objects, tally: Tally, budget: int, *, lasting: bool
+        self, store: Store | None, objects: Objects, tally: Tally, budget: int, *, lasting: bool
     ) -> None:
-        """Put what ``store`` holds into ``state``, ``objects`` and ``tally``.
+        """Put what ``store`` holds into ``state``, ``objects`` and ``tally``; ``None``: nothing.
 
         ``budget`` is how many bytes of memory windows may take.
         ``lasting``: there is a state file, and not only one that goes with the run.
@@ -40,12 +43,12 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: it is damaged, or cannot be read.
         """
-        self.store = store
+        self._store = store
         self.is_lasting = lasting
         self.objects = objects
         self.tally = tally
         self.state = KeyedState(store, budget)
-        saved = store.load()
+        saved = SavedState() if store is None else store.load()
         self.parts = saved.parts
         """The entries that the file had when it was opened; who takes them clears this."""
         self.series: list[SavedSeries] = saved.series
@@ -66,6 +69,34 @@ class Checkpoints:
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
 
+    @property
+    def store(self) -> Store:
+        """Where all is stored; a scratch file is made for whoever is the first to ask.
+
+        Raises:
+            Unavailable: it cannot be made.
+        """
+        if self._store is None:
+            from stream.state.sqlite.store import Store  # noqa: PLC0415 -- 5 ms; most runs store nothing
+
+            self._store = self.state.store = Store(None)
+        return self._store
+
+    @property
+    def losses(self) -> list[str]:
+        """What the store has lost of what had been stored in it."""
+        return [] if self._store is None else self._store.losses
+
+    @property
+    def has_links(self) -> bool:
+        """Whether links were put into the store by this process."""
+        return self._store is not None and self._store.has_links
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
+
     def count(self) -> None:
         """Note that a delivery has changed something that lasts."""
         self.pending_deliveries += self.is_lasting
@@ -82,7 +113,7 @@ class Checkpoints:
             BadInput, Unavailable: the state file cannot be read.
         """
         found: dict[int, Letters] = {}
-        for (owner, place), chain, body in self.store.placed_letters():
+        for (owner, place), chain, body in self._stored_letters():
             if owner == part:
                 found.setdefault(place, (chain, []))[1].append(body)
         held = {
@@ -100,7 +131,7 @@ class Checkpoints:
     def walks(self) -> set[WalkKey]:
         """Return the walks that the next checkpoint changes."""
         changed = set(self.links.packed_links)
-        for part in self.forgotten_parts:
+        for part in self.forgotten_parts if self._store is not None else ():
             changed |= self.store.walks_in(part)
         return changed
 
@@ -110,7 +141,7 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
-        if self.is_lasting or self.store.has_links:
+        if self.is_lasting or self.has_links:
             self.flush_links()
             yield from self.store.links()
             return
@@ -152,19 +183,20 @@ class Checkpoints:
             else state.changed_places.intersection(state.leaving_windows())
         )
         flushed = lasting or len(self.links) > LINKS_HELD
-        self.store.save(
-            Checkpoint(
-                parts,
-                self._letters,
-                self.forgotten_parts,
-                self.links.rows() if flushed else (),
-                self._windows_held(due),
-                state.raised_revisions,
-                self.objects.saved_objects() if lasting and self.objects.has_changed else None,
-                self.tally.saved_counts(),
-                figures,
+        if self._store is not None or due or flushed or self._letters:
+            self.store.save(
+                Checkpoint(
+                    parts,
+                    self._letters,
+                    self.forgotten_parts,
+                    self.links.rows() if flushed else (),
+                    self._windows_held(due),
+                    state.raised_revisions,
+                    self.objects.saved_objects() if lasting and self.objects.has_changed else None,
+                    self.tally.saved_counts(),
+                    figures,
+                )
             )
-        )
         self._since, self.pending_deliveries = None, 0
         self._letters = {}
         self.forgotten_parts = set()
@@ -203,4 +235,25 @@ class Checkpoints:
         Raises:
             BadInput, Unavailable: the state file cannot be read.
         """
-        return (body for _, _, body in self.store.placed_letters())
+        return (body for _, _, body in self._stored_letters())
+
+    def _stored_letters(self) -> Iterator[tuple[PagePlace, Chain, bytes]]:
+        return iter(()) if self._store is None else self._store.placed_letters()
+
+
+def open_state_file(path: Path) -> Store:
+    """Open a state file, and take over its shards: they could come later, over what is newer.
+
+    Raises:
+        Unavailable: it cannot be opened, or is in use.
+        BadInput: it is damaged.
+    """
+    from stream.state.sqlite.store import Store  # noqa: PLC0415 -- 5 ms that only this run needs
+
+    store = Store(path)
+    try:
+        store.take_shards([])
+    except BaseException:
+        store.close()
+        raise
+    return store

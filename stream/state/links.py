@@ -10,10 +10,12 @@ import msgspec
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 
-__all__ = ["HeldLinks", "PagePlace", "WalkKey"]
+__all__ = ["HeldLinks", "Letters", "PagePlace", "WalkKey"]
 
 PagePlace: TypeAlias = tuple[Part, int]
 """A page: the part that it stands in, and where there."""
+Letters: TypeAlias = tuple[Chain, list[bytes]]
+"""A page's dead letters, and the chain that they are counted with."""
 WalkKey: TypeAlias = tuple[Chain, int]
 """One pass over a chain: the chain, and its revision."""
 

@@ -12,6 +12,7 @@ from typing import Final
 from stream.records.windows import Columns, Snapshot
 
 __all__ = [
+    "LARGE_PAGE",
     "SMALL_BUDGET",
     "choose_budget",
     "estimate_bytes",
@@ -29,6 +30,8 @@ LARGEST_BUDGET: Final = 1_000_000_000
 MALLOC: Final = ((-1, 64 << 20), (-3, 32 << 20))
 """M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: from how many free bytes on memory is given back, and from
 how many that are asked for in one it is given back at once."""
+LARGE_PAGE: Final = 1 << 17
+"""Bytes of a page that the system is asked for, and given back, unless memory is kept."""
 PARTS: Final = 4
 """Into how many parts memory is cut: one is for windows, the rest for everybody else."""
 

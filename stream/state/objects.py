@@ -8,7 +8,7 @@ they were fetched are kept one by one, as a changed file takes back what it said
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 from msgspec.msgpack import decode, encode
@@ -28,7 +28,7 @@ WALKED: Final = -1
 """Where what all walks over a list have said is kept, in the place of a page."""
 
 
-class NameClaim(NamedTuple):
+class NameClaim(Struct, frozen=True, array_like=True):
     """What a page calls a project; of several claims the latest walk's holds.
 
     Of one moment it is the last name in the order of texts, wherever that stands.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from stream.records.chains import Chain
 from stream.records.windows import Window
 
@@ -49,7 +51,7 @@ class SavedDay(NamedTuple):
     is_empty: bool = False
 
 
-class SavedFigures(NamedTuple):
+class SavedFigures(Struct, frozen=True):
     """What moves with a checkpoint: series, days that were worked out, and days that are no more.
 
     Days that were worked out, or are no more, are not stale any longer. ``former_chains`` are those

@@ -13,6 +13,8 @@ from heapq import merge as in_order
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
+from msgspec import Struct
+
 from stream.records.chains import Chain, folded_chain
 from stream.records.windows import Bucket, Outcomes, Slot, Snapshot, Window
 from stream.state.dedupe import merge_bucket
@@ -39,7 +41,7 @@ KEPT: Final = 0.5
 Place: TypeAlias = tuple[Chain, Slot]
 
 
-class Glance(NamedTuple):
+class Glance(Struct, frozen=True):
     """What can be said of a window without its rows."""
 
     revision: int
@@ -47,7 +49,7 @@ class Glance(NamedTuple):
     digest: bytes
 
 
-class Fold(NamedTuple):
+class Fold(Struct, frozen=True):
     """What takes the place of windows that are old: sums of the same days, and how it was.
 
     ``windows`` are the sums, of each label and of all; ``rows`` is how many rows the windows had

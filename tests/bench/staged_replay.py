@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-import stream.pipeline
+import stream.figures.outline
 import stream.sources.fixtures
 from stream.__main__ import main
 from stream.decode import pages
@@ -37,7 +37,7 @@ STAGES: Final[list[tuple[Any, str, str]]] = [
     (pages.Decoder, "_bucket", "rows to columns"),
     (KeyedState, "take", "state, merge"),
     (KeyedState, "take_again", "state, merge"),
-    (stream.pipeline, "outline_of", "figures"),
+    (stream.figures.outline, "outline_of", "figures"),
 ]
 """Where a function is looked up, its name, and the stage that it is."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stream.decode import Decoder, decode_list
+from stream.decode import Decoder
+from stream.decode.lists import decode_list
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.errors import BadInput
 from tests.support.pages import FIRST, Json, bucket, listed, page, used

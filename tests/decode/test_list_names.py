@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from stream.decode import decode_list
+from stream.decode.lists import decode_list
 from stream.providers.openai import LISTS
 from stream.records.privacy import show_label
 from tests.support.pages import listed

@@ -19,8 +19,8 @@ from stream.engines.workers.worker import Task
 from stream.records.digests import CHECKSUMS
 from stream.sources import capture_ranges
 from stream.sources.capture_ranges import cut_capture
-from stream.sources.captures import capture_named
-from stream.sources.lines import CaptureReader, LineRange
+from stream.sources.captures import LineRange, capture_named
+from stream.sources.lines import CaptureReader
 from tests.support.capture_strategies import Sent, lines_of, viewed, walks
 from tests.support.envelopes import line, put_capture, zstd
 from tests.support.outcomes import outcomes_in

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from stream.engines.workers import pool
 from stream.engines.workers.ranges import compare_ranges, cut_pages, slots_in
@@ -290,14 +291,14 @@ def test_pages_of_all_ranges_are_told_of(tmp_path: Path, monkeypatch: pytest.Mon
             pool,
             "hear",
             lambda worker, observer, hear=pool.hear: hear(
-                worker, observer._replace(on_page=told.append)
+                worker, structs.replace(observer, on_page=told.append)
             ),
         )
         monkeypatch.setattr(
             pool,
             "take_pages",
             lambda survey, intake, run, observer: take_pages(
-                survey, intake, run, observer._replace(on_page=told.append)
+                survey, intake, run, structs.replace(observer, on_page=told.append)
             ),
         )
         assert replay(pages, workers=3).code == 0

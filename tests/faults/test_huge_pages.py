@@ -77,7 +77,7 @@ def yield_slowly(*_: object, **__: object) -> Iterator[bytes]:
     ("place", "stretch"),
     [
         ("decode.Decoder.decode", fail_slowly),
-        ("pipeline.outline_of", fail_slowly),
+        ("figures.outline.outline_of", fail_slowly),
         ("sinks.report.pieces_of", yield_slowly),
     ],
 )
@@ -96,7 +96,7 @@ def test_work_that_only_reads_is_broken_off(
 def test_a_list_is_broken_off_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of objects is read at one go as well."""
     pages = put_all(tmp_path / "pages", {ONE: MORE, TWO: END, "projects.json": "{}"})
-    monkeypatch.setattr("stream.intake.reading.decode_list", fail_slowly)
+    monkeypatch.setattr("stream.decode.lists.decode_list", fail_slowly)
     assert replay(pages).code == 143
 
 
@@ -192,6 +192,6 @@ def test_a_signal_behind_the_report_is_too_late(
         os.kill(os.getpid(), signal.SIGTERM)
         return b"{}\n"
 
-    monkeypatch.setattr("stream.cli.replay.summary_of", end_late)
+    monkeypatch.setattr("stream.sinks.summary.summary_of", end_late)
     replayed = replay(put_all(tmp_path, {ONE: MORE, TWO: END}))
     assert (replayed.code, replayed.report is not None) == (0, True)

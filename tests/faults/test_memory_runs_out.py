@@ -117,7 +117,7 @@ def test_documents_that_do_not_fit_are_named(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("place", ["state.windows.KeyedState.take", "pipeline.outline_of"])
+@pytest.mark.parametrize("place", ["state.windows.KeyedState.take", "figures.outline.outline_of"])
 def test_memory_that_runs_out_elsewhere(
     place: str, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def read_and_fail(pages: Path, state: Path, *, at_once: bool) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         if at_once:
-            patch.setattr("stream.pipeline.keep_days", fail)
+            patch.setattr("stream.figures.replayed_days.keep_days", fail)
         else:
             patch.setattr("stream.state.sqlite.day_file.put_replayed", fail)
         read_into(pages, state)

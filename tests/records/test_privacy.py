@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from stream.records.privacy import (
+    CONTROL,
     escape_json,
     is_private_name,
     mask_json,
@@ -155,6 +158,15 @@ def test_a_terminal_obeys_nothing(tmp_path: Path) -> None:
     for text in (replayed.output, notes.read_text("utf-8"), metrics.read_text("utf-8")):
         assert [one for one in text if one != "\n" and not one.isprintable()] == []
     assert escape_json(b'"\xc2\x9b"') == b'"\\u009b"'
+
+
+def test_what_can_be_printed_is_not_looked_through() -> None:
+    """Text that can be printed stays the one it is: of what is escaped no character is such."""
+    written = '{\n  "name": "né"\n}\n'.encode()
+    assert escape_json(written) is written
+    escaped = [one for one in map(chr, range(sys.maxunicode + 1)) if re.match(CONTROL, one)]
+    assert len(escaped) > 2_000
+    assert [one for one in escaped if one.isprintable()] == []
 
 
 def test_labels_stay_apart() -> None:

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import encode
+from msgspec.structs import replace
 
+from stream.sources.capture_parts import CapturePlace
 from stream.sources.captures import Capture
 from tests.support.appending import FIRST, append, of_day
 from tests.support.running import replay
@@ -203,7 +205,13 @@ def test_a_capture_that_is_renamed_while_one_looks_is_looked_for(
 def survey_of(found: Watching, path: Path) -> object:
     """Return what a survey finds, but for captures other than one."""
     survey = type(found.source).survey(found.source)
-    return survey._replace(captures=[Capture(path, path.name)])
+    return replace(survey, captures=[Capture(path, path.name)])
+
+
+def place_in(watching: Watching) -> CapturePlace:
+    """Return how far the capture was read."""
+    assert watching.source.captures is not None
+    return watching.source.captures.parts.places[NAME]
 
 
 def test_an_older_position_is_understood(watching: Watching) -> None:
@@ -211,11 +219,10 @@ def test_an_older_position_is_understood(watching: Watching) -> None:
     path = watching.pages / NAME
     append(path, of_day(0, 7))
     watching.look()
-    place = watching.source.captures.parts.places[NAME]
-    watching.look_from({NAME: encode(place[:5])})
+    watching.look_from({NAME: encode(place_in(watching)[:5])})
     append(path, of_day(1, 5))
     assert lines(watching.look()) == [2, 0]
-    watching.look_from({NAME: encode(watching.source.captures.parts.places[NAME][:5])})
+    watching.look_from({NAME: encode(place_in(watching)[:5])})
     path.rename(watching.pages / f"{NAME}.1")
     append(watching.pages / f"{NAME}.1", of_day(2, 1))
     assert [line for line in lines(watching.look()) if line] == [3]

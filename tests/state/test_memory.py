@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import mmap
 import platform
 import subprocess
@@ -23,7 +24,7 @@ from stream.records.chains import Chain, folded_chain
 from stream.records.shares import ALL, Share
 from stream.records.tally import Tally
 from stream.records.windows import Bucket, Outcomes, Snapshot, Window
-from stream.state.memory import choose_budget, estimate_bytes, keep_freed_memory
+from stream.state.memory import LARGE_PAGE, choose_budget, estimate_bytes, keep_freed_memory
 from stream.state.windows import EmptyStore, KeyedState, Place
 from tests.support.pages import bucket, page, put_all, used
 from tests.support.running import NOW
@@ -88,11 +89,12 @@ def pages(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("memory", "stored"), [(MANY, 0), (FEW, 10)])
 def test_windows_leave_memory_where_they_do_not_fit(pages: Path, memory: int, stored: int) -> None:
-    """Where all fit nothing is written to the scratch file; where none does, every window is."""
+    """Where all fit there is no scratch file; where none does, every window is in it."""
     run = Replay(directory=pages, now=int(NOW), rules=Rules(memory=memory))
     with closing(Intake(run.rules, Tally(), lambda: run.now)) as intake:
         anyio.run(ingest_all, run, intake)
         (chain,) = intake.state.chains
+        assert isinstance(intake.state.store, EmptyStore) is not bool(stored)
         assert len(list(intake.state.store.slots(chain))) == stored
         assert len(intake.state.snapshots) == 10 - stored
         held = sum(map(estimate_bytes, intake.state.snapshots.values()))
@@ -209,3 +211,24 @@ def test_where_memory_has_no_such_setting_nothing_happens(monkeypatch: pytest.Mo
     """Python can be built without ctypes, and other libraries have no such setting."""
     monkeypatch.setitem(sys.modules, "ctypes", None)
     keep_freed_memory()
+
+
+@pytest.mark.parametrize(
+    ("name", "blanks", "times"),
+    [
+        ("usage_completions.json", 0, 0),
+        ("usage_completions.json", LARGE_PAGE, 1),
+        ("usage_completions.ndjson", 0, 1),
+    ],
+    ids=["a small page", "a large one", "a capture"],
+)
+def test_memory_is_kept_where_much_of_it_is_asked_for_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, blanks: int, times: int
+) -> None:
+    """The setting is made once, for large pages and captures; small pages do not wait for it."""
+    made: list[None] = []
+    monkeypatch.setattr("stream.pipeline.keep_freed_memory", lambda: made.append(None))
+    one = json.dumps(page(bucket(used(1, model="m"), day=1))) + " " * blanks
+    pages = put_all(tmp_path / "pages", {name: one})
+    anyio.run(replay, Replay(directory=pages, now=int(NOW), report=None), Tally())
+    assert len(made) == times

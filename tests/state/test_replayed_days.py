@@ -15,8 +15,9 @@ from stream.records.errors import BadInput
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
 from stream.state.saved_series import SavedDay, SavedFigures, Span
+from stream.state.saved_state import Checkpoint
 from stream.state.sqlite.inspection import Inspection
-from stream.state.sqlite.store import Checkpoint, Store
+from stream.state.sqlite.store import Store
 from stream.state.windows import Fold, Place
 from tests.support.pages import DAY, FIRST
 

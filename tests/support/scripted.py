@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple, TypeAlias
 
 import anyio
+from msgspec.structs import replace
 
 from stream.engines.workers.joins import join_figures, take_letters, take_over
 from stream.engines.workers.worker import ShareResult, compute_figures, share_result_of
@@ -148,7 +149,7 @@ class Scripted:
             if isinstance(step, Delivery):
                 self.place += 1
                 if self._known.get(step.part.name, 0) < self.place:
-                    await send(step._replace(position=b"%d" % self.place))
+                    await send(replace(step, position=b"%d" % self.place))
                 continue
             if step is PAUSE:
                 self.place += 1
@@ -296,7 +297,7 @@ class Run:
                 main.store()
                 store = together if state is None else main.checkpoints.store
                 joined = Windows(parts[0].chains, store=store)
-                view = freeze_state(main)._replace(windows=joined)
+                view = replace(freeze_state(main), windows=joined)
                 return self._shown(main, view, join_figures(figures, joined)), place
 
     def _take(self, intake: Intake) -> int:

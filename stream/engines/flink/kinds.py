@@ -168,9 +168,9 @@ def take_overlap(figures: EndpointFigures, key: Any) -> None:
 
 def difference_keys(figures: EndpointFigures) -> Iterator[Sequence[Any]]:
     """Write what labels say differently; figures as texts."""
-    for place, (window, dimensions, counter, said) in enumerate(figures.label_differences):
-        texts = {label: plain_text_of(value) for label, value in said.items()}
-        yield (*window, place, dimensions, counter, texts)
+    for place, one in enumerate(figures.label_differences):
+        texts = {label: plain_text_of(value) for label, value in one.figures.items()}
+        yield (*one.window, place, one.dimensions, one.counter, texts)
 
 
 def take_difference(figures: EndpointFigures, key: Any) -> None:

@@ -21,7 +21,8 @@ from stream.records.chains import Chain
 from stream.records.delivery import UNKNOWN_CHAIN, Page
 from stream.records.errors import BadInput
 from stream.records.windows import DAY, Bucket, Snapshot
-from stream.sources.captures import capture_named, page_of
+from stream.sources.capture_pages import page_of
+from stream.sources.captures import capture_named
 from stream.sources.lines import Line, too_long_line
 from stream.state.sqlite.codec import Codec
 

@@ -30,7 +30,7 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.changelog_mode import ChangelogMode
 
 from stream import __version__
-from stream.decode.parse import BYTE_ORDER_MARK
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.engines.flink import tables
 from stream.engines.flink.facts import Fact, Facts, Sum, changes_between, limbs_of, read_number
 from stream.engines.flink.job import Job, read_arguments

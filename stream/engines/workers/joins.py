@@ -14,9 +14,8 @@ from stream.figures.endpoint import EndpointFigures
 from stream.intake.account import join_entries
 from stream.intake.intake import Intake
 from stream.records.windows import Snapshot
-from stream.state.links import PagePlace
+from stream.state.links import Letters, PagePlace
 from stream.state.memory import resume_collector
-from stream.state.sqlite.letters import Letters
 from stream.state.windows import Place, Windows
 
 __all__ = ["join_figures", "join_windows", "take_letters", "take_over"]

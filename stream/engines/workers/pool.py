@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import anyio
 import anyio.to_thread
+from msgspec.structs import replace
 
 from stream.engines.signals import SIGNALS, ignore_signals
 from stream.engines.workers.joins import join_figures, join_windows, take_letters, take_over
@@ -204,7 +205,7 @@ class Pool:
             if not self._cuts_captures:
                 return await self._finish(self.intake, observer, await self._take_all(observer))
             try:
-                taken = await self._take_all(observer._replace(on_hole=refuse_hole))
+                taken = await self._take_all(replace(observer, on_hole=refuse_hole))
             except BadInput:
                 pass
             else:
@@ -257,8 +258,11 @@ class Pool:
                 store if lasting else shards,
             )
             windows.former_chains = former_chains(windows.chains, intake.account)
-            state = freeze_state(intake)._replace(
-                windows=windows, left_out=self.survey.left_out, day_store=day_store_of(intake)
+            state = replace(
+                freeze_state(intake),
+                windows=windows,
+                left_out=self.survey.left_out,
+                day_store=day_store_of(intake),
             )
             letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
             report = await finish_run(

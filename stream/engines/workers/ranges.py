@@ -16,6 +16,8 @@ from itertools import accumulate, groupby, repeat
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from stream.figures.totals import AMOUNT
 from stream.pipeline import Replay
 from stream.providers.openai import ENDPOINTS
@@ -60,13 +62,13 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
     for chain, found in zip(survey.chains, weights, strict=True):
         rest = chain
         for place, first, end in cut.take(found):
-            ranges[place].chains.append(rest._replace(files=chain.files[first:end]))
-            rest = rest._replace(faults={}, missing_pages=())  # the first one has said them
+            ranges[place].chains.append(replace(rest, files=chain.files[first:end]))
+            rest = replace(rest, faults={}, missing_pages=())  # the first one has said them
     for capture, found_pieces, found in zip(captures, pieces, sizes, strict=True):
         for place, first, end in cut.take(found):
             following = found_pieces[end].lines.start if end < len(found_pieces) else None
-            lines = found_pieces[first].lines._replace(end=following)
-            ranges[place].captures.append(capture._replace(lines=lines))
+            lines = replace(found_pieces[first].lines, end=following)
+            ranges[place].captures.append(replace(capture, lines=lines))
     seen = {one.chain for one in survey.chains}.union(
         *(chains_at(one, run.max_page_bytes) for found in ranges for one in found.captures)
     )

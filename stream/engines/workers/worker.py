@@ -253,7 +253,7 @@ def share_result_of(
         slots if is_range else {},
         checkpoints.links,
         intake.touched_walks() if is_whole else set(),
-        checkpoints.store.has_links,
+        checkpoints.has_links,
         intake.forgotten_parts if is_whole else set(),
         checkpoints.letter_places,
         intake.objects.saved_objects() if is_whole else b"",

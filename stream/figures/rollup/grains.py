@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -36,7 +36,7 @@ Limits: TypeAlias = Mapping[str, frozenset[Any]]
 GROUPS: Final = "group_by"
 
 
-class View(NamedTuple):
+class View(msgspec.Struct, frozen=True):
     """What a chain was asked for; without a view nothing is known, and nothing is in it.
 
     ``fixed_values`` are those of filters with a single one: each row of the chain has it.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from stream.figures.rollup.grains import (
     Grain,
@@ -16,7 +18,7 @@ from stream.figures.rollup.grains import (
     query_of,
     share_limits,
 )
-from stream.figures.rollup.table import Record, present_values
+from stream.figures.rollup.table import Cluster, LabelDifference, Record, present_values
 from stream.providers.endpoint import Endpoint
 from stream.records.chains import Chain
 from stream.records.money import Number
@@ -31,22 +33,12 @@ from stream.records.windows import (
     pair_rows,
 )
 
-__all__ = ["Cluster", "LabelDifference", "Layer", "layers_of"]
+__all__ = ["Layer", "layers_of"]
 
-Cluster: TypeAlias = dict[Slot, list[tuple[Chain, Snapshot]]]
 """Windows that touch each other, and what the chains say of each."""
 
 
-class LabelDifference(NamedTuple):
-    """Figures of one counter of one identity, of labels that nothing puts in order."""
-
-    window: Window
-    dimensions: dict[str, Any]
-    counter: str
-    figures: dict[str, Number]
-
-
-class Layer(NamedTuple):
+class Layer(Struct, frozen=True):
     """The rows of one window at one grain; ``limits`` are what its chains let through.
 
     ``is_filtered``: none of its chains shows everything. ``rollup``: they are of ``daily_costs``.

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from stream.figures.rollup.layers import Layer
+from stream.figures.rollup.table import Overlap
 from stream.records.windows import Window
 
-__all__ = ["Overlap", "leave_out_overlapping", "wider_windows_of"]
-
-
-class Overlap(NamedTuple):
-    """Two windows of which neither contains the other; ``wider_window`` counts instead.
-
-    ``None``: there is none, and what they have in common counts twice.
-    """
-
-    window: Window
-    other_window: Window
-    wider_window: Window | None
+__all__ = ["leave_out_overlapping", "wider_windows_of"]
 
 
 def wider_windows_of(windows: Iterable[Window]) -> list[tuple[Window, int]]:

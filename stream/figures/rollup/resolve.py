@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from decimal import localcontext
-from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from stream.figures.rollup.compare import Comparison
+from msgspec import Struct
+
 from stream.figures.rollup.grains import fill_dimensions
-from stream.figures.rollup.layers import Cluster, LabelDifference, Layer, layers_of
-from stream.figures.rollup.overlaps import Overlap, leave_out_overlapping, wider_windows_of
-from stream.figures.rollup.table import Finding, Table, table_alone, table_of
+from stream.figures.rollup.table import (
+    Cluster,
+    Finding,
+    LabelDifference,
+    Overlap,
+    Table,
+    table_alone,
+)
 from stream.providers.endpoint import Endpoint
 from stream.records.chains import Chain
-from stream.records.money import MONEY
 from stream.records.windows import Slot, Snapshot, Window
 
 __all__ = ["ChainWindow", "Resolution", "resolve_windows"]
@@ -25,7 +26,7 @@ ChainWindow: TypeAlias = tuple[Slot, Chain, Snapshot]
 """A window of some chain, and what it holds."""
 
 
-class Resolution(NamedTuple):
+class Resolution(Struct, frozen=True):
     """A cluster's records, from when to when its windows go, and what was found on the way."""
 
     table: Table
@@ -46,6 +47,8 @@ def resolve_windows(
     for cluster in clusters_of(windows):
         (slot, told), *more = cluster.items()
         if more or slot.rollup or len(told) > 1:
+            from stream.figures.rollup.clusters import resolve_cluster  # noqa: PLC0415 -- 2 ms; few windows overlap
+
             yield resolve_cluster(endpoint, cluster)
         else:
             chain, snapshot = told[0]
@@ -76,35 +79,3 @@ def is_told_by_all(told: Iterable[tuple[Chain, Snapshot]]) -> bool:
     What one of those labels comes to is in that.
     """
     return any(chain.is_folded and not chain.page_label for chain, _ in told)
-
-
-def span_of_slots(slots: Iterable[Slot]) -> Window:
-    """Return from when to when some windows go."""
-    starts, ends = zip(*(slot.window for slot in slots), strict=True)
-    return Window(min(starts), max(ends))
-
-
-def resolve_cluster(endpoint: Endpoint, cluster: Cluster) -> Resolution:
-    """Resolve windows that overlap: the finest layer counts whole, of others what it lacks."""
-    with localcontext(MONEY):
-        layers, differences = layers_of(endpoint, cluster)
-        layers, overlaps = leave_out_overlapping(layers)
-        layers.sort(key=lambda one: (one.order, one.window))
-        comparison = Comparison(endpoint)
-        for _, alike in groupby(layers, attrgetter("order")):
-            hosted: defaultdict[Window, list[Layer]] = defaultdict(list)
-            for layer in alike:
-                hosted[comparison.finer.host_of(layer.window)].append(layer)
-            for host in sorted(hosted):
-                comparison.take(host, hosted[host])
-        findings = sorted(comparison.findings, key=attrgetter("window"))
-        wider = wider_windows_of(slot.window for slot in cluster if not slot.rollup)
-        differences.sort(key=attrgetter("window"))
-        return Resolution(
-            table_of(endpoint, list(comparison.finer.records())),
-            span_of_slots(cluster),
-            tuple(findings),
-            tuple(wider),
-            tuple(overlaps),
-            tuple(differences),
-        )

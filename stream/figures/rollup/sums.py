@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -32,7 +32,7 @@ ROUNDING: Final = Decimal("0.0000005")
 """Money that differs by less is rounding (from the design's rollup rule)."""
 
 
-class CounterVerdict(NamedTuple):
+class CounterVerdict(Struct, frozen=True):
     """What one counter of a sum came to, and what no record covers of it."""
 
     status: str

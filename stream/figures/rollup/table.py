@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
 from stream.providers.endpoint import Endpoint
+from stream.records.chains import Chain
 from stream.records.money import Number, exact_number
 from stream.records.windows import (
     Column,
     Columns,
     Counters,
     Identity,
+    Slot,
     Snapshot,
     Window,
     canonical_order,
@@ -22,7 +24,10 @@ from stream.records.windows import (
 )
 
 __all__ = [
+    "Cluster",
     "Finding",
+    "LabelDifference",
+    "Overlap",
     "Record",
     "Table",
     "identity_of",
@@ -33,7 +38,11 @@ __all__ = [
 ]
 
 
-class Table(NamedTuple):
+Cluster: TypeAlias = dict[Slot, list[tuple[Chain, Snapshot]]]
+"""Windows that overlap, with what each chain says of them."""
+
+
+class Table(Struct, frozen=True):
     """Resolved records as columns; ``windows`` and ``sources`` have an entry for each record."""
 
     windows: Sequence[Window]
@@ -73,7 +82,7 @@ def present_values(names: Iterable[str], values: Column) -> dict[str, Any]:
     return {**known, **dict(values[-1] or ())}
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True):
     """What became of one counter of a rollup: absorbed, excess, short, stale or rounding.
 
     ``difference`` is the rollup less its ``details``, the sum of the records that agree with it.
@@ -86,6 +95,26 @@ class Finding(NamedTuple):
     rollup: Number
     details: Number | None
     difference: Number
+
+
+class LabelDifference(Struct, frozen=True):
+    """Figures of one counter of one identity, of labels that nothing puts in order."""
+
+    window: Window
+    dimensions: dict[str, Any]
+    counter: str
+    figures: dict[str, Number]
+
+
+class Overlap(NamedTuple):
+    """Two windows of which neither contains the other; ``wider_window`` counts instead.
+
+    ``None``: there is none, and what they have in common counts twice.
+    """
+
+    window: Window
+    other_window: Window
+    wider_window: Window | None
 
 
 class Record(Struct, eq=False):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from stream.figures.expectations import FILE as EXPECTATIONS
 from stream.pipeline import Observer
@@ -21,7 +22,7 @@ from stream.sources.captures import captures_in, expectations_beside
 from stream.sources.digests import Digests
 from stream.sources.discovery import FixtureChain, discover_chains
 from stream.sources.files import read_pages, several_pages
-from stream.sources.queries import Views
+from stream.sources.folder_views import Views
 
 __all__ = ["to_capture"]
 
@@ -93,7 +94,7 @@ def chains_in(directory: Path, views: Views | None, observer: Observer) -> list[
 def put_view(found: FixtureChain, views: Views) -> FixtureChain:
     """Return a chain with the view that its endpoint has."""
     endpoint = found.chain.endpoint
-    return found._replace(chain=found.chain._replace(view=views.get(endpoint, "")))
+    return replace(found, chain=found.chain._replace(view=views.get(endpoint, "")))
 
 
 def request_of(chain: Chain, cursor: str | None) -> dict[str, Any] | None:

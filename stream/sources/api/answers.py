@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from stream.decode.parse import BYTE_ORDER_MARK, object_head, parse_object
+from stream.decode.parse import object_head, parse_object
+from stream.decode.values import BYTE_ORDER_MARK
 from stream.providers.cursors import next_cursor, root_of
 from stream.providers.endpoint import Endpoint, ObjectList
 from stream.providers.openai import ENDPOINTS

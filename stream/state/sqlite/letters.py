@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from stream.records.chains import Chain
 from stream.records.delivery import Part
-from stream.state.links import PagePlace
+from stream.state.links import Letters, PagePlace
 from stream.state.sqlite.codec import check_row, seal_row
 
-__all__ = ["LETTERS", "Letters", "placed_letters_in", "put_letters"]
-
-Letters: TypeAlias = tuple[Chain, list[bytes]]
-"""A page's dead letters, and the chain that they are counted with."""
+__all__ = ["LETTERS", "placed_letters_in", "put_letters"]
 
 LETTERS: Final = """
 CREATE TABLE letters (

@@ -13,14 +13,16 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from stream.records.chains import Chain
 from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.links import PagePlace
+from stream.state.links import Letters, PagePlace
 from stream.state.saved_series import Span
-from stream.state.sqlite.letters import Letters
-from stream.state.sqlite.store import SavedState, Store
+from stream.state.saved_state import SavedState
+from stream.state.sqlite.store import Store
 from stream.state.windows import Glance, OrderedWindows, Place
 
 __all__ = ["Shard", "Shards", "open_shard"]
@@ -52,7 +54,7 @@ class Shard(Store):
 
     def load(self) -> SavedState:
         """Return what the base holds beside windows; counts begin at zero."""
-        return self._base.load()._replace(tally=SavedTally())
+        return replace(self._base.load(), tally=SavedTally())
 
     def glance(self, place: Place) -> Glance | None:
         """Return what is known of a window without reading its rows."""

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec.msgpack import decode, encode
+from msgspec.structs import replace
 
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
@@ -17,9 +17,10 @@ from stream.records.tally import SavedTally
 from stream.records.windows import Snapshot, days_of
 from stream.state.links import PagePlace, WalkKey
 from stream.state.saved_series import SavedFigures, SavedSeries, Span
+from stream.state.saved_state import Checkpoint, SavedState
 from stream.state.sqlite.codec import check_row, checksum_of, seal_row
 from stream.state.sqlite.day_file import FORMER, NOBODY, DayFile, checked_body_of
-from stream.state.sqlite.letters import Letters, placed_letters_in, put_letters
+from stream.state.sqlite.letters import placed_letters_in, put_letters
 from stream.state.sqlite.links import (
     forget_pages,
     forget_walks,
@@ -33,38 +34,7 @@ from stream.state.sqlite.links import (
 from stream.state.sqlite.replayed_days import forget_replayed_of
 from stream.state.windows import Fold, Place
 
-__all__ = ["Checkpoint", "SavedState", "Store"]
-
-
-class Checkpoint(NamedTuple):
-    """What has changed since the last checkpoint; it is stored whole, or not at all.
-
-    A part without an entry is forgotten, and so is what the pages of parts that are
-    ``forgotten_parts`` said before. ``objects`` is ``None`` when no list has changed.
-    ``raised_revisions`` are windows whose revision alone has changed. Without ``figures`` nobody
-    has worked out what the days of these windows come to.
-    """
-
-    parts: Mapping[Part, bytes | None]
-    letters: Mapping[PagePlace, Letters]
-    forgotten_parts: Iterable[Part]
-    links: Iterable[tuple[Chain, Part, int, Link]]
-    snapshots: Iterable[tuple[Place, Snapshot]]
-    raised_revisions: Mapping[Place, int]
-    objects: bytes | None
-    tally: SavedTally
-    figures: SavedFigures | None = None
-
-
-class SavedState(NamedTuple):
-    """What a state file holds beside its windows; ``chains`` are those that have windows."""
-
-    parts: dict[Part, bytes]
-    chains: set[Chain]
-    objects: bytes
-    tally: SavedTally
-    series: list[SavedSeries]
-    former_chains: frozenset[Chain]
+__all__ = ["Store"]
 
 
 class Store(DayFile):
@@ -82,7 +52,7 @@ class Store(DayFile):
         """
         saved = self.load_but_series()
         with self.read_errors:
-            return saved._replace(series=list(self._series()))
+            return replace(saved, series=list(self._series()))
 
     def load_but_series(self) -> SavedState:
         """Return the same without series, which are many, and shown to Prometheus alone.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.decode import decode_list
+from stream.decode.lists import decode_list
 from stream.providers.openai import ENDPOINTS, LISTS
 from stream.records.chains import PRIMARY
 from stream.sources.api.answers import Answer, read_answer
