@@ -65,6 +65,7 @@ def check_requests(live: LiveAccount) -> None:
         walks[note.path] = note.path, rest
 
 
+@pytest.mark.no_cover  # a long run of what the other tests do
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_weeks_with_faults_and_kills_end_with_the_truth(seed: int, tmp_path: Path) -> None:
     """Whatever the API does, and whenever the process ends, each figure is right in the end."""
