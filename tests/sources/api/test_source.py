@@ -54,6 +54,7 @@ def test_a_project_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     assert project_ids(live) == [other]
 
 
+@pytest.mark.no_cover
 def test_a_walk_that_was_whole_is_not_asked_again(tmp_path: Path) -> None:
     """Before a part's next walk it is kept that the last one was whole: a kill loses none."""
     plan = replace(PLAN, start=START - 60 * DAY, lists_interval=None, width="1m")
