@@ -87,6 +87,7 @@ PLANS = (
 """What is loaded one after the other: another interval, another width, fewer endpoints, and all."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_who_watches_the_evidence_shows_what_it_replays_to(seed: int, tmp_path: Path) -> None:
     """Looked at, killed and packed at any moment, through reloads and full disks: the same."""

@@ -100,6 +100,7 @@ def test_a_list_that_stays_the_same_is_kept_each_day(tmp_path: Path) -> None:
     assert re.search(rb'"endpoint":"projects"', raw)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("jump", [-3_600.0, float(DAY), -float(DAY)])
 @pytest.mark.parametrize("width", ["1h", "1m"])
 def test_a_clock_that_jumps_settles_nothing_too_early(
