@@ -101,7 +101,8 @@ class Feeding:
             self._tasks = None
             with anyio.move_on_after(LAST_LOOK):
                 await self._end_accounts()
-            tasks.cancel_scope.cancel()
+            for scope in self.scopes.values():
+                scope.cancel()
         self.core.channel.end()
 
     async def _end_accounts(self) -> None:
@@ -189,7 +190,7 @@ class Feeding:
                 await self._caught_up(wanted)
             async with anyio.create_task_group() as tasks:
                 if isinstance(source, Directory):
-                    tasks.start_soon(self._listen, source, wake)
+                    tasks.start_soon(self._listen, source, wake, scope)
                 while True:
                     looked = self._last_looks.get(wanted)
                     started = anyio.current_time()
@@ -240,12 +241,13 @@ class Feeding:
             is_new = health.note_troubles(source.name, "file", files) or is_new
         self.core.changes += is_new
 
-    async def _listen(self, source: Directory, wake: Alarm) -> None:
+    async def _listen(self, source: Directory, wake: Alarm, scope: anyio.CancelScope) -> None:
         """Wake a source whenever the kernel tells of a change."""
         is_deaf, where = False, {"source": source.name, "file": str(source.place)}
         while True:
             try:
-                async for _ in changes_in(source.place, self.core.settings.rescan_seconds):
+                seconds = self.core.settings.rescan_seconds
+                async for _ in changes_in(source.place, seconds, scope):
                     if is_deaf:
                         log_event("info", "watch_works", f"{source.place}: is watched", **where)
                     is_deaf = False

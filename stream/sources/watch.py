@@ -25,10 +25,26 @@ UNSPEAKABLE: Final = "Unable to decode path"
 """What watchfiles says, and gives up, of a file whose name is no UTF-8: something has changed."""
 
 
-async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
+class WatchEnd:
+    """What the watcher's thread asks whether it is to end; who is cancelled waits for it."""
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        """End when a scope has been cancelled."""
+        self.scope = scope
+
+    def is_set(self) -> bool:
+        """Tell whether it is to end."""
+        return self.scope.cancel_called
+
+    def set(self) -> None:
+        """Take notice of what the scope says already."""
+
+
+async def changes_in(place: Path, seconds: float, scope: anyio.CancelScope) -> AsyncGenerator[None]:
     """Yield at once, and whenever the kernel tells of a change in a directory.
 
-    It ends after so many seconds, or when another directory stands in its place.
+    It ends after so many seconds, when another directory stands in its place, or within
+    milliseconds when ``scope`` has been cancelled.
 
     Raises:
         Unavailable: it cannot be watched.
@@ -45,6 +61,7 @@ async def changes_in(place: Path, seconds: float) -> AsyncGenerator[None]:
             rust_timeout=TELLING,
             yield_on_timeout=True,
             recursive=True,
+            stop_event=WatchEnd(scope),  # type: ignore[arg-type]  # as an event of anyio
         ):
             if is_first or changes:
                 yield

@@ -9,6 +9,8 @@ import pytest
 from tests.bench.day_of_requests import DAY, HOUR, MONTH, PLANS, START, count_requests
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.no_cover
+
 README = (ROOT / "README.md").read_text("utf-8")
 
 

@@ -115,6 +115,7 @@ def test_a_pull_until_now_has_the_open_day(shared: RunningTwin, tmp_path: Path) 
     assert figures_of(out)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("suffix", ["ndjson", "ndjson.gz", "ndjson.zst"])
 def test_a_pull_that_is_killed_goes_on(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -99,7 +99,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a month of all endpoints, with line items of days and revisions, as a capture."""
     out = tmp_path_factory.mktemp("made") / "month.ndjson.zst"
     grown = ("--walks", "3", "--overlap", "0.5", "--revised", "0.3", "--corrected", "0.1")
-    summary(out, "--endpoints", "all", "--rows", "20000", "--width", "1d", "--rollups", *grown)
+    summary(out, "--endpoints", "all", "--rows", "6000", "--width", "1d", "--rollups", *grown)
     return out
 
 

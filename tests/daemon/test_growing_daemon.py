@@ -7,6 +7,8 @@ import sqlite3
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.support.appending import FIRST, LATER, append, of_day, replaced
 from tests.support.daemons import Daemon, daemon, tokens
 from tests.support.envelopes import PACKED
@@ -55,6 +57,7 @@ def test_captures_count_beside_fixtures(tmp_path: Path) -> None:
         ends_as_a_replay(found)
 
 
+@pytest.mark.no_cover
 def test_kills_while_captures_grow_lose_nothing(tmp_path: Path) -> None:
     """Killed again and again, no counter falls, each line counts once, whatever the budget."""
     pages, shown, before = put_all(tmp_path / "pages", {}), 0.0, 0.0

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,16 @@ from tests.support.bad_pages import GOOD, ONE
 from tests.support.daemons import Daemon, command, configure, daemon
 from tests.support.pages import bucket, letters_in, page, put, put_all, put_recorded, used
 from tests.support.places import FIXTURES
+from tests.support.processes import faulty, spent_in
 from tests.support.prometheus import free_port
 from tests.support.running import replay
 
 MANY = 400
 MOST = 40
+AT_ONCE = 3
+WAKES, TICKS = 40, 5
+"""Of an idle second: 20 of the watcher's thread and some of the loop's; hundredths of a second."""
+SECONDS = 15
 
 
 def chain(directory: Path, pages: int) -> Path:
@@ -48,6 +54,7 @@ def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
     assert (tmp_path / "report.json").read_bytes() == expected.raw
 
 
+@pytest.mark.no_cover
 def test_kills_lose_nothing(tmp_path: Path) -> None:
     """After kills at many moments the report is that of a replay, and no counter ever fell."""
     chain(tmp_path / "pages", MANY)
@@ -97,24 +104,31 @@ def test_the_configuration_is_loaded_again(tmp_path: Path) -> None:
         assert found.stop() == 0
 
 
+@pytest.mark.no_cover  # the same starts and stops again and again
 @pytest.mark.needs_program("strace")
 @pytest.mark.parametrize("calls", ["fsync,fdatasync", "rename"])
 def test_a_kill_at_each_sync_and_rename_loses_nothing(calls: str, tmp_path: Path) -> None:
     """Killed at its first sync, its second, and so on, the next daemon ends with the same bytes."""
     expected, kills = replay(put_recorded(tmp_path / "pages"), "--no-details").raw, 0
-    for when in range(1, MOST):
+
+    def is_killed(when: int) -> bool:
         place = tmp_path / str(when)
         put_recorded(place / "pages")
-        inject = f"inject={calls}:signal=KILL:when={when}"
-        tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
+        tracer = faulty(calls, f"signal=KILL:when={when}")
         with daemon(place, tracer=tracer, wait=False) as found:
-            code = ended(found)
-        if code == 0:
-            break
-        kills += 1
+            if ended(found) == 0:
+                return False
         with daemon(place) as found:
             assert found.stop() == 0
         assert (place / "report.json").read_bytes() == expected
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # they wait more than they work
+        for first in range(1, MOST, AT_ONCE):
+            killed = list(pool.map(is_killed, range(first, first + AT_ONCE)))
+            kills += sum(killed)
+            if not all(killed):
+                break
     assert 0 < kills < MOST - 1
 
 
@@ -124,22 +138,23 @@ def ended(found: Daemon) -> int:
         try:
             caught_up = found.ready() and found.ask("/report").status == 200
         except OSError:
-            continue
+            caught_up = False
         if caught_up:
             child = Path(f"/proc/{found.process.pid}/task/{found.process.pid}/children")
             for pid in child.read_text("ascii").split():
                 os.kill(int(pid), signal.SIGTERM)
             break
+        time.sleep(0.02)
     return found.process.wait(30)
 
 
+@pytest.mark.no_cover
 @pytest.mark.needs_program("strace")
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO"])
 def test_a_store_that_fails_for_long_ends_it(fault: str, tmp_path: Path) -> None:
     """A checkpoint that cannot be stored is tried again, and after give_up_seconds it is 69."""
     chain(tmp_path / "pages", MANY)
-    inject = f"inject=pwrite64,fdatasync:error={fault}:when=80+"
-    tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
+    tracer = faulty("pwrite64,fdatasync", f"error={fault}:when=80+")
     options = ("--give-up-seconds", "1", "--checkpoint-pages", "20")
     with daemon(tmp_path, *options, tracer=tracer, wait=False) as found:
         assert found.process.wait(60) == 69
@@ -155,8 +170,7 @@ def test_a_store_that_fails_for_long_ends_it(fault: str, tmp_path: Path) -> None
 def test_a_store_that_fails_for_a_moment_is_tried_again(tmp_path: Path) -> None:
     """A few writes that fail cost time and a warning, and no page."""
     chain(tmp_path / "pages", MANY)
-    inject = "inject=pwrite64:error=ENOSPC:when=80..81"
-    tracer = ("strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", inject)
+    tracer = faulty("pwrite64", "error=ENOSPC:when=80..81")
     with daemon(tmp_path, "--checkpoint-pages", "20", tracer=tracer) as found:
         assert found.value("usage_stream_checkpoint_failures_total") > 0
         assert found.value("usage_stream_records_total") == 3 * MANY
@@ -245,21 +259,13 @@ def test_secrets_reach_no_output(tmp_path: Path) -> None:
 
 
 def test_an_idle_daemon_rests(tmp_path: Path) -> None:
-    """With nothing to do, two seconds cost no more than a tenth of CPU time."""
+    """With nothing to do, a second costs few wakes and next to no CPU time.
+
+    The kernel counts both for the daemon alone. What it still finishes takes the first seconds.
+    """
     shutil.copytree(FIXTURES, tmp_path / "pages")
     with daemon(tmp_path, "--checkpoint-seconds", "5", "--report-seconds", "60") as found:
-        stat = Path(f"/proc/{found.process.pid}/stat")
-
-        def ticks() -> int:
-            fields = stat.read_text("ascii").rpartition(")")[2].split()
-            return int(fields[11]) + int(fields[12])
-
-        before, end = ticks(), time.monotonic() + 2
-        while time.monotonic() < end:
-            with socket.socket() as waiting:
-                waiting.settimeout(0.5)
-                waiting.bind(("127.0.0.1", 0))
-                waiting.listen()
-                with pytest.raises(TimeoutError):
-                    waiting.accept()
-        assert ticks() - before <= 10
+        seconds: list[tuple[int, int]] = []
+        while not any(wakes <= WAKES and ticks <= TICKS for wakes, ticks in seconds):
+            assert len(seconds) < SECONDS, seconds
+            seconds.append(spent_in(found.process.pid, 1.0))

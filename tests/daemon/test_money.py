@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.support.daemons import Daemon, daemon
 from tests.support.pages import DAY, bucket, listed, page, put, put_all, used
 from tests.support.running import run
@@ -113,6 +115,7 @@ def test_budgets_are_what_a_hand_adds_up(tmp_path: Path) -> None:
         assert any("7 input tokens of unheard-of" in one["message"] for one in logged)
 
 
+@pytest.mark.no_cover
 def test_restarts_and_kills_change_nothing(tmp_path: Path) -> None:
     """After a stop and after a kill the same is shown, also of days that have changed meanwhile."""
     pages = put_month(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import threading
@@ -41,6 +42,7 @@ NOT_NAMES = re.compile(
 )
 
 
+@functools.cache
 def loaded(path: Path) -> Any:
     """Read a YAML file."""
     return yaml.safe_load(path.read_text("utf-8"))

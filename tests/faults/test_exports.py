@@ -69,6 +69,7 @@ def test_ten_times_the_records_need_no_more_memory(
     assert many - few < MORE
 
 
+@pytest.mark.no_cover
 @pytest.mark.needs_program("initdb")
 @pytest.mark.usefixtures("database")
 def test_ten_times_the_records_go_into_tables_in_the_same_memory(states: list[Path]) -> None:

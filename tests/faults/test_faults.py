@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.places import FIXTURES
+from tests.support.processes import faulty
 from tests.support.running import NOW
 
 KILLED = -9
 MOST = 60
 
-pytestmark = pytest.mark.needs_program("strace")
+pytestmark = [pytest.mark.needs_program("strace"), pytest.mark.no_cover]
 
 
 def command(place: Path) -> list[str]:
@@ -24,22 +25,9 @@ def command(place: Path) -> list[str]:
     return [*base, "--report", str(place / "report.json"), "--state", str(place / "state.db")]
 
 
-def run(
-    place: Path, inject: str | None = None, *, only: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a replay with a fault in its system calls, or in those of one path only.
-
-    Coverage would write files of its own there. strace counts the calls of each thread on its own,
-    and whether one worker thread syncs both the report's file and its directory is chance.
-    """
-    tracer = ["strace", "-f", "-qqq", "-e", "signal=none", "-o", "/dev/null"]
-    paths = ["-P", str(only)] if only else []
-    return subprocess.run(
-        [*([*tracer, *paths, "-e", f"inject={inject}"] if inject else []), *command(place)],
-        check=False,
-        capture_output=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
-    )
+def run(place: Path, tracer: Sequence[str] = ()) -> subprocess.CompletedProcess[bytes]:
+    """Run a replay, with faults where it is traced; coverage would write files of its own."""
+    return subprocess.run([*tracer, *command(place)], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +47,7 @@ def test_a_kill_at_each_sync_and_rename_loses_nothing(
     for when in range(1, MOST):
         place = tmp_path / str(when)
         place.mkdir()
-        if run(place, f"{calls}:signal=KILL:when={when}").returncode == 0:
+        if run(place, faulty(calls, f"signal=KILL:when={when}")).returncode == 0:
             break
         kills += 1
         report = place / "report.json"
@@ -80,7 +68,7 @@ def test_a_store_that_cannot_be_written_is_69(
     for when in range(1, MOST, step):
         place = tmp_path / str(when)
         place.mkdir()
-        done = run(place, f"{call}:error={fault}:when={when}+")
+        done = run(place, faulty(call, f"error={fault}:when={when}+"))
         if done.returncode == 0:
             break
         faults += 1
@@ -99,7 +87,8 @@ def test_a_fault_behind_the_rename_leaves_a_whole_report(
     fault: str, code: int, expected: bytes, tmp_path: Path
 ) -> None:
     """The report stands already where its directory cannot be synced; the next run ends it."""
-    done = run(tmp_path, f"fsync:{fault}", only=tmp_path)
+    # Whether one thread syncs both the report's file and its directory is chance.
+    done = run(tmp_path, faulty("fsync", fault, tmp_path))
     assert done.returncode == code, done.stderr
     assert (tmp_path / "report.json").read_bytes() == expected
     again = run(tmp_path)

@@ -83,6 +83,7 @@ def tokens(running: Daemon) -> float:
     return running.value("openai_api_tokens_total", **labels)
 
 
+@pytest.mark.no_cover
 def test_half_open_connections_cost_nothing(running: Daemon) -> None:
     """While 300 say nothing or half of it, others are served and pages counted; then it is over."""
     before = settled(running)
@@ -140,6 +141,7 @@ def test_more_connections_than_there_may_be_end_the_eldest(running: Daemon) -> N
         assert rest(half[-1]).endswith(b"ok\n")
 
 
+@pytest.mark.no_cover
 def test_slow_readers_of_the_report_are_cut_off(running: Daemon) -> None:
     """Readers that take nothing keep neither descriptors nor memory, and others are served."""
     with (running.place / "report.json").open("r+b") as file:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +161,7 @@ def peak_of(days: int) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.no_cover
 def test_memory_does_not_follow_the_number_of_days() -> None:
     """A history four times as long takes hardly more memory: a day's rows are let go."""
     peak_of(1)  # what is made once, and stays

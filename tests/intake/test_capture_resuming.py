@@ -161,6 +161,7 @@ def test_a_last_line_may_get_its_break_later(suffix: str, tmp_path: Path) -> Non
     assert b'"page":2' in letters
 
 
+@pytest.mark.no_cover
 def test_killed_runs_resume_to_the_same_bytes(tmp_path: Path) -> None:
     """Whatever moments a run dies at, the next goes on, and the last report is that of one run."""
     pages, chance = 4_000, random.Random(11)

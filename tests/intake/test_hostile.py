@@ -52,7 +52,7 @@ async def test_a_file_of_any_name_is_a_change(tmp_path: Path) -> None:
     """A file whose name is no UTF-8 lands in a watched directory, which is looked at again."""
     seen = 0
     with anyio.fail_after(20):
-        async for _ in changes_in(tmp_path, 15):
+        async for _ in changes_in(tmp_path, 15, anyio.CancelScope()):
             seen += 1
             if seen == 2:
                 break

@@ -230,6 +230,7 @@ def test_a_level_is_the_latest_and_the_average(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["d", "x"])
 def test_the_work_grows_with_rows_and_rollups(name: str, tmp_path: Path) -> None:
     """Each of 1,500 line items has a dimension of its own, and so has each of 1,500 rows."""

@@ -323,6 +323,7 @@ def test_order_and_split_change_no_byte(rows: list[Any], seed: int, cuts: int) -
         assert sum_billed(exports[0].rows).get("USD", Decimal(0)) == expected
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_an_export_that_is_killed_leaves_the_old_file(form: str, tmp_path: Path) -> None:
     """After a kill the file is the old one or the whole new one, and the next run is whole."""

@@ -58,6 +58,7 @@ def test_what_somebody_works_in_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == [".other.tmp", ".usage-stream-link.tmp"]
 
 
+@pytest.mark.no_cover
 def test_a_killed_run_is_cleared_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,9 @@ import anyio
 import pytest
 
 from stream.records.errors import Unavailable
-from stream.sources import files, regular_files
+from stream.sources import files, regular_files, watch
 from stream.sources.directory import Directory
 from stream.sources.settling import Patience
-from stream.sources.watch import changes_in
 from tests.support.appending import append, of_day
 from tests.support.bad_pages import END, GOOD, MORE, ONE, TWO
 from tests.support.pages import bucket, page, put, put_all, used
@@ -125,7 +125,7 @@ async def test_a_directory_in_the_place_of_another_is_watched_anew(tmp_path: Pat
     """What the kernel tells of is the directory that was there; it ends when another is."""
     pages = tmp_path / "pages"
     pages.mkdir()
-    changes = changes_in(pages, 60.0)
+    changes = watch.changes_in(pages, 60.0, anyio.CancelScope())
     await anext(changes)
     pages.with_name("other").mkdir()
     shutil.rmtree(pages)
@@ -133,6 +133,18 @@ async def test_a_directory_in_the_place_of_another_is_watched_anew(tmp_path: Pat
     with anyio.fail_after(30):
         async for _ in changes:
             pass
+
+
+async def test_a_watch_that_is_over_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is to end does not wait until the kernel's watcher has told that nothing happened."""
+    monkeypatch.setattr(watch, "TELLING", 20_000)
+    with anyio.move_on_after(10) as late, anyio.CancelScope() as scope:
+        asyncio.get_running_loop().call_later(0.1, scope.cancel)
+        async for _ in watch.changes_in(tmp_path, 60.0, scope):
+            pass
+    assert not late.cancel_called
 
 
 def test_pages_may_be_counted_from_0(watching: Watching) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_samples_come_back_in_order(samples: list[Sample]) -> None:
     assert [one[:3] for one in found] == sorted(one[:3] for one in samples)
 
 
+@pytest.mark.no_cover
 def test_memory_does_not_grow_with_samples() -> None:
     """Once what SQLite keeps of pages is full, twice the samples take as much memory."""
     small, large = (

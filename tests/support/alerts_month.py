@@ -64,7 +64,7 @@ class Month:
         hours: float,
         delay: float,
         rest: float = 0.25,
-        slot: float = 12,
+        slot: float = 6,
         changes: Mapping[str, Change],
     ) -> None:
         """Let something go wrong for some hours, in a slot of its own; times are in hours."""
@@ -146,7 +146,7 @@ def fail_process(month: Month) -> None:
     month.fail("UsageStreamMemoryNearLimit", hours=1, delay=0.5, changes=full)
     for use in USES:
         little = {ours("disk_free_bytes", f'use="{use}"'): becomes(5 * GIB)}
-        month.fail("UsageStreamDiskNearFull", hours=1, delay=0.5, slot=6, changes=little)
+        month.fail("UsageStreamDiskNearFull", hours=1, delay=0.5, changes=little)
 
 
 def fail_feed(month: Month) -> None:
@@ -156,7 +156,7 @@ def fail_feed(month: Month) -> None:
     never = dict.fromkeys((one for one in taken if "checkpoint" not in one), becomes(None))
     month.fail("UsageStreamNothingRead", hours=4, delay=3.25, changes=never)
     late = stands([ours(success, f"{MAIN},{USAGE}")])
-    month.fail("UsageStreamNoSuccess", hours=5, delay=4.25, changes=late)
+    month.fail("UsageStreamNoSuccess", hours=5, delay=4.25, slot=12, changes=late)
     waits = {
         ours("source_chain_wait_seconds", MAIN): lambda age, _, __: float(age * STEP),
         ours("source_stopped_chains", MAIN): lambda age, _, __: float(age > 0),
@@ -188,7 +188,7 @@ def fail_accounts(month: Month) -> None:
     }
     month.fail("UsageStreamApiLag", hours=28, delay=26, slot=36, changes=lag)
     month.add(ours("api_budget_wait_seconds_total", ACME), lambda _: 280, 8 * HOUR)
-    month.fail("UsageStreamBudgetExhausted", hours=8, delay=6.5, changes={})
+    month.fail("UsageStreamBudgetExhausted", hours=8, delay=6.5, slot=12, changes={})
 
 
 def fail_figures(month: Month) -> None:
@@ -238,8 +238,8 @@ def fail_cost(month: Month) -> None:
 def fail_budgets(month: Month) -> None:
     """Let a budget reach a threshold, be foreseen to be spent, and not see everything."""
     reached = {ours("budget_threshold_reached", f'{BUDGET},threshold="0.5"'): becomes(1)}
-    month.fail("UsageStreamBudgetWarnReached", hours=1, delay=0.25, slot=6, changes=reached)
+    month.fail("UsageStreamBudgetWarnReached", hours=1, delay=0.25, changes=reached)
     foreseen = {ours("budget_forecast", BUDGET): becomes(520)}
-    month.fail("UsageStreamBudgetWarnForecast", hours=2, delay=1.25, slot=6, changes=foreseen)
+    month.fail("UsageStreamBudgetWarnForecast", hours=2, delay=1.25, changes=foreseen)
     unclear = {ours("budget_unclear", f'{BUDGET},reason="no_price"'): becomes(1)}
-    month.fail("UsageStreamBudgetWarnUnclear", hours=3, delay=2.25, slot=6, changes=unclear)
+    month.fail("UsageStreamBudgetWarnUnclear", hours=3, delay=2.25, changes=unclear)

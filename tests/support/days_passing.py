@@ -16,20 +16,22 @@ from tests.support.soaking import SETTLED, Reading, read_process
 
 __all__ = ["pass_days"]
 
-KEPT: Final = 30
-"""Days whose captures are still there."""
 MICRO: Final = 1_000_000
 PATHS: Final = ("/metrics", "/", "/readyz")
 
 
-def pass_days(
+def pass_days(  # noqa: PLR0913 -- what a soak may want to be different
     place: Path,
     days: int,
     rows: int,
     show: Callable[[str], object] = lambda _: None,
+    *,
     retention: str = "400d",
+    kept: int = 30,
 ) -> tuple[list[Reading], int]:
     """Let so many days pass, each with a bucket of so many rows of every endpoint.
+
+    The captures of the last days are kept.
 
     Returns readings from the time on when the working set is there, and the exit code.
     """
@@ -42,7 +44,7 @@ def pass_days(
         for number in range(days):
             put_day(place, pages, first + number * DAY, rows)
             wait_for(found, first + (number + 1) * DAY)
-            (pages / name_of(first + (number - KEPT) * DAY)).unlink(missing_ok=True)
+            (pages / name_of(first + (number - kept) * DAY)).unlink(missing_ok=True)
             if number % 10 == 0:
                 for path in PATHS:
                     found.ask(path)

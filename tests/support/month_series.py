@@ -10,7 +10,8 @@ __all__ = ["STEP", "STEPS", "Sample", "healthy_series", "named", "ours"]
 STEP: Final = 300
 """Seconds from one sample to the next; time starts at 0."""
 DAY: Final = 86_400
-STEPS: Final = 31 * DAY // STEP
+STEPS: Final = 20 * DAY // STEP
+"""A short month: as long as the faults take that come one after the other."""
 TARGET: Final = 'job="usage-stream",instance="a:9464"'
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 from coverage import Coverage
 
 TRACED = 12
-"""Examples of a property that are traced; later ones take the same paths with other figures."""
+"""Examples of a property that are traced; later ones take the same paths with other figures.
+
+So are the programs that they start.
+"""
 VARIABLE = "COVERAGE_PROCESS_CONFIG"
 """Where coverage leaves word for the programs that are started."""
 
@@ -33,7 +36,7 @@ def first_examples_traced(item: pytest.Item) -> Iterator[None]:
     if property_ is None or tracing is None or inspect.iscoroutinefunction(property_.inner_test):
         yield
         return
-    whole, tried = property_.inner_test, 0
+    whole, tried, programs = property_.inner_test, 0, ExitStack()
 
     @functools.wraps(whole)
     def counted(*arguments: Any, **named: Any) -> None:
@@ -41,6 +44,7 @@ def first_examples_traced(item: pytest.Item) -> Iterator[None]:
         tried += 1
         if tried == TRACED + 1:
             tracing.stop()
+            programs.enter_context(programs_untraced())
         whole(*arguments, **named)
 
     property_.inner_test = counted
@@ -48,5 +52,6 @@ def first_examples_traced(item: pytest.Item) -> Iterator[None]:
         yield
     finally:
         property_.inner_test = whole
+        programs.close()
         if tried > TRACED:
             tracing.start()

@@ -270,6 +270,7 @@ def is_in_chunk(text: bytes, _: int, chunk: bytes) -> bool:
     return text in chunk
 
 
+@pytest.mark.no_cover
 def test_an_exporter_may_be_killed_anywhere(
     postgres: Cluster, database: str, month: tuple[Path, Json], tmp_path: Path
 ) -> None:

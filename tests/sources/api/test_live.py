@@ -65,6 +65,7 @@ def check_requests(live: LiveAccount) -> None:
         walks[note.path] = note.path, rest
 
 
+@pytest.mark.no_cover  # a long run of what the other tests do
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_weeks_with_faults_and_kills_end_with_the_truth(seed: int, tmp_path: Path) -> None:
     """Whatever the API does, and whenever the process ends, each figure is right in the end."""
@@ -86,6 +87,7 @@ PLANS = (
 """What is loaded one after the other: another interval, another width, fewer endpoints, and all."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_who_watches_the_evidence_shows_what_it_replays_to(seed: int, tmp_path: Path) -> None:
     """Looked at, killed and packed at any moment, through reloads and full disks: the same."""

@@ -169,6 +169,7 @@ def test_cursor_lost_after_an_api_error(tmp_path: Path) -> None:
     check_costs(live)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fault", ["overrun", "endless"])
 def test_empty_pages_for_ever(fault: str, tmp_path: Path) -> None:
     """Cursors that lead behind the last bucket end a walk, whole; its figures are right."""

@@ -54,6 +54,7 @@ def test_a_project_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     assert project_ids(live) == [other]
 
 
+@pytest.mark.no_cover
 def test_a_walk_that_was_whole_is_not_asked_again(tmp_path: Path) -> None:
     """Before a part's next walk it is kept that the last one was whole: a kill loses none."""
     plan = replace(PLAN, start=START - 60 * DAY, lists_interval=None, width="1m")
@@ -99,6 +100,7 @@ def test_a_list_that_stays_the_same_is_kept_each_day(tmp_path: Path) -> None:
     assert re.search(rb'"endpoint":"projects"', raw)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("jump", [-3_600.0, float(DAY), -float(DAY)])
 @pytest.mark.parametrize("width", ["1h", "1m"])
 def test_a_clock_that_jumps_settles_nothing_too_early(
