@@ -14,6 +14,8 @@ import pytest
 from stream.engines.workers.pool import Worker
 from stream.engines.workers.worker import FigureRequest, failure_of
 from stream.records.errors import BadInput, Unavailable
+from tests.support.envelopes import line, zstd
+from tests.support.pages import bucket, page, used
 from tests.support.running import run
 from tests.support.workers import Started, has_ended, listens_to, moments
 
@@ -30,8 +32,11 @@ def generate(path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generate a capture that takes two workers a while."""
-    return generate(tmp_path_factory.mktemp("made") / "made.ndjson.zst")
+    """Generate a capture that takes two workers a while; two labels have its days shared out."""
+    made = generate(tmp_path_factory.mktemp("made") / "made.ndjson.zst")
+    other = line(page(bucket(used(1))), label="other") + b"\n"
+    made.write_bytes(zstd(other) + made.read_bytes())
+    return made
 
 
 @pytest.fixture(scope="module")
