@@ -193,8 +193,8 @@ class DayTotals:
             order = sorted(range(len(groups)), key=[ranks[group] for group in groups].__getitem__)
             yield SortedDay(
                 days,
-                [groups[at] for at in order],
-                {name: [column[at] for at in order] for name, column in columns.items()},
+                [*map(groups.__getitem__, order)],
+                {name: [*map(column.__getitem__, order)] for name, column in columns.items()},
             )
 
     def parts(self) -> Iterator[tuple[Window, Totals]]:

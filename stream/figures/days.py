@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -203,9 +203,10 @@ def write_column(column: list[Number | None]) -> list[Any]:
     types = set(map(type, column))
     if types == {Decimal}:
         return [format(one, "f") for one in column]
-    counts = [one for one in column if isinstance(one, int)]
-    if types == {int} and min(counts) >= -MOST and max(counts) < MOST:
-        return column
+    if types == {int}:
+        counts = cast("list[int]", column)
+        if min(counts) >= -MOST and max(counts) < MOST:
+            return counts
     return list(map(write_number, column))
 
 
@@ -219,7 +220,7 @@ def write_number(value: Number | None) -> int | str | None:
 def read_counts(packed: msgspec.Raw) -> list[Number | None]:
     """Return the numbers of a column; some may be so large that they were written as text."""
     try:
-        return [*DECODE_COUNTS(packed)]
+        return cast("list[Number | None]", DECODE_COUNTS(packed))
     except msgspec.ValidationError:
         return [read_text(one) if isinstance(one, str) else one for one in DECODE_COLUMN(packed)]
 

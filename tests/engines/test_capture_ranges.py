@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.engines.workers import pool
+from stream.engines.workers.ranges import compare_ranges
 from stream.engines.workers.worker import Task
 from stream.records.digests import CHECKSUMS
 from stream.sources import capture_ranges
@@ -294,3 +296,20 @@ def test_a_walk_that_does_not_end_is_judged_over_all_ranges(
         whole, _ = both(tmp_path, *flags)
         assert whole.code == code
     assert len(tasks) == 4
+
+
+def test_a_capture_that_grows_meanwhile_is_read_by_one(
+    tmp_path: Path, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines and digest are what stood in it at one time, whenever each range was read."""
+    path = put_capture(tmp_path / "a.ndjson", days(9))
+    real, more = compare_ranges, line(page(bucket(used(7), day=20))) + b"\n"
+
+    def grow(*given: Any) -> Any:
+        path.write_bytes(path.read_bytes() + more)
+        return real(*given)
+
+    monkeypatch.setattr(pool, "compare_ranges", grow)
+    shared = replay(tmp_path, workers=3)
+    assert len(tasks) == 2
+    assert shared.raw == replay(tmp_path).raw

@@ -53,6 +53,7 @@ from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sinks.report import Report
 from stream.sinks.scratch import make_temporary_scratch
+from stream.sources.regular_files import signature_of
 from stream.state.memory import pause_collector
 from stream.state.sqlite.shard import Shards
 from stream.state.windows import Place, Windows
@@ -105,6 +106,13 @@ class Worker(NamedTuple):
         )
 
 
+class ShareResults(NamedTuple):
+    """What was read in each share, and which endpoints of ranges cannot be added up."""
+
+    parts: list[ShareResult]
+    touching_endpoints: set[str]
+
+
 class Pool:
     """Worker processes, from before there is any thread or event loop to when all have ended.
 
@@ -133,7 +141,9 @@ class Pool:
                 self.survey = survey_directory(run, self.intake)
                 ranges = cut_pages(run, self.survey, count)
             self.own_range = ranges[0] if ranges else None
-            self._cuts_captures = any(one.lines.start for found in ranges for one in found.captures)
+            cut = {one.path for found in ranges for one in found.captures if one.lines.start}
+            self._cut_captures = {path: signature_of(path) for path in cut}
+            """Captures of which several processes read some lines, as they were then."""
             if ranges:
                 tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
             else:
@@ -202,18 +212,28 @@ class Pool:
         announce_survey(self.survey, observer)
         assert self.intake is not None  # noqa: S101 -- without it there is no pool
         with pause_collector():
-            if not self._cuts_captures:
-                return await self._finish(self.intake, observer, await self._take_all(observer))
-            try:
-                taken = await self._take_all(replace(observer, on_hole=refuse_hole))
-            except BadInput:
-                pass
-            else:
+            take = self._take_lines if self._cut_captures else self._take_all
+            taken = await take(observer)
+            if taken is not None:
                 return await self._finish(self.intake, observer, taken)
         return await self._replay_alone(observer)
 
+    async def _take_lines(self, observer: Observer) -> ShareResults | None:
+        """Let ranges of lines be taken in.
+
+        ``None``: a line is bad, or NUL bytes stand before one, and people are to be told its
+        number; or a capture was written to meanwhile.
+        """
+        with suppress(BadInput):
+            taken = await self._take_all(replace(observer, on_hole=refuse_hole))
+            if all(signature_of(path) == one for path, one in self._cut_captures.items()):
+                return taken
+        return None
+
     async def _replay_alone(self, observer: Observer) -> Report:
         """Replay in this process alone, after all: who reads all lines knows their numbers.
+
+        Of a file that was written to meanwhile they are what stood in it at one time, too.
 
         Raises:
             BadInput, Unavailable: as :meth:`replay`.
@@ -223,9 +243,7 @@ class Pool:
         again = Observer(on_page=observer.on_page, on_hole=observer.on_hole)
         return await replay(self.run, self.tally, again)
 
-    async def _finish(
-        self, intake: Intake, observer: Observer, taken: tuple[list[ShareResult], set[str]]
-    ) -> Report:
+    async def _finish(self, intake: Intake, observer: Observer, taken: ShareResults) -> Report:
         """Add up what was taken in, and write what comes of it.
 
         Raises:
@@ -272,13 +290,11 @@ class Pool:
             worker.child.join()
         return report
 
-    async def _take_all(self, observer: Observer) -> tuple[list[ShareResult], set[str]]:
+    async def _take_all(self, observer: Observer) -> ShareResults:
         """Let all shares be taken in, the own range too, and take windows that several ranges have.
 
-        Return what was read in each, and which endpoints of ranges cannot be added up.
-
         Raises:
-            BadInput: a page cannot be trusted, or its line has a number that nobody knows.
+            BadInput: a page cannot be trusted.
         """
         own, intake = [], self.intake
         assert intake is not None  # noqa: S101 -- as above
@@ -287,7 +303,7 @@ class Pool:
         parts: list[ShareResult] = await self._gather(observer, own)
         shared, touching = compare_ranges([part.slots for part in parts])
         await self._take_shared(shared[len(own) :], intake, observer)
-        return parts, touching
+        return ShareResults(parts, touching)
 
     async def _add_up(
         self,
