@@ -127,6 +127,7 @@ def test_lines_have_the_fields_of_the_table(tmp_path: Path) -> None:
         (tmp_path / "away").rename(pages)
         found.until(lambda: '"source_works"' in found.log(), "that it is back")
         found.until(lambda: "left_out_ended" in found.log(), "that nothing is left out")
+        found.until(lambda: '"ready"' in found.log(), "that it is ready again")
         assert found.ask("/-/reload", method="POST").status == 200
         (tmp_path / "config.toml").write_text("nonsense", "utf-8")
         assert found.ask("/-/reload", method="POST").status == 400

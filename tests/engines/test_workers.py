@@ -180,6 +180,7 @@ def test_what_fell_is_named_in_the_order_of_time(tmp_path: Path, state: Path) ->
     assert replay(tmp_path / "in", state=other, workers=3).raw == one.raw
 
 
+@pytest.mark.no_cover  # as in test_worker_ends
 def test_a_killed_worker_ends_the_run_which_resumes(
     capture: Path, alone: Replayed, tmp_path: Path, state: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_killed_worker_ends_the_run_which_resumes(
     assert replay(capture, workers=2, state=state).raw == alone.raw
 
 
+@pytest.mark.no_cover  # as in test_worker_ends
 def test_a_killed_main_process_takes_its_workers_along(
     capture: Path, alone: Replayed, tmp_path: Path, state: Path
 ) -> None:
@@ -208,6 +210,7 @@ def test_a_killed_main_process_takes_its_workers_along(
     assert replay(capture, state=state).raw == alone.raw
 
 
+@pytest.mark.no_cover  # as in test_worker_ends
 def test_a_signal_stops_all_and_leaves_no_report(
     capture: Path, alone: Replayed, tmp_path: Path, state: Path
 ) -> None:

@@ -62,12 +62,12 @@ def test_what_somebody_works_in_stays(tmp_path: Path) -> None:
 def test_a_killed_run_is_cleared_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The shards of workers whose run got SIGKILL are gone after the next run."""
+    """What workers left whose run got SIGKILL is gone after the next run."""
     capture = tmp_path / "made.ndjson"
     assert run(["generate", str(capture), "--rows", "60000", "--rows-per-bucket", "25"])[0] == 0
     place = tmp_path / "scratch"
     place.mkdir()
-    started = Started(capture, place / "r.json")
+    started = Started(capture, place / "r.json", beside=1)
     children = started.children()
     for child in [started.process.pid, *children]:
         os.kill(child, signal.SIGKILL)
