@@ -150,7 +150,7 @@ class Intake:
             self.account.touch(part, entry)
         self.checkpoints.count()
         is_rewritten = delivery.begins_anew and entry.is_rewritten
-        mended = max(letters - entry.letters, 0)
+        mended = max(letters - entry.letters, 0) if letters else 0
         return TakeResult(self._letters, entry.falls, is_rewritten, mended)
 
     def _begin_anew(self, part: Part, known: Entry) -> Entry:
