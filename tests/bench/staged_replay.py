@@ -29,6 +29,7 @@ __all__ = ["REST", "STAGES"]
 REST: Final = "channel, survey, report"
 STAGES: Final[list[tuple[Any, str, str]]] = [
     (stream.sources.fixtures, "read_batch", "read, digest"),
+    (stream.sources.fixtures, "read_at_hand", "read, digest"),
     (Intake, "take", "account, links"),
     (PageCounter, "count", "the rest of a page"),
     (PageCounter, "merge", "the rest of a page"),
