@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from stream.engines.workers import pool
+from stream.engines.workers import handles, pool
 from stream.engines.workers.ranges import compare_ranges, cut_pages, slots_in
 from stream.engines.workers.worker import FigureRequest, Task, take_pages
 from stream.intake.rules import Rules
@@ -192,14 +192,14 @@ def test_what_stands_apart_is_not_put_on_disk(
     """Sums alone come from the others; with details, or a second label by content, windows do."""
     pages = put_all(tmp_path / "in", walk(4))
     for flags, flush in ((["--no-details"], False), ([], True)):
-        with noted_calls(monkeypatch, pool.Worker, "ask") as calls:
+        with noted_calls(monkeypatch, handles.Worker, "ask") as calls:
             replay(pages, *flags, workers=2)
         asked = [request for _, request in calls]
         assert asked[-1] == FigureRequest(set(), flush)
     other = put_all(tmp_path / "other", walk(4))
     capture = put_capture(tmp_path / "a.ndjson", [line(page(bucket(used(3))), label="eu")])
     capture.rename(other / "usage_completions_page4.json")
-    with noted_calls(monkeypatch, pool.Worker, "ask") as calls:
+    with noted_calls(monkeypatch, handles.Worker, "ask") as calls:
         found = replay(other, "--no-details", "--allow-incomplete", workers=2)
     assert calls[-1][1] == FigureRequest({COMPLETIONS}, flush=True)
     assert found.raw == replay(other, "--no-details", "--allow-incomplete").raw
@@ -290,7 +290,7 @@ def test_pages_of_all_ranges_are_told_of(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(
             pool,
             "hear",
-            lambda worker, observer, hear=pool.hear: hear(
+            lambda worker, observer, hear=handles.hear: hear(
                 worker, structs.replace(observer, on_page=told.append)
             ),
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.engines.workers.pool import Worker
+from stream.engines.workers.handles import Worker
 from stream.engines.workers.worker import FigureRequest, failure_of
 from stream.records.errors import BadInput, Unavailable
 from tests.support.envelopes import line, zstd

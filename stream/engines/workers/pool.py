@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,13 +16,12 @@ import anyio.to_thread
 from msgspec.structs import replace
 
 from stream.engines.signals import SIGNALS, ignore_signals
+from stream.engines.workers.handles import PATIENCE, Worker, hear
 from stream.engines.workers.joins import join_figures, join_windows, take_letters, take_over
 from stream.engines.workers.ranges import compare_ranges, cut_pages
 from stream.engines.workers.worker import (
     Failure,
     FigureRequest,
-    Hole,
-    Request,
     ShareResult,
     Task,
     WindowRequest,
@@ -46,7 +44,7 @@ from stream.pipeline import (
     survey_directory,
 )
 from stream.records.chains import Chain
-from stream.records.errors import BadInput, Unavailable, first_of
+from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
 from stream.records.left_memory import leave_memory
 from stream.records.shares import Share
@@ -60,50 +58,8 @@ from stream.state.windows import Place, Windows
 
 __all__ = ["Pool"]
 
-PATIENCE: Final = 30.0
-"""Seconds that a worker has to store what it took in, when it is told to end."""
 WINDOWS_AT_ONCE: Final = 64
 """How many windows a worker hands over at a time."""
-
-
-class Worker(NamedTuple):
-    """A worker process, the main process' end of its pipe, and its shard."""
-
-    child: BaseProcess
-    pipe: Connection
-    shard: Path
-
-    def receive(self) -> Any:
-        """Wait for what the worker says next.
-
-        Raises:
-            Unavailable: it has ended without saying anything.
-        """
-        try:
-            return self.pipe.recv()
-        except (EOFError, OSError):
-            raise self.explain_end() from None
-
-    def ask(self, request: Request) -> None:
-        """Ask for something.
-
-        Raises:
-            Unavailable: it has ended.
-        """
-        try:
-            self.pipe.send(request)
-        except OSError:
-            raise self.explain_end() from None
-
-    def explain_end(self) -> Unavailable:
-        """Say how the worker has ended."""
-        self.child.join(PATIENCE)
-        code = self.child.exitcode or 0
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-        return Unavailable(
-            f"worker process {self.child.pid} {how}; run the replay again "
-            "(with --state it goes on from what was stored)"
-        )
 
 
 class ShareResults(NamedTuple):
@@ -370,30 +326,6 @@ def refuse_hole(_: str, __: int) -> None:
         BadInput: always.
     """
     raise BadInput("capture", "found NUL bytes on a line without a number")
-
-
-async def hear(worker: Worker, observer: Observer) -> Any:
-    """Wait for what a worker has to say, and tell the observer of its pages.
-
-    Raises:
-        UsageStreamError: it gave up, and not for a page.
-    """
-    pages = 0
-    while True:
-        found = await anyio.to_thread.run_sync(worker.receive, abandon_on_cancel=True)
-        if isinstance(found, Hole):
-            observer.on_hole(*found)
-            continue
-        more = found if isinstance(found, int) else 0
-        if isinstance(found, ShareResult):
-            more = sum(found.tally.pages.values()) - pages
-        for _ in range(more):
-            observer.on_page("")
-        pages += more
-        if isinstance(found, Failure) and found.error is not BadInput:
-            raise found.make_error()
-        if not isinstance(found, int):
-            return found
 
 
 def begin_worker(task: Task, pipe: Connection, inherited: Iterable[Connection]) -> None:
