@@ -351,7 +351,7 @@ class Decoder:
         names = self.endpoint.dimensions
         columns = dict(zip(names, zip(found, dimensions, strict=True), strict=True))
         self.texts.learn(rows, {name: columns[name] for name in self.texts.fields})
-        if self.texts.is_due:
+        if self.texts.is_due and self.texts.fields:
             texts = self.texts.take_stock()
             canonical = (one for one in self._wire.canonical if one is not None)
             self.usual = Wire(self.endpoint, canonical, texts)

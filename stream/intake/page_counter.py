@@ -227,9 +227,6 @@ class PageCounter:
                 outcomes = self.state.take(chain, whole, revision)
                 if outcomes.new != bucket.rows == outcomes.duplicate + outcomes.superseded:
                     self.returning_chains.add(chain)
-            if 0 < outcomes.new == bucket.rows:  # as mostly
-                self.tally.records[key, "new"] += outcomes.new
-                continue
             for outcome, count in zip(outcomes._fields, outcomes, strict=True):
                 if count:
                     self.tally.records[key, outcome] += count

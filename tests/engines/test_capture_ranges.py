@@ -129,18 +129,10 @@ def test_ranges_have_each_line_once(
 
 
 @pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+def tasks(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """Note what workers are started for; plain captures are cut wherever it falls."""
-    found: list[Task] = []
-    start = pool.Pool.start_worker
-
-    def note(one: pool.Pool, task: Task) -> None:
-        found.append(task)
-        start(one, task)
-
-    monkeypatch.setattr(pool.Pool, "start_worker", note)
     monkeypatch.setattr(capture_ranges, "PIECE", 100)
-    return found
+    return tasks
 
 
 def days(last: int, **fields: object) -> list[bytes]:

@@ -121,20 +121,6 @@ def test_ranges_give_the_bytes_of_one_process(
     assert found[0] == found[1]
 
 
-@pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
-    """Note what workers are started for."""
-    found: list[Task] = []
-    start = pool.Pool.start_worker
-
-    def note(one: pool.Pool, task: Task) -> None:
-        found.append(task)
-        start(one, task)
-
-    monkeypatch.setattr(pool.Pool, "start_worker", note)
-    return found
-
-
 def walk(last: int, *, name: str = "usage_completions", rows: int = 1) -> dict[str, Content]:
     """Make a chain of pages, each of a day, of which the next page has a row too."""
     found: dict[str, Content] = {}

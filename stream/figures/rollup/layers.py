@@ -35,8 +35,6 @@ from stream.records.windows import (
 
 __all__ = ["Layer", "layers_of"]
 
-"""Windows that touch each other, and what the chains say of each."""
-
 
 class Layer(Struct, frozen=True):
     """The rows of one window at one grain; ``limits`` are what its chains let through.
