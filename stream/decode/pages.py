@@ -253,12 +253,14 @@ class Decoder:
     def _decode(self, content: bytes | memoryview, how: str) -> tuple[Any, Wire]:
         """Decode something, if it can be as what is usual; return by what it was, too."""
         usual = self.usual
-        if usual is not None:
-            with suppress(*UNFAMILIAR):
+        try:
+            if usual is not None:
                 return getattr(usual, how)(content), usual
-        found = getattr(self._wire, how)(content)
-        self.usual = None  # there was another text: what follows is learned from
-        return found, self._wire
+        except UNFAMILIAR:
+            found = getattr(self._wire, how)(content)
+            self.usual = None  # there was another text: what follows is learned from
+            return found, self._wire
+        return getattr(self._wire, how)(content), self._wire
 
     def _decode_at_once(self, payload: bytes) -> tuple[Any, Wire] | None:
         """Decode a page without a look at its buckets' borders; ``None``: they are to be seen.
@@ -368,9 +370,8 @@ def amounts_of(amounts: Column) -> list[Column]:
 def whole_page_of(buckets: list[Bucket], has_more: bool, next_page: str | None) -> BucketPage:  # noqa: FBT001 -- the page's own word
     """Put a page together that is all that it should be."""
     cursor = (next_page or "").strip() or None
-    return BucketPage(
-        buckets, sum(bucket.rows for bucket in buckets), has_more, cursor, len(buckets)
-    )
+    rows = sum([bucket.rows for bucket in buckets])
+    return BucketPage(buckets, rows, has_more, cursor, len(buckets))
 
 
 def keep_own(page: BucketPage, mine: ShareTest) -> BucketPage:

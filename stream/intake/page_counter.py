@@ -108,7 +108,8 @@ class PageCounter:
         try:
             if page.error is not None:
                 raise page.error
-            check_revision(page, self.clock())
+            if page.revision:
+                check_revision(page, self.clock())
             if endpoint in ENDPOINTS:
                 self._count_buckets(delivery, page, counted, before)
             else:
@@ -201,6 +202,8 @@ class PageCounter:
             Unavailable: memory ran out, and the page is not to blame.
         """
         try:
+            if len(page.content) <= SMALL:
+                return self.reader.read_page(page, known, mine)
             with INTERRUPTION.allow():
                 return self.reader.read_page(page, known, mine)
         except MemoryError:
@@ -216,14 +219,13 @@ class PageCounter:
         key = chain.endpoint
         window: Window | None = None
         for bucket in buckets:
-            window = span_of(window, bucket.window)
-            outcomes = self.state.take_again(chain, bucket, revision)
+            window = bucket.window if window is None else span_of(window, bucket.window)
+            outcomes, whole = None, bucket
+            if bucket.unread_json is not None:
+                outcomes = self.state.take_again(chain, bucket, revision)
+                if outcomes is None:
+                    whole = self.reader.decoder(key).read_bucket(bucket)
             if outcomes is None:
-                whole = (
-                    bucket
-                    if bucket.unread_json is None
-                    else self.reader.decoder(key).read_bucket(bucket)
-                )
                 outcomes = self.state.take(chain, whole, revision)
                 if outcomes.new != bucket.rows == outcomes.duplicate + outcomes.superseded:
                     self.returning_chains.add(chain)

@@ -110,13 +110,14 @@ class Digests:
             BadInput: the list is none.
             Unavailable: it cannot be read.
         """
-        directory, name = os.path.split(place)
+        name = place.rfind("/") + 1
+        directory = place[:name]
         known = self._lists.get(directory)
         if known is None:
             known = self._lists[directory] = read_list(Path(directory))
         if isinstance(known, str):
             raise BadInput("checksum", known)
-        return known.get(name)
+        return known.get(place[name:]) if known else None
 
 
 def sha256_of(content: bytes = b"") -> Hasher:

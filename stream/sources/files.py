@@ -20,6 +20,7 @@ from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 from stream.sources.digests import CHEAP, Digests
 from stream.sources.regular_files import (
     NotAtHand,
+    make_buffer,
     read_whole,
     size_of,
     status_of,
@@ -83,7 +84,7 @@ class PageFile(Struct, frozen=True):
         """The file's path as a text, which takes less time to make."""
         if self.target is not None:
             return str(self.target)
-        return os.path.join(self.directory, self.name)  # noqa: PTH118 -- a text
+        return f"{self.directory}/{self.name}"
 
 
 async def read_pages(
@@ -128,23 +129,24 @@ def read_at_hand(
     So many small ones take less time than to ask a thread for them.
     """
     batch: list[FilePage] = []
+    buffer = make_buffer()
     with suppress(NotAtHand):
         for file in files:
-            batch.append(read_page(file, max_bytes, digests, at_once=True))  # noqa: PERF401 -- a list of those before
+            batch.append(read_page(file, max_bytes, digests, buffer))  # noqa: PERF401 -- a list of those before
     return batch
 
 
 def read_page(
-    file: PageFile, max_bytes: int, digests: Digests, *, at_once: bool = False
+    file: PageFile, max_bytes: int, digests: Digests, buffer: bytearray | None = None
 ) -> FilePage:
     """Read a page.
 
     Raises:
         Unavailable: the file is gone, or may not be read; or memory ran out, and it is small.
-        NotAtHand: it is to be read ``at_once``, and cannot be.
+        NotAtHand: it is to be read at once, by way of a ``buffer``, and cannot be.
     """
     try:
-        return read_whole_page(file, max_bytes, digests, at_once=at_once)
+        return read_whole_page(file, max_bytes, digests, buffer)
     except BadInput as error:
         return FilePage(file, b"", status_of(file.path), error=error)
     except MemoryError:
@@ -154,7 +156,9 @@ def read_page(
         return FilePage(file, b"", status_of(file.path), error=fault)
 
 
-def read_whole_page(file: PageFile, max_bytes: int, digests: Digests, *, at_once: bool) -> FilePage:
+def read_whole_page(
+    file: PageFile, max_bytes: int, digests: Digests, buffer: bytearray | None
+) -> FilePage:
     """Read a page.
 
     Raises:
@@ -162,9 +166,9 @@ def read_whole_page(file: PageFile, max_bytes: int, digests: Digests, *, at_once
         Unavailable: the file is gone, or may not be read.
         NotAtHand: as :func:`read_page`.
     """
-    started = perf_counter()
-    content, status = read_whole(file.place, max_bytes, at_once=at_once)
-    digest = digests.take(file.place, file.page, content)
+    started, place = perf_counter(), file.place
+    content, status = read_whole(place, max_bytes, buffer)
+    digest = digests.take(place, file.page, content)
     fault, is_page = None, True
     if not is_page_file(content):
         try:

@@ -14,6 +14,7 @@ from stream.sources.compression import too_many_bytes
 __all__ = [
     "FLAGS",
     "NotAtHand",
+    "make_buffer",
     "open_regular",
     "read_regular",
     "read_whole",
@@ -100,19 +101,21 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
 
 
 def read_whole(
-    path: Path | str, max_bytes: int, *, at_once: bool = False
+    path: Path | str, max_bytes: int, buffer: bytearray | None = None
 ) -> tuple[bytes, os.stat_result]:
     """Read a file as :func:`read_regular` does; return its status before that too.
 
+    With a ``buffer`` it is read by way of that, at once or not at all.
+
     Raises:
-        NotAtHand: it is to be read ``at_once``, and is large, or a disk would be waited for.
+        NotAtHand: it does not fit into the ``buffer``, or a disk would be waited for.
     """
     try:
         descriptor, status = open_with_status(path)
         try:
             size, payload = status.st_size, b""
-            if at_once:
-                payload = content_at_hand(descriptor, size)
+            if buffer is not None:
+                payload = content_at_hand(descriptor, size, buffer)
             elif size <= max_bytes:
                 payload = content_of(descriptor, size)
         finally:
@@ -129,16 +132,20 @@ class NotAtHand(Exception):
     """A file is not in memory as a whole, or too large to be copied while others wait."""
 
 
-def content_at_hand(descriptor: int, size: int) -> bytes:
+def make_buffer() -> bytearray:
+    """Return room for a file that is read at once, and for a byte to see whether it has grown."""
+    return bytearray(SMALL + 1)
+
+
+def content_at_hand(descriptor: int, size: int, buffer: bytearray) -> bytes:
     """Read a small file that the system has in memory: no disk is waited for.
 
     Raises:
         NotAtHand: it is large, or not in memory.
         OSError: it cannot be read.
     """
-    if size > SMALL or not WITHOUT_WAIT:
+    if size >= len(buffer) or not WITHOUT_WAIT:
         raise NotAtHand
-    buffer = bytearray(size + 1)
     try:
         found = os.preadv(descriptor, [buffer], 0, WITHOUT_WAIT)
     except OSError as error:

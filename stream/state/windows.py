@@ -174,10 +174,8 @@ class KeyedState:
     def take_again(self, chain: Chain, bucket: Bucket, revision: int) -> Outcomes | None:
         """Take a bucket that was not decoded, since its window held just what it says.
 
-        Returns ``None`` when it was decoded, or that is so no more and it has to be.
+        Returns ``None`` when that is so no more, and it has to be decoded.
         """
-        if bucket.unread_json is None:
-            return None
         place = chain, Slot(bucket.window, bucket.rollup)
         snapshot = self.snapshots.get(place)
         seen = snapshot or self.store.glance(place)
@@ -199,12 +197,16 @@ class KeyedState:
     def take(self, chain: Chain, bucket: Bucket, revision: int = 0) -> Outcomes:
         """Merge a delivered bucket, and say what became of its rows."""
         place = chain, Slot(bucket.window, bucket.rollup)
-        before = self.get(place)
+        held = self.snapshots.get(place)
+        before = self.get(place) if held is None else held
         if before is None and self.is_closed(chain, bucket.window):
             return Outcomes(superseded=bucket.rows)
         after, outcomes = merge_bucket(before, bucket, revision)
-        held = self._let_go(place) if after is not before else self.snapshots.pop(place, None)
-        raised = self.raised_revisions.pop(place, None) is not None
+        if held is not None:
+            del self.snapshots[place]  # it comes behind all others: it was used last
+            if after is not held:
+                self.held_bytes -= estimate_bytes(held)
+        raised = before is not None and self.raised_revisions.pop(place, None) is not None
         if raised or after is not before:
             self.changed_places.add(place)
         if before is not None:

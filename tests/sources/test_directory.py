@@ -96,7 +96,7 @@ def test_the_pages_of_a_chain_do_not_wait_for_one_that_cannot_be_read(
     append(watching.pages / "walk.ndjson", of_day(5, 1_000, label="other"))
     read = regular_files.read_whole
 
-    def fail(path: str, most: int, **_: bool) -> tuple[bytes, os.stat_result]:
+    def fail(path: str, most: int, _: bytearray | None = None) -> tuple[bytes, os.stat_result]:
         if Path(path).name == TWO:
             raise Unavailable(f"{path}: cannot be read (Input/output error)")
         return read(path, most)
