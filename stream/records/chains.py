@@ -138,4 +138,6 @@ def span_of(known: Window | None, window: Window | None) -> Window | None:
     """Return the span of both windows."""
     if known is None or window is None:
         return window if known is None else known
-    return Window(min(known.start, window.start), max(known.end, window.end))
+    if known.start <= window.start:  # as pages mostly come
+        return known if window.end <= known.end else Window(known.start, window.end)
+    return Window(window.start, max(known.end, window.end))

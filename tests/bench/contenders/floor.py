@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from stream.decode.pages import page_type
+from stream.decode.wire import page_type
 from stream.providers.openai import ENDPOINTS
 from tests.bench.contenders.capture_lines import lines_of
 
