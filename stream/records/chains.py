@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from stream.records.windows import Window
 
@@ -70,7 +70,7 @@ class PageSums(Struct, array_like=True):
     rows: int = 0
     buckets: int = 0
     window: Window | None = None
-    unknown_fields: set[str] = field(default_factory=set)
+    unknown_fields: frozenset[str] = frozenset()
     letters: int = 0
 
     def add(self, other: PageSums) -> None:

@@ -86,7 +86,7 @@ def entries_in(said: FactIndex, run: Replay) -> dict[str, Entry]:
         entry = entries.setdefault(name, Entry(name, digest=digests[name]))
         setattr(entry.contribution_of(chain).sums, counter, found.value)
     for chain, (name, field), _, _ in said.chains("unknown"):
-        entries[name].contribution_of(chain).sums.unknown_fields.add(field)
+        entries[name].contribution_of(chain).sums.unknown_fields |= {field}
     return entries
 
 
