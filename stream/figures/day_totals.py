@@ -33,7 +33,7 @@ from stream.figures.spans import join_days
 from stream.figures.totals import Totals, exact_column
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
-from stream.records.windows import Counters, Window, canonical_order, days_of
+from stream.records.windows import Columns, Counters, Window, canonical_order, days_of
 
 __all__ = ["DayTotals", "SortedDay"]
 
@@ -82,13 +82,16 @@ class DayTotals:
         self.close()
         return self._whole
 
-    def take(self, span: Window, table: Table) -> None:
-        """Count resolved records of windows that go over a span of time."""
+    def take(self, span: Window, dimensions: Columns, counters: Columns) -> None:
+        """Count resolved records, given as columns, of windows that go over a span of time."""
         if span.start < self._days.start or span.end > self._days.end:
             self.close()
             self._days = days_of(span)
-        self._totals.add(table.dimensions, table.counters)
-        latest = latest_rows(self.endpoint, [table]) if self.endpoint.levels else None
+        self._totals.add(dimensions, counters)
+
+    def take_levels(self, table: Table) -> None:
+        """Note what the records that were taken last say of levels."""
+        latest = latest_rows(self.endpoint, [table])
         if latest is not None:
             window, before = latest.windows[0], self._latest
             if before is None or is_later(window, before.windows[0]):

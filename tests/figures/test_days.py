@@ -58,7 +58,8 @@ def test_days_are_added_up_by_what_prices_go_by(rows: list[Any], data: st.DataOb
         days = DayTotals(COMPLETIONS, priced=True)
         if part:
             for row in part:
-                days.take(row[0], table_of([row]))
+                table = table_of([row])
+                days.take(row[0], table.dimensions, table.counters)
         whole.join(days)
     found = {}
     for day, groups in whole.groups():
@@ -75,7 +76,7 @@ def test_series_have_the_same_sums(rows: list[Any]) -> None:
     first = [row for row in rows if row[0].start < DAY] or rows[:1]
     table, plain, days = table_of(first), Totals(COMPLETIONS), DayTotals(COMPLETIONS, priced=True)
     plain.add(table.dimensions, table.counters)
-    days.take(first[0][0], table)
+    days.take(first[0][0], table.dimensions, table.counters)
     ((_, groups),) = days.groups()
     assert series_of(COMPLETIONS, groups) == series_of(
         COMPLETIONS, group_totals(COMPLETIONS, plain)
