@@ -112,7 +112,7 @@ class Totals:
                 add_counters(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
-        """Count resolved records, given as columns."""
+        """Count resolved records, given as columns; their numbers are in canonical form."""
         unknown = counters[-1]
         if not unknown:
             return
@@ -196,7 +196,7 @@ class Totals:
         self.settle()
         ((names, piles),) = self._piles.items()
         columns = list(map(list, zip(*(row for (row,) in piles.values()), strict=True)))
-        return [*piles], dict(zip(names, map(exact_column, columns), strict=True))
+        return [*piles], dict(zip(names, columns, strict=True))
 
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
@@ -360,9 +360,11 @@ def add_counters(total: Counters, counters: Iterable[tuple[str, Number]]) -> Non
 
 
 def sum_rows(rows: list[Column]) -> Column:
-    """Sum rows column by column; where every row is silent the sum is too."""
+    """Sum rows column by column, in canonical form; where every row is silent the sum is too."""
+    sums: list[Number | None]
     try:
-        return tuple(map(sum, zip(*rows, strict=True)))
+        sums = list(map(sum, zip(*rows, strict=True)))
     except TypeError:  # an absent value adds to nothing
         columns = ([value for value in column if value is not None] for column in zip(*rows))  # noqa: B905 -- as above, at C speed
-        return tuple(sum(column) if column else None for column in columns)
+        sums = [sum(column) if column else None for column in columns]
+    return tuple(exact_column(sums))
