@@ -6,6 +6,7 @@ to is packed. A day whose windows come at several times has a part for each of t
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from decimal import localcontext
@@ -28,12 +29,12 @@ from stream.figures.days import (
     wanted_names,
 )
 from stream.figures.levels import is_later, latest_rows
-from stream.figures.rollup import Table
+from stream.figures.rollup import Table, places_in_order
 from stream.figures.spans import join_days
 from stream.figures.totals import Totals, exact_column
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number
-from stream.records.windows import Counters, Window, canonical_order, days_of
+from stream.records.windows import Columns, Counters, Window, days_of
 
 __all__ = ["DayTotals", "SortedDay"]
 
@@ -41,6 +42,18 @@ Group: TypeAlias = tuple[Any, ...]
 LEVEL: Final = 1
 """How hard it is tried to pack well: a little."""
 NO_DAY: Final = Window(0, 0)
+
+
+class DayPacker(threading.local):
+    """What packs days, of each thread: made for each day, it would take as long as to pack that."""
+
+    def __init__(self) -> None:
+        """Make it for one thread."""
+        self.compress = zstandard.ZstdCompressor(LEVEL).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+ZSTD: Final = DayPacker()
 
 
 class PackedSums(Struct, frozen=True):
@@ -82,13 +95,16 @@ class DayTotals:
         self.close()
         return self._whole
 
-    def take(self, span: Window, table: Table) -> None:
-        """Count resolved records of windows that go over a span of time."""
+    def take(self, span: Window, dimensions: Columns, counters: Columns) -> None:
+        """Count resolved records, given as columns, of windows that go over a span of time."""
         if span.start < self._days.start or span.end > self._days.end:
             self.close()
             self._days = days_of(span)
-        self._totals.add(table.dimensions, table.counters)
-        latest = latest_rows(self.endpoint, [table]) if self.endpoint.levels else None
+        self._totals.add(dimensions, counters)
+
+    def take_levels(self, table: Table) -> None:
+        """Note what the records that were taken last say of levels."""
+        latest = latest_rows(self.endpoint, [table])
         if latest is not None:
             window, before = latest.windows[0], self._latest
             if before is None or is_later(window, before.windows[0]):
@@ -128,7 +144,7 @@ class DayTotals:
         if groups:
             packed = pack_columns(totals.names, groups, columns)
             # Copied: what compress() gives was cut to size, and would leave holes in memory.
-            content = bytes(memoryview(zstandard.compress(packed, LEVEL)))
+            content = bytes(memoryview(ZSTD.compress(packed)))
             parts.append(PackedSums(content, latest))
 
     def spans(self) -> Iterator[Window]:
@@ -144,7 +160,7 @@ class DayTotals:
         for days, parts in self._joined_parts():
             if days not in wanted:
                 continue
-            sums = [zstandard.decompress(part.content) for part in parts]
+            sums = [ZSTD.decompress(part.content) for part in parts]
             packed = repack_columns(self.endpoint, names, sums[0]) if len(sums) == 1 else None
             if packed is not None:
                 yield days, packed, False
@@ -179,7 +195,6 @@ class DayTotals:
 
         ``window`` limits the days to those that it touches.
         """
-        ranks: dict[Group, tuple[Any, ...]] = {}
         for days, parts in self._joined_parts():
             if window is not None and not (days.start < window.end and window.start < days.end):
                 continue
@@ -187,10 +202,7 @@ class DayTotals:
             if not sums:
                 continue
             groups, columns = add_parts(names, sums)
-            for group in groups:
-                if group not in ranks:
-                    ranks[group] = canonical_order(group)
-            order = sorted(range(len(groups)), key=[ranks[group] for group in groups].__getitem__)
+            order = places_in_order(tuple(zip(*groups, strict=True)))
             yield SortedDay(
                 days,
                 [*map(groups.__getitem__, order)],
@@ -207,7 +219,7 @@ class DayTotals:
             yield days, totals
 
     def _unpack(self, part: PackedSums) -> DayColumns:
-        return unpack_columns(self.endpoint, zstandard.decompress(part.content))
+        return unpack_columns(self.endpoint, ZSTD.decompress(part.content))
 
     def _joined_parts(self) -> Iterator[tuple[Window, list[PackedSums]]]:
         """Yield days in order with their parts; those that have some in common are one."""

@@ -17,7 +17,7 @@ from stream.figures.rollup import Table, resolve_windows
 from stream.figures.totals import HAS_COST, Totals
 from stream.providers.endpoint import Endpoint
 from stream.providers.openai import ENDPOINTS
-from stream.records.money import Number, plain_text_of
+from stream.records.money import Number, plain_text_of, plain_texts_of
 from stream.records.windows import Counters
 from stream.state.saved_series import Span
 from stream.state.windows import HeldWindow, Windows
@@ -202,7 +202,7 @@ def write_column(column: list[Number | None]) -> list[Any]:
     """Return the numbers of a column as they are written."""
     types = set(map(type, column))
     if types == {Decimal}:
-        return [format(one, "f") for one in column]
+        return plain_texts_of(cast("list[Decimal]", column))
     if types == {int}:
         counts = cast("list[int]", column)
         if min(counts) >= -MOST and max(counts) < MOST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -19,18 +19,16 @@ from stream.figures.rollup import (
     resolve_windows,
     table_alone,
 )
-from stream.figures.totals import AMOUNT, Totals
+from stream.figures.totals import AMOUNT, Totals, is_absent
 from stream.providers.endpoint import REFERENCES, Endpoint, Kind
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
-from stream.records.windows import Column, Columns, Snapshot, Window
+from stream.records.windows import Columns, Snapshot, Window
 from stream.state.windows import HeldWindow, Place, Windows
 
 __all__ = ["Collision", "EndpointFigures", "SpilledFigures", "endpoint_figures"]
 
 Collision = tuple[str, Window, dict[str, Any]]
-KEPT: Final = 256
-"""How many columns are kept until somebody looks at them."""
 
 
 class EndpointFigures(Struct):
@@ -156,15 +154,27 @@ class EndpointFigures(Struct):
         if snapshot.collisions:
             self.collisions += collisions_in(self.endpoint, chain.label, window, snapshot)
         self.buckets += 1
-        self.take(window, table_alone(window, chain.label, snapshot, ordered=False))
+        self._add_up(window, snapshot.dimensions, snapshot.counters)
+        if self.endpoint.levels:
+            self._add_levels(table_alone(window, chain.label, snapshot, ordered=False))
         seen.take(snapshot.dimensions)
 
     def take(self, span: Window, table: Table) -> None:
         """Add up the records of windows that go over a span of time."""
-        self.days.take(span, table)
-        self.without_amount += count_without_amount(self.endpoint, table)
+        self._add_up(span, table.dimensions, table.counters)
         if self.endpoint.levels:
-            self.levels.take(table)
+            self._add_levels(table)
+
+    def _add_up(self, span: Window, dimensions: Columns, counters: Columns) -> None:
+        """Add up records, which need no table for that: most windows are small, and many."""
+        self.days.take(span, dimensions, counters)
+        if AMOUNT in self.endpoint.money:
+            self.without_amount += counters[self.endpoint.counters.index(AMOUNT)].count(None)
+
+    def _add_levels(self, table: Table) -> None:
+        """Add up how much there is, by windows."""
+        self.days.take_levels(table)
+        self.levels.take(table)
 
 
 class SpilledFigures:
@@ -193,26 +203,17 @@ class References:
         places = [*map(endpoint.dimensions.index, REFERENCES.keys() & {*endpoint.dimensions})]
         self._values: dict[int, set[Any]] = {place: set() for place in (*places, unknown)}
         """By the place of a column; what the registry does not know comes last."""
-        self._columns: dict[int, set[Column]] = {place: set() for place in self._values}
-        """Columns that are not looked at yet: many windows have the same."""
         self._endpoint = endpoint
 
     def take(self, dimensions: Columns) -> None:
         """Look at a snapshot's rows."""
-        for place, columns in self._columns.items():
-            columns.add(dimensions[place])
-            if len(columns) >= KEPT:
-                self._look(place)
-
-    def _look(self, place: int) -> None:
-        """Look at the columns of a place."""
-        self._values[place].update(*self._columns[place])
-        self._columns[place].clear()
+        for place, values in self._values.items():
+            column = dimensions[place]
+            if column and not is_absent(column):
+                values.update(column)
 
     def found_objects(self) -> set[tuple[Kind, str]]:
         """Return everything that was referred to."""
-        for place in self._columns:
-            self._look(place)
         *known, others = self._values.items()
         found = {
             (REFERENCES[self._endpoint.dimensions[place]], value)
@@ -239,13 +240,6 @@ def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> End
     figures.days.close()
     figures.collisions = unique_collisions(sorted(figures.collisions, key=lambda one: one[:2]))
     return figures
-
-
-def count_without_amount(endpoint: Endpoint, table: Table) -> int:
-    """Count the records that say no amount; of an endpoint that is not of costs, none."""
-    if AMOUNT not in endpoint.counters:
-        return 0
-    return table.counters[endpoint.counters.index(AMOUNT)].count(None)
 
 
 def unique_collisions(collisions: list[Collision]) -> list[Collision]:

@@ -12,16 +12,16 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, lru_cache, partial
 from itertools import compress, repeat
-from operator import not_
-from typing import Any, Final, TypeAlias
+from operator import itemgetter, not_
+from typing import Any, Final, Literal, TypeAlias
 
 from stream.providers.endpoint import Endpoint
 from stream.records.money import MONEY, Number, exact_number
 from stream.records.windows import Column, Columns, Counters, canonical_order
 
-__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_column"]
+__all__ = ["AMOUNT", "HAS_COST", "Totals", "add_counters", "exact_column", "is_absent"]
 
 Group: TypeAlias = tuple[Any, ...]
 Names: TypeAlias = tuple[str, ...]
@@ -34,8 +34,14 @@ HAS_COST: Final = "has_cost"
 """What may be grouped by beside dimensions: whether a row says what it cost itself."""
 MOST: Final = 1 << 32
 """How many counts of 32 bits have a sum of 64."""
+ORDER: Final = "little"
+"""The order of bytes that most machines have, for which counts are packed the fastest."""
+ORDERS: Final[repeat[Literal["little"]]] = repeat(ORDER)
+"""The same for each row."""
 SUMMED: Final = 1 << 14
 """How many rows wait in piles to be summed."""
+LAYOUTS: Final = 64
+"""How many ways are remembered in which rows have some counters and not the others."""
 
 
 class Totals:
@@ -62,12 +68,12 @@ class Totals:
                 )
             ),
         )
-        self._places = [places.get(name, unknown) for name in self.names]
-        """Where each of them stands; what the endpoint does not have is among the unknown."""
-        self._unplaced = [at for at, place in enumerate(self._places) if place == unknown]
-        self._present = [True] * len(endpoint.counters)
+        # What the endpoint does not have is among the unknown.
+        found = [places.get(name, unknown) for name in self.names]
+        self._grouping_of = columns_at(found)
+        self._unplaced = [at for at, place in enumerate(found) if place == unknown]
+        self._layout = layout_of(endpoint.counters, (True,) * len(endpoint.counters))
         """Which counters the last rows had, and mostly the next ones have too."""
-        self._present_names = endpoint.counters
         self._lanes: dict[Names, Lanes] = {}
         """Names of counters → the sums of rows that are small counts."""
         self._piles: dict[Names, defaultdict[Group, list[Column]]] = {}
@@ -106,63 +112,64 @@ class Totals:
                 add_counters(self._named.setdefault(group, {}), counters.items())
 
     def add(self, dimensions: Columns, counters: Columns) -> None:
-        """Count resolved records, given as columns."""
-        *known, unknown = counters
+        """Count resolved records, given as columns; their numbers are in canonical form."""
+        unknown = counters[-1]
         if not unknown:
             return
         self.records += len(unknown)
         self._groups = None
-        grouping: list[Column] = [dimensions[place] for place in self._places]
+        grouping = self._grouping_of(dimensions)
         if self._unplaced and not (self._cost is None and is_absent(dimensions[-1])):
-            self._place(grouping, counters)
-        packed = self._pack(known)
+            grouping = self._place(grouping, counters)
+        packed = self._pack(counters)
         if packed is None:
-            self._pile(grouping, known)
+            self._pile(grouping, counters)
         else:
-            lanes = self._lanes.get(self._present_names)
+            names = self._layout.names
+            lanes = self._lanes.get(names)
             if lanes is None:
-                lanes = self._lanes[self._present_names] = Lanes()
-            # Of big-endian bytes, if nobody says otherwise.
-            lanes.add(zip(*grouping, strict=True), map(int.from_bytes, packed))
+                lanes = self._lanes[names] = Lanes()
+            lanes.add(zip(*grouping, strict=True), map(int.from_bytes, packed, ORDERS))
         if not is_absent(unknown):
             self._add_unknown(grouping, unknown)
 
-    def _place(self, grouping: list[Column], counters: Columns) -> None:
+    def _place(self, grouping: Columns, counters: Columns) -> Columns:
         """Put columns of names in their places that are no dimensions of the endpoint."""
+        placed = [*grouping]
         for at in self._unplaced:
             name, unknown = self.names[at], grouping[at]
             if name == HAS_COST and self._cost is not None:
-                grouping[at] = tuple([value is not None for value in counters[self._cost]])
+                placed[at] = tuple([value is not None for value in counters[self._cost]])
             elif not is_absent(unknown):
-                grouping[at] = tuple([dict(pairs or ()).get(name) for pairs in unknown])
+                placed[at] = tuple([dict(pairs or ()).get(name) for pairs in unknown])
+        return tuple(placed)
 
-    def _pack(self, known: list[Column]) -> list[bytes] | None:
+    def _pack(self, counters: Columns) -> list[bytes] | None:
         """Return rows as :class:`Lanes` have them, as bytes; ``None``: not all are small counts.
 
         It is tried with the counters that the last rows had, before each is looked at.
         """
-        packed = None
-        if all(map(is_absent, compress(known, map(not_, self._present)))):
-            packed = pack_rows(list(compress(known, self._present)), len(known[0]))
+        packed, layout, rows = None, self._layout, len(counters[-1])
+        if all(map(is_absent, layout.absent_of(counters))):
+            packed = pack_rows(layout.present_of(counters), rows)
         if packed is None:
-            present = [not is_absent(column) for column in known]
-            if present != self._present:
-                self._present = present
-                self._present_names = tuple(compress(self.endpoint.counters, present))
-                packed = pack_rows(list(compress(known, present)), len(known[0]))
-        return None if self._present_names and self.records > MOST else packed
+            present = tuple([not is_absent(column) for column in counters[:-1]])
+            if present != layout.present:
+                layout = self._layout = layout_of(self.endpoint.counters, present)
+                packed = pack_rows(layout.present_of(counters), rows)
+        return None if layout.names and self.records > MOST else packed
 
-    def _pile(self, grouping: list[Column], known: list[Column]) -> None:
+    def _pile(self, grouping: Columns, counters: Columns) -> None:
         """Put rows aside by their groups: a few cost as much to sum as many."""
-        piles = self._piles.setdefault(self._present_names, defaultdict(list))
-        rows = zip(*compress(known, self._present), strict=True)
+        piles = self._piles.setdefault(self._layout.names, defaultdict(list))
+        rows = zip(*self._layout.present_of(counters), strict=True)
         for group, row in zip(zip(*grouping, strict=True), rows, strict=True):
             piles[group].append(row)
-        self._piled += len(known[0])
+        self._piled += len(counters[-1])
         if self._piled >= SUMMED:
             self.settle()
 
-    def _add_unknown(self, grouping: list[Column], column: Column) -> None:
+    def _add_unknown(self, grouping: Columns, column: Column) -> None:
         """Add the counters that the registry does not know."""
         with localcontext(MONEY):
             for group, pairs in zip(zip(*grouping, strict=True), column, strict=True):
@@ -189,7 +196,7 @@ class Totals:
         self.settle()
         ((names, piles),) = self._piles.items()
         columns = list(map(list, zip(*(row for (row,) in piles.values()), strict=True)))
-        return [*piles], dict(zip(names, map(exact_column, columns), strict=True))
+        return [*piles], dict(zip(names, columns, strict=True))
 
     def groups(self) -> Mapping[Group, Counters]:
         """Return the sums by values of :attr:`names`; worked out once, until more is added."""
@@ -252,6 +259,33 @@ class Totals:
         return sums
 
 
+class RowLayout:
+    """Which counters rows have: their names, and what takes their columns from those of all."""
+
+    def __init__(self, counters: Names, present: tuple[bool, ...]) -> None:
+        """Take these counters, of which some are ``present``."""
+        self.present = present
+        self.names = tuple(compress(counters, present))
+        self.present_of = columns_at([*compress(range(len(present)), present)])
+        self.absent_of = columns_at([*compress(range(len(present)), map(not_, present))])
+
+
+@lru_cache(LAYOUTS)
+def layout_of(counters: Names, present: tuple[bool, ...]) -> RowLayout:
+    """Return the layout of rows with these counters, of which some are present."""
+    return RowLayout(counters, present)
+
+
+def columns_at(places: Sequence[int]) -> Callable[[Columns], Columns]:
+    """Return what takes the columns at these places; it can be sent to another process."""
+    return itemgetter(*places) if len(places) > 1 else partial(take_columns, places)
+
+
+def take_columns(places: Sequence[int], columns: Columns) -> Columns:
+    """Take the columns at these places."""
+    return tuple([columns[place] for place in places])
+
+
 class Lanes:
     """Sums of small counts by group: each group's are one integer, in which each has 64 bits."""
 
@@ -270,8 +304,8 @@ class Lanes:
 
     def columns(self, counters: int) -> list[list[Number | None]]:
         """Return a column for each of so many counters, with a value for each group."""
-        found = array("Q", b"".join([one.to_bytes(8 * counters, "big") for one in self.sums]))
-        if sys.byteorder == "little":
+        found = array("Q", b"".join([one.to_bytes(8 * counters, ORDER) for one in self.sums]))
+        if sys.byteorder != ORDER:
             found.byteswap()
         return [[*found[place::counters]] for place in range(counters)]
 
@@ -285,7 +319,7 @@ class Numbers(dict[Group, int]):
         return number
 
 
-def pack_rows(columns: list[Column], rows: int) -> list[bytes] | None:
+def pack_rows(columns: Columns, rows: int) -> list[bytes] | None:
     """Return rows as :class:`Lanes` have them, as bytes; ``None``: not all are small counts.
 
     Those are counts of 32 bits: neither money, nor absent, nor large.
@@ -299,7 +333,7 @@ def pack_rows(columns: list[Column], rows: int) -> list[bytes] | None:
 @cache
 def row_packer(counters: int) -> Callable[..., bytes]:
     """Return what packs a row of so many counters."""
-    return struct.Struct(">" + "4xI" * counters).pack
+    return struct.Struct("<" + "I4x" * counters).pack
 
 
 def is_absent(column: Column) -> bool:
@@ -326,9 +360,11 @@ def add_counters(total: Counters, counters: Iterable[tuple[str, Number]]) -> Non
 
 
 def sum_rows(rows: list[Column]) -> Column:
-    """Sum rows column by column; where every row is silent the sum is too."""
+    """Sum rows column by column, in canonical form; where every row is silent the sum is too."""
+    sums: list[Number | None]
     try:
-        return tuple(map(sum, zip(*rows, strict=True)))
+        sums = list(map(sum, zip(*rows, strict=True)))
     except TypeError:  # an absent value adds to nothing
         columns = ([value for value in column if value is not None] for column in zip(*rows))  # noqa: B905 -- as above, at C speed
-        return tuple(sum(column) if column else None for column in columns)
+        sums = [sum(column) if column else None for column in columns]
+    return tuple(exact_column(sums))

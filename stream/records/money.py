@@ -7,6 +7,7 @@ bad input, and a sum that would have to be rounded is an error: figures are righ
 from __future__ import annotations
 
 import decimal
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -18,6 +19,7 @@ __all__ = [
     "canonical_money",
     "exact_number",
     "plain_text_of",
+    "plain_texts_of",
 ]
 
 MAX_INTEGER_DIGITS: Final = 38
@@ -64,7 +66,7 @@ def exact_number(value: Number) -> Number:
     """Return a sum or difference in canonical form; counts stay as they are."""
     if isinstance(value, int):
         return value
-    text = format(value, "f")
+    text = plain_text_of(value)
     if "." in text:
         if text[-1] != "0":
             return value
@@ -73,5 +75,12 @@ def exact_number(value: Number) -> Number:
 
 
 def plain_text_of(value: Number) -> str:
-    """Write a number without an exponent."""
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    """Write a number without an exponent, which few have: they take twice as long to leave out."""
+    text = str(value)
+    return format(value, "f") if "E" in text else text
+
+
+def plain_texts_of(values: Sequence[Number]) -> list[str]:
+    """Write numbers without an exponent."""
+    texts = list(map(str, values))
+    return list(map(plain_text_of, values)) if "E" in "".join(texts) else texts

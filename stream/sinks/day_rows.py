@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import chain, islice, repeat
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from msgspec import Struct, defstruct
+from msgspec import Raw, Struct, defstruct
 from msgspec.structs import asdict
 
 from stream.figures.day_totals import SortedDay
 from stream.figures.days import suited_dimensions
 from stream.figures.endpoint import EndpointFigures
 from stream.providers.endpoint import Endpoint
-from stream.records.money import Number
+from stream.records.money import Number, plain_texts_of
 from stream.sinks.details import ENCODER, camel_name_of, plain_number_of, struct_of, times_of
 
 __all__ = ["append_rows", "day_rows_of"]
@@ -94,5 +95,10 @@ class DayLayout:
 
 
 def show_column(column: list[Number | None]) -> list[Any]:
-    """Write the numbers of a column."""
-    return column if set(map(type, column)) == {int} else list(map(plain_number_of, column))
+    """Write the numbers of a column; most have either counts alone, or money."""
+    types = set(map(type, column))
+    if types == {int}:
+        return column
+    if types == {Decimal}:
+        return list(map(Raw, plain_texts_of(cast("list[Decimal]", column))))
+    return list(map(plain_number_of, column))

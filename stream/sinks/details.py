@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from stream.figures.endpoint import EndpointFigures
 from stream.figures.rollup import Table, resolve_windows
 from stream.providers.endpoint import Endpoint
-from stream.records.money import Number
+from stream.records.money import Number, plain_text_of
 from stream.records.windows import Counters, timestamp
 
 __all__ = [
@@ -73,7 +73,7 @@ def show_project(project: str | None, names: Mapping[str, str]) -> dict[str, str
 
 def plain_number_of(value: Number | None) -> Any:
     """Write money without an exponent; counts and absent values stay as they are."""
-    return Raw(format(value, "f").encode()) if isinstance(value, Decimal) else value
+    return Raw(plain_text_of(value)) if isinstance(value, Decimal) else value
 
 
 def show_all_counters(endpoint: Endpoint, counters: Counters) -> dict[str, Any]:

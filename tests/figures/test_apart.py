@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stream.figures import endpoint
-from stream.figures.rollup import resolve_windows
+from stream.figures.rollup import Table, resolve_windows, table_alone
+from stream.records.windows import Snapshot, Window
 from tests.support.pages import DAY, FIRST, Json, bucket, listed, page, put_all, used
 from tests.support.running import replay
 
@@ -52,13 +53,30 @@ def test_windows_are_resolved_that_touch_others(
     assert bool(calls) == is_resolved
 
 
-def test_what_stands_apart_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few columns are kept, everything that any window refers to is found."""
+def test_what_stands_apart_is_seen_whole(tmp_path: Path) -> None:
+    """Everything that any window refers to is found."""
     days = [bucket(used(1, user_id=f"u{day}"), day=day) for day in range(5)]
     users = listed({"object": "organization.user", "id": "u0"})
     put_all(tmp_path, {"usage_completions.json": page(*days), "users.json": users})
-    monkeypatch.setattr(endpoint, "KEPT", 2)
     found = replay(tmp_path)
     assert found.report, found.errors
     unknown = found.report["foreignKeyIssues"]["unknownUsers"]
     assert unknown == [f"usage/completions:u{day}" for day in range(1, 5)]
+
+
+def test_tables_are_made_of_levels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What touches no other is added up as its columns stand, without a table of its rows."""
+    labels: list[str] = []
+
+    def spy(window: Window, label: str, snapshot: Snapshot, *, ordered: bool) -> Table:
+        labels.append(label)
+        return table_alone(window, label, snapshot, ordered=ordered)
+
+    monkeypatch.setattr(endpoint, "table_alone", spy)
+    held = [bucket({"usage_bytes": 9, "project_id": "p"}, day=day) for day in range(2)]
+    days = [bucket(*ROWS, day=day) for day in range(3)]
+    put_all(
+        tmp_path, {"usage_completions.json": page(*days), "usage_vector_stores.json": page(*held)}
+    )
+    assert replay(tmp_path, "--no-details").report
+    assert len(labels) == len(held)

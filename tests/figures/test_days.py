@@ -14,7 +14,8 @@ from stream.figures.rollup.table import Table
 from stream.figures.series import series_of
 from stream.figures.totals import Totals
 from stream.providers.openai import ENDPOINTS
-from stream.records.windows import DAY, Columns, Window
+from stream.records.money import Number
+from stream.records.windows import DAY, Columns, Window, canonical_order
 
 COMPLETIONS: Final = ENDPOINTS["usage/completions"]
 HOURS: Final = st.sampled_from([Window(0, 3600), Window(DAY - 1, DAY), Window(DAY, 2 * DAY)])
@@ -58,7 +59,8 @@ def test_days_are_added_up_by_what_prices_go_by(rows: list[Any], data: st.DataOb
         days = DayTotals(COMPLETIONS, priced=True)
         if part:
             for row in part:
-                days.take(row[0], table_of([row]))
+                table = table_of([row])
+                days.take(row[0], table.dimensions, table.counters)
         whole.join(days)
     found = {}
     for day, groups in whole.groups():
@@ -75,8 +77,34 @@ def test_series_have_the_same_sums(rows: list[Any]) -> None:
     first = [row for row in rows if row[0].start < DAY] or rows[:1]
     table, plain, days = table_of(first), Totals(COMPLETIONS), DayTotals(COMPLETIONS, priced=True)
     plain.add(table.dimensions, table.counters)
-    days.take(first[0][0], table)
+    days.take(first[0][0], table.dimensions, table.counters)
     ((_, groups),) = days.groups()
     assert series_of(COMPLETIONS, groups) == series_of(
         COMPLETIONS, group_totals(COMPLETIONS, plain)
     )
+
+
+@given(ROWS)
+def test_days_are_in_canonical_order(rows: list[Any]) -> None:
+    """By whatever dimensions a day is asked for, its groups are in order, each with its sums."""
+    days = DayTotals(COMPLETIONS, priced=True)
+    for row in rows:
+        table = table_of([row])
+        days.take(row[0], table.dimensions, table.counters)
+    for names in (("project_id",), days.names):
+        tokens: Number = 0
+        for day in days.days_by(names):
+            assert day.groups == sorted(day.groups, key=canonical_order)
+            assert {*map(len, day.columns.values())} == {len(day.groups)}
+            tokens += sum(one or 0 for one in day.columns["input_tokens"])
+        assert tokens == sum(row[3] for row in rows)
+
+
+def test_sums_of_days_are_written_canonically() -> None:
+    """Amounts that add up to a whole number are kept as that, as are those that are not added."""
+    days = DayTotals(COMPLETIONS)
+    halves = [(Window(0, 3600), one, None, 1, Decimal("0.5")) for one in ("p", "p", "q")]
+    table = table_of(halves)
+    days.take(halves[0][0], table.dimensions, table.counters)
+    (day,) = days.days_by(("project_id",))
+    assert list(map(str, day.columns["cost"])) == ["1", "0.5"]

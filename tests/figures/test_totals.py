@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.figures import totals
 from stream.providers.openai import ENDPOINTS
-from stream.records.windows import MAX_COUNT, Column
+from stream.records.windows import MAX_COUNT, Column, Columns
 
 COSTS = ENDPOINTS["costs"]
 SMALL = st.sampled_from([0, 1, (1 << 32) - 1])
@@ -69,7 +69,7 @@ def test_small_counts_are_packed(
     packed: list[list[bytes] | None] = []
     pack = totals.pack_rows
 
-    def spy(columns: list[Column], rows: int) -> list[bytes] | None:
+    def spy(columns: Columns, rows: int) -> list[bytes] | None:
         packed.append(pack(columns, rows))
         return packed[-1]
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.figures.day_totals import DayTotals
-from stream.figures.rollup import Table
-from stream.records.windows import Window
+from stream.records.windows import Columns, Window
 from tests.support.engines import Engine, same
 from tests.support.envelopes import line, put_capture
 from tests.support.generated import summary
@@ -171,9 +170,9 @@ def test_no_window_is_read_twice_for_its_day(
     taken = []
     take = DayTotals.take
 
-    def count(self: DayTotals, span: Window, table: Table) -> None:
+    def count(self: DayTotals, span: Window, dimensions: Columns, counters: Columns) -> None:
         taken.append(span)
-        take(self, span, table)
+        take(self, span, dimensions, counters)
 
     monkeypatch.setattr(DayTotals, "take", count)
     assert replay(tmp_path / "a.ndjson", "--no-details", memory="50kB").raw == whole

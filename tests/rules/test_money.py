@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.records.money import MONEY, canonical_money, exact_number
+from stream.records.money import MONEY, canonical_money, exact_number, plain_text_of, plain_texts_of
 
 DIGITS = st.integers(-(10**78) + 1, 10**78 - 1)
 HELD = DIGITS.map(lambda digits: Decimal(digits).scaleb(-40, Context(prec=90)))
@@ -101,6 +101,13 @@ def test_sums_are_exact(values: list[Decimal]) -> None:
 def test_counts_stay_counts(value: int) -> None:
     """A whole number that is a count is returned as it is."""
     assert exact_number(value) is value
+
+
+@given(st.lists(ANY | st.integers()))
+def test_numbers_are_written_without_an_exponent(values: list[Decimal | int]) -> None:
+    """One by one and together numbers are written digit by digit, whatever exponent they have."""
+    texts = [format(one, "f") if isinstance(one, Decimal) else str(one) for one in values]
+    assert [plain_text_of(one) for one in values] == plain_texts_of(values) == texts
 
 
 @given(HELD, HELD)

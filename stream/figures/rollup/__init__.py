@@ -16,6 +16,7 @@ from stream.figures.rollup.table import (
     LabelDifference,
     Overlap,
     Table,
+    places_in_order,
     present_values,
     table_alone,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Resolution",
     "Table",
     "fill_dimensions",
+    "places_in_order",
     "present_values",
     "resolve_windows",
     "table_alone",

@@ -31,6 +31,7 @@ __all__ = [
     "Record",
     "Table",
     "identity_of",
+    "places_in_order",
     "present_values",
     "record_order_of",
     "table_alone",
@@ -193,7 +194,7 @@ def table_alone(window: Window, label: str, snapshot: Snapshot, *, ordered: bool
 
 
 def places_in_order(dimensions: Columns) -> Sequence[int]:
-    """Return where the rows of one window stand, in canonical order; no two are alike."""
+    """Return where rows stand, in canonical order; no two are alike."""
     keys = list(zip(*map(ranks_of, dimensions), strict=True))
     places = sorted(range(len(keys)), key=keys.__getitem__)
     return range(len(keys)) if places == list(range(len(keys))) else places
