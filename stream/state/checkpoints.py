@@ -75,6 +75,8 @@ class Checkpoints:
         self.links = HeldLinks()
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
+        self.scratch: Path | None = None
+        """Where a scratch file is, where somebody else will look into it."""
 
     @property
     def store(self) -> Store:
@@ -86,7 +88,7 @@ class Checkpoints:
         if self._store is None:
             from stream.state.sqlite.store import Store  # noqa: PLC0415 -- 5 ms; most runs store nothing
 
-            self._store = self.state.store = Store(None)
+            self._store = self.state.store = Store(self.scratch, outlives=False)
         return self._store
 
     @property
@@ -228,7 +230,8 @@ class Checkpoints:
             Unavailable: the store cannot be read or written.
         """
         found = [(place, self.state.hand_over(place)) for place in places]
-        self.store.drop_windows(places)
+        if self._store is not None:
+            self.store.drop_windows(places)
         return found
 
     def _windows_held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from functools import partial
@@ -23,6 +24,7 @@ from stream.engines.workers.ranges import ChainSlots, slots_in
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.account import Account
 from stream.intake.intake import Intake
+from stream.intake.rules import Rules
 from stream.intake.walks import Walk
 from stream.pipeline import Observer, Replay, ingest_pages
 from stream.records.chains import Chain
@@ -36,7 +38,6 @@ from stream.records.tally import Tally
 from stream.sources.discovery import Survey
 from stream.state.links import HeldLinks, PagePlace
 from stream.state.memory import pause_collector
-from stream.state.sqlite.shard import open_shard
 from stream.state.windows import Place, Windows
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "WindowRequest",
     "compute_figures",
     "failure_of",
+    "open_intake",
     "run_task",
     "share_result_of",
     "take_pages",
@@ -177,8 +179,7 @@ def relay_requests(pipe: Connection, asked: SimpleQueue[Request]) -> None:
 async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) -> None:
     """Take the share in; then give windows and figures of it when they are asked for."""
     run, share = task.run, task.share
-    shard = open_shard(task.shard, run.rules.state, share)
-    opened = closing(Intake(run.rules, Tally(), lambda: run.now, share, shard))
+    opened = closing(open_intake(run.rules, lambda: run.now, share, task.shard))
     observer = observer_through(pipe) if share.counts_pages else Observer()
     with pause_collector():
         with opened as intake:
@@ -193,6 +194,22 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) 
                     intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
                 )
         pipe.send(figures)  # when the shard is whole
+
+
+def open_intake(rules: Rules, clock: Callable[[], int], share: Share, shard: Path) -> Intake:
+    """Return the intake of a worker; windows that leave its memory go to the file ``shard``.
+
+    Raises:
+        Unavailable, BadInput: as :class:`Intake`.
+    """
+    store = None
+    if rules.state is not None:
+        from stream.state.sqlite.shard import Shard  # noqa: PLC0415 -- 5 ms; most runs store nothing
+
+        store = Shard(shard, rules.state, share)
+    intake = Intake(rules, Tally(), clock, share, store)
+    intake.checkpoints.scratch = shard
+    return intake
 
 
 async def take_pages(
