@@ -92,7 +92,11 @@ class Entry(Struct, array_like=True):
 
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
-DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+
+
+def decode_entry(packed: bytes) -> Entry:
+    """Return an entry; a plain replay asks for none, and does not wait for a decoder of them."""
+    return msgspec.msgpack.decode(packed, type=Entry)
 
 
 class PageCountAlone(Struct, array_like=True, gc=False):
@@ -171,7 +175,7 @@ class Account:
     def restore(self, packed: Mapping[Part, bytes], *, counted: bool) -> None:
         """Take over what a state file holds; unless ``counted``, somebody else counts that."""
         for part, body in packed.items():
-            entry = DECODE(body)
+            entry = decode_entry(body)
             if not counted:
                 for one in entry.contributions:
                     one.sums = PageSums(one.sums.pages, window=one.sums.window)
@@ -189,7 +193,7 @@ class Account:
         if entry is not None:
             return entry
         packed = self.packed_entries.get(part)
-        return None if packed is None else DECODE(packed)
+        return None if packed is None else decode_entry(packed)
 
     def put(self, part: Part, entry: Entry, chain: Chain, added: PageSums) -> None:
         """Take an entry in the place of what was known; ``added`` has come to it, of a chain."""
@@ -221,7 +225,7 @@ class Account:
             if before is not None:
                 self.forget(part, before)
             return before
-        entry = DECODE(packed)
+        entry = decode_entry(packed)
         self.open.pop(part, None)
         self.packed_entries[part] = packed
         self.changed_parts.add(part)
@@ -309,7 +313,7 @@ class Account:
         """Yield every part and its entry."""
         for part, packed in self.packed_entries.items():
             if part not in self.open:
-                yield part, DECODE(packed)
+                yield part, decode_entry(packed)
         yield from self.open.items()
 
     def chains(self) -> set[Chain]:
@@ -382,7 +386,7 @@ def file_chains_of(entry: EntryHead) -> FileChains:
 
 def join_ranges(first: bytes, second: bytes) -> bytes:
     """Put together what was counted of two ranges of a part, of which the second follows."""
-    one, other = DECODE(first), DECODE(second)
+    one, other = decode_entry(first), decode_entry(second)
     for brought in other.contributions:
         one.add(brought)
     one.tail = other.tail
@@ -394,7 +398,7 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
     They come by the workers' ranks: the others have a digest from before, if any.
     """
-    found = [DECODE(one) for one in entries]
+    found = [decode_entry(one) for one in entries]
     digest = found[found[0].number % len(found)].digest
     joined = reduce(join_two_entries, found)
     joined.digest = digest
