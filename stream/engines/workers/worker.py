@@ -14,10 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 import anyio._backends._asyncio  # 15 ms that each worker would take, once it is forked
+from msgspec import Struct
 
 from stream.engines.signals import run_until_signalled
 from stream.engines.workers.ranges import ChainSlots, slots_in
@@ -60,7 +61,7 @@ TICK: Final = 0.1
 """After how many seconds the main process is told of more pages."""
 
 
-class Task(NamedTuple):
+class Task(Struct, frozen=True):
     """What a worker is to do, of all that is to be read or of a range of it.
 
     Windows that leave its memory go to the file ``shard``.
@@ -72,7 +73,7 @@ class Task(NamedTuple):
     shard: Path
 
 
-class ShareResult(NamedTuple):
+class ShareResult(Struct, frozen=True):
     """What a worker has read.
 
     ``wide`` are the endpoints with windows longer than a day, and ``slots`` those of a range, of
@@ -97,20 +98,20 @@ class ShareResult(NamedTuple):
     objects: bytes
 
 
-class Hole(NamedTuple):
+class Hole(Struct, frozen=True):
     """Where NUL bytes stood in front of a page, and how many."""
 
     place: str
     nul_bytes: int
 
 
-class WindowRequest(NamedTuple):
+class WindowRequest(Struct, frozen=True):
     """A worker is asked for windows, which the main process counts from then on."""
 
     places: list[Place]
 
 
-class FigureRequest(NamedTuple):
+class FigureRequest(Struct, frozen=True):
     """A worker is asked for figures, but of endpoints that are left to the main process.
 
     ``flush``: all its windows are to be on disk.
@@ -123,7 +124,7 @@ class FigureRequest(NamedTuple):
 Request: TypeAlias = WindowRequest | FigureRequest
 
 
-class Failure(NamedTuple):
+class Failure(Struct, frozen=True):
     """Why a worker gave up."""
 
     error: type[UsageStreamError]
