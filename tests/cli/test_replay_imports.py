@@ -23,6 +23,7 @@ UNNEEDED: Final = (
     "httpx2",  # who asks the API
     "jinja2",  # --html
     "json",  # JSON that is broken, or has numbers that are too long
+    "mmap",  # --notes
     "multiprocessing",  # --workers
     "prometheus_client",  # --metrics
     "rich",  # terminals
