@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from stream.records.chains import Chain, ChainSummary, Origin, PageSums
 from stream.records.delivery import Part
-from stream.records.digests import is_sha256, spell_digest
+from stream.records.digests import is_sha256
 from stream.records.windows import Window
 
 __all__ = [
@@ -20,13 +20,19 @@ __all__ = [
     "Account",
     "Contribution",
     "Entry",
+    "FileChains",
     "FileEntry",
     "Tail",
-    "file_keys_in",
-    "files_in",
+    "file_chains_of",
+    "head_in",
     "join_entries",
+    "line_in",
     "name_in",
 ]
+
+
+FileChains: TypeAlias = tuple[tuple[str, str, str], ...]
+"""Chains that a part is a file of: endpoint, label and query of each."""
 
 
 class Contribution(Struct, array_like=True):
@@ -86,7 +92,11 @@ class Entry(Struct, array_like=True):
 
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
-DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+
+
+def decode_entry(packed: bytes) -> Entry:
+    """Return an entry; a plain replay asks for none, and does not wait for a decoder of them."""
+    return msgspec.msgpack.decode(packed, type=Entry)
 
 
 class PageCountAlone(Struct, array_like=True, gc=False):
@@ -103,7 +113,7 @@ class ContributionHead(Struct, array_like=True, gc=False):
 
 
 class EntryHead(Struct, array_like=True, gc=False):
-    """Of an :class:`Entry`, what files are told by: a report looks at each several times."""
+    """Of an :class:`Entry`, what its files are put in order by."""
 
     name: str
     position: bytes
@@ -118,8 +128,18 @@ class EntryName(Struct, array_like=True, gc=False):
     name: str
 
 
-DECODE_NAME: Final = msgspec.msgpack.Decoder(EntryName).decode
-DECODE_HEAD: Final = msgspec.msgpack.Decoder(EntryHead).decode
+class EntryLine(Struct, array_like=True, gc=False):
+    """Of an :class:`Entry`, what a report shows of its files beside their chains."""
+
+    name: str
+    position: bytes
+    digest: bytes
+    number: int
+
+
+head_in: Final = msgspec.msgpack.Decoder(EntryHead).decode
+line_in: Final = msgspec.msgpack.Decoder(EntryLine).decode
+name_in: Final = msgspec.msgpack.Decoder(EntryName).decode
 
 
 class FileEntry(Struct, gc=False):
@@ -155,7 +175,7 @@ class Account:
     def restore(self, packed: Mapping[Part, bytes], *, counted: bool) -> None:
         """Take over what a state file holds; unless ``counted``, somebody else counts that."""
         for part, body in packed.items():
-            entry = DECODE(body)
+            entry = decode_entry(body)
             if not counted:
                 for one in entry.contributions:
                     one.sums = PageSums(one.sums.pages, window=one.sums.window)
@@ -173,7 +193,7 @@ class Account:
         if entry is not None:
             return entry
         packed = self.packed_entries.get(part)
-        return None if packed is None else DECODE(packed)
+        return None if packed is None else decode_entry(packed)
 
     def put(self, part: Part, entry: Entry, chain: Chain, added: PageSums) -> None:
         """Take an entry in the place of what was known; ``added`` has come to it, of a chain."""
@@ -205,7 +225,7 @@ class Account:
             if before is not None:
                 self.forget(part, before)
             return before
-        entry = DECODE(packed)
+        entry = decode_entry(packed)
         self.open.pop(part, None)
         self.packed_entries[part] = packed
         self.changed_parts.add(part)
@@ -293,7 +313,7 @@ class Account:
         """Yield every part and its entry."""
         for part, packed in self.packed_entries.items():
             if part not in self.open:
-                yield part, DECODE(packed)
+                yield part, decode_entry(packed)
         yield from self.open.items()
 
     def chains(self) -> set[Chain]:
@@ -353,37 +373,20 @@ class Account:
         }
 
 
-def files_in(packed: bytes) -> list[FileEntry]:
-    """Return a part as a file for each chain in it; a page that was set aside is none."""
-    entry = DECODE_HEAD(packed)
-    name, number, digest = entry.name, entry.number or None, spell_digest(entry.digest)
-    return [
-        FileEntry(name, digest, endpoint, label, number)
-        for endpoint, label, _ in chains_of_files(entry)
-    ]
-
-
-def file_keys_in(packed: bytes) -> list[tuple[str, str, str, int]]:
-    """Return what those files are ordered by: name, endpoint, label, and page or 0."""
-    entry = DECODE_HEAD(packed)
-    name, number = entry.name, entry.number
-    return [(name, endpoint, label, number) for endpoint, label, _ in chains_of_files(entry)]
-
-
-def chains_of_files(entry: EntryHead) -> list[tuple[str, str, str]]:
-    """Return the chains, in order, that a part is a file of."""
-    found = [one.chain for one in entry.contributions if one.sums.pages or not entry.number]
-    return found if len(found) <= 1 else sorted(found)
-
-
-def name_in(packed: bytes) -> str:
-    """Return the name of a part."""
-    return DECODE_NAME(packed).name
+def file_chains_of(entry: EntryHead) -> FileChains:
+    """Return the chains, in order, that a part is a file of; a page that was set aside is none."""
+    found: list[tuple[str, str, str]] = []
+    for one in entry.contributions:
+        if one.sums.pages or not entry.number:
+            found.append(one.chain)  # noqa: PERF401 -- of one, as mostly, that takes less time
+    if len(found) > 1:
+        found.sort()
+    return tuple(found)
 
 
 def join_ranges(first: bytes, second: bytes) -> bytes:
     """Put together what was counted of two ranges of a part, of which the second follows."""
-    one, other = DECODE(first), DECODE(second)
+    one, other = decode_entry(first), decode_entry(second)
     for brought in other.contributions:
         one.add(brought)
     one.tail = other.tail
@@ -395,7 +398,7 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
     They come by the workers' ranks: the others have a digest from before, if any.
     """
-    found = [DECODE(one) for one in entries]
+    found = [decode_entry(one) for one in entries]
     digest = found[found[0].number % len(found)].digest
     joined = reduce(join_two_entries, found)
     joined.digest = digest

@@ -45,7 +45,7 @@ class Standing:
         Raises:
             BadInput, Unavailable: the links cannot be read.
         """
-        self.open = dict(judge_all(self.checkpoints.all_links(), self.wait))
+        self.open = dict(judge_all(self.checkpoints.links_by_walk(), self.wait))
         self.touched_walks = set()
 
     def judge_touched(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from stream.records.chains import Chain, Link
@@ -75,11 +74,11 @@ class Verdict(NamedTuple):
 
 
 def judge_all(
-    links: Iterable[tuple[Chain, Part, Link]], more: int = 0
+    walks: Iterable[tuple[Walk, Iterable[PlacedLink]]], more: int = 0
 ) -> Iterator[tuple[Walk, Verdict]]:
-    """Yield what is wrong with walks; ``links`` come in the order of chains and revisions."""
-    for walk, found in groupby(links, key=lambda one: (one[0], one[2].revision)):
-        verdict = judge_walk(((part, link) for _, part, link in found), more)
+    """Yield what is wrong with walks, of which each comes with its links."""
+    for walk, links in walks:
+        verdict = judge_walk(links, more)
         if verdict is not None:
             yield walk, verdict
 

@@ -14,6 +14,7 @@ from stream.intake.former import windows_in
 from stream.intake.standing import mark_standing
 from stream.intake.walks import judge_all
 from stream.records.chains import ChainSummary
+from stream.state.links import group_links
 from stream.state.objects import Objects
 from stream.state.saved_state import SavedState
 from stream.state.sqlite.inspection import Inspection
@@ -79,7 +80,7 @@ def judge_stored(store: Inspection, saved: SavedState) -> tuple[Windows, Faults]
     account.restore(saved.parts, counted=True)
     windows = windows_in(store, saved, account)
     runs = account.summaries()
-    mark_standing(runs, dict(judge_all(store.links())), wait=False)
+    mark_standing(runs, dict(judge_all(group_links(store.links()))), wait=False)
     return windows, faults_of(runs, windows, store.losses)
 
 

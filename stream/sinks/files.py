@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from sys import intern
+from operator import eq
 from typing import Any, Final
 
 import msgspec
 
-from stream.intake.account import FileEntry, file_keys_in, files_in, name_in
+from stream.intake.account import (
+    FileChains,
+    FileEntry,
+    file_chains_of,
+    head_in,
+    line_in,
+    name_in,
+)
+from stream.records.digests import spell_digest
 from stream.sinks.details import ENCODER
 
 __all__ = ["Files", "indent_value", "lead_by_files"]
@@ -17,55 +26,75 @@ __all__ = ["Files", "indent_value", "lead_by_files"]
 
 ALL: Final = ""
 """The files of all endpoints."""
-NOWHERE: Final = ("", "", "", 0)
 AT_ONCE: Final = 64
 """How many files are written together."""
 
 
 class Files:
-    """Goes through files by name; of each only its place in that order is held."""
+    """Goes through files by name; of each its place in that order and its chains are held alone."""
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         """Look at the entries of parts, as the account keeps them."""
         self._parts = parts
-        self._orders: dict[str, list[int]] = {}
+        self._kinds: list[FileChains] = []
+        """What chains parts are files of; mostly these are the same few."""
+        self._kind_by_place = array("L")
+        self._orders: dict[str, array[int]] = {}
         """Endpoint → the places of its files, by name; of all of them under :data:`ALL`."""
 
     def entries(self) -> Iterator[FileEntry]:
         """Yield the files that count, by name."""
-        for place in self._order_of(ALL):
-            yield from files_in(self._parts[place])
+        parts, order = self._parts, self._order_of(ALL)
+        kinds, kind_by_place = self._kinds, self._kind_by_place
+        for place in order:
+            line = line_in(parts[place])
+            digest, page = spell_digest(line.digest), line.number or None
+            for endpoint, label, _ in kinds[kind_by_place[place]]:
+                yield FileEntry(line.name, digest, endpoint, label, page)
 
     def names(self, endpoint: str) -> Iterator[str]:
-        """Yield the names of an endpoint's files, in order."""
+        """Yield the names of an endpoint's files, in order; one that several have only once."""
+        last = None
         for place in self._order_of(endpoint):
-            yield name_in(self._parts[place])
+            name = name_in(self._parts[place]).name
+            if name != last:
+                yield name
+            last = name
 
-    def _order_of(self, endpoint: str) -> Sequence[int]:
+    def _order_of(self, endpoint: str) -> Iterable[int]:
         """Return the places of an endpoint's files, by name."""
         if not self._orders:
-            self._orders = self._sort()
+            self._sort()
         return self._orders.get(endpoint, ())
 
-    def _sort(self) -> dict[str, list[int]]:
-        """Work the orders out; texts that many keys have are one text in memory."""
-        keys: list[tuple[str, str, str, int]] = []
-        orders: dict[str, list[int]] = {ALL: []}
-        for place, packed in enumerate(self._parts):
-            found = file_keys_in(packed)
-            if not found:
-                keys.append(NOWHERE)
-                continue
-            name, endpoint, label, page = found[0]
-            keys.append((name, intern(endpoint), intern(label), page))
-            orders[ALL].append(place)
-            for _, endpoint, *_ in found:
-                order = orders.setdefault(endpoint, [])
-                if not order or order[-1] != place:
-                    order.append(place)
-        for order in orders.values():
-            order.sort(key=keys.__getitem__)
-        return orders
+    def _sort(self) -> None:
+        """Work the orders out: by name, and files of one name by chain and page."""
+        known: dict[FileChains, int] = {}
+        names: list[str] = []
+        for packed in self._parts:
+            head = head_in(packed)
+            names.append(head.name)
+            self._kind_by_place.append(known.setdefault(file_chains_of(head), len(known)))
+        self._kinds = [*known]
+        orders: dict[str, array[int]] = {ALL: array("L")}
+        orders_of: list[list[array[int]]] = []  # of the files of each kind
+        for chains in self._kinds:
+            keys = {ALL, *(endpoint for endpoint, *_ in chains)} if chains else set[str]()
+            orders_of.append([orders.setdefault(key, array("L")) for key in keys])
+        places = [*range(len(names))]
+        places.sort(key=names.__getitem__)
+        by_name = [*map(names.__getitem__, places)]
+        if any(map(eq, by_name, islice(by_name, 1, None))):
+            places.sort(key=lambda place: (names[place], self._rank_of(place)))
+        for place in places:
+            for order in orders_of[self._kind_by_place[place]]:
+                order.append(place)
+        self._orders = orders
+
+    def _rank_of(self, place: int) -> tuple[list[tuple[str, ...]], int]:
+        """Return what files of one name are put in order by: their first chain, and the page."""
+        chains = self._kinds[self._kind_by_place[place]]
+        return [one[:2] for one in chains[:1]], line_in(self._parts[place]).number
 
 
 def indent_value(value: Any, depth: int) -> bytes:

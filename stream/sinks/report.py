@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -303,9 +302,8 @@ def endpoints_of(report: Report, section: Mapping[str, Any]) -> Iterator[bytes]:
     opening = b"{"
     for key, one in section.items():
         yield opening + b'\n    "' + key.encode() + b'": '
-        names = (name for name, _ in groupby(report.files.names(key)))  # several may have one
         rows = day_rows_of(report.outline.figures[key], report.outline.project_names)
-        yield from append_rows(lead_by_files(one, names, 4), "byDay", rows, 4)
+        yield from append_rows(lead_by_files(one, report.files.names(key), 4), "byDay", rows, 4)
         opening = b","
     yield b"\n  }"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -12,6 +11,9 @@ from msgspec import Raw, Struct
 from stream.records.privacy import spell_name
 from stream.sinks.details import ENCODER
 from stream.sinks.report import Report
+
+if TYPE_CHECKING:  # only --notes has it imported
+    from mmap import mmap
 
 __all__ = ["previous_summary", "summary_of"]
 
@@ -51,17 +53,19 @@ class WrittenReport(Struct, rename="camel"):
 
 def previous_summary(report: Path) -> bytes | None:
     """Return the summary of the report at ``report``; ``None`` when none can be read there."""
+    from mmap import ACCESS_READ, mmap  # noqa: PLC0415 -- as above
+
     try:
         with (
             report.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            mmap(file.fileno(), 0, access=ACCESS_READ) as content,
         ):
             return rewrite_summary(report, content)
     except (OSError, ValueError, KeyError, msgspec.MsgspecError, RecursionError):
         return None
 
 
-def rewrite_summary(report: Path, content: mmap.mmap) -> bytes:
+def rewrite_summary(report: Path, content: mmap) -> bytes:
     """Write the summary of a mapped report; nothing keeps pointing into the map."""
     written = msgspec.json.decode(content, type=WrittenReport)
     return format_summary(

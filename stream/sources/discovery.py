@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,12 +39,11 @@ from stream.sources.names import (
     FixtureName,
     is_companion,
     is_copy,
-    is_request,
     label_below,
     parse_name,
     stem_of_name,
 )
-from stream.sources.tree import TreeFile, files_below
+from stream.sources.tree import Tree, files_below
 
 if TYPE_CHECKING:  # only files whose name says nothing have it imported
     from stream.sources.recognition import Recognition
@@ -59,7 +60,13 @@ __all__ = [
     "survey_place",
 ]
 
+SUFFIX: Final = ".json"
+PACKED: Final = frozenset({"", ".gz", ".zst"})
+"""What may follow the suffix of a page."""
+DIGITS: Final = "0123456789"
 COPY: Final = "its name says that it is a copy, or not whole"
+NamedFile: TypeAlias = tuple[int, str]
+"""A file whose name says which page of a chain it is: that page, and the name below the place."""
 Recognise: TypeAlias = "Callable[[Path, Endpoint | ObjectList | None], Recognition]"
 
 
@@ -89,11 +96,35 @@ class Survey(Struct, frozen=True):
     request_faults: Sequence[BadInput] = ()
 
 
-class NamedFile(NamedTuple):
-    """A file whose name says which page of a chain it is."""
+class NamedChains:
+    """Files by the chains that their names say.
 
-    file: TreeFile
-    page: int
+    Names of the pages of a walk differ in a number at the end: what stands before it is read once.
+    """
+
+    def __init__(self) -> None:
+        """Start without a file."""
+        self.files: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
+        self._numbered: dict[str, list[NamedFile]] = {}
+        """What stands before a page's number → the files of its chain."""
+
+    def take(self, name: str) -> bool:
+        """Take a file by its name below the place; tell whether that says what it is."""
+        stem, suffix, packed = name.partition(SUFFIX)
+        start = stem.rstrip(DIGITS)
+        number = stem[len(start) :] if suffix and packed in PACKED else ""
+        if number and start in self._numbered:
+            self._numbered[start].append((int(number), name))
+            return True
+        folder, _, base = name.rpartition("/")
+        found = parse_name(base)
+        if found is None:
+            return False
+        files = self.files[found.entry.key, label_below(folder, found.label)]
+        files.append((found.page, name))
+        if number and int(number) == found.page != 1:  # 1 is also where no page is named
+            self._numbered[start] = files
+        return True
 
 
 def is_pages_input(name: str) -> bool:
@@ -126,36 +157,29 @@ def survey_place(
     """
     if is_one(place):
         return survey_file(place, look)
-    files, left_out = files_below(place, passed_over)
-    requests = {one.name.rpartition("/")[0]: one for one in files if is_request(one.name)}
-    asked = FolderViews(place, requests)
-    chains: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
+    tree = files_below(place, passed_over)
+    asked, named = FolderViews(tree), NamedChains()
     captures: list[Capture] = []
-    for file in files:
-        folder, _, name = file.name.rpartition("/")
-        found = parse_name(name)
-        if found is not None:
-            label = label_below(folder, found.label)
-            chains[found.entry.key, label].append(NamedFile(file, found.page))
-        elif is_companion(name):
+    left_out = [*tree.left_out]
+    for name in tree.names:
+        if named.take(name) or is_companion(base := name.rpartition("/")[2]):
             continue
-        elif is_copy(name):
-            left_out.append(LeftOut(spell_name(file.name), COPY))
-        else:
-            capture, reason = capture_of(place, file, look)
-            if capture is not None:
-                captures.append(replace(capture, views=asked.views_in(folder)))
-            elif reason:
-                left_out.append(LeftOut(spell_name(file.name), reason))
-    if final:
-        chains = rename_lone_pages(chains)
-    found_chains = []
+        if is_copy(base):
+            left_out.append(LeftOut(spell_name(name), COPY))
+            continue
+        capture, reason = capture_of(tree.path_of(name), name, look)
+        if capture is not None:
+            captures.append(replace(capture, views=asked.views_in(name.rpartition("/")[0])))
+        elif reason:
+            left_out.append(LeftOut(spell_name(name), reason))
+    chains = rename_lone_pages(named.files) if final else named.files
+    found = []
     for key, label in sorted(chains):
-        files_found = chains[key, label]
-        views = asked.views_of(key, [one.file.name for one in files_found])
-        chain = chain_of(Chain(key, label, views.get(key, "")), place, files_found)
-        found_chains.append(replace(chain, views=views))
-    return Survey(found_chains, captures, sorted(left_out), asked.faults)
+        files = chains[key, label]
+        views = asked.views_of(key, [one for _, one in files])
+        chain = Chain(key, label, views.get(key, ""))
+        found.append(chain_of(chain, tree, files, views))
+    return Survey(found, captures, sorted(left_out), asked.faults)
 
 
 def survey_file(place: Path, look: Recognise) -> Survey:
@@ -164,18 +188,18 @@ def survey_file(place: Path, look: Recognise) -> Survey:
     Raises:
         BadInput: it holds no pages.
     """
-    target = Path(os.path.realpath(place)) if place.is_symlink() else None
-    capture, reason = capture_of(place.parent, TreeFile(place.name, target), look)
+    path = Path(os.path.realpath(place)) if place.is_symlink() else place
+    capture, reason = capture_of(path, place.name, look)
     if capture is None:
         found = reason or "found a file of this program's own, expected pages"
         raise BadInput("file", found).name_place(spell_name(place.name))
     return Survey([], [capture], [])
 
 
-def capture_of(place: Path, file: TreeFile, look: Recognise) -> tuple[Capture | None, str]:
+def capture_of(path: Path, name: str, look: Recognise) -> tuple[Capture | None, str]:
     """Return a file of pages that is no page of a chain by its name, or why it is not read."""
-    capture = capture_named(file.target or place / file.name, file.name)
-    if is_input(file.name.rpartition("/")[2]):
+    capture = capture_named(path, name)
+    if is_input(name.rpartition("/")[2]):
         return capture, ""
     found = look(capture.path, capture.entry)
     if not found.holds_pages:
@@ -189,11 +213,11 @@ def rename_lone_pages(
     """Take the end of a label for what it is, where it looks like a page without its walk."""
     found: defaultdict[tuple[str, str], list[NamedFile]] = defaultdict(list)
     for (key, label), files in chains.items():
-        (file, page), *others = files
-        if page > 1 and not others and label.rpartition("/")[2] != PRIMARY:
-            stem = stem_of_name(file.name.rpartition("/")[2])
+        page, name = files[0]
+        if page > 1 and len(files) == 1 and label.rpartition("/")[2] != PRIMARY:
+            stem = stem_of_name(name.rpartition("/")[2])
             written = stem[stem.lower().rindex("page") - 1 :]
-            found[key, f"{label}{written}"].append(NamedFile(file, 1))
+            found[key, f"{label}{written}"].append((1, name))
         else:
             found[key, label] += files
     return found
@@ -211,29 +235,34 @@ def discover_chains(directory: Path) -> Survey:
     return survey_place(directory, look=lambda *_: nothing)
 
 
-def chain_of(chain: Chain, directory: Path, found: Sequence[NamedFile]) -> FixtureChain:
+def chain_of(chain: Chain, tree: Tree, found: Iterable[NamedFile], views: Views) -> FixtureChain:
     """Put a chain's files in order, and name two files for one page, and gaps.
 
     Where there is a page 0 pages are counted from it on.
     """
-    first = min([1, *(page for _, page in found)])
-    pages: defaultdict[int, list[TreeFile]] = defaultdict(list)
-    for file, page in found:
-        pages[page + 1 - first].append(file)
-    faults = {}
-    for number, rivals in sorted(pages.items()):
-        if len(rivals) > 1:
-            names = " and ".join(file.name for file in rivals)
-            two = f"found two files for page {number} ({names}), expected one"
-            faults[number] = [(file.name, BadInput("two_files", two)) for file in rivals]
+    ordered = sorted(found)
+    first = min(1, ordered[0][0])
+    pages = {page + 1 - first: name for page, name in ordered}
+    missing = [number for number, page in enumerate(pages, 1) if number != page]
+    faults = faults_of(ordered, first) if len(pages) < len(ordered) else {}
+    targets, directory = tree.targets, tree.place
     files = [
-        PageFile(number, directory, rivals[0].name, rivals[0].target)
-        for number, rivals in sorted(pages.items())
-        if len(rivals) == 1
+        PageFile(number, directory, name, targets.get(name))
+        for number, name in pages.items()
+        if number not in faults
     ]
-    last = max(pages)
-    missing = [number for number in range(1, min(last, len(pages) + 1)) if number not in pages]
-    return FixtureChain(chain, directory, files, faults, missing[:1])
+    return FixtureChain(chain, directory, files, faults, missing[:1], views)
+
+
+def faults_of(ordered: Iterable[NamedFile], first: int) -> dict[int, list[tuple[str, BadInput]]]:
+    """Name the files of pages that have several, by page; pages are counted from ``first`` on."""
+    faults: dict[int, list[tuple[str, BadInput]]] = {}
+    for page, rivals in groupby(ordered, key=itemgetter(0)):
+        number, names = page + 1 - first, [name for _, name in rivals]
+        if len(names) > 1:
+            two = f"found two files for page {number} ({' and '.join(names)}), expected one"
+            faults[number] = [(name, BadInput("two_files", two)) for name in names]
+    return faults
 
 
 def captures_alone(place: Path) -> list[Capture]:

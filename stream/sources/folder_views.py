@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 
 from stream.records.errors import BadInput
 from stream.records.privacy import spell_name
+from stream.sources.names import REQUEST, is_request
 from stream.sources.regular_files import read_regular
-from stream.sources.tree import TreeFile
+from stream.sources.tree import Tree
 
 __all__ = ["NO_VIEWS", "FolderViews", "Views"]
 
@@ -25,8 +26,8 @@ LONGEST: Final = 1 << 20
 class FolderViews:
     """The views of pages by their directory: its own file says them, or the nearest one above."""
 
-    def __init__(self, place: Path, files: Mapping[str, TreeFile]) -> None:
-        """Read the ``files``, by the directories that they stand in, below ``place``.
+    def __init__(self, tree: Tree) -> None:
+        """Read the files of a tree that say it.
 
         Raises:
             Unavailable: one cannot be read.
@@ -34,11 +35,16 @@ class FolderViews:
         self.faults: list[BadInput] = []
         """What is wrong with files: as long as something is, nobody knows what was asked."""
         self._views: dict[str, Views] = {}
-        for folder, file in files.items():
-            try:
-                self._views[folder] = read_views(file.target or place / file.name)
-            except BadInput as error:
-                self.faults.append(error.name_place(spell_name(file.name)))
+        for name in tree.names:
+            if name.endswith(REQUEST) and is_request(name):  # hardly any is
+                self._read(tree.path_of(name), name)
+
+    def _read(self, path: Path, name: str) -> None:
+        """Read one file."""
+        try:
+            self._views[name.rpartition("/")[0]] = read_views(path)
+        except BadInput as error:
+            self.faults.append(error.name_place(spell_name(name)))
 
     def views_in(self, folder: str) -> Views:
         """Return the views of pages in a directory, by its name below the place."""

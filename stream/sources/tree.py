@@ -10,23 +10,34 @@ import os
 import stat
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from stream.records.delivery import LeftOut
 from stream.records.errors import Unavailable
 from stream.sources.names import is_companion, is_request, parse_name
 
-__all__ = ["TreeFile", "files_below"]
+__all__ = ["Tree", "files_below"]
 
 DEEPEST: Final = 32
 """How many directories deep files are looked for."""
 
 
-class TreeFile(NamedTuple):
-    """A file: its name below the directory, and where a link leads that it is."""
+class Tree(Struct, frozen=True):
+    """What stands below ``place``, by names below it, in their order; there may be a great many.
 
-    name: str
-    target: Path | None = None
+    ``targets`` is where links lead that are files, by the name of the link.
+    """
+
+    place: Path
+    names: list[str]
+    targets: dict[str, Path]
+    left_out: list[LeftOut]
+
+    def path_of(self, name: str) -> Path:
+        """Return where a file of that name is."""
+        return self.targets.get(name) or self.place / name
 
 
 class TreeWalk:
@@ -37,7 +48,7 @@ class TreeWalk:
         self.place = place
         self.root = os.path.realpath(place)
         self.passed_over = passed_over
-        self.files: list[TreeFile] = []
+        self.names: list[str] = []
         self.left_out: list[LeftOut] = []
         self._links: list[str] = []
         self._followed: set[str] = set()
@@ -55,23 +66,26 @@ class TreeWalk:
         """
         real = real or self.root
         place = Path(real)
-        passed_over = {one for one in self.passed_over if one.parent == place}
+        passed_over = {one.name for one in self.passed_over if one.parent == place}
+        names: list[str] = []
+        others: list[tuple[str, bool]] = []  # links and directories, which are few
         with os.scandir(real) as entries:
-            found = sorted(
-                (entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False))
-                for entry in entries
-                if not entry.name.startswith(".")
-            )
-        for name, is_link, is_directory in found:
-            path = f"{below}{name}"
-            if passed_over and place / name in passed_over:
-                continue
+            for entry in entries:
+                name = entry.name
+                if name.startswith(".") or name in passed_over:
+                    continue
+                if not entry.is_file(follow_symlinks=False):
+                    is_link = entry.is_symlink()
+                    if is_link or entry.is_dir(follow_symlinks=False):
+                        others.append((name, is_link))
+                        continue
+                names.append(name)
+        self.names += [f"{below}{name}" for name in names] if below else names
+        for name, is_link in sorted(others):
             if is_link:
-                self._links.append(path)
-            elif is_directory:
-                self._visit_below(path, os.path.join(real, name), depth + 1)  # noqa: PTH118 -- as short
+                self._links.append(f"{below}{name}")
             else:
-                self.files.append(TreeFile(path))
+                self._visit_below(f"{below}{name}", os.path.join(real, name), depth + 1)  # noqa: PTH118 -- as short
 
     def follow_links(self) -> None:
         """Take the files that links lead to, unless they are met by their own names."""
@@ -79,8 +93,13 @@ class TreeWalk:
             links, self._links = self._links, []
             for name in links:
                 self._follow(name)
-        self.files = [one for one in self.files if one.name not in self._renamed]
-        self.files += [TreeFile(name, Path(target)) for target, name in self._targets.items()]
+        if self._renamed:
+            self.names = [name for name in self.names if name not in self._renamed]
+        self.names += self._targets.values()
+
+    def targets(self) -> dict[str, Path]:
+        """Return where links lead that are files, by the names that they have."""
+        return {name: Path(target) for target, name in self._targets.items()}
 
     def _follow(self, name: str) -> None:
         """Follow one link."""
@@ -120,7 +139,7 @@ class TreeWalk:
     def _leave_out(self, name: str, reason: str) -> None:
         """Name what is not read, unless nobody expects it to be; a request has to be."""
         if is_request(name):
-            self.files.append(TreeFile(name))  # who reads it says why it cannot be read
+            self.names.append(name)  # who reads it says why it cannot be read
         elif not is_companion(base_of(name)):
             self.left_out.append(LeftOut(name, reason))
 
@@ -135,10 +154,8 @@ def is_telling(name: str) -> bool:
     return is_request(name) or parse_name(base_of(name)) is not None
 
 
-def files_below(
-    place: Path, passed_over: AbstractSet[Path] = frozenset()
-) -> tuple[list[TreeFile], list[LeftOut]]:
-    """Find the files below a directory, in the order of their names, and what was left out.
+def files_below(place: Path, passed_over: AbstractSet[Path] = frozenset()) -> Tree:
+    """Find the files below a directory, and what was left out.
 
     ``passed_over`` are files and directories that are no input, by their real paths.
 
@@ -151,4 +168,4 @@ def files_below(
     except OSError as error:
         raise Unavailable(f"{place}: the directory cannot be read ({error.strerror})") from None
     walk.follow_links()
-    return sorted(walk.files), sorted(walk.left_out)
+    return Tree(place, sorted(walk.names), walk.targets(), sorted(walk.left_out))

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.records.chains import Chain, Link
+from stream.records.chains import Chain
 from stream.records.delivery import Part
 from stream.records.tally import Tally
 from stream.records.windows import Snapshot
-from stream.state.links import HeldLinks, Letters, PagePlace, WalkKey
+from stream.state.links import (
+    HeldLinks,
+    Letters,
+    LinksOfWalk,
+    PagePlace,
+    WalkKey,
+    group_links,
+)
 from stream.state.objects import Objects
 from stream.state.saved_state import Checkpoint, SavedState
 from stream.state.windows import KeyedState, Place
@@ -68,6 +75,8 @@ class Checkpoints:
         self.links = HeldLinks()
         """What pages say of their walks, and the store does not know."""
         self._since: float | None = None
+        self.scratch: Path | None = None
+        """Where a scratch file is, where somebody else will look into it."""
 
     @property
     def store(self) -> Store:
@@ -79,7 +88,7 @@ class Checkpoints:
         if self._store is None:
             from stream.state.sqlite.store import Store  # noqa: PLC0415 -- 5 ms; most runs store nothing
 
-            self._store = self.state.store = Store(None)
+            self._store = self.state.store = Store(self.scratch, outlives=False)
         return self._store
 
     @property
@@ -135,18 +144,17 @@ class Checkpoints:
             changed |= self.store.walks_in(part)
         return changed
 
-    def all_links(self) -> Iterator[tuple[Chain, Part, Link]]:
-        """Yield what pages say of their walks, in the order of walks.
+    def links_by_walk(self) -> Iterator[LinksOfWalk]:
+        """Yield every walk, in order, with what its pages say of it.
 
         Raises:
             BadInput, Unavailable: the state file cannot be read or written.
         """
         if self.is_lasting or self.has_links:
             self.flush_links()
-            yield from self.store.links()
+            yield from group_links(self.store.links())
             return
-        for chain, part, _, link in self.links.rows():
-            yield chain, part, link
+        yield from self.links.by_walk()
         self.links = HeldLinks()  # nothing lasts, and nobody asks twice
 
     def flush_links(self) -> None:
@@ -222,7 +230,8 @@ class Checkpoints:
             Unavailable: the store cannot be read or written.
         """
         found = [(place, self.state.hand_over(place)) for place in places]
-        self.store.drop_windows(places)
+        if self._store is not None:
+            self.store.drop_windows(places)
         return found
 
     def _windows_held(self, places: Iterable[Place]) -> Iterator[tuple[Place, Snapshot]]:

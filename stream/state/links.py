@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
 
-__all__ = ["HeldLinks", "Letters", "PagePlace", "WalkKey"]
+__all__ = ["HeldLinks", "Letters", "LinksOfWalk", "PagePlace", "WalkKey", "group_links"]
 
 PagePlace: TypeAlias = tuple[Part, int]
 """A page: the part that it stands in, and where there."""
@@ -18,6 +19,9 @@ Letters: TypeAlias = tuple[Chain, list[bytes]]
 """A page's dead letters, and the chain that they are counted with."""
 WalkKey: TypeAlias = tuple[Chain, int]
 """One pass over a chain: the chain, and its revision."""
+
+LinksOfWalk: TypeAlias = tuple[WalkKey, Iterator[tuple[Part, Link]]]
+"""A walk, and what its pages say, each with the part that it stands in."""
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
 DECODE: Final = msgspec.msgpack.Decoder(Link).decode
@@ -56,8 +60,20 @@ class HeldLinks:
             for key in [one for one in links if one[0] == part]:
                 del links[key]
 
+    def by_walk(self) -> Iterator[LinksOfWalk]:
+        """Yield every walk, in order, with its links."""
+        for walk in sorted(self.packed_links):
+            links = self.packed_links[walk].items()
+            yield walk, ((part, DECODE(packed)) for (part, _), packed in links)
+
     def rows(self) -> Iterator[tuple[Chain, Part, int, Link]]:
         """Yield every link, with its page, in the order of walks."""
         for walk in sorted(self.packed_links):
             for (part, place), packed in self.packed_links[walk].items():
                 yield walk[0], part, place, DECODE(packed)
+
+
+def group_links(links: Iterable[tuple[Chain, Part, Link]]) -> Iterator[LinksOfWalk]:
+    """Yield links by walk, in whose order they come; to ask for the next ends the one before."""
+    for walk, found in groupby(links, key=lambda one: (one[0], one[2].revision)):
+        yield walk, ((part, link) for _, part, link in found)

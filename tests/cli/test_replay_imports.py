@@ -23,6 +23,7 @@ UNNEEDED: Final = (
     "httpx2",  # who asks the API
     "jinja2",  # --html
     "json",  # JSON that is broken, or has numbers that are too long
+    "mmap",  # --notes
     "multiprocessing",  # --workers
     "prometheus_client",  # --metrics
     "rich",  # terminals
@@ -56,6 +57,8 @@ UNNEEDED: Final = (
     "uvicorn",  # the daemon
     "watchfiles",  # the daemon
 )
+OF_WORKERS: Final = frozenset({"ctypes", "multiprocessing", "stream.engines.workers"})
+"""Of those, what several processes need."""
 PROGRAM: Final = """
 import sys
 from stream.cli import run_command
@@ -98,6 +101,16 @@ def test_a_plain_replay_imports_only_what_it_needs(pages: Path, tmp_path: Path) 
     found = imported_by(str(pages), "--report", str(tmp_path / "report.json"))
     assert "stream.pipeline" in found
     assert sorted(found & set(UNNEEDED)) == []
+
+
+def test_workers_import_only_what_they_need(pages: Path, tmp_path: Path) -> None:
+    """Several processes need each other, and no store, as long as windows fit into memory."""
+    (page,) = pages.iterdir()
+    (pages / "usage_images_fixture.json").write_bytes(page.read_bytes())
+    report = ["--report", str(tmp_path / "report.json"), "--no-details", "--workers", "2"]
+    found = imported_by(str(pages), *report)
+    assert found >= OF_WORKERS
+    assert sorted(found & set(UNNEEDED) - OF_WORKERS) == []
 
 
 def test_what_is_asked_for_is_imported(pages: Path, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from stream.engines.workers.joins import take_letters
+from stream.engines.workers.worker import open_intake
+from stream.intake.rules import Rules
+from stream.records.shares import Share
 from stream.state.sqlite.store import Store
 from tests.support.pages import DAY, FIRST, Content, bucket, letters_in, listed, page, put_all, used
 from tests.support.places import FIXTURES
@@ -47,6 +50,17 @@ def test_any_number_of_workers_gives_the_same_bytes(
     shared = replay(capture, workers=workers, memory=budget)
     assert (shared.code, shared.errors) == (0, "")
     assert shared.raw == alone.raw
+
+
+def test_a_worker_makes_a_store_only_when_something_leaves_its_memory(tmp_path: Path) -> None:
+    """As long as all fits there is no file to be made, and for the main process none to open."""
+    shard = tmp_path / "shard-1"
+    with closing(open_intake(Rules(), lambda: 0, Share(1, 2), shard)) as intake:
+        intake.store()
+        assert intake.checkpoints.hand_over([]) == []
+        assert not shard.exists()
+        intake.checkpoints.flush()
+        assert shard.exists()
 
 
 def test_fixtures_are_shared_out_too() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stream.intake.walks import judge_all
 from stream.records.chains import Chain, Link
 from stream.records.delivery import Part
+from stream.state.links import group_links
 from tests.oracle import expected
 from tests.support.capture_replays import FEW, report_of
 from tests.support.capture_strategies import Sent, placed, viewed
@@ -209,7 +210,7 @@ def test_the_verdict_does_not_depend_on_the_order(pair: tuple[list[Link], list[L
     """Whatever pages say of their walk, the order of lines changes no verdict."""
     chain, part = Chain("usage/completions", "primary"), Part("", "a.ndjson")
     one, other = (
-        list(judge_all((chain, part, link) for link in sorted(found, key=by_revision)))
+        list(judge_all(group_links((chain, part, link) for link in sorted(found, key=by_revision))))
         for found in pair
     )
     assert one == other

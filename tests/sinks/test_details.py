@@ -31,6 +31,15 @@ unknown = st.none() | st.lists(
 ).map(lambda pairs: tuple(sorted(pairs)))
 identities = st.lists(st.tuples(values, values, unknown), min_size=1, max_size=12, unique=True)
 
+chains = st.builds(Chain, st.sampled_from(["projects", "users"]), st.sampled_from(["a", "b"]))
+contributions = st.builds(Contribution, chains, st.builds(PageSums, st.integers(0, 1)))
+parts_of_pages = st.builds(
+    Entry,
+    st.sampled_from(["a.json", "b.json", "é.json", "a10.json", "a2.json"]),
+    number=st.integers(0, 2),
+    contributions=st.lists(contributions, max_size=2, unique_by=lambda one: one.chain),
+)
+
 
 def entry(number: int, name: str = "", *, pages: int = 1) -> bytes:
     """Make the entry of a page that is named by its number, or of a capture, whose number is 0."""
@@ -88,6 +97,26 @@ def test_files_of_several_sources_come_by_name() -> None:
     parts = [*map(entry, [1, 4, 2, 4]), entry(0, "page3.ndjson")]
     found = [(one.name[4], one.page) for one in Files(parts).entries()]
     assert found == [("1", 1), ("2", 2), ("3", None), ("4", 4), ("4", 4)]
+
+
+@given(st.lists(parts_of_pages))
+def test_each_file_is_in_its_place(entries: list[Entry]) -> None:
+    """Files come by name, then by chain and page, and each chain of a part is a file of its own."""
+    chains = [
+        (one, sorted(each.chain for each in one.contributions if each.sums.pages or not one.number))
+        for one in entries
+    ]
+    counted = [(one, found) for one, found in chains if found]
+    counted.sort(key=lambda pair: (pair[0].name, pair[1][0][:2], pair[0].number))
+    files = Files([ENCODE(one) for one in entries])
+    assert [(one.name, one.endpoint, one.label, one.page) for one in files.entries()] == [
+        (one.name, chain.endpoint, chain.label, one.number or None)
+        for one, found in counted
+        for chain in found
+    ]
+    for endpoint in ("projects", "users"):
+        names = [one.name for one, found in counted if endpoint in {each[0] for each in found}]
+        assert list(files.names(endpoint)) == [*dict.fromkeys(names)]
 
 
 def test_a_section_without_files_has_an_empty_list() -> None:

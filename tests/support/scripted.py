@@ -20,7 +20,12 @@ import anyio
 from msgspec.structs import replace
 
 from stream.engines.workers.joins import join_figures, take_letters, take_over
-from stream.engines.workers.worker import ShareResult, compute_figures, share_result_of
+from stream.engines.workers.worker import (
+    ShareResult,
+    compute_figures,
+    open_intake,
+    share_result_of,
+)
 from stream.figures.endpoint import EndpointFigures, SpilledFigures
 from stream.figures.outline import FrozenState
 from stream.intake.intake import Intake
@@ -32,7 +37,7 @@ from stream.records.errors import BadInput
 from stream.records.shares import Share
 from stream.records.tally import Tally
 from stream.sources.source import Send, Source
-from stream.state.sqlite.shard import Shards, open_shard
+from stream.state.shards import Shards
 from stream.state.windows import Windows
 from tests.support.comparing import Json
 from tests.support.running import NOW
@@ -278,8 +283,7 @@ class Run:
                 workers: list[Intake] = []
                 for rank, path in enumerate(shards):
                     share = Share(rank, count, by_days=True)
-                    shard = open_shard(path, state, share)
-                    one = Intake(self.rules, Tally(), lambda: CLOCK, share, shard)
+                    one = open_intake(self.rules, lambda: CLOCK, share, path)
                     workers.append(working.enter_context(closing(one)))
                 place, parts, windows = self._take_shares(workers)
                 apart = frozenset(key for part in parts for key in part.wide)

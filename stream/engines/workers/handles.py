@@ -5,9 +5,10 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import anyio.to_thread
+from msgspec import Struct
 
 from stream.engines.workers.worker import Failure, Hole, Request, ShareResult
 from stream.pipeline import Observer
@@ -19,7 +20,7 @@ PATIENCE: Final = 30.0
 """Seconds that a worker has to store what it took in, when it is told to end."""
 
 
-class Worker(NamedTuple):
+class Worker(Struct, frozen=True):
     """A worker process, the main process' end of its pipe, and its shard."""
 
     child: BaseProcess
@@ -69,7 +70,7 @@ async def hear(worker: Worker, observer: Observer) -> Any:
     while True:
         found = await anyio.to_thread.run_sync(worker.receive, abandon_on_cancel=True)
         if isinstance(found, Hole):
-            observer.on_hole(*found)
+            observer.on_hole(found.place, found.nul_bytes)
             continue
         more = found if isinstance(found, int) else 0
         if isinstance(found, ShareResult):

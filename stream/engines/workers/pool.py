@@ -53,7 +53,7 @@ from stream.sinks.report import Report
 from stream.sinks.scratch import make_temporary_scratch
 from stream.sources.regular_files import signature_of
 from stream.state.memory import pause_collector
-from stream.state.sqlite.shard import Shards
+from stream.state.shards import Shards
 from stream.state.windows import Place, Windows
 
 __all__ = ["Pool"]
@@ -207,19 +207,20 @@ class Pool:
         """
         leave_memory(intake)
         run, (parts, touching) = self.run, taken
-        store, lasting = intake.checkpoints.store, run.rules.state is not None
+        checkpoints, lasting = intake.checkpoints, run.rules.state is not None
         others = parts[len(parts) - len(self.workers) :]
         expected = expected_in(run)
         left = touching.union(*(part.wide for part in parts))
         flush = bool(run.details or left or expected.survivors)
         figures = await self._add_up(intake, others, FigureRequest(left, flush), observer)
-        with closing(Shards([worker.shard for worker in self.workers], store)) as shards:
+        written = [worker.shard for worker in self.workers if worker.shard.exists()]
+        with closing(Shards(written, intake.state)) as shards:
             take_letters(intake, shards.letters())
             if lasting:
-                store.take_shards([], counted=True)
+                checkpoints.store.take_shards([], counted=True)
             for worker, part in zip(self.workers, others, strict=True):
                 if part.has_spilled and not lasting:
-                    store.take_from(worker.shard, ["links"])
+                    checkpoints.store.take_from(worker.shard, ["links"])
             try:
                 intake.judge()
             finally:
@@ -229,7 +230,7 @@ class Pool:
                 frozenset[Chain]().union(*(part.chains for part in parts)),
                 dict(intake.state.snapshots),
                 dict(intake.state.raised_revisions),
-                store if lasting else shards,
+                checkpoints.store if lasting else shards,
             )
             windows.former_chains = former_chains(windows.chains, intake.account)
             state = replace(
@@ -240,7 +241,7 @@ class Pool:
             )
             letters, joined = intake.checkpoints.letters(), join_figures(figures, windows)
             report = await finish_run(
-                state, run.now, run.outputs, letters, expected, joined, store.losses
+                state, run.now, run.outputs, letters, expected, joined, checkpoints.losses
             )
         for worker in self.workers:
             worker.child.join()

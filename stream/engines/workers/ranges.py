@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from heapq import merge
 from itertools import accumulate, groupby, repeat
 from operator import attrgetter, itemgetter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,10 +23,13 @@ from stream.pipeline import Replay
 from stream.providers.openai import ENDPOINTS
 from stream.records.chains import Chain
 from stream.records.windows import DAY, Slot, Window
-from stream.sources.capture_ranges import chains_at, cut_capture
 from stream.sources.discovery import FixtureChain, Survey
 from stream.sources.regular_files import size_of
 from stream.state.windows import Place, Windows
+
+if TYPE_CHECKING:  # only captures have it imported
+    from stream.sources.capture_ranges import CapturePiece
+    from stream.sources.captures import Capture
 
 __all__ = ["ChainSlots", "compare_ranges", "cut_pages", "slots_in"]
 
@@ -54,7 +57,7 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
         return []
     weights = [measure_files(chain) for chain in survey.chains]
     captures = sorted(survey.captures, key=attrgetter("name"))
-    pieces = [cut_capture(one, run.max_page_bytes) for one in captures]
+    pieces = cut_captures(captures, run.max_page_bytes)
     sizes = [[piece.size for piece in found] for found in pieces]
     whole = sum(map(sum, weights)) + sum(map(sum, sizes))
     cut = WorkCut(whole or 1, count)
@@ -69,10 +72,27 @@ def cut_pages(run: Replay, survey: Survey, count: int) -> list[Survey]:
             following = found_pieces[end].lines.start if end < len(found_pieces) else None
             lines = replace(found_pieces[first].lines, end=following)
             ranges[place].captures.append(replace(capture, lines=lines))
-    seen = {one.chain for one in survey.chains}.union(
-        *(chains_at(one, run.max_page_bytes) for found in ranges for one in found.captures)
-    )
+    seen = {one.chain for one in survey.chains}
+    seen |= chains_in([one for found in ranges for one in found.captures], run.max_page_bytes)
     return [] if has_rivals(seen) else [one for one in ranges if one.chains or one.captures]
+
+
+def cut_captures(captures: Sequence[Capture], longest_line: int) -> list[list[CapturePiece]]:
+    """Cut captures into pieces at which a range can begin."""
+    if not captures:
+        return []
+    from stream.sources.capture_ranges import cut_capture  # noqa: PLC0415 -- 3 ms; pages need none of it
+
+    return [cut_capture(one, longest_line) for one in captures]
+
+
+def chains_in(captures: Sequence[Capture], longest_line: int) -> set[Chain]:
+    """Return the chains that captures are of where ranges of them begin."""
+    if not captures:
+        return set()
+    from stream.sources.capture_ranges import chains_at  # noqa: PLC0415 -- as above
+
+    return set[Chain]().union(*(chains_at(one, longest_line) for one in captures))
 
 
 def has_rivals(chains: AbstractSet[Chain]) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from functools import partial
@@ -13,16 +14,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 import anyio._backends._asyncio  # 15 ms that each worker would take, once it is forked
+from msgspec import Struct
 
 from stream.engines.signals import run_until_signalled
 from stream.engines.workers.ranges import ChainSlots, slots_in
 from stream.figures.endpoint import EndpointFigures, endpoint_figures
 from stream.intake.account import Account
 from stream.intake.intake import Intake
+from stream.intake.rules import Rules
 from stream.intake.walks import Walk
 from stream.pipeline import Observer, Replay, ingest_pages
 from stream.records.chains import Chain
@@ -36,7 +39,6 @@ from stream.records.tally import Tally
 from stream.sources.discovery import Survey
 from stream.state.links import HeldLinks, PagePlace
 from stream.state.memory import pause_collector
-from stream.state.sqlite.shard import open_shard
 from stream.state.windows import Place, Windows
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "WindowRequest",
     "compute_figures",
     "failure_of",
+    "open_intake",
     "run_task",
     "share_result_of",
     "take_pages",
@@ -58,7 +61,7 @@ TICK: Final = 0.1
 """After how many seconds the main process is told of more pages."""
 
 
-class Task(NamedTuple):
+class Task(Struct, frozen=True):
     """What a worker is to do, of all that is to be read or of a range of it.
 
     Windows that leave its memory go to the file ``shard``.
@@ -70,7 +73,7 @@ class Task(NamedTuple):
     shard: Path
 
 
-class ShareResult(NamedTuple):
+class ShareResult(Struct, frozen=True):
     """What a worker has read.
 
     ``wide`` are the endpoints with windows longer than a day, and ``slots`` those of a range, of
@@ -95,20 +98,20 @@ class ShareResult(NamedTuple):
     objects: bytes
 
 
-class Hole(NamedTuple):
+class Hole(Struct, frozen=True):
     """Where NUL bytes stood in front of a page, and how many."""
 
     place: str
     nul_bytes: int
 
 
-class WindowRequest(NamedTuple):
+class WindowRequest(Struct, frozen=True):
     """A worker is asked for windows, which the main process counts from then on."""
 
     places: list[Place]
 
 
-class FigureRequest(NamedTuple):
+class FigureRequest(Struct, frozen=True):
     """A worker is asked for figures, but of endpoints that are left to the main process.
 
     ``flush``: all its windows are to be on disk.
@@ -121,7 +124,7 @@ class FigureRequest(NamedTuple):
 Request: TypeAlias = WindowRequest | FigureRequest
 
 
-class Failure(NamedTuple):
+class Failure(Struct, frozen=True):
     """Why a worker gave up."""
 
     error: type[UsageStreamError]
@@ -177,8 +180,7 @@ def relay_requests(pipe: Connection, asked: SimpleQueue[Request]) -> None:
 async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) -> None:
     """Take the share in; then give windows and figures of it when they are asked for."""
     run, share = task.run, task.share
-    shard = open_shard(task.shard, run.rules.state, share)
-    opened = closing(Intake(run.rules, Tally(), lambda: run.now, share, shard))
+    opened = closing(open_intake(run.rules, lambda: run.now, share, task.shard))
     observer = observer_through(pipe) if share.counts_pages else Observer()
     with pause_collector():
         with opened as intake:
@@ -193,6 +195,22 @@ async def take_share(task: Task, pipe: Connection, asked: SimpleQueue[Request]) 
                     intake.windows(), request.left_endpoints, priced=run.adds_up_for_prices
                 )
         pipe.send(figures)  # when the shard is whole
+
+
+def open_intake(rules: Rules, clock: Callable[[], int], share: Share, shard: Path) -> Intake:
+    """Return the intake of a worker; windows that leave its memory go to the file ``shard``.
+
+    Raises:
+        Unavailable, BadInput: as :class:`Intake`.
+    """
+    store = None
+    if rules.state is not None:
+        from stream.state.sqlite.shard import Shard  # noqa: PLC0415 -- 5 ms; most runs store nothing
+
+        store = Shard(shard, rules.state, share)
+    intake = Intake(rules, Tally(), clock, share, store)
+    intake.checkpoints.scratch = shard
+    return intake
 
 
 async def take_pages(

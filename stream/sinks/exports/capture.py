@@ -29,6 +29,7 @@ from stream.records.chains import PRIMARY, Chain, folded_chain
 from stream.records.privacy import spell_name
 from stream.records.windows import Slot, Snapshot, pair_rows
 from stream.sinks.captures import capture_file
+from stream.state.links import group_links
 from stream.state.objects import Objects
 from stream.state.sqlite.inspection import Inspection
 
@@ -196,7 +197,7 @@ def list_lines(store: Inspection, saved: bytes, written: CaptureExport) -> Itera
     """Yield a line for each list that is whole; others define nothing, and are left out."""
     objects = Objects()
     objects.restore(saved)
-    broken = {chain.endpoint for (chain, _), _ in judge_all(store.links())}
+    broken = {chain.endpoint for (chain, _), _ in judge_all(group_links(store.links()))}
     broken |= {chain.endpoint for _, chain, _ in store.placed_letters()}
     for name, elements in sorted(Relations(objects.pages).elements().items()):
         if name in broken:

@@ -1,12 +1,13 @@
 """Shards: what one worker's windows come to, in a file of its own above the state they began with.
 
 A shard is written by its worker alone. What counts of it is decided by the main process, which
-copies it into the state file, or reads the report from it.
+copies it into the state file. Without a state file a worker has one only once something leaves its
+memory: it is a scratch file then, from which the report is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import chain as chain_of
 from itertools import groupby
@@ -19,13 +20,12 @@ from stream.records.chains import Chain
 from stream.records.shares import Share
 from stream.records.tally import SavedTally
 from stream.records.windows import Slot, Snapshot, Window
-from stream.state.links import Letters, PagePlace
 from stream.state.saved_series import Span
 from stream.state.saved_state import SavedState
 from stream.state.sqlite.store import Store
-from stream.state.windows import Glance, OrderedWindows, Place
+from stream.state.windows import Glance, Place
 
-__all__ = ["Shard", "Shards", "open_shard"]
+__all__ = ["Shard"]
 
 
 class Shard(Store):
@@ -98,15 +98,6 @@ class Shard(Store):
         return super()._write_windows(chain_of(copies, windows), own)
 
 
-def open_shard(path: Path, base: Path | None, share: Share) -> Store:
-    """Open a shard; without a ``base`` it goes with the run, and has nothing below it.
-
-    Raises:
-        Unavailable, BadInput: as :class:`Store`.
-    """
-    return Store(path, outlives=False) if base is None else Shard(path, base, share)
-
-
 class ForeignSlots:
     """The slots that are not this worker's to count, and some more."""
 
@@ -119,40 +110,3 @@ class ForeignSlots:
         return slot in self._more or (
             self._mine is not None and isinstance(slot, Slot) and not self._mine(slot.window.start)
         )
-
-
-class Shards:
-    """The windows of all shards together, and the main process' own; each has others."""
-
-    def __init__(self, paths: Sequence[Path], own: OrderedWindows | None = None) -> None:
-        """Open shards that nobody writes to any more, and that have no base.
-
-        Raises:
-            Unavailable, BadInput: as :class:`Store`.
-        """
-        self._stores = [Store(path, read_only=True) for path in paths]
-        self._sources = [*([] if own is None else [own]), *self._stores]
-
-    def close(self) -> None:
-        """Let go of the files."""
-        for store in self._stores:
-            store.close()
-
-    def scan(
-        self, chain: Chain, span: Window | None, but: Container[Slot]
-    ) -> Iterator[tuple[Slot, Snapshot]]:
-        """Yield a chain's windows in order."""
-        found = [source.scan(chain, span, but) for source in self._sources]
-        yield from merge(*found, key=itemgetter(0))
-
-    def slots(self, chain: Chain) -> Iterator[Slot]:
-        """Yield the slots of a chain's windows, in order."""
-        yield from merge(*(source.slots(chain) for source in self._sources))
-
-    def letters(self) -> dict[PagePlace, Letters]:
-        """Return the dead letters of all shards, by page."""
-        found: dict[PagePlace, Letters] = {}
-        for store in self._stores:
-            for page, chain, letter in store.placed_letters():
-                found.setdefault(page, (chain, []))[1].append(letter)
-        return found
