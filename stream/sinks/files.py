@@ -68,7 +68,7 @@ class Files:
         return self._orders.get(endpoint, ())
 
     def _sort(self) -> None:
-        """Work the orders out: by name, and files of one name by chain and page."""
+        """Work the orders out: by name, and files of one name by chain, page and digest."""
         known: dict[FileChains, int] = {}
         names: list[str] = []
         for packed in self._parts:
@@ -91,10 +91,13 @@ class Files:
                 order.append(place)
         self._orders = orders
 
-    def _rank_of(self, place: int) -> tuple[list[tuple[str, ...]], int]:
-        """Return what files of one name are put in order by: their first chain, and the page."""
-        chains = self._kinds[self._kind_by_place[place]]
-        return [one[:2] for one in chains[:1]], line_in(self._parts[place]).number
+    def _rank_of(self, place: int) -> tuple[list[tuple[str, ...]], int, bytes]:
+        """Return what files of one name are put in order by: their first chain, page and digest.
+
+        Names that are masked can be alike, and parts come in any order.
+        """
+        chains, line = self._kinds[self._kind_by_place[place]], line_in(self._parts[place])
+        return [one[:2] for one in chains[:1]], line.number, line.digest
 
 
 def indent_value(value: Any, depth: int) -> bytes:

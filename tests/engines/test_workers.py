@@ -82,6 +82,25 @@ def test_a_list_that_is_not_whole_defines_nothing(tmp_path: Path) -> None:
     assert replay(tmp_path, "--allow-incomplete", workers=2).raw == whole.raw
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+def test_files_of_one_name_are_told_apart(tmp_path: Path, workers: int) -> None:
+    """Names that are masked may be alike, and pages other than their name says: all are listed."""
+    names = [f"users.sk-abcdefgh1234_page{number}.json" for number in range(1, 5)]
+    kind = "organization.usage.completions.result"
+    pages: dict[str, Content] = {
+        name: page(bucket(used(day, object=kind), day=day)) for day, name in enumerate(names)
+    }
+    put_all(tmp_path, pages)
+    whole = replay(tmp_path, "--allow-incomplete")
+    shared = replay(tmp_path, "--allow-incomplete", workers=workers)
+    assert whole.report is not None
+    listed_files = whole.report["run"]["fixtures"]
+    assert [file["name"] for file in listed_files] == ["users.***.json"] * len(names)
+    digests = [file["digest"] for file in listed_files]
+    assert digests == sorted({*digests})
+    assert shared.raw == whole.raw
+
+
 def test_windows_longer_than_a_day_are_resolved_together(tmp_path: Path) -> None:
     """A week beside its days crosses every share: only its excess counts, as in one process."""
     week = bucket(used(100, model="m"), start_time=FIRST, end_time=FIRST + 7 * DAY)

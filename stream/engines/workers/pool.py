@@ -30,6 +30,7 @@ from stream.engines.workers.worker import (
     take_pages,
 )
 from stream.figures.endpoint import EndpointFigures
+from stream.intake.account import Account, name_in
 from stream.intake.former import former_chains
 from stream.intake.intake import Intake
 from stream.pipeline import (
@@ -44,6 +45,7 @@ from stream.pipeline import (
     survey_directory,
 )
 from stream.records.chains import Chain
+from stream.records.delivery import Part
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
 from stream.records.left_memory import leave_memory
@@ -97,9 +99,12 @@ class Pool:
                 self.survey = survey_directory(run, self.intake)
                 ranges = cut_pages(run, self.survey, count)
             self.own_range = ranges[0] if ranges else None
-            cut = {one.path for found in ranges for one in found.captures if one.lines.start}
+            cut = {
+                one.path: one.name for found in ranges for one in found.captures if one.lines.start
+            }
             self._cut_captures = {path: signature_of(path) for path in cut}
             """Captures of which several processes read some lines, as they were then."""
+            self._cut_names = {*cut.values()}
             if ranges:
                 tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
             else:
@@ -178,7 +183,7 @@ class Pool:
         """Let ranges of lines be taken in.
 
         ``None``: a line is bad, or NUL bytes stand before one, and people are to be told its
-        number; or a capture was written to meanwhile.
+        number; or a capture was written to meanwhile; or as :meth:`_take_all`.
         """
         with suppress(BadInput):
             taken = await self._take_all(replace(observer, on_hole=refuse_hole))
@@ -186,10 +191,25 @@ class Pool:
                 return taken
         return None
 
+    def _has_namesakes(self, accounts: Iterable[Account]) -> bool:
+        """Tell whether files of several ranges go by one name, as those do that are masked alike.
+
+        A capture that was cut has its lines in several.
+        """
+        seen: dict[Part, bytes] = {}
+        for account in accounts:
+            found = account.packed_entries
+            both = seen.keys() & found.keys()
+            if any(name_in(found[one]).name not in self._cut_names for one in both):
+                return True
+            seen |= found
+        return False
+
     async def _replay_alone(self, observer: Observer) -> Report:
         """Replay in this process alone, after all: who reads all lines knows their numbers.
 
-        Of a file that was written to meanwhile they are what stood in it at one time, too.
+        Of a file that was written to meanwhile they are what stood in it at one time, too; and
+        files of one name are told apart where all of them are read.
 
         Raises:
             BadInput, Unavailable: as :meth:`replay`.
@@ -247,8 +267,10 @@ class Pool:
             worker.child.join()
         return report
 
-    async def _take_all(self, observer: Observer) -> ShareResults:
+    async def _take_all(self, observer: Observer) -> ShareResults | None:
         """Let all shares be taken in, the own range too, and take windows that several ranges have.
+
+        ``None``: of ranges two have files of one name, which one process alone tells apart.
 
         Raises:
             BadInput: a page cannot be trusted.
@@ -258,6 +280,8 @@ class Pool:
         if self.own_range is not None:
             own.append(partial(take_pages, self.own_range, intake, self.run, observer))
         parts: list[ShareResult] = await self._gather(observer, own)
+        if self._has_namesakes(part.account for part in parts if part.account is not None):
+            return None
         shared, touching = compare_ranges([part.slots for part in parts])
         await self._take_shared(shared[len(own) :], intake, observer)
         return ShareResults(parts, touching)
