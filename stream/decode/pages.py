@@ -136,15 +136,15 @@ class Decoder:
 
     def _decode(self, content: bytes | memoryview, how: str) -> tuple[Any, Wire]:
         """Decode something, if it can be as what is usual; return by what it was, too."""
-        usual = self.usual
+        wire = self.usual or self._wire
         try:
-            if usual is not None:
-                return getattr(usual, how)(content), usual
+            return getattr(wire, how)(content), wire
         except UNFAMILIAR:
-            found = getattr(self._wire, how)(content)
-            self.usual = None  # there was another text: what follows is learned from
-            return found, self._wire
-        return getattr(self._wire, how)(content), self._wire
+            if wire is self._wire:
+                raise
+        found = getattr(self._wire, how)(content)
+        self.usual = None  # there was another text: what follows is learned from
+        return found, self._wire
 
     def _decode_at_once(self, payload: bytes) -> tuple[Any, Wire] | None:
         """Decode a page without a look at its buckets' borders; ``None``: they are to be seen.

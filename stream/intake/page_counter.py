@@ -202,7 +202,7 @@ class PageCounter:
             Unavailable: memory ran out, and the page is not to blame.
         """
         try:
-            if len(page.content) <= SMALL:
+            if len(page.content) <= SMALL:  # soon read, and the loop has its turn after some
                 return self.reader.read_page(page, known, mine)
             with INTERRUPTION.allow():
                 return self.reader.read_page(page, known, mine)

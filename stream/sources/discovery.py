@@ -36,6 +36,8 @@ from stream.sources.captures import (
 from stream.sources.files import PageFile
 from stream.sources.folder_views import NO_VIEWS, FolderViews, Views
 from stream.sources.names import (
+    PAGE_PACKINGS,
+    PAGE_SUFFIX,
     FixtureName,
     is_companion,
     is_copy,
@@ -60,9 +62,6 @@ __all__ = [
     "survey_place",
 ]
 
-SUFFIX: Final = ".json"
-PACKED: Final = frozenset({"", ".gz", ".zst"})
-"""What may follow the suffix of a page."""
 DIGITS: Final = "0123456789"
 COPY: Final = "its name says that it is a copy, or not whole"
 NamedFile: TypeAlias = tuple[int, str]
@@ -110,9 +109,9 @@ class NamedChains:
 
     def take(self, name: str) -> bool:
         """Take a file by its name below the place; tell whether that says what it is."""
-        stem, suffix, packed = name.partition(SUFFIX)
+        stem, suffix, packed = name.partition(PAGE_SUFFIX)
         start = stem.rstrip(DIGITS)
-        number = stem[len(start) :] if suffix and packed in PACKED else ""
+        number = stem[len(start) :] if suffix and packed in PAGE_PACKINGS else ""
         if number and start in self._numbered:
             self._numbered[start].append((int(number), name))
             return True

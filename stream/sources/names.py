@@ -16,6 +16,8 @@ from stream.records.privacy import shield_value
 __all__ = [
     "EXPECTATIONS",
     "NAMES_WANTED",
+    "PAGE_PACKINGS",
+    "PAGE_SUFFIX",
     "REQUEST",
     "FixtureName",
     "is_companion",
@@ -85,7 +87,13 @@ TOLD: Final = (  # as above
     r"(?:[-_. ]?(?:page|part|p)?[-_. ]?[0-9]{1,4})?"
 )
 """What a name of any other kind says of its walk: the groups, the organization, or the date."""
-PAGE_FILE: Final = re.compile(r"(.+)\.json(?:\.gz|\.zst)?", re.ASCII | re.DOTALL | re.IGNORECASE)
+PAGE_SUFFIX: Final = ".json"
+PAGE_PACKINGS: Final = ("", ".gz", ".zst")
+"""What may follow that."""
+PAGE_FILE: Final = re.compile(
+    rf"(.+){re.escape(PAGE_SUFFIX)}(?:{'|'.join(map(re.escape, PAGE_PACKINGS))})",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
 
 
 class FixtureName(Struct, frozen=True):

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
+from itertools import combinations
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -45,7 +46,6 @@ from stream.pipeline import (
     survey_directory,
 )
 from stream.records.chains import Chain
-from stream.records.delivery import Part
 from stream.records.errors import BadInput, first_of
 from stream.records.interruption import INTERRUPTION
 from stream.records.left_memory import leave_memory
@@ -99,12 +99,11 @@ class Pool:
                 self.survey = survey_directory(run, self.intake)
                 ranges = cut_pages(run, self.survey, count)
             self.own_range = ranges[0] if ranges else None
-            cut = {
-                one.path: one.name for found in ranges for one in found.captures if one.lines.start
-            }
-            self._cut_captures = {path: signature_of(path) for path in cut}
+            cut = [one for found in ranges for one in found.captures if one.lines.start]
+            self._cut_captures = {path: signature_of(path) for path in {one.path for one in cut}}
             """Captures of which several processes read some lines, as they were then."""
-            self._cut_names = {*cut.values()}
+            self._cut_names = {one.name for one in cut}
+            """What people are told of those."""
             if ranges:
                 tasks = [(Share(rank, count), found) for rank, found in enumerate(ranges)][1:]
             else:
@@ -196,14 +195,11 @@ class Pool:
 
         A capture that was cut has its lines in several.
         """
-        seen: dict[Part, bytes] = {}
-        for account in accounts:
-            found = account.packed_entries
-            both = seen.keys() & found.keys()
-            if any(name_in(found[one]).name not in self._cut_names for one in both):
-                return True
-            seen |= found
-        return False
+        return any(
+            name_in(one[part]).name not in self._cut_names
+            for one, other in combinations([account.packed_entries for account in accounts], 2)
+            for part in one.keys() & other.keys()
+        )
 
     async def _replay_alone(self, observer: Observer) -> Report:
         """Replay in this process alone, after all: who reads all lines knows their numbers.
