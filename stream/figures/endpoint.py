@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -28,6 +29,7 @@ from stream.state.windows import HeldWindow, Place, Windows
 
 __all__ = ["Collision", "EndpointFigures", "SpilledFigures", "endpoint_figures"]
 
+ALL_KINDS: Final = frozenset(REFERENCES.values())
 Collision = tuple[str, Window, dict[str, Any]]
 
 
@@ -47,6 +49,8 @@ class EndpointFigures(Struct):
     overlaps: list[Overlap] = field(default_factory=list)
     label_differences: list[LabelDifference] = field(default_factory=list)
     collisions: list[Collision] = field(default_factory=list)
+    kinds: AbstractSet[Kind] = ALL_KINDS
+    """What of that which records refer to somebody asks for."""
     references: set[tuple[Kind, str]] = field(default_factory=set)
     label_totals: dict[str, Totals] = field(default_factory=dict)
     level_windows: Levels | None = None
@@ -117,7 +121,7 @@ class EndpointFigures(Struct):
     def tap_windows(self) -> Iterator[HeldWindow]:
         """Yield the windows that count, and note on the way what is found of each alone."""
         last: Window | None = None
-        seen = References(self.endpoint)
+        seen = References(self.endpoint, self.kinds)
         for held in self.windows.windows_of(self.chains):
             slot, chain, snapshot = held
             if not slot.rollup and slot.window != last:
@@ -134,14 +138,14 @@ class EndpointFigures(Struct):
 
         What has left memory was added up then, and is not read again, while none of it came back.
         """
-        (chain,), windows = self.chains, self.windows.windows_of(self.chains)
+        (chain,) = self.chains
         left: SpilledFigures | None = self.windows.spilled_sums.get(chain)
-        seen = References(self.endpoint)
+        seen = References(self.endpoint, self.kinds)
+        windows = self.windows.snapshots_of(chain, stored=left is None)
         if left is not None:
-            windows = self.windows.in_memory(chain)
             seen = left.references
             self.join(left.figures)
-        for slot, _, snapshot in windows:
+        for slot, snapshot in windows:
             self.take_apart(chain, slot.window, snapshot, seen)
         self.references = seen.found_objects()
 
@@ -197,11 +201,12 @@ class SpilledFigures:
 class References:
     """Finds what records refer to: projects, keys, users, accounts, certificates."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Start with nothing seen."""
-        unknown = len(endpoint.dimensions)
-        places = [*map(endpoint.dimensions.index, REFERENCES.keys() & {*endpoint.dimensions})]
-        self._values: dict[int, set[Any]] = {place: set() for place in (*places, unknown)}
+    def __init__(self, endpoint: Endpoint, kinds: AbstractSet[Kind] = ALL_KINDS) -> None:
+        """Start with nothing seen; nobody asks for others than these ``kinds``."""
+        wanted = {name for name, kind in REFERENCES.items() if kind in kinds}
+        places = [*map(endpoint.dimensions.index, wanted & {*endpoint.dimensions})]
+        unknown = [len(endpoint.dimensions)] if wanted else []
+        self._values: dict[int, set[Any]] = {place: set() for place in (*places, *unknown)}
         """By the place of a column; what the registry does not know comes last."""
         self._endpoint = endpoint
 
@@ -214,6 +219,8 @@ class References:
 
     def found_objects(self) -> set[tuple[Kind, str]]:
         """Return everything that was referred to."""
+        if not self._values:
+            return set()
         *known, others = self._values.items()
         found = {
             (REFERENCES[self._endpoint.dimensions[place]], value)
@@ -228,11 +235,16 @@ class References:
         }
 
 
-def endpoint_figures(key: str, windows: Windows, *, priced: bool = False) -> EndpointFigures:
-    """Compute an endpoint's figures from its windows; ``priced``: by what prices go by too."""
+def endpoint_figures(
+    key: str, windows: Windows, *, priced: bool = False, kinds: AbstractSet[Kind] = ALL_KINDS
+) -> EndpointFigures:
+    """Compute an endpoint's figures from its windows; ``priced``: by what prices go by too.
+
+    ``kinds`` are those of what records refer to that somebody asks for.
+    """
     endpoint = ENDPOINTS[key]
     days = DayTotals(endpoint, priced=priced)
-    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), days)
+    figures = EndpointFigures(endpoint, windows, windows.chains_of(key), days, kinds=kinds)
     if len(figures.chains) == 1 and windows.stand_apart(figures.chains[0]):
         figures.add_up_apart()
     else:

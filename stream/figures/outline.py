@@ -105,14 +105,15 @@ def outline_of(
     priced = prices is not None or state.day_store is not None
     keys = sorted({chain.endpoint for chain in state.windows.chains})
     added_up = known or {}
+    partial = {run.chain.endpoint for run in state.runs if run.partial}
+    relations = Relations(state.objects, partial)
+    kinds = frozenset(relations.defined_ids())
     figures = {
         key: added_up[key]
         if key in added_up
-        else endpoint_figures(key, state.windows, priced=priced)
+        else endpoint_figures(key, state.windows, priced=priced, kinds=kinds)
         for key in keys
     }
-    partial = {run.chain.endpoint for run in state.runs if run.partial}
-    relations = Relations(state.objects, partial)
     relationships = relations.relationships()
     foreign_keys = relations.foreign_keys(
         (key, kind, one) for key, found in figures.items() for kind, one in found.references

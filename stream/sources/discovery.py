@@ -244,13 +244,13 @@ def chain_of(chain: Chain, tree: Tree, found: Iterable[NamedFile], views: Views)
     pages = {page + 1 - first: name for page, name in ordered}
     missing = [number for number, page in enumerate(pages, 1) if number != page]
     faults = faults_of(ordered, first) if len(pages) < len(ordered) else {}
-    targets, directory = tree.targets, tree.place
+    targets, directory = tree.targets, str(tree.place)
     files = [
         PageFile(number, directory, name, targets.get(name))
         for number, name in pages.items()
         if number not in faults
     ]
-    return FixtureChain(chain, directory, files, faults, missing[:1], views)
+    return FixtureChain(chain, tree.place, files, faults, missing[:1], views)
 
 
 def faults_of(ordered: Iterable[NamedFile], first: int) -> dict[int, list[tuple[str, BadInput]]]:

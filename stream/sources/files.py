@@ -70,14 +70,14 @@ class PageFile(Struct, frozen=True):
     """
 
     page: int
-    directory: Path
+    directory: str
     name: str
     target: Path | None = None
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self.target or self.directory / self.name
+        return self.target or Path(self.directory, self.name)
 
     @property
     def place(self) -> str:

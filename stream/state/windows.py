@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from heapq import merge as in_order
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -366,8 +367,9 @@ class Windows:
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
         held = self._held.get(chain, {})
-        stored = (slot for slot in self.store.slots(chain) if slot not in held)
-        yield from in_order(sorted(held), stored)
+        if isinstance(self.store, EmptyStore):
+            return iter(sorted(held))
+        return in_order(sorted(held), (one for one in self.store.slots(chain) if one not in held))
 
     def _leave_replaced(self, windows: Iterable[HeldWindow]) -> Iterator[HeldWindow]:
         """Leave out windows of former chains that another view of their label has as well."""
@@ -388,19 +390,28 @@ class Windows:
             end = window.end
         return True
 
-    def in_memory(self, chain: Chain, span: Window | None = None) -> Iterator[HeldWindow]:
-        """Yield the windows of a chain that are in memory, in order."""
+    def snapshots_of(self, chain: Chain, *, stored: bool) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield what a chain's windows hold, in order: those in memory, and all if ``stored``."""
         held = self._held.get(chain, {})
-        for slot in sorted(held):
-            if span is None or span.start <= slot.window.start < span.end:
-                yield HeldWindow(slot, chain, held[slot])
+        found = ((slot, held[slot]) for slot in sorted(held))
+        if not stored or isinstance(self.store, EmptyStore):
+            return found
+        return in_order(found, self._stored(chain, None), key=itemgetter(0))
 
     def _of_one(self, chain: Chain, span: Window | None) -> Iterator[HeldWindow]:
-        stored = (
-            HeldWindow(slot, chain, self._raise(chain, slot, snapshot))
-            for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {}))
+        held = self._held.get(chain, {})
+        found = (
+            HeldWindow(slot, chain, held[slot])
+            for slot in sorted(held)
+            if span is None or span.start <= slot.window.start < span.end
         )
-        yield from in_order(self.in_memory(chain, span), stored, key=lambda one: one.slot)
+        stored = (HeldWindow(slot, chain, one) for slot, one in self._stored(chain, span))
+        yield from in_order(found, stored, key=lambda one: one.slot)
+
+    def _stored(self, chain: Chain, span: Window | None) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield what a chain's windows hold that are not in memory."""
+        for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {})):
+            yield slot, self._raise(chain, slot, snapshot)
 
     def _raise(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
         revision = self.raised_revisions.get((chain, slot)) if self.raised_revisions else None

@@ -33,7 +33,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def files_in(place: Path) -> list[PageFile]:
     """Return the files of a directory as pages."""
     names = sorted(path.name for path in place.iterdir())
-    return [PageFile(number, place, name) for number, name in enumerate(names, 1)]
+    return [PageFile(number, str(place), name) for number, name in enumerate(names, 1)]
 
 
 @pytest.mark.usefixtures("in_memory")
