@@ -20,7 +20,6 @@ from stream.sources.contents import is_envelope, is_page_file, pages_in, trim
 from stream.sources.digests import CHEAP, Digests
 from stream.sources.regular_files import (
     NotAtHand,
-    make_buffer,
     read_whole,
     size_of,
     status_of,
@@ -122,14 +121,14 @@ def read_batch(
 
 
 def read_at_hand(
-    files: Sequence[PageFile], max_bytes: int, digests: Digests = CHEAP
+    files: Sequence[PageFile], max_bytes: int, buffer: bytearray, digests: Digests = CHEAP
 ) -> list[FilePage]:
     """Read files as :func:`read_batch` does, up to one for which a disk would be waited for.
 
-    So many small ones take less time than to ask a thread for them.
+    So many small ones take less time than to ask a thread for them. Each goes by way of a
+    ``buffer``: made for each batch, that would take longer than to look at a large file.
     """
     batch: list[FilePage] = []
-    buffer = make_buffer()
     with suppress(NotAtHand):
         for file in files:
             batch.append(read_page(file, max_bytes, digests, buffer))  # noqa: PERF401 -- a list of those before

@@ -21,7 +21,7 @@ from stream.sources.captures import Capture, is_capture_part
 from stream.sources.contents import entry_in
 from stream.sources.discovery import FixtureChain
 from stream.sources.files import BATCH_FILES, FilePage, PageFile, read_at_hand, read_batch
-from stream.sources.regular_files import signature_of
+from stream.sources.regular_files import make_buffer, signature_of
 from stream.sources.settling import Settling, is_whole
 from stream.sources.source import ReadOptions, Send
 
@@ -186,16 +186,18 @@ class Fixtures:
         Raises:
             Unavailable: one cannot be read, and nobody will look again.
         """
-        read = aiofiles.os.wrap(read_batch)
+        at_hand = self.settling.patience is None  # else others are answered meanwhile
+        read, buffer = aiofiles.os.wrap(read_batch), make_buffer() if at_hand else bytearray()
+        max_bytes, digests = self.options.max_page_bytes, self.options.digests
         position, width = 0, BATCH_FILES
         while position < len(files):
             some = files[position : position + width]
             batch: list[FilePage | Unavailable | None] = []
             try:
-                if self.settling.patience is None:  # else others are answered meanwhile
-                    batch += read_at_hand(some, self.options.max_page_bytes, self.options.digests)
+                if at_hand:
+                    batch += read_at_hand(some, max_bytes, buffer, digests)
                 if not batch:
-                    batch += await read(some, self.options.max_page_bytes, self.options.digests)
+                    batch += await read(some, max_bytes, digests)
             except Unavailable as error:
                 if self.settling.patience is None:
                     raise

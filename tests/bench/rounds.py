@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from tests.bench.agreement import check
 from tests.bench.lineup import CONTENDERS, Contender
@@ -12,6 +13,8 @@ from tests.bench.running import Run, measured
 from tests.bench.workloads import Dataset
 
 __all__ = ["Rounds", "chosen", "divide_readers", "say", "take_turns"]
+
+PIECE: Final = 1 << 20
 
 Rounds = dict[str, list[Run]]
 """Each contender's runs; the runs at one place of the lists are of one round."""
@@ -36,6 +39,17 @@ def divide_readers(contenders: list[Contender], kind: str) -> tuple[list[Contend
     return readers, [f"{one.name} (it reads no {kind})" for one in contenders if one not in readers]
 
 
+def recall_pages(place: Path) -> None:
+    """Read all that is to be read, so that nobody waits for the disk.
+
+    Some machines let go of what has not been read for a few seconds, however much memory is free.
+    """
+    for path in [place] if place.is_file() else place.iterdir():
+        with path.open("rb", buffering=0) as file:
+            while file.read(PIECE):
+                pass
+
+
 def take_turns(data: Dataset, contenders: list[Contender], runs: int) -> Rounds:
     """Measure rounds, after one that only warms up; every run's figures are checked.
 
@@ -49,6 +63,7 @@ def take_turns(data: Dataset, contenders: list[Contender], runs: int) -> Rounds:
         for turn in range(runs + 1):
             first = turn % len(contenders)
             for one in contenders[first:] + contenders[:first]:
+                recall_pages(data.pages)
                 run = measured(one.command(data, scratch))
                 check(data, one, run.output, scratch)
                 if turn:

@@ -12,6 +12,7 @@ import pytest
 from stream.records.errors import Unavailable
 from stream.sources import files, fixtures, regular_files
 from stream.sources.files import PageFile, read_at_hand, read_batch
+from stream.sources.regular_files import make_buffer
 from tests.support.pages import Content, bucket, page, put_all, used
 from tests.support.running import replay
 
@@ -42,7 +43,7 @@ def test_it_has_what_a_thread_reads(tmp_path: Path) -> None:
     put_all(tmp_path, {**PAGES, "usage_completions_page0.json": "", "usage_costs.json": "[]"})
     (tmp_path / "usage_images.json").symlink_to("usage_completions_page1.json")
     found = files_in(tmp_path)
-    at_once, batch = read_at_hand(found, MOST), read_batch(found, MOST)
+    at_once, batch = read_at_hand(found, MOST, make_buffer()), read_batch(found, MOST)
     assert len(at_once) == len(found) == 5
     for one, other in zip(at_once, batch, strict=True):
         assert (one.content, one.digest, one.signature) == (
@@ -52,7 +53,7 @@ def test_it_has_what_a_thread_reads(tmp_path: Path) -> None:
         )
         assert (str(one.error), one.is_page) == (str(other.error), other.is_page)
     (tmp_path / "usage_completions_page2.json").write_bytes(b" " * (regular_files.SMALL + 1))
-    assert [one.file for one in read_at_hand(found, MOST)] == found[:2]
+    assert [one.file for one in read_at_hand(found, MOST, make_buffer())] == found[:2]
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EOPNOTSUPP, None])
@@ -68,7 +69,7 @@ def test_what_is_not_in_memory_is_left_to_a_thread(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "preadv", refuse, raising=False)
-    assert read_at_hand(files_in(place), MOST) == []
+    assert read_at_hand(files_in(place), MOST, make_buffer()) == []
     assert replay(place).code == 0
 
 
@@ -82,7 +83,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "preadv", fail, raising=False)
     monkeypatch.setattr(regular_files, "WITHOUT_WAIT", 1)
     with pytest.raises(Unavailable, match="cannot be read"):
-        read_at_hand(files_in(place), MOST)
+        read_at_hand(files_in(place), MOST, make_buffer())
 
 
 @pytest.mark.usefixtures("in_memory")
