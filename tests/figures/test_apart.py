@@ -64,6 +64,34 @@ def test_what_stands_apart_is_seen_whole(tmp_path: Path) -> None:
     assert unknown == [f"usage/completions:u{day}" for day in range(1, 5)]
 
 
+@pytest.mark.parametrize("label", ["", "_other"], ids=["apart", "resolved"])
+@pytest.mark.parametrize("lists", [(), ("users",), ("projects", "users")])
+def test_what_no_list_defines_is_not_gathered(
+    lists: tuple[str, ...], label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what records refer to only that is looked at which a list can be asked for."""
+    found: list[set[Any]] = []
+    gather = endpoint.References.found_objects
+
+    def spy(seen: endpoint.References) -> set[Any]:
+        found.append(gather(seen))
+        return found[-1]
+
+    monkeypatch.setattr(endpoint.References, "found_objects", spy)
+    days = [bucket(used(1, project_id="p", user_id=f"u{day}"), day=day) for day in range(2)]
+    named = {"users": "organization.user", "projects": "organization.project"}
+    pages: dict[str, Any] = {
+        f"{name}.json": listed({"object": named[name], "id": "x"}) for name in lists
+    }
+    pages["usage_completions.json"] = page(*days)
+    if label:
+        pages[f"usage_completions{label}.json"] = page(days[0])
+    put_all(tmp_path, pages)
+    assert replay(tmp_path, "--no-details").report
+    assert found
+    assert {kind for kind, _ in found[-1]} == {*lists}
+
+
 def test_tables_are_made_of_levels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What touches no other is added up as its columns stand, without a table of its rows."""
     labels: list[str] = []
