@@ -203,10 +203,10 @@ class References:
 
     def __init__(self, endpoint: Endpoint, kinds: AbstractSet[Kind] = ALL_KINDS) -> None:
         """Start with nothing seen; nobody asks for others than these ``kinds``."""
-        wanted = {name for name, kind in REFERENCES.items() if kind in kinds}
-        places = [*map(endpoint.dimensions.index, wanted & {*endpoint.dimensions})]
-        unknown = [len(endpoint.dimensions)] if wanted else []
-        self._values: dict[int, set[Any]] = {place: set() for place in (*places, *unknown)}
+        self._wanted = {name: kind for name, kind in REFERENCES.items() if kind in kinds}
+        unknown = len(endpoint.dimensions)
+        places = [*map(endpoint.dimensions.index, self._wanted.keys() & {*endpoint.dimensions})]
+        self._values: dict[int, set[Any]] = {place: set() for place in (*places, unknown)}
         """By the place of a column; what the registry does not know comes last."""
         self._endpoint = endpoint
 
@@ -219,8 +219,6 @@ class References:
 
     def found_objects(self) -> set[tuple[Kind, str]]:
         """Return everything that was referred to."""
-        if not self._values:
-            return set()
         *known, others = self._values.items()
         found = {
             (REFERENCES[self._endpoint.dimensions[place]], value)
@@ -228,10 +226,10 @@ class References:
             for value in values - {None}
         }
         return found | {
-            (REFERENCES[name], value)
+            (self._wanted[name], value)
             for pairs in others[1]
             for name, value in pairs or ()
-            if name in REFERENCES and isinstance(value, str)
+            if name in self._wanted and isinstance(value, str)
         }
 
 

@@ -367,9 +367,8 @@ class Windows:
     def slots(self, chain: Chain) -> Iterator[Slot]:
         """Yield the slots of a chain's windows, in order."""
         held = self._held.get(chain, {})
-        if isinstance(self.store, EmptyStore):
-            return iter(sorted(held))
-        return in_order(sorted(held), (one for one in self.store.slots(chain) if one not in held))
+        stored = (slot for slot in self.store.slots(chain) if slot not in held)
+        return in_order(sorted(held), stored)
 
     def _leave_replaced(self, windows: Iterable[HeldWindow]) -> Iterator[HeldWindow]:
         """Leave out windows of former chains that another view of their label has as well."""
@@ -390,28 +389,26 @@ class Windows:
             end = window.end
         return True
 
-    def snapshots_of(self, chain: Chain, *, stored: bool) -> Iterator[tuple[Slot, Snapshot]]:
-        """Yield what a chain's windows hold, in order: those in memory, and all if ``stored``."""
-        held = self._held.get(chain, {})
-        found = ((slot, held[slot]) for slot in sorted(held))
-        if not stored or isinstance(self.store, EmptyStore):
-            return found
-        return in_order(found, self._stored(chain, None), key=itemgetter(0))
-
-    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[HeldWindow]:
+    def snapshots_of(
+        self, chain: Chain, span: Window | None = None, *, stored: bool = True
+    ) -> Iterator[tuple[Slot, Snapshot]]:
+        """Yield what a chain's windows hold, in order; without ``stored`` those in memory alone."""
         held = self._held.get(chain, {})
         found = (
-            HeldWindow(slot, chain, held[slot])
+            (slot, held[slot])
             for slot in sorted(held)
             if span is None or span.start <= slot.window.start < span.end
         )
-        stored = (HeldWindow(slot, chain, one) for slot, one in self._stored(chain, span))
-        yield from in_order(found, stored, key=lambda one: one.slot)
+        if not stored:
+            return found
+        scanned = (
+            (slot, self._raise(chain, slot, snapshot))
+            for slot, snapshot in self.store.scan(chain, span, held)
+        )
+        return in_order(found, scanned, key=itemgetter(0))
 
-    def _stored(self, chain: Chain, span: Window | None) -> Iterator[tuple[Slot, Snapshot]]:
-        """Yield what a chain's windows hold that are not in memory."""
-        for slot, snapshot in self.store.scan(chain, span, self._held.get(chain, {})):
-            yield slot, self._raise(chain, slot, snapshot)
+    def _of_one(self, chain: Chain, span: Window | None) -> Iterator[HeldWindow]:
+        return (HeldWindow(slot, chain, one) for slot, one in self.snapshots_of(chain, span))
 
     def _raise(self, chain: Chain, slot: Slot, snapshot: Snapshot) -> Snapshot:
         revision = self.raised_revisions.get((chain, slot)) if self.raised_revisions else None
